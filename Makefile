@@ -1,0 +1,58 @@
+# Every target makes its own virtual environment when there is none; no server has to run for any of them.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+REQUIREMENTS := requirements.txt requirements-dev.txt $(wildcard requirements/*.txt)
+# Settings that mypy's Django plugin can load; nothing connects to them.
+CHECK_ENVIRONMENT := DATABASE_URL=postgresql://x REDIS_URL=redis://x CACHE_URL=redis://x \
+	SECRET_KEY=0123456789abcdef0123456789abcdef
+INSTANCE := $(if $(VAR),--var $(VAR))
+LISTEN := $(if $(PORT),--port $(PORT))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down doctor test check format bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## make .venv with everything in it
+
+# torch first and alone: pip then takes the CPU build where one is offered, and keeps it for the rest.
+$(STAMP): $(REQUIREMENTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, try make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet $(shell grep -h '^torch==' requirements/embedder.txt)
+	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+demo: $(STAMP) ## start everything, load a real corpus, search it
+	@$(BIN)/python manage.py demo $(INSTANCE) $(LISTEN)
+
+up: $(STAMP) ## start the service (PORT=8000 VAR=var), Ctrl-C stops it
+	@$(BIN)/python manage.py up $(INSTANCE) $(LISTEN)
+
+down: $(STAMP) ## stop a service that runs elsewhere (VAR=var)
+	@$(BIN)/python manage.py down $(INSTANCE)
+
+doctor: $(STAMP) ## what this machine has and lacks
+	@$(BIN)/python manage.py doctor $(INSTANCE) $(LISTEN)
+
+test: $(STAMP) ## every test; starts and stops what it needs
+	$(BIN)/python -m pytest
+
+check: $(STAMP) ## formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(CHECK_ENVIRONMENT) $(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP) ## let ruff format and mend the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure this service beside its peers
+	$(BIN)/python -m benchmarks
+
+clean: ## remove .venv and caches; the data in var stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,73 @@
+"""`python -m benchmarks [NAME ...]`: runs measurements, prints one table, keeps the figures in benchmarks/results.
+
+Several measurements run one after another, each in a process of its own: none inherits threads or memory of another.
+"""
+
+import argparse
+import importlib
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from benchmarks import corpus
+from benchmarks.errors import BenchmarkError
+from benchmarks.machine import commit, this_machine
+from benchmarks.report import Figure, Report, load, render
+from embedding_project.config import ConfigError
+from embedding_project.supervisor.errors import StartError
+
+NAMES = ("embed_cached", "embed_uncached", "search", "search_inside", "search_peers", "upsert")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run what was asked for; 0 when everything could be measured, whether or not goals were met."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default")
+    names = parser.parse_args(argv).names or list(NAMES)
+    if unknown := sorted(set(names) - set(NAMES)):
+        parser.error(f"unknown: {', '.join(unknown)}")
+    return _one(names[0]) if len(names) == 1 else _several(names)
+
+
+def _one(name: str) -> int:
+    machine, began = this_machine(), time.monotonic()
+    print(f"{name}: {machine}\n{name}: {corpus.description()}", flush=True)
+    try:
+        figures: list[Figure] = importlib.import_module(f"benchmarks.measurements.{name}").measure()
+    except (BenchmarkError, ConfigError, StartError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    report = Report(
+        name=name,
+        command=f"python -m benchmarks {name}",
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=commit(),
+        seconds=round(time.monotonic() - began, 1),
+        data=corpus.description(),
+        machine=machine,
+        figures=tuple(figures),
+    )
+    path = report.save()
+    print(render([(name, figures)]))
+    print(f"{name}: {report.seconds:.0f} s, written to {path}", flush=True)
+    return 0
+
+
+def _several(names: Sequence[str]) -> int:
+    failed = []
+    for name in names:
+        print(f"{name}: running", flush=True)
+        outcome = subprocess.run((sys.executable, "-m", "benchmarks", name), stdout=subprocess.PIPE, check=False)
+        if outcome.returncode:
+            failed.append(name)
+    print(f"{this_machine()}\n{corpus.description()}\n")
+    print(render([(name, load(name)) for name in names if name not in failed]))
+    if failed:
+        print(f"could not be measured: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

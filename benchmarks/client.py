@@ -1,0 +1,53 @@
+"""A plain HTTP client for preparing measurements and checking answers; the load itself is made by wrk."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import orjson
+
+from benchmarks.errors import BenchmarkError
+
+_HEADERS = {"Content-Type": "application/json"}
+_TIMEOUT_SECONDS = 60.0
+
+Json = dict[str, Any]
+
+
+def to_body(value: object) -> bytes:
+    """JSON as clients send it; numpy rows become lists of numbers."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+class Client:
+    """One keep-alive connection pool to an instance. Safe to use from several threads."""
+
+    def __init__(self, url: str) -> None:
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+        self._http = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, limits=limits)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def post(self, path: str, value: object) -> Json:
+        """The answer to `value`, given as an object or as a ready body. Raises BenchmarkError."""
+        body = value if isinstance(value, bytes) else to_body(value)
+        return self._answer(self._http.post(path, content=body, headers=_HEADERS))
+
+    def get(self, path: str) -> Json:
+        return self._answer(self._http.get(path))
+
+    def embed(self, texts: Sequence[str]) -> Json:
+        """Embed up to 256 texts with the default model. Raises BenchmarkError when one of them failed."""
+        answer = self.post("/v1/embed", {"inputs": texts})
+        failed = [item["error"] for item in answer["items"] if "error" in item]
+        if failed:
+            raise BenchmarkError(f"{len(failed)} texts were not embedded: {failed[0]}")
+        return answer
+
+    @staticmethod
+    def _answer(response: httpx.Response) -> Json:
+        if not response.is_success:
+            raise BenchmarkError(f"{response.request.url.path} answered {response.status_code}: {response.text[:300]}")
+        answer: Json = orjson.loads(response.content)
+        return answer

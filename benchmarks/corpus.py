@@ -1,0 +1,134 @@
+"""Texts and vectors to measure with: a real collection where it lies beside the clone, else a stand-in, said aloud.
+
+The collection is `packages.jsonl.gz` (one object a line: id, text, metadata) and `vectors.f16.npy` (row i of line i).
+"""
+
+import ast
+import gzip
+import json
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_project.config import PROJECT_ROOT
+
+COLLECTION = PROJECT_ROOT / ".." / "shared" / "data" / "debian"
+DIMENSION = 384
+BASE_VECTORS = 60_000
+HELD_OUT_QUERIES = 1_000
+_SEED = 20_240_607
+_CLUSTERS = 512
+_CLUSTER_AXES = 24
+"""Directions in which a stand-in cluster spreads: about as hard for a graph as real text vectors."""
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    doc_id: str
+    text: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSet:
+    """Documents with vectors, and queries that are none of them."""
+
+    documents: tuple[Document, ...]
+    vectors: Matrix
+    queries: Matrix
+    """Both of unit length, one row each."""
+
+
+def is_real() -> bool:
+    return (COLLECTION / "vectors.f16.npy").exists()
+
+
+def description() -> str:
+    """What the results say about the data."""
+    if is_real():
+        return "63,666 package descriptions of Debian 12 and their all-MiniLM-L6-v2 vectors"
+    return (
+        f"stand-ins, because {COLLECTION.relative_to(PROJECT_ROOT)} is absent: docstrings of the Python standard "
+        f"library, and vectors drawn from {_CLUSTERS} clusters"
+    )
+
+
+@cache
+def documents() -> tuple[Document, ...]:
+    """Distinct ids, texts of mixed length, in a fixed random order."""
+    found = list(_collected() if is_real() else _docstrings())
+    order = np.random.default_rng(_SEED).permutation(len(found))
+    return tuple(found[position] for position in order)
+
+
+def texts(count: int) -> list[str]:
+    """Distinct texts of mixed length. Where there are not enough, further rounds carry a number."""
+    distinct = list(dict.fromkeys(document.text for document in documents()))
+    rounds = -(-count // len(distinct))
+    return [text if turn == 0 else f"{turn}. {text}" for turn in range(rounds) for text in distinct][:count]
+
+
+def short_texts(count: int) -> list[str]:
+    """Distinct texts of eight words."""
+    first_words = (" ".join(text.split()[:8]) for text in texts(min(8 * count, 40_000)))
+    return list(dict.fromkeys(first_words))[:count]
+
+
+def search_set(size: int = BASE_VECTORS) -> SearchSet:
+    if is_real():
+        stored = np.load(COLLECTION / "vectors.f16.npy").astype(np.float32)
+        order = np.random.default_rng(_SEED).permutation(len(stored))
+        everything, rows = stored[order], documents()
+    else:
+        everything = _clustered(size + HELD_OUT_QUERIES)
+        known = documents()
+        rows = tuple(Document(f"v{row}", "", known[row % len(known)].metadata) for row in range(size))
+    everything /= np.linalg.norm(everything, axis=1, keepdims=True)
+    end = size + HELD_OUT_QUERIES
+    return SearchSet(documents=rows[:size], vectors=everything[:size], queries=everything[size:end])
+
+
+def _collected() -> Iterator[Document]:
+    with gzip.open(COLLECTION / "packages.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            item = json.loads(line)
+            yield Document(item["id"], item["text"][:8_000], item["metadata"])
+
+
+def _docstrings() -> Iterator[Document]:
+    root = Path(sysconfig.get_path("stdlib"))
+    for path in sorted(root.rglob("*.py")):
+        if "site-packages" in path.parts or "test" in path.parts:
+            continue
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (SyntaxError, UnicodeDecodeError):
+            continue  # samples of broken code belong to the library too
+        module = path.relative_to(root).as_posix()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                text = (ast.get_docstring(node) or "").strip()
+                line = getattr(node, "lineno", 0)
+                if text:
+                    yield Document(f"{module}:{line}", text[:8_000], {"module": module, "line": line})
+
+
+def _clustered(count: int) -> Matrix:
+    random = np.random.default_rng(_SEED)
+    centres = random.standard_normal((_CLUSTERS, DIMENSION), dtype=np.float32)
+    axes = random.standard_normal((_CLUSTERS, _CLUSTER_AXES, DIMENSION), dtype=np.float32) / np.sqrt(_CLUSTER_AXES)
+    owner = random.integers(_CLUSTERS, size=count)
+    spread = random.standard_normal((count, _CLUSTER_AXES), dtype=np.float32)
+    rows = np.empty((count, DIMENSION), np.float32)
+    for cluster in range(_CLUSTERS):
+        members = owner == cluster
+        rows[members] = centres[cluster] + spread[members] @ axes[cluster]
+    return rows

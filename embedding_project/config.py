@@ -1,0 +1,209 @@
+"""The only reader of the environment.
+
+Every role calls `load_config()` once. A variable that is not set is looked up in `<VAR_DIR>/instance.json`, which
+`manage.py up` writes, so that a command typed beside a running instance finds it. All problems are reported together.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+INSTANCE_FILE = "instance.json"
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+class ConfigError(Exception):
+    """The environment holds values the service cannot start with; the message lists every one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything the environment decides. Field `some_name` is read from the variable `SOME_NAME`."""
+
+    database_url: str
+    """Postgres 15 or newer: postgresql://user:password@host:port/name"""
+    redis_url: str
+    """Broker and reply inboxes, Redis or Valkey 7 or newer, `maxmemory-policy noeviction`."""
+    cache_url: str
+    """Embedding cache, a second instance with an LRU policy; losing it costs speed only."""
+    secret_key: str
+    """Signs tokens and Django sessions; at least 32 characters."""
+    api_key: str
+    """Bearer key that /v1 asks for; empty means keyless, which is allowed on loopback only."""
+    admin_password: str
+    """Password of the first administrator; used once, when the database has none."""
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    """Host headers the api answers to, besides loopback names."""
+    var_dir: Path
+    """Data directory of the instance: logs, Postgres, segments, `instance.json`."""
+    model_root: Path
+    """Model folders named in the registry must lie below this directory (or be `package:` artifacts)."""
+    shards: int
+    replicas: int
+    node_shard: int
+    """Which shard an index node serves; only index nodes read it."""
+    node_replica: int
+    api_processes: int
+    api_threads: int
+    embedders: int
+    embed_device: str
+    """cpu, cuda, or auto (cuda when there is one)."""
+    embed_threads: int
+    """CPU threads of one embedder; 0 leaves it to torch."""
+    default_model_id: str
+    cache_ttl_seconds: int
+    metrics_dir: str
+    """Directory in which the processes of one instance share their Prometheus counters; empty means one process."""
+    log_level: str
+
+    @property
+    def keyless(self) -> bool:
+        return not self.api_key
+
+
+_DEFAULTS: Mapping[str, str] = {
+    "DATABASE_URL": "",
+    "REDIS_URL": "",
+    "CACHE_URL": "",
+    "SECRET_KEY": "",
+    "API_KEY": "",
+    "ADMIN_PASSWORD": "",
+    "HOST": "127.0.0.1",
+    "PORT": "8000",
+    "ALLOWED_HOSTS": "",
+    "VAR_DIR": "var",
+    "MODEL_ROOT": "models",
+    "SHARDS": "2",
+    "REPLICAS": "1",
+    "NODE_SHARD": "0",
+    "NODE_REPLICA": "0",
+    "API_PROCESSES": "1",
+    "API_THREADS": "64",
+    "EMBEDDERS": "1",
+    "EMBED_DEVICE": "auto",
+    "EMBED_THREADS": "0",
+    "DEFAULT_MODEL_ID": "all-MiniLM-L6-v2",
+    "CACHE_TTL_SECONDS": str(7 * 24 * 3600),
+    "METRICS_DIR": "",
+    "LOG_LEVEL": "INFO",
+}
+_SECRETS = frozenset({"DATABASE_URL", "REDIS_URL", "CACHE_URL", "SECRET_KEY", "API_KEY", "ADMIN_PASSWORD"})
+SETTING_NAMES = tuple(_DEFAULTS)
+
+
+class _Reader:
+    """Looks variables up and collects what is wrong with them instead of stopping at the first."""
+
+    def __init__(self, environ: Mapping[str, str], fallback: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._fallback = fallback
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str:
+        path = self._environ.get(f"{name}_FILE", "") if name in _SECRETS else ""
+        if path:
+            try:
+                return Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                self.problems.append(f"{name}_FILE: cannot read {path}: {error.strerror}")
+                return ""
+        return self._environ.get(name) or self._fallback.get(name) or _DEFAULTS[name]
+
+    def url(self, name: str, *schemes: str) -> str:
+        value = self.text(name)
+        if not value:
+            self.problems.append(f"{name}: not set; start the service with 'manage.py up' or set it")
+        elif not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            self.problems.append(f"{name}: must start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        value = self.text(name)
+        try:
+            number = int(value)
+        except ValueError:
+            self.problems.append(f"{name}: {value!r} is not a whole number")
+            return low
+        if not low <= number <= high:
+            self.problems.append(f"{name}: {number} is not between {low} and {high}")
+        return number
+
+    def choice(self, name: str, *choices: str) -> str:
+        value = self.text(name)
+        if value not in choices:
+            self.problems.append(f"{name}: {value!r} is not one of {', '.join(choices)}")
+        return value
+
+
+def read_config(environ: Mapping[str, str]) -> Config:
+    """Build the configuration from `environ`. Raises ConfigError listing every problem."""
+    var_dir = Path(environ.get("VAR_DIR") or _DEFAULTS["VAR_DIR"])
+    var_dir = var_dir if var_dir.is_absolute() else PROJECT_ROOT / var_dir
+    read = _Reader(environ, _instance_values(var_dir))
+    model_root = Path(read.text("MODEL_ROOT"))
+    config = Config(
+        database_url=read.url("DATABASE_URL", "postgresql", "postgres"),
+        redis_url=read.url("REDIS_URL", "redis", "rediss", "unix"),
+        cache_url=read.url("CACHE_URL", "redis", "rediss", "unix"),
+        secret_key=read.text("SECRET_KEY"),
+        api_key=read.text("API_KEY"),
+        admin_password=read.text("ADMIN_PASSWORD"),
+        host=read.text("HOST"),
+        port=read.integer("PORT", 1, 65535),
+        allowed_hosts=tuple(part.strip() for part in read.text("ALLOWED_HOSTS").split(",") if part.strip()),
+        var_dir=var_dir,
+        model_root=model_root if model_root.is_absolute() else PROJECT_ROOT / model_root,
+        shards=read.integer("SHARDS", 1, 1024),
+        replicas=read.integer("REPLICAS", 1, 16),
+        node_shard=read.integer("NODE_SHARD", 0, 1023),
+        node_replica=read.integer("NODE_REPLICA", 0, 15),
+        api_processes=read.integer("API_PROCESSES", 1, 64),
+        api_threads=read.integer("API_THREADS", 8, 1024),
+        embedders=read.integer("EMBEDDERS", 1, 64),
+        embed_device=read.choice("EMBED_DEVICE", "auto", "cpu", "cuda"),
+        embed_threads=read.integer("EMBED_THREADS", 0, 256),
+        default_model_id=read.text("DEFAULT_MODEL_ID"),
+        cache_ttl_seconds=read.integer("CACHE_TTL_SECONDS", 1, 365 * 24 * 3600),
+        metrics_dir=read.text("METRICS_DIR"),
+        log_level=read.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),
+    )
+    problems = read.problems + _contradictions(config)
+    if problems:
+        raise ConfigError("configuration:\n" + "\n".join(f"  - {problem}" for problem in problems))
+    return config
+
+
+def _contradictions(config: Config) -> list[str]:
+    problems = []
+    if len(config.secret_key) < 32:
+        problems.append("SECRET_KEY: needs at least 32 characters")
+    if config.keyless and config.host not in LOOPBACK_HOSTS:
+        problems.append(f"API_KEY: must be set when HOST is {config.host}; keyless works on loopback only")
+    if config.api_key and len(config.api_key) < 16:
+        problems.append("API_KEY: needs at least 16 characters")
+    return problems
+
+
+def _instance_values(var_dir: Path) -> dict[str, str]:
+    try:
+        values = json.loads((var_dir / INSTANCE_FILE).read_text(encoding="utf-8"))
+        return {name: str(value) for name, value in values["environment"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}  # absent or damaged
+
+
+def inherited_environment() -> dict[str, str]:
+    """A copy of this process's environment, for the supervisor to hand on to the processes it starts."""
+    return dict(os.environ)
+
+
+@cache
+def load_config() -> Config:
+    """The configuration of this process, read once. Raises ConfigError."""
+    return read_config(os.environ)

@@ -1,0 +1,83 @@
+"""The errors of the service: one tree, one table from code to HTTP status.
+
+    ServiceError            has a stable code; the table says its status and whether a retry can help
+    ├── InvalidRequest      the caller's mistake; names the field
+    └── Unavailable         a dependency or a queue; carries the seconds to wait before the next try
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    status: int
+    retryable: bool
+    meaning: str
+
+
+ERROR_KINDS: Mapping[str, ErrorKind] = {
+    "invalid_json": ErrorKind(400, False, "The body is not one JSON object in UTF-8."),
+    "missing_field": ErrorKind(400, False, "A required field is absent."),
+    "unknown_field": ErrorKind(400, False, "The body has a field this endpoint does not know."),
+    "invalid_type": ErrorKind(400, False, "A field has the wrong JSON type; nothing is coerced."),
+    "invalid_value": ErrorKind(400, False, "A field is outside its documented range."),
+    "too_many_items": ErrorKind(400, False, "A list is longer than its limit."),
+    "empty_input": ErrorKind(400, False, "A text has no visible character."),
+    "text_too_long": ErrorKind(400, False, "A text is longer than 32 KiB in UTF-8."),
+    "invalid_text": ErrorKind(400, False, "A text holds NUL or an unpaired surrogate."),
+    "invalid_number": ErrorKind(400, False, "A number is not finite, or not finite as float32."),
+    "dimension_mismatch": ErrorKind(400, False, "A vector has another dimension than its model."),
+    "zero_vector": ErrorKind(400, False, "A vector of length zero has no direction to compare."),
+    "duplicate_id": ErrorKind(400, False, "One request names the same document twice."),
+    "invalid_filter": ErrorKind(400, False, "The filter does not follow the filter grammar."),
+    "too_many_fields": ErrorKind(400, False, "The namespace would hold more than 64 metadata fields."),
+    "unsupported_modality": ErrorKind(400, False, "The model does not take text."),
+    "vector_required": ErrorKind(400, False, "The namespace's model takes vectors from the client."),
+    "text_required": ErrorKind(400, False, "The namespace's model embeds text; vectors are not accepted."),
+    "invalid_token": ErrorKind(400, False, "The token is forged, or ahead of the log."),
+    "unauthenticated": ErrorKind(401, False, "The key is missing or wrong."),
+    "forbidden_host": ErrorKind(403, False, "The Host header is not one this service answers to."),
+    "not_found": ErrorKind(404, False, "There is no such path."),
+    "unknown_model": ErrorKind(404, False, "No model of that name is registered."),
+    "unknown_document": ErrorKind(404, False, "There is no such document in the namespace."),
+    "unknown_namespace": ErrorKind(404, False, "Nothing was ever written to that namespace."),
+    "method_not_allowed": ErrorKind(405, False, "The path does not answer to this method."),
+    "model_not_active": ErrorKind(409, False, "The model has no active version."),
+    "model_mismatch": ErrorKind(409, False, "The namespace belongs to another model."),
+    "token_expired": ErrorKind(409, False, "The token is of an earlier log epoch or layout."),
+    "length_required": ErrorKind(411, False, "The request has a body of unstated length."),
+    "body_too_large": ErrorKind(413, False, "The body is larger than 8 MiB."),
+    "unsupported_media_type": ErrorKind(415, False, "The body must be application/json in UTF-8."),
+    "overloaded": ErrorKind(429, True, "Too many requests are in progress."),
+    "internal_error": ErrorKind(500, True, "The service failed in a way it did not foresee; the log has the cause."),
+    "model_error": ErrorKind(503, True, "The model could not embed the text."),
+    "embedder_unavailable": ErrorKind(503, True, "No embedder answered in time."),
+    "index_unavailable": ErrorKind(503, True, "No index node answered in time."),
+    "broker_unavailable": ErrorKind(503, True, "The message broker cannot be reached."),
+    "database_unavailable": ErrorKind(503, True, "Postgres cannot be reached."),
+    "not_caught_up": ErrorKind(503, True, "The index has not reached the token yet."),
+}
+
+
+class ServiceError(Exception):
+    """Something the caller hears about, under a code of `ERROR_KINDS`."""
+
+    def __init__(self, code: str, message: str = "", *, field: str | None = None) -> None:
+        self.kind = ERROR_KINDS[code]
+        self.code = code
+        self.field = field
+        self.message = message or self.kind.meaning
+        super().__init__(self.message)
+
+
+class InvalidRequest(ServiceError):
+    """The request cannot be served as it stands; `field` is a path such as `documents[3].id`."""
+
+
+class Unavailable(ServiceError):
+    """The request may succeed later."""
+
+    def __init__(self, code: str, message: str = "", *, retry_after_seconds: int = 1) -> None:
+        super().__init__(code, message)
+        self.retry_after_seconds = retry_after_seconds

@@ -1,0 +1,38 @@
+"""Hits of one shard, and the k-way heap merge of the hits of all shards."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Hit(NamedTuple):
+    score: float
+    """Cosine similarity, larger is nearer."""
+    document_key: int
+    """Primary key of the document."""
+    text_revision: int
+    """Revision of the text whose vector answered; hydration drops the hit when it is no longer the stored one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardHits:
+    """Hits of one query on one shard, best first; three arrays of equal length."""
+
+    scores: NDArray[np.float32]
+    document_keys: NDArray[np.int64]
+    text_revisions: NDArray[np.int32]
+
+    def __iter__(self) -> Iterator[Hit]:
+        rows = zip(self.scores.tolist(), self.document_keys.tolist(), self.text_revisions.tolist(), strict=True)
+        return map(Hit._make, rows)
+
+
+def merge_hits(shards: Iterable[ShardHits], top_k: int) -> list[Hit]:
+    """The best `top_k` hits over all shards, best first; equal scores by document key, so the order is stable."""
+    merged = heapq.merge(*shards, key=lambda hit: (-hit.score, hit.document_key))
+    return list(islice(merged, top_k))

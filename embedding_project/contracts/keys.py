@@ -1,0 +1,45 @@
+"""Hashes everybody must compute alike: cache keys, content hashes, the shard of a document."""
+
+import hashlib
+import struct
+from enum import StrEnum
+
+from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.text import NORMAL_FORM_VERSION
+
+
+class InputType(StrEnum):
+    """Whether a text is looked for or looked through: models may put a different prompt before each."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+def _digest(*fields: str | bytes | int) -> bytes:
+    # Each field carries its length, so that ("m1", "2foo") and ("m12", "foo") cannot meet.
+    hasher = hashlib.sha256()
+    for field in fields:
+        raw = field if isinstance(field, bytes) else str(field).encode()
+        hasher.update(struct.pack("<I", len(raw)))
+        hasher.update(raw)
+    return hasher.digest()
+
+
+def cache_key(model: ModelSpec, input_type: InputType, text: str) -> bytes:
+    """32 bytes naming the vector of `text` (in normal form) under one model version and prompt."""
+    prompt = model.prompt(input_type)
+    return _digest(model.model_id, model.version, prompt, model.max_tokens, NORMAL_FORM_VERSION, text)
+
+
+def content_hash(text: str) -> bytes:
+    """32 bytes naming a text; two documents of equal text share inference, never the write."""
+    return _digest(NORMAL_FORM_VERSION, text)
+
+
+def shard_hash(namespace: str, doc_id: str) -> int:
+    """A number in [0, 2^31) that decides the shard of a document under every layout."""
+    return int.from_bytes(_digest(namespace, doc_id)[:4], "little") >> 1
+
+
+def shard_of(hashed: int, shards: int) -> int:
+    return hashed % shards

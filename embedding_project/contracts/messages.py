@@ -1,0 +1,179 @@
+"""Messages between roles: msgpack bodies, vectors as raw little-endian float32. Never pickle.
+
+Times in messages are seconds since the epoch, since no clock but the wall's is shared.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgpack
+import numpy as np
+
+from embedding_project.contracts.hits import ShardHits
+from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.vectors import Vector, from_bytes, to_bytes
+
+
+class Lane(StrEnum):
+    """Interactive work goes first; bulk ages, so that it never starves."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedItem:
+    cache_key: bytes
+    text: str
+    """In normal form, the prompt of its input type already in front."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedBatch:
+    """Texts of one model version that wait together, 1 to 64."""
+
+    batch_id: str
+    inbox: str
+    """Redis list the reply goes to."""
+    lane: Lane
+    deadline: float
+    """After this time nobody waits for the reply."""
+    use_cache: bool
+    """Whether the embedder writes the results to the cache."""
+    model: ModelSpec
+    items: tuple[EmbedItem, ...]
+
+    def to_wire(self) -> bytes:
+        items = [(item.cache_key, item.text) for item in self.items]
+        head = (self.batch_id, self.inbox, self.lane, self.deadline, self.use_cache)
+        return _pack((*head, self.model.to_wire(), items))
+
+    @classmethod
+    def from_wire(cls, data: bytes) -> "EmbedBatch":
+        batch_id, inbox, lane, deadline, use_cache, model, items = _unpack(data)
+        return cls(
+            batch_id=batch_id,
+            inbox=inbox,
+            lane=Lane(lane),
+            deadline=deadline,
+            use_cache=use_cache,
+            model=ModelSpec.from_wire(model),
+            items=tuple(EmbedItem(cache_key=key, text=text) for key, text in items),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedReply:
+    """One outcome per item, in the order of the batch: an `EmbeddedText` frame, or an error code."""
+
+    batch_id: str
+    outcomes: tuple[bytes | str, ...]
+
+    def to_wire(self) -> bytes:
+        return _pack(("embed", self.batch_id, self.outcomes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardQuery:
+    """What one query asks of a shard; queries alike in everything but the vector are searched together."""
+
+    version_key: int
+    namespace_key: int
+    top_k: int
+    ef_search: int
+    exact: bool
+    filter: str
+    """Canonical JSON of the filter tree, empty for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchBatch:
+    """Queries of one model version that travel together to every shard."""
+
+    fanout_id: str
+    inbox: str
+    epoch: str
+    """Log epoch the sender believes in; a node of another epoch answers `behind`."""
+    deadline: float
+    queries: tuple[ShardQuery, ...]
+    vectors: Vector
+    """Shape (len(queries), d), unit length."""
+
+    def to_wire(self) -> bytes:
+        queries = [
+            (query.version_key, query.namespace_key, query.top_k, query.ef_search, query.exact, query.filter)
+            for query in self.queries
+        ]
+        head = (self.fanout_id, self.inbox, self.epoch, self.deadline)
+        return _pack((*head, queries, self.vectors.shape[1], to_bytes(self.vectors)))
+
+    @classmethod
+    def from_wire(cls, data: bytes) -> "SearchBatch":
+        fanout_id, inbox, epoch, deadline, queries, dimension, vectors = _unpack(data)
+        names = ("version_key", "namespace_key", "top_k", "ef_search", "exact", "filter")
+        return cls(
+            fanout_id=fanout_id,
+            inbox=inbox,
+            epoch=epoch,
+            deadline=deadline,
+            queries=tuple(ShardQuery(**dict(zip(names, query, strict=True))) for query in queries),
+            vectors=from_bytes(vectors, dimension),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchReply:
+    """The answer of one shard: per query its hits, or an error code such as `behind`."""
+
+    fanout_id: str
+    shard: int
+    outcomes: tuple[ShardHits | str, ...]
+    search_ms: float
+    """Time the node spent searching."""
+
+    def to_wire(self) -> bytes:
+        outcomes = [outcome if isinstance(outcome, str) else _hits_to_wire(outcome) for outcome in self.outcomes]
+        return _pack(("search", self.fanout_id, self.shard, outcomes, self.search_ms))
+
+
+BEHIND = "behind"
+"""Outcome of a query that reached a replica which may not answer; the sender may ask another one."""
+
+
+def decode_reply(data: bytes) -> EmbedReply | SearchReply:
+    """The reply in `data`, by its tag. Raises ValueError when it is neither."""
+    try:
+        tag, *rest = _unpack(data)
+        if tag == "embed":
+            batch_id, outcomes = rest
+            if not all(isinstance(outcome, bytes | str) for outcome in outcomes):
+                raise TypeError
+            return EmbedReply(batch_id=batch_id, outcomes=tuple(outcomes))
+        if tag == "search":
+            fanout_id, shard, outcomes, search_ms = rest
+            decoded = tuple(item if isinstance(item, str) else _hits_from_wire(item) for item in outcomes)
+            return SearchReply(fanout_id=fanout_id, shard=shard, outcomes=decoded, search_ms=search_ms)
+    except (TypeError, ValueError, msgpack.UnpackException) as error:
+        raise ValueError("not a reply") from error
+    raise ValueError("not a reply")
+
+
+def _hits_to_wire(hits: ShardHits) -> tuple[bytes, bytes, bytes]:
+    return hits.scores.tobytes(), hits.document_keys.tobytes(), hits.text_revisions.tobytes()
+
+
+def _hits_from_wire(wire: tuple[bytes, bytes, bytes]) -> ShardHits:
+    scores, keys, revisions = wire
+    return ShardHits(
+        np.frombuffer(scores, np.float32), np.frombuffer(keys, np.int64), np.frombuffer(revisions, np.int32)
+    )
+
+
+def _pack(value: object) -> bytes:
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def _unpack(data: bytes) -> list[object] | tuple[object, ...]:
+    unpacked: list[object] = msgpack.unpackb(data)
+    return unpacked

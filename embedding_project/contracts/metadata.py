@@ -1,0 +1,95 @@
+"""Metadata of a document: what is accepted, and its flat form on which filters work.
+
+Nested objects become dotted paths (`author.name`); lists and scalars are values. The flat form is what a namespace
+counts as its fields, what index nodes keep as columns and what the filter oracle reads.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.limits import (
+    MAX_METADATA_BYTES,
+    MAX_METADATA_DEPTH,
+    MAX_METADATA_KEY_LENGTH,
+    MAX_METADATA_KEYS,
+)
+from embedding_project.contracts.text import storable
+
+Metadata = Mapping[str, Any]
+MAX_EXACT_INTEGER = 2**63
+
+
+def flatten(metadata: Metadata) -> dict[str, Any]:
+    """Dotted path -> scalar or list. Null values and empty objects have no entry."""
+    return dict(_leaves(metadata, ""))
+
+
+def _leaves(node: Metadata, prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        path = prefix + key
+        if isinstance(value, dict):
+            yield from _leaves(value, path + ".")
+        elif value is not None:
+            yield path, value
+
+
+def canonical(metadata: Metadata) -> str:
+    """One string per meaning: key order does not count, 5 and 5.0 are one value, true and 1 are two."""
+    return json.dumps(_whole_numbers(metadata), sort_keys=True, ensure_ascii=False)
+
+
+def _whole_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def checked_metadata(value: object, field: str) -> dict[str, Any]:
+    """`value` as metadata. Raises InvalidRequest naming the offending place."""
+    if not isinstance(value, dict):
+        raise InvalidRequest("invalid_type", "must be an object", field=field)
+    _check_node(value, field, depth=1)
+    if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_METADATA_BYTES:
+        raise InvalidRequest("invalid_value", f"metadata is larger than {MAX_METADATA_BYTES} bytes", field=field)
+    paths = [path for path, _ in _leaves(value, "")]
+    if len(set(paths)) != len(paths):
+        raise InvalidRequest("invalid_value", "two keys give the same dotted path", field=field)
+    if len(paths) > MAX_METADATA_KEYS:
+        raise InvalidRequest("invalid_value", f"more than {MAX_METADATA_KEYS} fields", field=field)
+    return value
+
+
+def _check_node(value: object, field: str, depth: int) -> None:
+    if isinstance(value, dict | list):
+        if depth > MAX_METADATA_DEPTH:
+            raise InvalidRequest("invalid_value", f"nested deeper than {MAX_METADATA_DEPTH}", field=field)
+        if isinstance(value, dict):
+            for key, item in value.items():
+                _check_key(key, field)
+                _check_node(item, f"{field}.{key}", depth + 1)
+        else:
+            for item in value:
+                _check_node(item, field, depth + 1)
+    else:
+        _check_scalar(value, field)
+
+
+def _check_key(key: str, field: str) -> None:
+    if not 1 <= len(key) <= MAX_METADATA_KEY_LENGTH or not storable(key):
+        raise InvalidRequest("invalid_value", f"a key must have 1 to {MAX_METADATA_KEY_LENGTH} characters", field=field)
+
+
+def _check_scalar(value: object, field: str) -> None:
+    if isinstance(value, str):
+        if not storable(value):
+            raise InvalidRequest("invalid_text", field=field)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidRequest("invalid_number", field=field)
+    elif isinstance(value, int) and not -MAX_EXACT_INTEGER <= value < 2 * MAX_EXACT_INTEGER:
+        raise InvalidRequest("invalid_number", "integers are kept exactly up to 64 bits", field=field)

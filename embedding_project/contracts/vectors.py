@@ -1,0 +1,85 @@
+"""Vectors as values: float32, little-endian on every wire, of unit length in every index."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_project.contracts.errors import InvalidRequest
+
+Vector = NDArray[np.float32]
+"""Shape (d,), or (n, d) where a name is in the plural."""
+
+_WIRE = np.dtype("<f4")
+_FRAME_VERSION = 1
+_TRUNCATED = 1
+_HEADER = struct.Struct("<BBHII")
+"""version, flags, dimension, tokens, crc32 of the payload"""
+
+
+def to_bytes(vectors: Vector) -> bytes:
+    return np.ascontiguousarray(vectors, dtype=_WIRE).tobytes()
+
+
+def from_bytes(data: bytes, dimension: int) -> Vector:
+    """Vectors of shape (n, dimension). Raises ValueError when `data` is not whole vectors."""
+    return np.frombuffer(data, dtype=_WIRE).reshape(-1, dimension)
+
+
+def unit_length(vectors: Vector) -> Vector:
+    """`vectors` divided by their Euclidean length along the last axis; a zero vector stays zero."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
+
+
+def checked_vector(value: object, dimension: int, field: str) -> Vector:
+    """A vector from a JSON list, of unit length, shape (dimension,). Raises InvalidRequest naming `field`."""
+    if not isinstance(value, list):
+        raise InvalidRequest("invalid_type", "must be a list of numbers", field=field)
+    if len(value) != dimension:
+        raise InvalidRequest("dimension_mismatch", f"has {len(value)} numbers, the model has {dimension}", field=field)
+    # numpy would take true, "3" and nested lists; `type` also refuses bool, which is a subclass of int.
+    if not all(type(number) is float or type(number) is int for number in value):
+        raise InvalidRequest("invalid_type", "must hold numbers only", field=field)
+    try:
+        with np.errstate(over="ignore", under="ignore"):
+            vector = np.array(value, dtype=np.float64).astype(np.float32)
+    except OverflowError:
+        raise InvalidRequest("invalid_number", field=field) from None
+    if not np.isfinite(vector).all():
+        raise InvalidRequest("invalid_number", field=field)
+    # Scaled by the largest component first, so that tiny and huge vectors neither vanish nor overflow when squared.
+    largest = np.abs(vector).max()
+    if largest == 0:
+        raise InvalidRequest("zero_vector", field=field)
+    return unit_length(vector / largest)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedText:
+    """The outcome of embedding one text."""
+
+    vector: Vector
+    """Shape (d,), as the model gave it: not normalised, full dimension."""
+    tokens: int
+    truncated: bool
+
+    def to_frame(self) -> bytes:
+        """The bytes kept in the cache and sent in replies."""
+        payload = to_bytes(self.vector)
+        flags = _TRUNCATED if self.truncated else 0
+        header = _HEADER.pack(_FRAME_VERSION, flags, len(self.vector), self.tokens, zlib.crc32(payload))
+        return header + payload
+
+    @classmethod
+    def from_frame(cls, frame: bytes, dimension: int) -> "EmbeddedText | None":
+        """The embedding in `frame`, or None when it is damaged, of another version or dimension."""
+        if len(frame) != _HEADER.size + 4 * dimension:
+            return None
+        version, flags, found, tokens, crc = _HEADER.unpack_from(frame)
+        payload = memoryview(frame)[_HEADER.size :]
+        if version != _FRAME_VERSION or found != dimension or zlib.crc32(payload) != crc:
+            return None
+        return cls(np.frombuffer(payload, dtype=_WIRE), tokens, bool(flags & _TRUNCATED))

@@ -1,0 +1,68 @@
+"""The only file that sends messages.
+
+Arguments never appear in message metadata (`argsrepr`), since they hold user text. Nothing here waits for an answer.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from celery import group
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from embedding_project.celery import (
+    EMBED_TASK,
+    INDEX_QUEUE,
+    INDEX_TASK,
+    SEARCH_TASK,
+    embed_queue,
+    job_app,
+    query_app,
+    search_queue,
+)
+from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.messages import EmbedBatch, SearchBatch
+
+_NO_REPR = "-"
+
+
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, RedisError, OSError) as error:
+        raise Unavailable("broker_unavailable") from error
+
+
+def _options(queue: str, deadline: float) -> dict[str, Any]:
+    return {
+        "queue": queue,
+        "expires": max(deadline - time.time(), 0.001),
+        "argsrepr": _NO_REPR,
+        "kwargsrepr": _NO_REPR,
+    }
+
+
+def send_search(layout: int, shards: Iterable[int], batch: SearchBatch) -> None:
+    """Fan `batch` out: one task per shard, published together. Raises Unavailable."""
+    body = batch.to_wire()
+    tasks = group(
+        query_app.signature(SEARCH_TASK, args=(body,), options=_options(search_queue(layout, shard), batch.deadline))
+        for shard in shards
+    )
+    with _broker_errors(), query_app.producer_or_acquire() as producer, producer.batch():
+        tasks.apply_async(producer=producer)
+
+
+def send_embed(batch: EmbedBatch) -> None:
+    """Queue `batch` on its lane. Raises Unavailable."""
+    with _broker_errors():
+        query_app.send_task(EMBED_TASK, args=(batch.to_wire(),), **_options(embed_queue(batch.lane), batch.deadline))
+
+
+def send_index_hint(document_keys: Sequence[int]) -> None:
+    """Tell an indexer that these documents wait. Raises Unavailable; the sweep finds them without a hint, later."""
+    with _broker_errors():
+        job_app.send_task(INDEX_TASK, args=(list(document_keys),), queue=INDEX_QUEUE, argsrepr=_NO_REPR)

@@ -1,0 +1,89 @@
+"""The reply inbox: one Redis list per process, one thread that decodes what arrives and hands it to who waits.
+
+Workers push replies under the id of the request. The thread does nothing but decode and call; merging and hydrating is
+the work of the waiting request. A reply nobody waits for any more is dropped.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from functools import cache
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from embedding_project.background import repeat_forever
+from embedding_project.config import load_config
+from embedding_project.contracts.messages import EmbedReply, SearchReply, decode_reply
+from embedding_project.redis_clients import broker_client
+
+REPLY_TTL_MS = 60_000
+"""A reply outlives every deadline, then goes by itself: the list of a dead process does not stay."""
+_POP_TIMEOUT_SECONDS = 1
+_POP_COUNT = 64
+_PAUSE_AFTER_ERROR_SECONDS = 0.2
+logger = logging.getLogger(__name__)
+
+OnEmbedReply = Callable[[EmbedReply], None]
+OnSearchReply = Callable[[SearchReply], None]
+
+
+def push_reply(redis: Redis, inbox: str, reply: EmbedReply | SearchReply) -> None:
+    """Send `reply` to the process that owns `inbox`, in one round trip. Raises RedisError."""
+    pipeline = redis.pipeline(transaction=False)
+    pipeline.rpush(inbox, reply.to_wire())
+    pipeline.pexpire(inbox, REPLY_TTL_MS)
+    pipeline.execute()
+
+
+class ReplyInbox:
+    def __init__(self, redis: Redis) -> None:
+        self.name = f"reply.{uuid.uuid4().hex}"
+        self._redis = redis
+        self._embeds: dict[str, OnEmbedReply] = {}
+        self._searches: dict[str, OnSearchReply] = {}
+        repeat_forever("reply-inbox", self._collect)
+
+    def expect_embed(self, batch_id: str, on_reply: OnEmbedReply) -> None:
+        """Call `on_reply` once, from the collector thread, when the batch is answered."""
+        self._embeds[batch_id] = on_reply
+
+    def expect_search(self, fanout_id: str, on_reply: OnSearchReply) -> None:
+        """Call `on_reply` for every shard that answers, until `forget`."""
+        self._searches[fanout_id] = on_reply
+
+    def forget(self, request_id: str) -> None:
+        self._embeds.pop(request_id, None)
+        self._searches.pop(request_id, None)
+
+    def _collect(self) -> None:
+        try:
+            popped = self._redis.blmpop(_POP_TIMEOUT_SECONDS, 1, self.name, direction="LEFT", count=_POP_COUNT)
+        except RedisError as error:
+            logger.warning("reply inbox: %s", type(error).__name__)
+            time.sleep(_PAUSE_AFTER_ERROR_SECONDS)
+            return
+        for data in popped[1] if popped else ():
+            self._deliver(data)
+
+    def _deliver(self, data: bytes) -> None:
+        try:
+            reply = decode_reply(data)
+        except ValueError:
+            logger.warning("reply inbox: dropped %d bytes that are no reply", len(data))
+            return
+        if isinstance(reply, EmbedReply):
+            on_embed = self._embeds.pop(reply.batch_id, None)
+            if on_embed:
+                on_embed(reply)
+        else:
+            on_search = self._searches.get(reply.fanout_id)
+            if on_search:
+                on_search(reply)
+
+
+@cache
+def reply_inbox() -> ReplyInbox:
+    """The inbox of this process, opened at first use (never before a fork)."""
+    return ReplyInbox(broker_client(load_config().redis_url, timeout_seconds=_POP_TIMEOUT_SECONDS + 2.0))

@@ -1,0 +1,124 @@
+"""`<var>/instance.json`: what runs in this directory, for other commands and for cleaning up after a crash.
+
+Whether an instance runs is decided by a file lock alone, which the kernel drops with its holder; the JSON file of a
+supervisor that was killed may lie there for ever.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from embedding_project.config import INSTANCE_FILE
+from embedding_project.supervisor.errors import StartError
+from embedding_project.supervisor.secrets import write_private
+
+_LOCK_FILE = "supervisor.lock"
+_LEFTOVER_GRACE_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """The content of `instance.json`."""
+
+    supervisor_pid: int
+    url: str
+    processes: Mapping[str, int]
+    environment: Mapping[str, str]
+    """Settings by variable name; `config.py` falls back to them."""
+    started: Mapping[str, int | None] = field(default_factory=dict)
+    """Kernel start time of each process, which tells it from a later one with the same pid."""
+
+    def save(self, var_dir: Path) -> None:
+        started = {name: start_ticks(pid) for name, pid in self.processes.items()}
+        write_private(var_dir / INSTANCE_FILE, json.dumps({**asdict(self), "started": started}, indent=1))
+
+    def leftovers(self) -> dict[str, int]:
+        """Its processes that still live; meaningful once the supervisor is gone."""
+        return {
+            name: pid
+            for name, pid in self.processes.items()
+            if (ticks := self.started.get(name)) is not None and start_ticks(pid) == ticks
+        }
+
+
+def load(var_dir: Path) -> Instance | None:
+    """The instance described in `var_dir`, running or not; None when there is none or the file is damaged."""
+    try:
+        return Instance(**json.loads((var_dir / INSTANCE_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def start_ticks(pid: int) -> int | None:
+    """When a live process started, in kernel ticks since boot; None without such a process or without /proc."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if after_name[0] == "Z" else int(after_name[19])
+
+
+@contextmanager
+def lock(var_dir: Path) -> Iterator[None]:
+    """Be the only supervisor of `var_dir`. Raises StartError when there is one."""
+    descriptor = os.open(var_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            running = load(var_dir)
+            where = f", {running.url}" if running else ""
+            raise StartError(
+                f"an instance runs in {var_dir} already (pid {holder(var_dir)}{where}); "
+                "stop it with 'manage.py down', or start another with --var and --port"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def holder(var_dir: Path) -> int | None:
+    """The pid of the supervisor that runs in `var_dir`; None when nothing runs there."""
+    try:
+        with (var_dir / _LOCK_FILE).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or b"0") or None
+    except FileNotFoundError:
+        return None
+    return None
+
+
+def clear_stale(var_dir: Path) -> str:
+    """Remove what a supervisor that was killed left behind; the result says what that was, empty for nothing."""
+    stale = load(var_dir)
+    (var_dir / INSTANCE_FILE).unlink(missing_ok=True)
+    if stale is None:
+        return ""
+    ended = _end(stale)
+    processes = f", ended {', '.join(ended)}" if ended else ""
+    return f"the instance with pid {stale.supervisor_pid} died without stopping{processes}"
+
+
+def _end(stale: Instance) -> list[str]:
+    """Interrupt the processes (for Postgres that is the fast shutdown), then kill their groups."""
+    ended = list(stale.leftovers())
+    for pid in stale.leftovers().values():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + _LEFTOVER_GRACE_SECONDS
+    while stale.leftovers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for pid in stale.leftovers().values():
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    return ended

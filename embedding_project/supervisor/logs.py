@@ -1,0 +1,81 @@
+"""The console of an instance and the log file of each of its processes."""
+
+import threading
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+
+class Console:
+    """Where the supervisor speaks. A terminal that has gone away silences it and never hurts the instance."""
+
+    def __init__(self, stream: TextIO | None, *, report: TextIO | None = None, relays: bool = True) -> None:
+        """`report` also gets the supervisor's own lines; `relays` says whether output of roles is repeated here."""
+        self._stream = stream
+        self._report = report
+        self._relays = relays
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """One message of the supervisor."""
+        with self._lock:
+            self._stream = _write(self._stream, text)
+            self._report = _write(self._report, text)
+
+    def confide(self, text: str) -> None:
+        """A message that holds a secret: shown to whoever started the instance, kept out of log files."""
+        with self._lock:
+            if self._report is not None:
+                self._report = _write(self._report, text)
+            else:
+                self._stream = _write(self._stream, text)
+
+    def relay(self, name: str, line: str) -> None:
+        """One line that the process `name` wrote."""
+        if self._relays:
+            with self._lock:
+                self._stream = _write(self._stream, f"{name} | {line}")
+
+    def end_report(self) -> None:
+        """Tell the process that waits for this instance that there is nothing more to wait for."""
+        with self._lock:
+            if self._report is not None:
+                self._report.close()
+                self._report = None
+
+
+def _write(stream: TextIO | None, text: str) -> TextIO | None:
+    if stream is None:
+        return None
+    try:
+        stream.write(f"{text}\n")
+        stream.flush()
+    except (OSError, ValueError):
+        return None
+    return stream
+
+
+def rotate(path: Path) -> None:
+    """Keep the log of the previous start as `.1`."""
+    if path.exists():
+        path.replace(path.with_name(f"{path.name}.1"))
+
+
+def tail(path: Path, lines: int = 15) -> str:
+    """The last lines of a log file; empty when there is none."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def pump(source: BinaryIO, path: Path, console: Console, name: str) -> None:
+    """Copy a process's output to its log file and the console until it closes. Runs in a thread of its own."""
+    with source, path.open("ab", buffering=0) as log:
+        for line in source:
+            try:
+                log.write(line)
+            except OSError as error:
+                # A full disk must not leave the pipe unread: the process would block on its next line.
+                console.say(f"{name}: cannot write {path}: {error.strerror}")
+            console.relay(name, line.decode(errors="replace").rstrip())

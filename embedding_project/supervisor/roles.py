@@ -1,0 +1,112 @@
+"""The process table: every role of an instance, in the order in which they start."""
+
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from embedding_project.config import PROJECT_ROOT, SETTING_NAMES, Config
+from embedding_project.supervisor.process import ProcessSpec
+
+_DJANGO = {"DJANGO_SETTINGS_MODULE": "embedding_project.settings"}
+_NOT_SHARED = {"NODE_SHARD", "NODE_REPLICA", "ADMIN_PASSWORD"}
+# Only the command that makes the administrator may see the password; a role must not find the settings module unless
+# it is one of Django's, because Celery would load it.
+_NOT_INHERITED = {"ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", *_DJANGO}
+# Threads of a BLAS would fight over the cores: a node gets its parallelism from the number of shards.
+_SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+_QUIET_WORKER = ("-l", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
+_BACKGROUND_NICE = 5
+
+
+def environment(config: Config) -> dict[str, str]:
+    """The settings of an instance as variables: what its roles get and what `instance.json` keeps."""
+    values = {name: _text(getattr(config, name.lower())) for name in SETTING_NAMES if name not in _NOT_SHARED}
+    return {name: value for name, value in values.items() if value}
+
+
+def _text(value: str | int | Path | tuple[str, ...]) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def base_environment(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What every role gets beside its own variables."""
+    shared = {"PROMETHEUS_MULTIPROC_DIR": config.metrics_dir, "PYTHONUNBUFFERED": "1"}
+    return (
+        {name: value for name, value in inherited.items() if name not in _NOT_INHERITED} | environment(config) | shared
+    )
+
+
+def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpec, ...]:
+    """Every role; they start from top to bottom and stop from bottom to top."""
+    base = base_environment(config, inherited)
+    return (
+        *(_node(base, shard, replica) for shard in range(config.shards) for replica in range(config.replicas)),
+        *(_embedder(base, number) for number in range(config.embedders)),
+        _indexer(base),
+        _api(base, config),
+        _beat(base),
+    )
+
+
+def management(command: str, config: Config, inherited: Mapping[str, str], **extra: str) -> ProcessSpec:
+    """A management command that runs once before the roles; `extra` are variables for it alone."""
+    argv = (sys.executable, "manage.py", *command.split())
+    env = base_environment(config, inherited) | _DJANGO | extra
+    return ProcessSpec(name=argv[2], argv=argv, env=env, cwd=PROJECT_ROOT)
+
+
+def _python(name: str, module: str, *arguments: str, env: Mapping[str, str], nice: int = 0) -> ProcessSpec:
+    return ProcessSpec(name=name, argv=(sys.executable, "-m", module, *arguments), env=env, cwd=PROJECT_ROOT, nice=nice)
+
+
+def _worker(app: str, name: str, *arguments: str, env: Mapping[str, str], nice: int = 0) -> ProcessSpec:
+    start = ("-A", f"embedding_project.celery:{app}", "worker", "-n", f"{name}@%h", *_QUIET_WORKER)
+    return _python(name, "celery", *start, *arguments, env=env, nice=nice)
+
+
+def _node(base: Mapping[str, str], shard: int, replica: int) -> ProcessSpec:
+    own = {"NODE_SHARD": str(shard), "NODE_REPLICA": str(replica), **_SINGLE_THREADED}
+    queue = f"search.ctl.s{shard}.r{replica}"
+    options = ("-I", "index_nodes.tasks", "-P", "solo", "-Q", queue)
+    return _worker("query_app", f"node-s{shard}-r{replica}", *options, env={**base, **own})
+
+
+def _embedder(base: Mapping[str, str], number: int) -> ProcessSpec:
+    options = ("-I", "workers.tasks", "-P", "threads", "-c", "1", "-Q", f"embed.ctl.{number}")
+    return _worker("query_app", f"embedder-{number}", *options, env={**base, **_OFFLINE})
+
+
+def _indexer(base: Mapping[str, str]) -> ProcessSpec:
+    options = ("-P", "threads", "-c", "2", "-Q", "index")
+    return _worker("job_app", "indexer", *options, env={**base, **_DJANGO}, nice=_BACKGROUND_NICE)
+
+
+def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:
+    # Granian counts connections, not requests, against `backpressure`, idle keep-alive ones included: a limit near the
+    # number of threads would let idle clients shut out everybody else, health checks too.
+    options = {
+        "--interface": "wsgi",
+        "--http": "1",
+        "--host": config.host,
+        "--port": config.port,
+        "--workers": config.api_processes,
+        "--blocking-threads": config.api_threads,
+        "--backpressure": 4096,
+        "--backlog": 4096,
+        "--workers-kill-timeout": 3,
+        "--log-level": "warning",
+    }
+    flags = [str(part) for pair in options.items() for part in pair]
+    arguments = (*flags, "--respawn-failed-workers", "embedding_project.wsgi:application")
+    spec = _python("api", "granian", *arguments, env={**base, **_DJANGO})
+    # Its workers are processes of their own, which only Granian itself can end.
+    return replace(spec, orphan_signal=signal.SIGTERM)
+
+
+def _beat(base: Mapping[str, str]) -> ProcessSpec:
+    scheduler = ("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile=", "-l", "WARNING")
+    start = ("-A", "embedding_project.celery:job_app", "beat")
+    return _python("beat", "celery", *start, *scheduler, env={**base, **_DJANGO}, nice=_BACKGROUND_NICE)

@@ -1,0 +1,203 @@
+"""One instance from its first process to its last: services, migrations, roles, readiness, restarts, stop."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from embedding_project.config import INSTANCE_FILE, Config, read_config
+from embedding_project.supervisor import instance, readiness, roles, secrets
+from embedding_project.supervisor.errors import StartError, Stopped
+from embedding_project.supervisor.fleet import Fleet
+from embedding_project.supervisor.logs import Console, rotate, tail
+from embedding_project.supervisor.ports import port_is_free
+from embedding_project.supervisor.process import Child, run_once
+from embedding_project.supervisor.services import Launcher, ServiceUrls
+
+READY_SECONDS = 180.0
+_TICK_SECONDS = 0.2
+# With the back-off this is some ten seconds of dying: waiting longer would not help.
+_HOPELESS_DEATHS = 6
+# What `bootstrap` says, last of all, when it found an empty database.
+_FRESH = "fresh database"
+# Stand in for what only a start can know, so that everything else is checked before anything starts.
+_PENDING = {
+    "DATABASE_URL": "postgresql://pending",
+    "REDIS_URL": "redis://pending",
+    "CACHE_URL": "redis://pending",
+    "SECRET_KEY": "pending-until-the-instance-starts",
+}
+
+
+def read_settings(environ: Mapping[str, str]) -> Config:
+    """The configuration with stand-ins for what the start will find out. Raises ConfigError."""
+    return read_config(_PENDING | {name: value for name, value in environ.items() if value})
+
+
+def given(value: str) -> str:
+    """A value of `read_settings`, empty if it is one of the stand-ins."""
+    return "" if value in _PENDING.values() else value
+
+
+class Supervisor:
+    """Runs an instance in the calling thread, from which all its processes are started."""
+
+    def __init__(self, environ: Mapping[str, str], console: Console, stop: threading.Event) -> None:
+        """`stop` may be set at any moment, by a signal handler for example; `run` then ends the instance."""
+        self._environ = environ
+        self._console = console
+        self._stop = stop
+        self._config = read_settings(environ)
+        self._log_dir = self.var_dir / "logs"
+        self._services = Fleet(self._log_dir, console, self._save)
+        self._roles = Fleet(self._log_dir, console, self._save)
+
+    @property
+    def var_dir(self) -> Path:
+        return self._config.var_dir
+
+    @property
+    def url(self) -> str:
+        return readiness.local_url(self._config.host, self._config.port)
+
+    def run(self) -> None:
+        """Start everything, watch it until `stop` is set, stop everything. Raises StartError, ConfigError."""
+        self.var_dir.mkdir(parents=True, exist_ok=True)
+        self._log_dir.mkdir(mode=0o700, exist_ok=True)
+        with instance.lock(self.var_dir):
+            if remains := instance.clear_stale(self.var_dir):
+                self._console.say(remains)
+            # Again, because values of the dead instance are no longer a fallback.
+            self._config = read_settings(self._environ)
+            try:
+                self._start()
+                self._watch()
+            except Stopped:
+                self._console.say("stopping")
+            finally:
+                self._take_down()
+
+    def _start(self) -> None:
+        config = self._config
+        if not port_is_free(config.host, config.port):
+            raise StartError(f"port {config.port} on {config.host} is taken; choose another one with --port N")
+        own = secrets.load_or_create(self.var_dir)
+        urls = self._start_services(own)
+        self._config = replace(
+            config,
+            database_url=urls.database_url,
+            redis_url=urls.redis_url,
+            cache_url=urls.cache_url,
+            secret_key=given(config.secret_key) or own.secret_key,
+            metrics_dir=str(self._fresh_metrics_dir()),
+        )
+        self._save()
+        self._prepare(own)
+        for spec in roles.role_table(self._config, self._environ):
+            self._roles.add(spec)
+        self._wait_until_ready()
+        self._console.say(f"ready: {self.url}")
+        self._console.end_report()
+
+    def _start_services(self, own: secrets.Secrets) -> ServiceUrls:
+        launcher = Launcher(
+            var_dir=self.var_dir,
+            secrets=own,
+            fleet=self._services,
+            console=self._console,
+            pause=self._pause,
+            path=self._environ.get("PATH", os.defpath),
+        )
+        config = self._config
+        return launcher.start(
+            ServiceUrls(
+                database_url=given(config.database_url),
+                redis_url=given(config.redis_url),
+                cache_url=given(config.cache_url),
+            )
+        )
+
+    def _fresh_metrics_dir(self) -> Path:
+        folder = self.var_dir / "metrics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def _prepare(self, own: secrets.Secrets) -> None:
+        """Bring the database to the shape this code expects, and tell whoever made a new one how to sign in."""
+        self._manage("migrate --noinput")
+        chosen = self._config.admin_password
+        bootstrap = self._manage("bootstrap", ADMIN_PASSWORD=chosen or own.admin_password)
+        # An existing database keeps the administrator it has, whose password may be another one.
+        if tail(bootstrap.log_path, lines=1).startswith(_FRESH):
+            shown = f"{own.admin_password} (shown once, kept in {self.var_dir / secrets.SECRETS_FILE})"
+            password = "as ADMIN_PASSWORD says" if chosen else shown
+            self._console.confide(f"admin: {self.url}/admin/ user admin password {password}")
+
+    def _manage(self, command: str, **extra: str) -> Child:
+        spec = roles.management(command, self._config, self._environ, **extra)
+        self._console.say(f"running {spec.name}")
+        rotate(self._log_dir / f"{spec.name}.log")
+        child = run_once(spec, self._log_dir, self._console, self._pause)
+        if code := child.exit_code():
+            raise StartError(f"{spec.name} failed with exit code {code}:\n{tail(child.log_path)}")
+        return child
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        said = ""
+        while not (answer := readiness.probe(self._config.host, self._config.port)).ready:
+            if str(answer) != said:
+                said = str(answer)
+                self._console.say(f"waiting for: {said}")
+            hopeless = any(child.deaths >= _HOPELESS_DEATHS for child in self._roles.children)
+            if hopeless or time.monotonic() > deadline:
+                raise StartError(f"not ready, missing: {said}{self._evidence(answer)}")
+            self._tick()
+
+    def _evidence(self, answer: readiness.Readiness) -> str:
+        """The last log lines of the processes that died or are missing."""
+        suspects = [child for child in self._roles.children if child.deaths or child.spec.name in answer.missing]
+        return "".join(map(_last_words, suspects))
+
+    def _watch(self) -> None:
+        while True:
+            self._tick()
+
+    def _tick(self) -> None:
+        self._pause(_TICK_SECONDS)
+        self._services.tick()
+        self._roles.tick()
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def _save(self) -> None:
+        current = instance.Instance(
+            supervisor_pid=os.getpid(),
+            url=self.url,
+            processes={**self._services.pids(), **self._roles.pids()},
+            environment=roles.environment(self._config),
+        )
+        try:
+            current.save(self.var_dir)
+        except OSError as error:
+            # A full disk makes the file old; it must not take a working instance down.
+            self._console.say(f"cannot write {self.var_dir / INSTANCE_FILE}: {error.strerror}")
+
+    def _take_down(self) -> None:
+        began = time.monotonic()
+        count = len(self._services.children) + len(self._roles.children)
+        self._roles.stop()
+        self._services.stop()
+        (self.var_dir / INSTANCE_FILE).unlink(missing_ok=True)
+        if count:
+            self._console.say(f"stopped {count} processes in {time.monotonic() - began:.1f} s")
+
+
+def _last_words(child: Child) -> str:
+    return f"\n--- {child.log_path}\n{tail(child.log_path)}"

@@ -1,0 +1,55 @@
+"""The embedding cache: frames of `EmbeddedText` under the hash of model version, prompt and text.
+
+Read by the gateway, written by the embedders, emptied by deletes. Without its Redis everything works, slower.
+A forgotten key holds an empty value for a minute: writes go through SET NX, so a late write-back cannot undo it.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from embedding_project.contracts.vectors import EmbeddedText
+
+_PREFIX = b"v:"
+_FORGOTTEN = b""
+_FORGET_SECONDS = 60
+logger = logging.getLogger(__name__)
+
+
+class VectorCache:
+    def __init__(self, redis: Redis, ttl_seconds: int) -> None:
+        self._redis = redis
+        self._ttl_seconds = ttl_seconds
+
+    def get_many(self, keys: Sequence[bytes], dimension: int) -> list[EmbeddedText | None]:
+        """The cached embeddings in the order of `keys`; None where there is none or the frame is not sound."""
+        if not keys:
+            return []
+        try:
+            frames = self._redis.mget([_PREFIX + key for key in keys])
+        except RedisError as error:
+            logger.warning("cache read failed: %s", type(error).__name__)
+            return [None] * len(keys)
+        return [EmbeddedText.from_frame(frame, dimension) if frame else None for frame in frames]
+
+    def put_many(self, frames: Mapping[bytes, bytes]) -> None:
+        """Keep `frames` for the time to live, unless a key was forgotten within the last minute."""
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for key, frame in frames.items():
+                pipeline.set(_PREFIX + key, frame, ex=self._ttl_seconds, nx=True)
+            pipeline.execute()
+        except RedisError as error:
+            logger.warning("cache write failed: %s", type(error).__name__)
+
+    def forget(self, keys: Sequence[bytes]) -> None:
+        """Drop the entries and refuse to take them back for a minute."""
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipeline.set(_PREFIX + key, _FORGOTTEN, ex=_FORGET_SECONDS)
+            pipeline.execute()
+        except RedisError as error:
+            logger.warning("cache forget failed: %s", type(error).__name__)

@@ -1,0 +1,72 @@
+"""Model versions: registered here as drafts, probed, activated."""
+
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app.models import ModelRegistry, ModelStatus
+from embeddings_app.services.model_lifecycle import activate, probe
+
+
+@admin.register(ModelRegistry)
+class ModelRegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    list_display = ("model_id", "version", "type", "dimension", "status", "probe_state")
+    list_filter = ("status", "type")
+    search_fields = ("model_id",)
+    readonly_fields = ("status", "probed_at", "probe_error", "created_at")
+    actions = ("probe_versions", "activate_versions")
+    save_as = True
+
+    @admin.display(description="probe")
+    def probe_state(self, version: ModelRegistry) -> str:
+        if version.probed_at is None:
+            return "not probed"
+        return version.probe_error or f"passed {version.probed_at:%Y-%m-%d %H:%M}"
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: ModelRegistry | None = None) -> tuple[str, ...]:
+        """All fields of a version that ever answered: its vectors were made with them. A change is a new version."""
+        if obj is None or obj.status == ModelStatus.DRAFT:
+            return self.readonly_fields
+        return tuple(field.name for field in self.opts.fields if not field.primary_key)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
+
+    def save_model(self, _request: HttpRequest, obj: ModelRegistry, _form: object, _change: bool) -> None:
+        # What a probe found out holds for the fields it ran with.
+        obj.probed_at, obj.probe_error = None, ""
+        obj.save()
+
+    @admin.action(description="Probe: embed a few texts and check the vectors", permissions=["change"])
+    def probe_versions(self, request: HttpRequest, versions: QuerySet[ModelRegistry]) -> None:
+        self._each(request, versions, self._probe)
+
+    @admin.action(description="Activate: answer with this version", permissions=["change"])
+    def activate_versions(self, request: HttpRequest, versions: QuerySet[ModelRegistry]) -> None:
+        self._each(request, versions, self._activate)
+
+    def _each(
+        self,
+        request: HttpRequest,
+        versions: QuerySet[ModelRegistry],
+        act: Callable[[HttpRequest, ModelRegistry], None],
+    ) -> None:
+        for version in versions:
+            try:
+                act(request, version)
+            except ServiceError as error:
+                self.message_user(request, f"{version}: {error.message}", messages.ERROR)
+
+    def _probe(self, request: HttpRequest, version: ModelRegistry) -> None:
+        outcome = probe(version)
+        self.message_user(request, f"{version}: {outcome.message}", messages.SUCCESS if outcome.ok else messages.ERROR)
+        self.log_change(request, version, f"Probed: {outcome.message}")
+
+    def _activate(self, request: HttpRequest, version: ModelRegistry) -> None:
+        activate(version)
+        self.message_user(request, f"{version} is active", messages.SUCCESS)
+        self.log_change(request, version, "Activated")

@@ -1,0 +1,1 @@
+"""The HTTP API: JSON in, one service call, JSON out. Decisions are made in `services`."""

@@ -1,0 +1,116 @@
+"""From exceptions to HTTP: one JSON body for every failure, with status and code from the one table.
+
+Log lines name exception types and places in the code, never messages: those may quote what a user sent.
+"""
+
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any, cast
+
+import django.db
+import psycopg
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import APIView, set_rollback
+
+from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
+from embeddings_app.api.rendering import json_response
+
+MAX_ECHO_CHARACTERS = 200
+"""An answer repeats at most this much of what it refuses."""
+_DATABASE_AWAY = (
+    django.db.OperationalError,
+    django.db.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+logger = logging.getLogger(__name__)
+
+
+def exception_response(error: Exception, context: dict[str, Any]) -> Response:
+    """The answer to an exception that left a view; DRF calls this for every one."""
+    set_rollback()
+    known = as_service_error(error)
+    if known is None:
+        logger.error("internal error in %s\n%s", _route(context), "\n".join(_places(error)))
+        known = ServiceError("internal_error")
+    elif known.code == "database_unavailable":
+        logger.warning("database unavailable in %s: %s", _route(context), type(error).__name__)
+    headers = error_headers(known)
+    if known.code == "method_not_allowed":
+        headers["Allow"] = ", ".join(cast(APIView, context["view"]).allowed_methods)
+    return Response(error_body(known), status=known.kind.status, headers=headers)
+
+
+def as_service_error(error: Exception) -> ServiceError | None:
+    """The error of the table that `error` stands for; None when nobody foresaw it."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, _DATABASE_AWAY):
+        return Unavailable("database_unavailable")
+    if isinstance(error, Http404):
+        return ServiceError("not_found")
+    if isinstance(error, UnreadablePostError | exceptions.ParseError):
+        return InvalidRequest("invalid_json")
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return ServiceError("method_not_allowed")
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return ServiceError("unsupported_media_type")
+    return None
+
+
+def error_body(error: ServiceError) -> dict[str, dict[str, str]]:
+    body = {"code": error.code, "message": _clipped(error.message)}
+    if error.field is not None:
+        body["field"] = _clipped(error.field)
+    return {"error": body}
+
+
+def error_headers(error: ServiceError) -> dict[str, str]:
+    if error.kind.status not in (429, 503):
+        return {}
+    seconds = error.retry_after_seconds if isinstance(error, Unavailable) else 1
+    return {"Retry-After": str(max(1, seconds))}
+
+
+def error_response(error: ServiceError) -> HttpResponse:
+    """The same answer outside of a DRF view."""
+    return json_response(error_body(error), status=error.kind.status, headers=error_headers(error))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer to a path no route matches. The admin keeps its page."""
+    if request.path_info.startswith("/admin/"):
+        return defaults.page_not_found(request, exception)
+    return error_response(ServiceError("not_found"))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer to an exception outside of a DRF view; Django has logged it. The admin keeps its page."""
+    if request.path_info.startswith("/admin/"):
+        return defaults.server_error(request)
+    return error_response(ServiceError("internal_error"))
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= MAX_ECHO_CHARACTERS else text[: MAX_ECHO_CHARACTERS - 1] + "…"
+
+
+def _route(context: dict[str, Any]) -> str:
+    # The path itself may hold a document id, which is the user's.
+    match = context["request"].resolver_match
+    return match.route if match else "no route"
+
+
+def _places(error: BaseException) -> Iterator[str]:
+    """Type and stack of `error` and of what caused it, innermost cause first."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _places(cause)
+    state = getattr(error, "sqlstate", None)
+    yield f"{type(error).__module__}.{type(error).__qualname__}" + (f" sqlstate={state}" if state else "")
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"  {frame.filename}:{frame.lineno} {frame.name}"

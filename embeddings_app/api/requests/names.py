@@ -1,0 +1,48 @@
+"""Names a caller may choose: document ids, namespaces, models."""
+
+import re
+import unicodedata
+
+from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.limits import MAX_DOC_ID_BYTES, MAX_MODEL_ID_LENGTH, MAX_NAMESPACE_LENGTH
+from embedding_project.contracts.text import storable
+from embeddings_app.api.requests.fields import Fields, wrong_type
+
+DEFAULT_NAMESPACE = "default"
+NAMESPACE_PATTERN = rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_NAMESPACE_LENGTH - 1}}}$"
+MODEL_ID_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9._/-]{{0,{MAX_MODEL_ID_LENGTH - 1}}}$"
+_NAMESPACE = re.compile(NAMESPACE_PATTERN)
+_MODEL_ID = re.compile(MODEL_ID_PATTERN)
+
+
+def checked_doc_id(value: object, field: str) -> str:
+    """1 to 512 bytes of UTF-8 without control characters, kept exactly as they are. Raises InvalidRequest."""
+    if not isinstance(value, str):
+        raise wrong_type("a string", field)
+    # The length in characters comes first: a long string must not be walked to be refused.
+    fits = 1 <= len(value) <= MAX_DOC_ID_BYTES and storable(value) and len(value.encode()) <= MAX_DOC_ID_BYTES
+    if not fits or any(unicodedata.category(character) == "Cc" for character in value):
+        raise InvalidRequest(
+            "invalid_value", f"must be 1 to {MAX_DOC_ID_BYTES} bytes without control characters", field=field
+        )
+    return value
+
+
+def checked_namespace(value: object, field: str = "namespace") -> str:
+    return _matching(value, _NAMESPACE, field)
+
+
+def namespace_of(fields: Fields) -> str:
+    return checked_namespace(fields.required("namespace")) if "namespace" in fields else DEFAULT_NAMESPACE
+
+
+def model_id_of(fields: Fields) -> str | None:
+    return _matching(fields.required("model_id"), _MODEL_ID, "model_id") if "model_id" in fields else None
+
+
+def _matching(value: object, pattern: re.Pattern[str], field: str) -> str:
+    if not isinstance(value, str):
+        raise wrong_type("a string", field)
+    if not pattern.fullmatch(value):
+        raise InvalidRequest("invalid_value", f"must match {pattern.pattern}", field=field)
+    return value

@@ -1,0 +1,97 @@
+"""GET /v1/namespaces/{name} and GET /v1/models"""
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+from embeddings_app.api.schema import errors
+from embeddings_app.api.schema.parts import COUNT, MODEL_VERSION, NAMESPACE, STRING, array, described, record
+
+_NAMESPACE = record(
+    {
+        "name": STRING,
+        "model_id": STRING,
+        "count": described(COUNT, "Documents."),
+        "pending": described(COUNT, "Documents that wait for the vector of their text."),
+        "searchable": described(COUNT, "Documents that every answering replica has applied."),
+        "quarantined": described(COUNT, "Documents whose text could not be embedded."),
+    }
+)
+_MODEL = record(
+    {
+        "model_id": STRING,
+        "model_version": MODEL_VERSION,
+        "type": {"type": "string", "enum": ["transformers", "openai", "external"]},
+        "dimension": {"type": "integer", "minimum": 1},
+        "status": {"type": "string", "enum": ["draft", "backfilling", "shadow", "active", "standby"]},
+        "max_tokens": {"type": "integer", "minimum": 1},
+    }
+)
+
+GET_NAMESPACE = extend_schema(
+    operation_id="get_namespace",
+    summary="Count the documents of a namespace",
+    tags=["documents"],
+    parameters=[
+        OpenApiParameter(
+            "name", {"type": "string", "pattern": NAMESPACE["pattern"]}, OpenApiParameter.PATH, description="Namespace."
+        ),
+        errors.RETRY_AFTER,
+        errors.REQUEST_ID,
+    ],
+    responses={
+        200: OpenApiResponse(
+            _NAMESPACE,
+            description="How far its documents have come.",
+            examples=[
+                OpenApiExample(
+                    "namespace",
+                    value={
+                        "name": "default",
+                        "model_id": "all-MiniLM-L6-v2",
+                        "count": 1200,
+                        "pending": 3,
+                        "searchable": 1197,
+                        "quarantined": 0,
+                    },
+                )
+            ],
+        ),
+        **errors.error_answers(
+            *errors.GUARDED,
+            "unknown_field",
+            "unknown_namespace",
+            "unknown_model",
+            "model_not_active",
+            "database_unavailable",
+        ),
+    },
+)
+LIST_MODELS = extend_schema(
+    operation_id="list_models",
+    summary="List the model versions",
+    tags=["models"],
+    parameters=[errors.RETRY_AFTER, errors.REQUEST_ID],
+    responses={
+        200: OpenApiResponse(
+            record({"models": array(_MODEL)}),
+            description="Every version that is not retired.",
+            examples=[
+                OpenApiExample(
+                    "one model",
+                    value={
+                        "models": [
+                            {
+                                "model_id": "all-MiniLM-L6-v2",
+                                "model_version": 1,
+                                "type": "transformers",
+                                "dimension": 384,
+                                "status": "active",
+                                "max_tokens": 256,
+                            }
+                        ]
+                    },
+                )
+            ],
+        ),
+        **errors.error_answers(*errors.GUARDED, "unknown_field", "database_unavailable"),
+    },
+)

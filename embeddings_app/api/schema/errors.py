@@ -1,0 +1,52 @@
+"""Error answers of the routes, made from the one table of codes."""
+
+from collections import defaultdict
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+
+from embedding_project.contracts.errors import ERROR_KINDS
+from embeddings_app.api.schema.parts import component
+
+GUARDED = ("invalid_value", "unauthenticated", "forbidden_host", "overloaded", "internal_error")
+"""What any request to a guarded path may hear."""
+OPEN = ("invalid_value", "forbidden_host", "internal_error")
+BODY = (
+    "invalid_json",
+    "missing_field",
+    "unknown_field",
+    "invalid_type",
+    "too_many_items",
+    "length_required",
+    "body_too_large",
+    "unsupported_media_type",
+)
+TEXT = ("empty_input", "text_too_long", "invalid_text")
+VECTOR = ("invalid_number", "dimension_mismatch", "zero_vector")
+MODEL = ("unknown_model", "model_not_active", "unsupported_modality")
+
+RETRY_AFTER = OpenApiParameter(
+    "Retry-After", int, OpenApiParameter.HEADER, description="Seconds to wait, at least 1.", response=[429, 503]
+)
+REQUEST_ID = OpenApiParameter(
+    "X-Request-Id",
+    str,
+    OpenApiParameter.HEADER,
+    description="The id sent with the request, or a new one.",
+    response=True,
+)
+
+
+def error_answers(*codes: str) -> dict[int, OpenApiResponse]:
+    """Status -> description and one example per code."""
+    by_status: dict[int, list[str]] = defaultdict(list)
+    for code in dict.fromkeys(codes):
+        by_status[ERROR_KINDS[code].status].append(code)
+    return {status: _answer(by_status[status]) for status in sorted(by_status)}
+
+
+def _answer(codes: list[str]) -> OpenApiResponse:
+    examples = [
+        OpenApiExample(code, value={"error": {"code": code, "message": ERROR_KINDS[code].meaning}}) for code in codes
+    ]
+    lines = [f"`{code}`: {ERROR_KINDS[code].meaning}" for code in codes]
+    return OpenApiResponse(component("Error"), description="\n\n".join(lines), examples=examples)

@@ -1,0 +1,33 @@
+"""The whole OpenAPI document: what the routes say, the shared parts, and how the key is sent."""
+
+from functools import cache
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+
+from embeddings_app.api.access import OPEN_PATHS
+from embeddings_app.api.rendering import to_json
+from embeddings_app.api.schema.parts import COMPONENTS
+
+_KEY: dict[str, Any] = {"type": "http", "scheme": "bearer", "description": "Needed when the service has an API key."}
+
+
+class ServiceSchema(SchemaGenerator):
+    def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
+        document: dict[str, Any] = super().get_schema(request=request, public=public)  # type: ignore[no-untyped-call]
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {}).update(COMPONENTS)
+        components["securitySchemes"] = {"bearer": _KEY}
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                # Without a key the service is open on loopback, so no key is an alternative.
+                operation["security"] = [{}] if path in OPEN_PATHS else [{"bearer": []}, {}]
+                if "requestBody" in operation:
+                    operation["requestBody"]["required"] = True
+        return document
+
+
+@cache
+def openapi_document() -> bytes:
+    """The document in JSON; it does not change while the process lives."""
+    return to_json(ServiceSchema().get_schema(public=True))  # type: ignore[no-untyped-call]

@@ -1,0 +1,30 @@
+"""Routes of the API."""
+
+from django.urls import path, register_converter
+from django.views.generic import RedirectView
+
+from embeddings_app.api.requests.queries import DocIdConverter
+from embeddings_app.api.views.catalog import Models, NamespaceOverview
+from embeddings_app.api.views.docs import Docs, OpenApi
+from embeddings_app.api.views.documents import Document
+from embeddings_app.api.views.embed import Embed
+from embeddings_app.api.views.health import Healthz, Metrics, Readyz
+from embeddings_app.api.views.search import Search
+from embeddings_app.api.views.upsert import Upsert
+
+register_converter(DocIdConverter, "doc_id")
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="docs")),
+    path("healthz", Healthz.as_view()),
+    path("readyz", Readyz.as_view()),
+    path("metrics", Metrics.as_view()),
+    path("v1/embed", Embed.as_view()),
+    path("v1/upsert", Upsert.as_view()),
+    path("v1/search", Search.as_view()),
+    path("v1/vectors/<doc_id:doc_id>", Document.as_view()),
+    path("v1/namespaces/<str:name>", NamespaceOverview.as_view()),
+    path("v1/models", Models.as_view()),
+    path("v1/docs", Docs.as_view(), name="docs"),
+    path("v1/openapi.json", OpenApi.as_view(), name="openapi"),
+]

@@ -1,0 +1,1 @@
+"""One class per route: decode the request, call one service, encode its result."""

@@ -1,0 +1,25 @@
+"""GET /v1/namespaces/{name} and GET /v1/models"""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from embeddings_app.api.requests.names import checked_namespace
+from embeddings_app.api.requests.queries import check_parameters
+from embeddings_app.api.responses import models_answer, namespace_answer
+from embeddings_app.api.schema.catalog import GET_NAMESPACE, LIST_MODELS
+from embeddings_app.api.views.base import ApiView
+from embeddings_app.services.reading import list_models, namespace_status
+
+
+class NamespaceOverview(ApiView):
+    @GET_NAMESPACE
+    def get(self, request: Request, name: str) -> Response:
+        check_parameters(request.query_params)
+        return Response(namespace_answer(namespace_status(checked_namespace(name, "name"))))
+
+
+class Models(ApiView):
+    @LIST_MODELS
+    def get(self, request: Request) -> Response:
+        check_parameters(request.query_params)
+        return Response(models_answer(list_models()))

@@ -1,0 +1,20 @@
+"""POST /v1/search"""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from embeddings_app.api.admission import admission
+from embeddings_app.api.parsing import json_object
+from embeddings_app.api.requests.search import search_request
+from embeddings_app.api.responses import search_answer
+from embeddings_app.api.schema.search import SEARCH
+from embeddings_app.api.views.base import ApiView
+from embeddings_app.services.searching import search
+
+
+class Search(ApiView):
+    @SEARCH
+    def post(self, request: Request) -> Response:
+        wanted = search_request(json_object(request))
+        with admission().searches.one():
+            return Response(search_answer(search(wanted)))

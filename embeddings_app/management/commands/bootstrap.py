@@ -1,0 +1,25 @@
+"""`manage.py bootstrap`: make a migrated database usable. Safe to run at every start."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from embedding_project.config import load_config
+from embeddings_app.services.installation import LayoutDiffers, install
+
+
+class Command(BaseCommand):
+    help = "Create the layout, the default model and the administrator where they are missing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        config = load_config()
+        try:
+            fresh = install(
+                shards=config.shards,
+                replicas=config.replicas,
+                default_model_id=config.default_model_id,
+                admin_password=config.admin_password,
+            )
+        except LayoutDiffers as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write("fresh database" if fresh else "existing database")

@@ -1,0 +1,53 @@
+"""`manage.py register_model`: add a model version, as the admin does."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.model_spec import ModelType
+from embeddings_app.models import ModelRegistry
+from embeddings_app.services.model_lifecycle import activate, probe
+
+
+class Command(BaseCommand):
+    help = "Register a model version as a draft; with --activate also probe it and make it answer."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--model-id", required=True)
+        parser.add_argument("--type", required=True, choices=[kind.value for kind in ModelType])
+        parser.add_argument("--dimension", required=True, type=int)
+        parser.add_argument("--artifact", default="", help="package:<module>, or a folder below MODEL_ROOT")
+        parser.add_argument("--pooling", default="mean")
+        parser.add_argument("--max-tokens", default=256, type=int)
+        parser.add_argument("--activate", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        newest = ModelRegistry.objects.filter(model_id=options["model_id"]).order_by("-version").first()
+        version = ModelRegistry(
+            model_id=options["model_id"],
+            version=newest.version + 1 if newest else 1,
+            type=options["type"],
+            dimension=options["dimension"],
+            artifact=options["artifact"],
+            pooling=options["pooling"],
+            max_tokens=options["max_tokens"],
+        )
+        try:
+            version.full_clean()
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        version.save()
+        if options["activate"]:
+            self._activate(version)
+        self.stdout.write(f"{version}: {version.status}")
+
+    def _activate(self, version: ModelRegistry) -> None:
+        outcome = probe(version)
+        if not outcome.ok:
+            raise CommandError(f"probe failed: {outcome.message}")
+        try:
+            activate(version)
+        except ServiceError as error:
+            raise CommandError(error.message) from error

@@ -1,0 +1,48 @@
+"""A small client of the service's own API, for commands that act as a user would."""
+
+import http.client
+import json
+import time
+from typing import Any
+
+from embedding_project.config import Config
+
+_RETRY_STATUSES = {429, 503}
+_TRIES = 30
+
+
+class ApiError(Exception):
+    """The service answered with an error, or not at all."""
+
+
+class ApiClient:
+    """One keep-alive connection. Answers that ask for another try get it."""
+
+    def __init__(self, config: Config, timeout_seconds: float = 60.0) -> None:
+        host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
+        self._connection = http.client.HTTPConnection(host, config.port, timeout=timeout_seconds)
+        self._headers = {"Content-Type": "application/json"}
+        if config.api_key:
+            self._headers["Authorization"] = f"Bearer {config.api_key}"
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._call("POST", path, json.dumps(body))
+
+    def get(self, path: str) -> dict[str, Any]:
+        return self._call("GET", path, None)
+
+    def _call(self, method: str, path: str, body: str | None) -> dict[str, Any]:
+        for _ in range(_TRIES):
+            try:
+                self._connection.request(method, path, body, self._headers)
+                response = self._connection.getresponse()
+                answer: dict[str, Any] = json.loads(response.read())
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self._connection.close()
+                raise ApiError(f"{method} {path}: {error}") from error
+            if response.status < 400:
+                return answer
+            if response.status not in _RETRY_STATUSES:
+                raise ApiError(f"{method} {path}: {response.status} {answer['error']['message']}")
+            time.sleep(float(response.headers.get("Retry-After", "1")))
+        raise ApiError(f"{method} {path}: still {response.status} after {_TRIES} tries")

@@ -1,0 +1,26 @@
+"""Tables. Queries live in `records` and `registry`, decisions in `services`."""
+
+from embeddings_app.models.access import ApiKey
+from embeddings_app.models.documents import Document, Namespace
+from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
+from embeddings_app.models.model_registry import LIVE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.models.shards import Layout, LayoutStatus, LogEpoch, ReplicaState, ShardChange, ShardCounter, ShardReplica
+
+__all__ = [
+    "LIVE_STATUSES",
+    "ApiKey",
+    "Document",
+    "EmbeddingRecord",
+    "EmbeddingVector",
+    "Layout",
+    "LayoutStatus",
+    "LogEpoch",
+    "ModelRegistry",
+    "ModelStatus",
+    "Namespace",
+    "RecordState",
+    "ReplicaState",
+    "ShardChange",
+    "ShardCounter",
+    "ShardReplica",
+]

@@ -1,0 +1,54 @@
+"""Namespaces and their documents: the truth from which every index can be rebuilt."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_NAMESPACE_LENGTH
+
+
+class Namespace(models.Model):
+    """A set of documents searched together. Its model is fixed by the first write."""
+
+    name = models.CharField(max_length=MAX_NAMESPACE_LENGTH, unique=True)
+    model_id = models.CharField(max_length=MAX_MODEL_ID_LENGTH)
+    store_text = models.BooleanField(
+        default=True, help_text="Without stored text a model change asks the clients to send it again."
+    )
+    fields = ArrayField(models.TextField(), default=list, blank=True, help_text="Metadata fields seen so far.")
+    limits = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "namespace"
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Document(models.Model):
+    """One document. A deleted one stays as a tombstone without content, so that its revisions go on rising."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT)
+    doc_id = models.TextField(db_collation="C")
+    text = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict)
+    content_hash = models.BinaryField(default=b"")
+    revision = models.IntegerField(default=1)
+    text_revision = models.IntegerField(default=1)
+    deleted = models.BooleanField(default=False)
+    shard_hash = models.IntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "document"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["namespace", "doc_id"], name="document_unique"),
+            models.CheckConstraint(condition=models.Q(shard_hash__gte=0), name="document_shard_hash_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.doc_id

@@ -1,0 +1,65 @@
+"""Model versions."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+
+from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_TEXT_BYTES
+from embedding_project.contracts.model_spec import ModelType
+
+
+class ModelStatus(models.TextChoices):
+    DRAFT = "draft"
+    BACKFILLING = "backfilling"
+    SHADOW = "shadow"
+    ACTIVE = "active"
+    STANDBY = "standby", "standby (kept for rollback)"
+    RETIRED = "retired"
+
+
+LIVE_STATUSES = (ModelStatus.BACKFILLING, ModelStatus.SHADOW, ModelStatus.ACTIVE, ModelStatus.STANDBY)
+"""Versions that every write and delete must reach."""
+
+
+class ModelRegistry(models.Model):
+    """One version of one model. Versions of a `model_id` succeed each other; one of them is active."""
+
+    model_id = models.CharField(
+        max_length=MAX_MODEL_ID_LENGTH, validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._/-]*\Z")]
+    )
+    version = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
+    type = models.CharField(max_length=16, choices=[(kind.value, kind.value) for kind in ModelType])
+    artifact = models.CharField(
+        max_length=512, blank=True, help_text="package:<python module>, or a folder below MODEL_ROOT"
+    )
+    endpoint = models.CharField(max_length=512, blank=True, help_text="OpenAI-compatible endpoint")
+    modality = models.CharField(max_length=16, default="text")
+    dimension = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(16_384)])
+    pooling = models.CharField(max_length=8, default="mean", choices=[(name, name) for name in ("mean", "cls", "last")])
+    normalize = models.BooleanField(default=True, help_text="/v1/embed returns unit vectors unless asked otherwise")
+    query_prompt = models.CharField(max_length=512, blank=True)
+    document_prompt = models.CharField(max_length=512, blank=True)
+    max_tokens = models.PositiveIntegerField(
+        default=256, validators=[MinValueValidator(1), MaxValueValidator(MAX_TEXT_BYTES)]
+    )
+    dtype = models.CharField(max_length=8, default="fp32", choices=[(name, name) for name in ("fp32", "fp16", "bf16")])
+    status = models.CharField(max_length=16, choices=ModelStatus.choices, default=ModelStatus.DRAFT)
+    probed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    probe_error = models.TextField(blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "model_registry"
+        verbose_name = "model version"
+        ordering: ClassVar = ["model_id", "-version"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model_id", "version"], name="model_version_unique"),
+            models.UniqueConstraint(
+                fields=["model_id"], condition=models.Q(status=ModelStatus.ACTIVE), name="model_one_active_version"
+            ),
+            models.CheckConstraint(condition=models.Q(dimension__gte=1), name="model_dimension_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} v{self.version}"

@@ -1,0 +1,118 @@
+"""Topology, and the change log that index nodes follow."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+
+from embeddings_app.models.model_registry import ModelRegistry
+
+
+class LayoutStatus(models.TextChoices):
+    BUILDING = "building"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+class Layout(models.Model):
+    """How documents are spread over shards. Two layouts can live side by side while one is built."""
+
+    shards = models.PositiveSmallIntegerField()
+    replicas = models.PositiveSmallIntegerField(default=1)
+    status = models.CharField(max_length=12, choices=LayoutStatus.choices, default=LayoutStatus.ACTIVE)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "layout"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["status"], condition=models.Q(status=LayoutStatus.ACTIVE), name="layout_one_active"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"layout {self.pk}: {self.shards} x {self.replicas}"
+
+
+class LogEpoch(models.Model):
+    """The one row names the history the log belongs to; a restore changes it, and every node then rebuilds."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    epoch = models.UUIDField(default=uuid.uuid4)
+
+    class Meta:
+        db_table = "log_epoch"
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="log_epoch_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.epoch)
+
+
+class ShardCounter(models.Model):
+    """The last sequence number given out in one log. Its row lock puts numbers into commit order."""
+
+    layout = models.ForeignKey(Layout, on_delete=models.CASCADE)
+    model_version = models.ForeignKey(ModelRegistry, on_delete=models.CASCADE)
+    shard = models.PositiveSmallIntegerField()
+    head = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "shard_counter"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["layout", "model_version", "shard"], name="counter_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"shard {self.shard} at {self.head}"
+
+
+class ShardChange(models.Model):
+    """One entry of a log: a document that changed, or a bulk-built segment file that covers a range."""
+
+    pk = models.CompositePrimaryKey("layout_id", "model_version_id", "shard", "seq")
+    layout = models.ForeignKey(Layout, on_delete=models.CASCADE)
+    model_version = models.ForeignKey(ModelRegistry, on_delete=models.CASCADE)
+    shard = models.PositiveSmallIntegerField()
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=8, default="document", choices=[(k, k) for k in ("document", "segment")])
+    document_id = models.BigIntegerField(null=True)
+    revision = models.IntegerField(null=True)
+    segment = models.JSONField(null=True)
+    created_at = models.DateTimeField(db_default=models.functions.Now())
+
+    class Meta:
+        db_table = "shard_change"
+
+    def __str__(self) -> str:
+        return f"shard {self.shard} seq {self.seq}"
+
+
+class ReplicaState(models.TextChoices):
+    LOADING = "loading"
+    READY = "ready"
+    BEHIND = "behind"
+
+
+class ShardReplica(models.Model):
+    """How far one replica has followed one log, as it says itself."""
+
+    layout = models.ForeignKey(Layout, on_delete=models.CASCADE)
+    model_version = models.ForeignKey(ModelRegistry, on_delete=models.CASCADE)
+    shard = models.PositiveSmallIntegerField()
+    replica = models.PositiveSmallIntegerField()
+    epoch = models.UUIDField()
+    applied_seq = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=8, choices=ReplicaState.choices)
+    digest = models.BigIntegerField(default=0)
+    documents = models.BigIntegerField(default=0, help_text="Live documents.")
+    graph_documents = models.BigIntegerField(default=0, help_text="Live documents in HNSW segments.")
+    heartbeat = models.DateTimeField()
+
+    class Meta:
+        db_table = "shard_replica"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["layout", "model_version", "shard", "replica"], name="replica_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"shard {self.shard} replica {self.replica}: {self.state}"

@@ -1,0 +1,195 @@
+"""Embedding records as a queue, and the vectors they lead to.
+
+A pending record is claimed under a lease; who claims it need not live to finish it. What is written back is decided by
+the revision of the text, never by the lease.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection
+
+from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
+
+MAX_ATTEMPTS = 3
+"""A text that failed so often on its own account is quarantined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One text to embed under one model version."""
+
+    record_key: int
+    document_key: int
+    version_key: int
+    batch_limit: int
+    text: str
+    text_revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedVector:
+    document_key: int
+    text_revision: int
+    vector: bytes
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WritableDocument:
+    """A document whose row is locked and whose text is still the embedded one."""
+
+    document_key: int
+    revision: int
+    shard_hash: int
+
+
+def mark_pending(document_keys: Sequence[int], version_keys: Iterable[int]) -> None:
+    """Make the documents work for every version given."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO embedding_record (document_id, model_version_id, text_revision, content_hash, state,
+                                          next_attempt_at, attempts, batch_limit, last_error, created_at)
+            SELECT d, v, 0, '', 'pending', now(), 0, %s, '', now()
+            FROM unnest(%s::bigint[]) AS d CROSS JOIN unnest(%s::bigint[]) AS v
+            ON CONFLICT (document_id, model_version_id) DO UPDATE SET
+                state = 'pending', lease_until = NULL, next_attempt_at = now(), attempts = 0,
+                batch_limit = excluded.batch_limit, last_error = ''
+            """,
+            [EMBED_BATCH_ITEMS, list(document_keys), list(version_keys)],
+        )
+
+
+def claim_pending(limit: int, lease: timedelta) -> list[Claim]:
+    """Take up to `limit` due records for the time of the lease; other indexers skip them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH due AS (
+                SELECT id FROM embedding_record
+                WHERE state = 'pending' AND next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())
+                ORDER BY next_attempt_at LIMIT %s FOR UPDATE SKIP LOCKED
+            )
+            UPDATE embedding_record r SET lease_until = now() + %s
+            FROM due, document d WHERE r.id = due.id AND d.id = r.document_id
+            RETURNING r.id, r.document_id, r.model_version_id, r.batch_limit, d.text, d.text_revision
+            """,
+            [limit, lease],
+        )
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+def any_due() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT EXISTS (SELECT 1 FROM embedding_record WHERE state = 'pending' AND next_attempt_at <= now()
+                           AND (lease_until IS NULL OR lease_until < now()))
+            """
+        )
+        found: bool = cursor.fetchone()[0]
+    return found
+
+
+def release(record_keys: Sequence[int], backoff: timedelta, reason: str) -> None:
+    """Give claims back after a failure that was not the texts' fault; no attempt is counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE embedding_record SET lease_until = NULL, next_attempt_at = now() + %s, last_error = %s
+            WHERE id = ANY(%s) AND state = 'pending'
+            """,
+            [backoff, reason, list(record_keys)],
+        )
+
+
+def release_halved(record_keys: Sequence[int], batch_limit: int, backoff: timedelta, reason: str) -> None:
+    """Give back a batch that took its worker down: next time it is tried in batches of `batch_limit`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE embedding_record SET lease_until = NULL, next_attempt_at = now() + %s, last_error = %s,
+                                        batch_limit = %s
+            WHERE id = ANY(%s) AND state = 'pending'
+            """,
+            [backoff, reason, batch_limit, list(record_keys)],
+        )
+
+
+def count_failure(record_keys: Sequence[int], backoff: timedelta, reason: str) -> None:
+    """Count an attempt against texts that failed on their own account; the third quarantines."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE embedding_record SET
+                lease_until = NULL, next_attempt_at = now() + %s, last_error = %s, attempts = attempts + 1,
+                state = CASE WHEN attempts + 1 >= %s THEN 'quarantined' ELSE 'pending' END
+            WHERE id = ANY(%s) AND state = 'pending'
+            """,
+            [backoff, reason, MAX_ATTEMPTS, list(record_keys)],
+        )
+
+
+def lock_embedded(document_keys: Sequence[int], text_revisions: Sequence[int]) -> dict[int, WritableDocument]:
+    """Lock the documents that still live and whose text is still the embedded one; the others are not returned.
+
+    Without the lock a delete that is about to commit would be overtaken, and its tombstone followed by a vector.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT d.id, d.revision, d.shard_hash
+            FROM document d JOIN unnest(%s::bigint[], %s::int[]) AS e(id, text_revision) ON e.id = d.id
+            WHERE NOT d.deleted AND d.text_revision = e.text_revision
+            ORDER BY d.namespace_id, d.doc_id FOR NO KEY UPDATE OF d
+            """,
+            [list(document_keys), list(text_revisions)],
+        )
+        return {row[0]: WritableDocument(*row) for row in cursor.fetchall()}
+
+
+def write_vectors(version_key: int, finished: Sequence[FinishedVector]) -> None:
+    """Store the vectors and mark their records ready. The documents are locked."""
+    columns = [
+        [item.document_key for item in finished],
+        [item.text_revision for item in finished],
+        [item.vector for item in finished],
+        [item.content_hash for item in finished],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO embedding_vector (model_version_id, document_id, text_revision, vector)
+            SELECT %s, * FROM unnest(%s::bigint[], %s::int[], %s::bytea[])
+            ON CONFLICT (model_version_id, document_id) DO UPDATE SET
+                text_revision = excluded.text_revision, vector = excluded.vector
+            """,
+            [version_key, *columns[:3]],
+        )
+        cursor.execute(
+            """
+            INSERT INTO embedding_record (model_version_id, document_id, text_revision, content_hash, state,
+                                          next_attempt_at, attempts, batch_limit, last_error, created_at)
+            SELECT %s, n.id, n.text_revision, n.hash, 'ready', now(), 0, %s, '', now()
+            FROM unnest(%s::bigint[], %s::int[], %s::bytea[]) AS n(id, text_revision, hash)
+            ON CONFLICT (document_id, model_version_id) DO UPDATE SET
+                state = 'ready', text_revision = excluded.text_revision, content_hash = excluded.content_hash,
+                lease_until = NULL, last_error = ''
+            """,
+            [version_key, EMBED_BATCH_ITEMS, columns[0], columns[1], columns[3]],
+        )
+
+
+def drop_unstored_texts(document_keys: Sequence[int]) -> None:
+    """Empty the texts of namespaces that do not keep them, once no version waits for them any more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE document d SET text = '' FROM namespace n
+            WHERE d.id = ANY(%s) AND n.id = d.namespace_id AND NOT n.store_text AND NOT EXISTS (
+                SELECT 1 FROM embedding_record r WHERE r.document_id = d.id AND r.state = 'pending')
+            """,
+            [list(document_keys)],
+        )

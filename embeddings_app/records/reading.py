@@ -1,0 +1,133 @@
+"""Reads for answers: hits made whole, single documents, counts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class HitRow:
+    """What Postgres says now about a document that a shard returned."""
+
+    doc_id: str
+    stored_text_revision: int
+    """Revision of the text whose vector is stored; a hit from another one is out of date."""
+    current_text_revision: int
+    metadata: dict[str, Any] | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    key: int
+    doc_id: str
+    text: str
+    metadata: dict[str, Any]
+    revision: int
+    text_revision: int
+    updated_at: datetime
+    state: str | None
+    stored_text_revision: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceCounts:
+    count: int
+    pending: int
+    indexed: int
+    """Documents with a vector, be it of an earlier text."""
+    quarantined: int
+
+
+def hydrate(
+    namespace_key: int, version_key: int, document_keys: Sequence[int], *, with_metadata: bool, with_text: bool
+) -> dict[int, HitRow]:
+    """Document key -> row, of those that still live in the namespace and have a vector of the version."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT d.id, d.doc_id, r.text_revision, d.text_revision,
+                   {"d.metadata::text" if with_metadata else "NULL"}, {"d.text" if with_text else "NULL"}
+            FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
+            WHERE d.id = ANY(%s) AND d.namespace_id = %s AND NOT d.deleted
+            """,
+            [version_key, list(document_keys), namespace_key],
+        )
+        return {
+            key: HitRow(doc_id, stored, current, None if metadata is None else json.loads(metadata), text)
+            for key, doc_id, stored, current, metadata, text in cursor.fetchall()
+        }
+
+
+def read_document(namespace_key: int, version_key: int, doc_id: str) -> DocumentRow | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT d.id, d.doc_id, d.text, d.metadata::text, d.revision, d.text_revision, d.updated_at,
+                   r.state, r.text_revision
+            FROM document d LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
+            WHERE d.namespace_id = %s AND d.doc_id = %s AND NOT d.deleted
+            """,
+            [version_key, namespace_key, doc_id],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    key, found_id, text, metadata, *rest = row
+    return DocumentRow(key, found_id, text, json.loads(metadata), *rest)
+
+
+def read_vector(version_key: int, document_key: int) -> bytes | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT vector FROM embedding_vector WHERE model_version_id = %s AND document_id = %s",
+            [version_key, document_key],
+        )
+        row = cursor.fetchone()
+    return bytes(row[0]) if row else None
+
+
+def record_states(version_key: int, document_keys: Sequence[int]) -> dict[int, str]:
+    """Document key -> state of its record."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT document_id, state FROM embedding_record WHERE model_version_id = %s AND document_id = ANY(%s)",
+            [version_key, list(document_keys)],
+        )
+        return dict(cursor.fetchall())
+
+
+def count_namespace(namespace_key: int, version_key: int) -> NamespaceCounts:
+    """Live documents of the namespace by state."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*), count(*) FILTER (WHERE r.state = 'pending'),
+                   count(*) FILTER (WHERE r.text_revision > 0), count(*) FILTER (WHERE r.state = 'quarantined')
+            FROM document d LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
+            WHERE d.namespace_id = %s AND NOT d.deleted
+            """,
+            [version_key, namespace_key],
+        )
+        return NamespaceCounts(*cursor.fetchone())
+
+
+def count_unapplied(namespace_key: int, layout: int, version_key: int, applied: dict[int, int]) -> int:
+    """Documents with a vector whose last change stands in the log after `applied` (shard -> sequence number)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(DISTINCT c.document_id)
+            FROM unnest(%s::int[], %s::bigint[]) AS a(shard, seq)
+            JOIN shard_change c ON c.layout_id = %s AND c.model_version_id = %s AND c.shard = a.shard AND c.seq > a.seq
+            JOIN document d ON d.id = c.document_id AND d.namespace_id = %s AND NOT d.deleted
+            JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s AND r.text_revision > 0
+            """,
+            [list(applied), list(applied.values()), layout, version_key, namespace_key, version_key],
+        )
+        count: int = cursor.fetchone()[0]
+    return count

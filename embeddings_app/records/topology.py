@@ -1,0 +1,66 @@
+"""Layouts, log epoch and replicas."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+
+from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ShardCounter
+
+HEARTBEAT_SECONDS = 5
+"""A replica that was silent for longer does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    epoch: str
+    layout: int
+    shards: int
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaPosition:
+    shard: int
+    replica: int
+    applied_seq: int
+
+
+def read_topology() -> Topology:
+    """The active layout under the current epoch."""
+    layout = Layout.objects.get(status=LayoutStatus.ACTIVE)
+    epoch = LogEpoch.objects.get().epoch
+    return Topology(str(epoch), layout.pk, layout.shards, layout.replicas)
+
+
+def writable_layouts() -> list[Layout]:
+    """Layouts whose logs every write must reach."""
+    return list(Layout.objects.filter(status__in=[LayoutStatus.ACTIVE, LayoutStatus.BUILDING]).order_by("pk"))
+
+
+def create_counters(layout: Layout, version_key: int) -> None:
+    """The counter rows of one version under one layout; existing ones stay as they are."""
+    ShardCounter.objects.bulk_create(
+        [ShardCounter(layout=layout, model_version_id=version_key, shard=shard) for shard in range(layout.shards)],
+        ignore_conflicts=True,
+    )
+
+
+def heads(layout: int, version_key: int, shards: Iterable[int]) -> dict[int, int]:
+    """Shard -> last sequence number of its log."""
+    rows = ShardCounter.objects.filter(layout_id=layout, model_version_id=version_key, shard__in=list(shards))
+    return dict(rows.values_list("shard", "head"))
+
+
+def consuming_replicas(layout: int, version_key: int) -> list[ReplicaPosition]:
+    """Replicas that answer searches now, with how far each has followed its log."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT r.shard, r.replica, r.applied_seq FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch
+            WHERE r.layout_id = %s AND r.model_version_id = %s AND r.state = 'ready'
+              AND r.heartbeat > now() - make_interval(secs => %s)
+            """,
+            [layout, version_key, HEARTBEAT_SECONDS],
+        )
+        return [ReplicaPosition(*row) for row in cursor.fetchall()]

@@ -1,0 +1,1 @@
+"""What the service does: every decision between the HTTP edge and the tables."""

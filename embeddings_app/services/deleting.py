@@ -1,0 +1,44 @@
+"""Deletes: once answered, no search that starts later shows the document."""
+
+from dataclasses import dataclass
+
+from embedding_project.contracts.keys import InputType, cache_key
+from embedding_project.contracts.text import normal_form
+from embeddings_app import registry
+from embeddings_app.models import Namespace
+from embeddings_app.records import changes, documents
+from embeddings_app.records.topology import writable_layouts
+from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services.embedding import vector_cache
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResult:
+    doc_id: str
+    revision: int
+    """Revision of the tombstone; 0 when there never was such a document."""
+    deleted: bool
+    """Whether this call deleted it; deleting again is no error."""
+
+
+def delete(namespace: str, doc_id: str) -> DeleteResult:
+    """Leave a tombstone of the document, tell every live index, forget its cached vectors. Idempotent."""
+    space = registry.namespace(namespace)
+    result, text = in_transaction(lambda: _delete(space, doc_id))
+    if text:
+        forgotten = normal_form(text)
+        specs = registry.live_specs(space.model_id)
+        vector_cache().forget([cache_key(spec, kind, forgotten) for spec in specs for kind in InputType])
+    return result
+
+
+def _delete(space: Namespace, doc_id: str) -> tuple[DeleteResult, str]:
+    registry.lock_shared(space.model_id)
+    specs = registry.live_specs(space.model_id)
+    row = documents.lock_documents(space.pk, [doc_id]).get(doc_id)
+    if row is None or row.deleted:
+        return DeleteResult(doc_id, row.revision if row else 0, deleted=False), ""
+    text = documents.make_tombstone(row.key)
+    entry = changes.ChangedDocument(row.key, row.revision + 1, row.shard_hash)
+    changes.append_changes(writable_layouts(), [spec.version_key for spec in specs], [entry])
+    return DeleteResult(doc_id, row.revision + 1, deleted=True), text

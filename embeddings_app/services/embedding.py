@@ -1,0 +1,116 @@
+"""Texts to vectors: cache first, then the gateway, each text with its own outcome."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from embedding_project.config import load_config
+from embedding_project.contracts.errors import InvalidRequest, Unavailable
+from embedding_project.contracts.keys import InputType, cache_key
+from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS
+from embedding_project.contracts.messages import EmbedItem, Lane
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.vectors import Vector, unit_length
+from embedding_project.redis_clients import cache_client
+from embedding_project.vector_cache import VectorCache
+from embeddings_app import registry
+from embeddings_app.services.flights import Outcome
+from embeddings_app.services.gateway import StreamKey, gateway
+
+INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable"})
+"""Outcomes that say nothing about the text: trying again can help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRequest:
+    model_id: str | None
+    texts: tuple[str, ...]
+    """In normal form."""
+    input_type: InputType
+    normalize: bool | None
+    """None leaves it to the model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedOutcome:
+    vector: Vector | None
+    tokens: int
+    truncated: bool
+    cached: bool
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedResult:
+    model: ModelSpec
+    outcomes: tuple[EmbedOutcome, ...]
+
+
+@cache
+def vector_cache() -> VectorCache:
+    """The embedding cache as this process reaches it."""
+    config = load_config()
+    return VectorCache(cache_client(config.cache_url), config.cache_ttl_seconds)
+
+
+def embed(request: EmbedRequest) -> EmbedResult:
+    """Embed the texts of a request with the active version. Raises ServiceError when no text can be embedded."""
+    spec = registry.active_spec(request.model_id)
+    if spec.type is ModelType.EXTERNAL:
+        raise InvalidRequest("vector_required", f"model {spec.model_id!r} does not embed text", field="model_id")
+    deadline = time.time() + EMBED_DEADLINE_SECONDS
+    outcomes = embed_texts(spec, request.input_type, request.texts, Lane.INTERACTIVE, deadline)
+    for outcome in outcomes:
+        if outcome.error in INFRASTRUCTURE_ERRORS:
+            raise Unavailable(outcome.error)
+    normalize = spec.normalize if request.normalize is None else request.normalize
+    return EmbedResult(model=spec, outcomes=tuple(map(_normalized, outcomes) if normalize else outcomes))
+
+
+def embed_texts(
+    spec: ModelSpec,
+    input_type: InputType,
+    texts: Sequence[str],
+    lane: Lane,
+    deadline: float,
+    *,
+    use_cache: bool = True,
+) -> list[EmbedOutcome]:
+    """One outcome per text, in order, by `deadline`; vectors as the model gave them."""
+    keys = [cache_key(spec, input_type, text) for text in texts]
+    # Equal texts of one request share a key: one look-up, one inference.
+    first = {key: position for position, key in reversed(list(enumerate(keys)))}
+    found = dict(zip(first, vector_cache().get_many(list(first), spec.dimension), strict=True)) if use_cache else {}
+    prompt = spec.prompt(input_type)
+    missing = [
+        EmbedItem(cache_key=key, text=prompt + texts[position])
+        for key, position in first.items()
+        if found.get(key) is None
+    ]
+    computed = gateway().embed(StreamKey(spec, lane, use_cache), missing, deadline) if missing else []
+    fresh = {item.cache_key: outcome for item, outcome in zip(missing, computed, strict=True)}
+    return [
+        _outcome(fresh[key], cached=False) if key in fresh else _outcome(found[key] or "model_error", cached=True)
+        for key in keys
+    ]
+
+
+def _outcome(outcome: Outcome, *, cached: bool) -> EmbedOutcome:
+    if isinstance(outcome, str):
+        return EmbedOutcome(vector=None, tokens=0, truncated=False, cached=False, error=outcome)
+    return EmbedOutcome(
+        vector=outcome.vector, tokens=outcome.tokens, truncated=outcome.truncated, cached=cached, error=None
+    )
+
+
+def _normalized(outcome: EmbedOutcome) -> EmbedOutcome:
+    if outcome.vector is None:
+        return outcome
+    return EmbedOutcome(
+        vector=unit_length(outcome.vector),
+        tokens=outcome.tokens,
+        truncated=outcome.truncated,
+        cached=outcome.cached,
+        error=None,
+    )

@@ -1,0 +1,206 @@
+"""The embed gateway of a process: texts that wait together travel together.
+
+A text is sent at once while nothing of its stream is under way; else it waits for 64 texts or 5 ms, or for the stream to
+come back. Equal texts share one flight. Who calls holds no lock while waiting, and always hears by its deadline.
+"""
+
+import heapq
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from embedding_project.background import repeat_forever
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, EMBED_BATCH_WAIT_SECONDS
+from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
+from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.vectors import EmbeddedText
+from embedding_project.dispatch import send_embed
+from embedding_project.inbox import reply_inbox
+from embeddings_app.services.flights import Countdown, Flight, Outcome
+
+NOT_ANSWERED = "embedder_unavailable"
+Send = Callable[[EmbedBatch], None]
+Expect = Callable[[str, Callable[[EmbedReply], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKey:
+    """Texts may share a batch when all of this is equal."""
+
+    model: ModelSpec
+    lane: Lane
+    use_cache: bool
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Texts of one key: those waiting to be sent, and how many batches are under way."""
+
+    waiting: deque[Flight] = field(default_factory=deque)
+    flying: dict[bytes, Flight] = field(default_factory=dict)
+    batches: int = 0
+
+    def due(self) -> float:
+        """When the waiting texts must leave (monotonic seconds): at once while nothing is under way."""
+        return self.waiting[0].boarded + EMBED_BATCH_WAIT_SECONDS if self.batches else 0.0
+
+
+@dataclass(order=True, slots=True)
+class _Sent:
+    deadline: float
+    batch_id: str = field(compare=False)
+    key: StreamKey = field(compare=False)
+    flights: list[Flight] = field(compare=False)
+
+
+class Gateway:
+    def __init__(self, inbox: str, send: Send, expect: Expect, forget: Callable[[str], None]) -> None:
+        self._inbox = inbox
+        self._send = send
+        self._expect = expect
+        self._forget = forget
+        self._streams: dict[StreamKey, _Stream] = {}
+        self._sent: dict[str, _Sent] = {}
+        self._expiry: list[_Sent] = []
+        self._changed = threading.Condition()
+        repeat_forever("embed-gateway", self._tick)
+
+    def embed(self, key: StreamKey, items: Sequence[EmbedItem], deadline: float) -> list[Outcome]:
+        """The outcomes of `items`, in order, by `deadline` (seconds since the epoch) at the latest."""
+        flights, ready = self._board(key, items, deadline)
+        countdown = Countdown(len(flights))
+        for flight in flights:
+            flight.join(countdown)
+        self._dispatch(key, ready, deadline)
+        countdown.wait(deadline - time.time())
+        return [flight.outcome or NOT_ANSWERED for flight in flights]
+
+    def _board(
+        self, key: StreamKey, items: Sequence[EmbedItem], deadline: float
+    ) -> tuple[list[Flight], list[list[Flight]]]:
+        """Put the items on flights; the second list holds batches that must leave now."""
+        with self._changed:
+            stream = self._streams.setdefault(key, _Stream())
+            flights = []
+            for item in items:
+                flight = stream.flying.get(item.cache_key)
+                if flight is None:
+                    flight = stream.flying[item.cache_key] = Flight(item, deadline)
+                    stream.waiting.append(flight)
+                flights.append(flight)
+            batches = _full_batches(stream)
+            if stream.waiting and stream.batches + len(batches) == 0:
+                batches.append(_take(stream))
+            stream.batches += len(batches)
+            if stream.waiting:
+                self._changed.notify()
+        return flights, batches
+
+    def _dispatch(self, key: StreamKey, batches: list[list[Flight]], deadline: float) -> None:
+        for flights in batches:
+            batch = EmbedBatch(
+                batch_id=uuid.uuid4().hex,
+                inbox=self._inbox,
+                lane=key.lane,
+                deadline=deadline,
+                use_cache=key.use_cache,
+                model=key.model,
+                items=tuple(flight.item for flight in flights),
+            )
+            sent = _Sent(deadline, batch.batch_id, key, flights)
+            with self._changed:
+                self._sent[batch.batch_id] = sent
+                heapq.heappush(self._expiry, sent)
+                self._changed.notify()
+            self._expect(batch.batch_id, self._on_reply)
+            try:
+                self._send(batch)
+            except ServiceError as error:
+                self._finish(batch.batch_id, [error.code] * len(flights))
+            except Exception:
+                # Who waits must hear, whatever happened.
+                self._finish(batch.batch_id, ["internal_error"] * len(flights))
+                raise
+
+    def _on_reply(self, reply: EmbedReply) -> None:
+        sent = self._sent.get(reply.batch_id)
+        if sent is None:
+            return
+        dimension = sent.key.model.dimension
+        outcomes = [
+            outcome if isinstance(outcome, str) else EmbeddedText.from_frame(outcome, dimension) or "model_error"
+            for outcome in reply.outcomes
+        ]
+        if len(outcomes) != len(sent.flights):
+            outcomes = ["model_error"] * len(sent.flights)
+        self._finish(reply.batch_id, outcomes)
+
+    def _finish(self, batch_id: str, outcomes: Sequence[Outcome]) -> None:
+        with self._changed:
+            sent = self._sent.pop(batch_id, None)
+            if sent is None:
+                return
+            stream = self._streams[sent.key]
+            stream.batches -= 1
+            for flight in sent.flights:
+                stream.flying.pop(flight.item.cache_key, None)
+            if stream.batches == 0:
+                if stream.waiting:
+                    self._changed.notify()
+                else:
+                    del self._streams[sent.key]
+        for flight, outcome in zip(sent.flights, outcomes, strict=True):
+            flight.land(outcome)
+
+    def _tick(self) -> None:
+        """Send what waited its 5 ms, and give up what was not answered by its deadline."""
+        with self._changed:
+            self._changed.wait(self._seconds_to_next())
+            now = time.monotonic()
+            leaving = []
+            for key, stream in self._streams.items():
+                if stream.waiting and stream.due() <= now:
+                    leaving.append((key, _take(stream)))
+                    stream.batches += 1
+            expired = self._expired()
+        for sent in expired:
+            self._forget(sent.batch_id)
+            self._finish(sent.batch_id, [NOT_ANSWERED] * len(sent.flights))
+        for key, flights in leaving:
+            self._dispatch(key, [flights], max(flight.deadline for flight in flights))
+
+    def _seconds_to_next(self) -> float | None:
+        waits = [stream.due() - time.monotonic() for stream in self._streams.values() if stream.waiting]
+        while self._expiry and self._expiry[0].batch_id not in self._sent:
+            heapq.heappop(self._expiry)
+        if self._expiry:
+            waits.append(self._expiry[0].deadline - time.time())
+        return max(min(waits), 0) if waits else None
+
+    def _expired(self) -> list[_Sent]:
+        expired = []
+        while self._expiry and self._expiry[0].deadline <= time.time():
+            sent = heapq.heappop(self._expiry)
+            if sent.batch_id in self._sent:
+                expired.append(sent)
+        return expired
+
+
+def _take(stream: _Stream) -> list[Flight]:
+    return [stream.waiting.popleft() for _ in range(min(EMBED_BATCH_ITEMS, len(stream.waiting)))]
+
+
+def _full_batches(stream: _Stream) -> list[list[Flight]]:
+    return [_take(stream) for _ in range(len(stream.waiting) // EMBED_BATCH_ITEMS)]
+
+
+@cache
+def gateway() -> Gateway:
+    """The gateway of this process, opened at first use."""
+    inbox = reply_inbox()
+    return Gateway(inbox.name, send_embed, inbox.expect_embed, inbox.forget)

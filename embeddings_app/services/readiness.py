@@ -1,0 +1,85 @@
+"""Readiness: each dependency and each role, with its state, in bounded time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from django.db import Error as DatabaseError
+from django.db import connection
+from redis import Redis
+from redis.exceptions import RedisError
+
+from embedding_project.config import load_config
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.liveness import alive
+from embedding_project.redis_clients import broker_client
+from embeddings_app import registry
+from embeddings_app.records.topology import consuming_replicas
+from embeddings_app.services.topology import topology
+
+_PING_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    ok: bool
+    detail: str
+
+
+@cache
+def _client(url: str) -> Redis:
+    return broker_client(url, timeout_seconds=_PING_SECONDS)
+
+
+def readiness_checks() -> dict[str, Check]:
+    """Name -> state of everything the service needs to answer all of its endpoints."""
+    config = load_config()
+    checks = {
+        "postgres": _checked(_postgres),
+        "broker": _checked(lambda: _ping(config.redis_url)),
+        "cache": _checked(lambda: _ping(config.cache_url)),
+    }
+    lives = _alive(config.redis_url)
+    embedders = sorted(name for name in lives if name.startswith("embedder-"))
+    checks["embedders"] = Check(bool(embedders), f"{len(embedders)} of {config.embedders} answer")
+    checks["indexer"] = Check("indexer" in lives, "answers" if "indexer" in lives else "silent")
+    checks["beat"] = Check("sweep" in lives, "sweeps" if "sweep" in lives else "no sweep lately")
+    checks["shards"] = _checked(_shards) if checks["postgres"].ok else Check(False, "unknown without postgres")
+    return checks
+
+
+def _checked(probe: Callable[[], str | Check]) -> Check:
+    try:
+        found = probe()
+    except (DatabaseError, RedisError, ServiceError) as error:
+        return Check(False, type(error).__name__)
+    return found if isinstance(found, Check) else Check(True, found)
+
+
+def _postgres() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "answers"
+
+
+def _ping(url: str) -> str:
+    _client(url).ping()
+    return "answers"
+
+
+def _alive(url: str) -> set[str]:
+    # The sweep comes every few seconds, so the freshest report of all roles may be a little older than a heartbeat.
+    try:
+        return set(alive(_client(url), within_seconds=10.0))
+    except RedisError:
+        return set()
+
+
+def _shards() -> Check:
+    current = topology()
+    spec = registry.active_spec(None)
+    counts = dict.fromkeys(range(current.shards), 0)
+    for replica in consuming_replicas(current.layout, spec.version_key):
+        counts[replica.shard] = counts.get(replica.shard, 0) + 1
+    detail = ", ".join(f"shard {shard}: {count} of {current.replicas}" for shard, count in sorted(counts.items()))
+    return Check(all(counts.values()), detail)

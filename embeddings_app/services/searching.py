@@ -1,0 +1,167 @@
+"""Search: a vector to the shards, their hits merged, verified and made whole.
+
+1. the vector, from the cache or an embedder when the query is text  2. through the coalescer to one task per shard
+3. k-way merge  4. hydrate and verify  5. once more with a wider net when too many hits did not hold
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from embedding_project.contracts.errors import InvalidRequest, Unavailable
+from embedding_project.contracts.filters import Filter, to_wire
+from embedding_project.contracts.hits import ShardHits, merge_hits
+from embedding_project.contracts.keys import InputType
+from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
+from embedding_project.contracts.messages import BEHIND, Lane, ShardQuery
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.vectors import Vector, checked_vector, unit_length
+from embeddings_app import registry
+from embeddings_app.services import tokens
+from embeddings_app.services.coalescer import Ticket, coalescer
+from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, embed_texts
+from embeddings_app.services.hydration import SearchHit, Shown, verified_hits
+from embeddings_app.services.topology import topology
+from embeddings_app.services.waiting import wait_until_applied
+
+_SPARE_HITS = 4
+"""Fetched beyond top_k, so that a hit or two that no longer hold cost no second round."""
+_BEHIND_PAUSE_SECONDS = 0.025
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    query: str | None
+    """In normal form; exactly one of query and vector is given."""
+    vector: list[Any] | None
+    model_id: str | None
+    namespace: str
+    top_k: int
+    filter: Filter | None
+    ef_search: int
+    exact: bool
+    include: frozenset[str]
+    """Of `metadata` and `text`."""
+    min_token: str | None
+    """Position the index must have reached, from an upsert."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    hits: tuple[SearchHit, ...]
+    partial: bool
+    """A shard did not answer in time."""
+    shards_total: int
+    shards_ok: int
+    timings_ms: dict[str, float]
+    model_id: str
+    model_version: int
+
+
+class _Stopwatch:
+    """Milliseconds by stage; stages that happen twice add up."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+        self._started = self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.ms[stage] = round(self.ms.get(stage, 0.0) + 1000 * (now - self._last), 3)
+        self._last = now
+
+    def total(self) -> dict[str, float]:
+        return {**self.ms, "total": round(1000 * (time.perf_counter() - self._started), 3)}
+
+
+def search(request: SearchRequest) -> SearchResult:
+    """The documents nearest in meaning. Raises ServiceError; a missing shard is said, not raised, unless all miss."""
+    deadline = time.time() + SEARCH_DEADLINE_SECONDS
+    watch = _Stopwatch()
+    space = registry.namespace(request.namespace)
+    registry.check_model(space, request.model_id)
+    spec = registry.active_spec(space.model_id)
+    if request.min_token is not None:
+        _wait_for_token(request.min_token, deadline)
+        watch.lap("wait")
+    vector = _query_vector(request, spec, deadline)
+    watch.lap("embed")
+    shown = Shown(
+        namespace_key=space.pk, version_key=spec.version_key, filter=request.filter, include=request.include
+    )
+    fetch = request.top_k + _SPARE_HITS
+    while True:
+        outcomes = _ask_shards(_shard_query(request, shown, fetch), vector, deadline)
+        watch.lap("shards")
+        answered = [outcome for outcome in outcomes.values() if isinstance(outcome, ShardHits)]
+        if not answered:
+            raise _no_answer(outcomes)
+        hits = verified_hits(merge_hits(answered, fetch), shown)
+        watch.lap("hydrate")
+        more = any(len(shard.scores) >= fetch for shard in answered)
+        if len(hits) >= request.top_k or not more or fetch > request.top_k + _SPARE_HITS:
+            break
+        fetch = 4 * fetch
+    return SearchResult(
+        hits=tuple(hits[: request.top_k]),
+        partial=len(answered) < len(outcomes),
+        shards_total=len(outcomes),
+        shards_ok=len(answered),
+        timings_ms=watch.total(),
+        model_id=spec.model_id,
+        model_version=spec.version,
+    )
+
+
+def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> Vector:
+    if request.vector is not None:
+        return checked_vector(request.vector, spec.dimension, "vector")
+    if spec.type is ModelType.EXTERNAL or request.query is None:
+        raise InvalidRequest("vector_required", field="query")
+    outcome = embed_texts(spec, InputType.QUERY, [request.query], Lane.INTERACTIVE, deadline)[0]
+    if outcome.vector is None:
+        code = outcome.error if outcome.error in INFRASTRUCTURE_ERRORS else "model_error"
+        raise Unavailable(code or "model_error")
+    return unit_length(outcome.vector)
+
+
+def _shard_query(request: SearchRequest, shown: Shown, fetch: int) -> ShardQuery:
+    return ShardQuery(
+        version_key=shown.version_key,
+        namespace_key=shown.namespace_key,
+        top_k=fetch,
+        ef_search=request.ef_search,
+        exact=request.exact,
+        filter=to_wire(request.filter) if request.filter is not None else "",
+    )
+
+
+def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> dict[int, ShardHits | str]:
+    """Shard -> hits, or an error code. Shards whose replica was behind are asked again until the deadline."""
+    current = topology()
+    outcomes: dict[int, ShardHits | str] = dict.fromkeys(range(current.shards), "index_unavailable")
+    asked = frozenset(outcomes)
+    while asked:
+        ticket = Ticket(query, vector, current, asked, deadline)
+        coalescer().submit(ticket)
+        ticket.done.wait(max(deadline - time.time(), 0))
+        outcomes.update(dict(ticket.outcomes))
+        asked = frozenset(shard for shard in asked if outcomes[shard] == BEHIND)
+        if asked and time.time() + _BEHIND_PAUSE_SECONDS >= deadline:
+            break
+        if asked:
+            time.sleep(_BEHIND_PAUSE_SECONDS)
+            current = topology()
+    return outcomes
+
+
+def _no_answer(outcomes: dict[int, ShardHits | str]) -> Unavailable:
+    code = "broker_unavailable" if "broker_unavailable" in outcomes.values() else "index_unavailable"
+    return Unavailable(code)
+
+
+def _wait_for_token(token: str, deadline: float) -> None:
+    current = topology()
+    position = tokens.decode(token, current)
+    if not wait_until_applied(position, current, deadline):
+        raise Unavailable("not_caught_up")

@@ -1,0 +1,41 @@
+"""Position tokens: signed, opaque statements of how far the logs had come when a write was indexed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core import signing
+
+from embedding_project.contracts.errors import InvalidRequest, ServiceError
+from embeddings_app.records.topology import Topology, heads
+
+_SALT = "position"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    epoch: str
+    layout: int
+    version_key: int
+    seqs: dict[int, int]
+    """Shard -> sequence number that must have been applied."""
+
+
+def encode(position: Position) -> str:
+    seqs = {str(shard): seq for shard, seq in position.seqs.items()}
+    return signing.dumps([position.epoch, position.layout, position.version_key, seqs], salt=_SALT)
+
+
+def decode(token: str, topology: Topology) -> Position:
+    """The position in `token`. Raises invalid_token, or token_expired when its epoch or layout is gone."""
+    try:
+        value: Any = signing.loads(token, salt=_SALT)
+        epoch, layout, version_key, seqs = value
+        position = Position(epoch, layout, version_key, {int(shard): seq for shard, seq in seqs.items()})
+    except (signing.BadSignature, ValueError) as error:
+        raise InvalidRequest("invalid_token", field="min_token") from error
+    if (position.epoch, position.layout) != (topology.epoch, topology.layout):
+        raise ServiceError("token_expired", field="min_token")
+    known = heads(position.layout, position.version_key, position.seqs)
+    if any(known.get(shard, 0) < seq for shard, seq in position.seqs.items()):
+        raise InvalidRequest("invalid_token", "the token is ahead of the log", field="min_token")
+    return position

@@ -1,0 +1,15 @@
+"""The topology as every request needs it: at most a second old."""
+
+from embedding_project.expiring import ExpiringCache
+from embeddings_app.records.topology import Topology, read_topology
+
+FRESH_SECONDS = 1.0
+_topology = ExpiringCache(lambda _: read_topology(), FRESH_SECONDS)
+
+
+def topology() -> Topology:
+    return _topology.get(None)
+
+
+def forget_cached() -> None:
+    _topology.clear()

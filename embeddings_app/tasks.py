@@ -1,0 +1,54 @@
+"""Tasks of the indexers. Each decodes, makes one call, and leaves the truth in Postgres."""
+
+import threading
+from functools import cache
+
+from celery.signals import worker_ready
+from redis import Redis
+
+from embedding_project.celery import INDEX_TASK, SWEEP_TASK, job_app
+from embedding_project.config import load_config
+from embedding_project.dispatch import send_index_hint
+from embedding_project.liveness import alive, report_alive, start_heartbeat
+from embedding_project.redis_clients import broker_client
+from embeddings_app.records.embeddings import any_due
+from embeddings_app.services.indexing import embed_documents, index_pending
+
+TURN_SECONDS = 10.0
+"""A turn of indexing ends after this, and asks for the next one, so that other jobs get theirs."""
+_turns = threading.Semaphore(2)
+
+
+@cache
+def _broker() -> Redis:
+    return broker_client(load_config().redis_url)
+
+
+def _embedder_restarted(since: float) -> bool:
+    return any(name.startswith("embedder-") and started > since for name, started in alive(_broker()).items())
+
+
+@job_app.task(name=INDEX_TASK)
+def index_documents(document_keys: list[int]) -> None:
+    """Index what is pending; the keys only say that something is."""
+    if not _turns.acquire(blocking=False):
+        return
+    try:
+        more = index_pending(TURN_SECONDS, embed_documents, _embedder_restarted)
+    finally:
+        _turns.release()
+    if more or any_due():
+        send_index_hint([])
+
+
+@job_app.task(name=SWEEP_TASK)
+def sweep() -> None:
+    """Find work whose hint was lost."""
+    report_alive(_broker(), "sweep")
+    if any_due():
+        send_index_hint([])
+
+
+@worker_ready.connect
+def _report_alive(**_: object) -> None:
+    start_heartbeat(_broker(), "indexer")

@@ -1,0 +1,221 @@
+"""The documents of one namespace under one model version: slots, metadata, and the segments that hold their vectors.
+
+Not thread-safe: the `VersionIndex` it belongs to holds the lock. A namespace has segments of its own, so other
+namespaces cost it neither time nor recall, and a small one is searched exactly.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embedding_project.contracts.filters import from_wire
+from embedding_project.contracts.hits import ShardHits
+from embedding_project.contracts.metadata import flatten
+from embedding_project.contracts.vectors import Vector
+from index_nodes.columns import Columns
+from index_nodes.flat_segment import FlatSegment
+from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.merge_job import MergeJob, MergeSource, Segment
+from index_nodes.merge_plan import SegmentSize, plan_merge
+from index_nodes.rows import Selection
+from index_nodes.scan import Candidates, SearchSpec
+from index_nodes.slots import SlotTable, StateNumber
+from index_nodes.tally import Tally
+
+_CACHED_FILTERS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealRule:
+    """When the fresh segment is closed, so that a graph can be built from it."""
+
+    rows: int = 4_096
+    quiet_rows: int = 256
+    """Enough rows for a graph when nothing was added for `quiet_seconds`."""
+    quiet_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentState:
+    """The current state of a document, as the log or the table gives it."""
+
+    document_key: int
+    namespace_key: int
+    revision: int
+    text_revision: int
+    """Revision of the text the vector was made from; 0 without a vector."""
+    vector: Vector | None
+    """Unit length; None when the document is deleted or not embedded under this version."""
+    metadata: Mapping[str, Any]
+
+
+class Collection:
+    def __init__(self, dimension: int, tally: Tally, seal_rule: SealRule) -> None:
+        self.dimension = dimension
+        self._tally = tally
+        self._seal_rule = seal_rule
+        self._slots = SlotTable()
+        self._columns = Columns(self._slots.capacity)
+        self._segments: tuple[Segment, ...] = ()
+        self._by_serial: dict[int, Segment] = {}
+        self._fresh: FlatSegment | None = None
+        self._changed_at = 0.0
+        self._next_serial = 0
+        self._next_stamp = 0
+        self._generation = 0
+        self._selections: dict[str, tuple[int, list[Selection]]] = {}
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return self._segments
+
+    def apply(self, state: DocumentState, now: float) -> None:
+        """Take over the state of one document, unless one as new is known. Raises ValueError on a bad vector."""
+        number = StateNumber(state.revision, state.text_revision)
+        known = self._slots.known(state.document_key)
+        if known is not None and number <= known:
+            return
+        if state.vector is not None and state.vector.shape != (self.dimension,):
+            raise ValueError("the vector has another dimension than its model version")
+        self._generation += 1
+        slot = self._slots.find(state.document_key)
+        if slot is not None and known is not None:
+            self._tally.forget(state.document_key, known.revision, known.text_revision)
+        if state.vector is None:
+            self._delete(slot, state.document_key, number)
+            return
+        if slot is None:
+            slot = self._slots.add(state.document_key)
+            if self._slots.capacity > self._columns.capacity:
+                self._columns.grow(self._slots.capacity)
+        if self._slots.stamps[slot] < 0 or self._slots.text_revisions[slot] != state.text_revision:
+            self._replace_vector(slot, state.vector, now)
+        self._slots.revisions[slot] = state.revision
+        self._slots.text_revisions[slot] = state.text_revision
+        self._columns.set_row(slot, flatten(state.metadata))
+        self._tally.count(state.document_key, state.revision, state.text_revision)
+
+    def search(self, queries: Vector, spec: SearchSpec) -> list[ShardHits]:
+        """The hits of each query: the best over all segments, equal scores by document key."""
+        found = [
+            (segment, segment.search(queries, selection, spec))
+            for segment, selection in zip(self._segments, self._select(spec.filter), strict=True)
+            if selection.count
+        ]
+        if not found:
+            return [ShardHits(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int32)) for _ in queries]
+        return self._best(found, spec.top_k)
+
+    def seal_if_due(self, now: float) -> None:
+        fresh, rule = self._fresh, self._seal_rule
+        if fresh is None:
+            return
+        quiet = now - self._changed_at >= rule.quiet_seconds
+        if fresh.rows.count >= rule.rows or (quiet and fresh.rows.count >= rule.quiet_rows):
+            self._fresh = None
+
+    def plan_build(self) -> MergeJob | None:
+        """The next build this collection needs; None when there is none."""
+        sealed = [segment for segment in self._segments if segment is not self._fresh]
+        plan = plan_merge(
+            [
+                SegmentSize(serial=s.serial, rows=s.rows.count, live=s.rows.live_count, is_graph=s.is_graph)
+                for s in sealed
+            ]
+        )
+        if plan is None:
+            return None
+        base = self._by_serial[plan.base] if plan.base is not None else None
+        sources = [self._by_serial[serial] for serial in plan.absorbed if serial != plan.base]
+        return MergeJob(
+            plan=plan,
+            base=base if isinstance(base, HnswSegment) else None,
+            sources=tuple(
+                MergeSource(segment=source, vectors=source.vectors, picked=np.flatnonzero(source.rows.live))
+                for source in sources
+            ),
+        )
+
+    def publish(self, job: MergeJob, built: HnswSegment | None) -> None:
+        """Replace the segments of `job` by `built`, whose rows are `job.rows()`, or by nothing when it has no rows."""
+        gone = set(job.plan.absorbed)
+        kept = tuple(segment for segment in self._segments if segment.serial not in gone)
+        for serial in gone:
+            segment = self._by_serial.pop(serial)
+            if segment.is_graph:
+                self._tally.graph_documents -= segment.rows.live_count
+        if built:
+            built.serial = self._take_serial()
+            self._revive(built)
+            self._by_serial[built.serial] = built
+        self._segments = (built, *kept) if built else kept
+        self._generation += 1
+
+    def _revive(self, segment: HnswSegment) -> None:
+        # What was written or deleted while the graph was built is told by the stamps.
+        rows = segment.rows
+        current = self._slots.stamps[rows.slots] == rows.stamps
+        rows.set_live(current)
+        numbers = np.flatnonzero(current)
+        slots = rows.slots[numbers]
+        self._slots.segments[slots] = segment.serial
+        self._slots.rows[slots] = numbers
+        self._tally.graph_documents += rows.live_count
+
+    def _delete(self, slot: int | None, document_key: int, number: StateNumber) -> None:
+        if slot is not None:
+            self._kill_row(slot)
+            self._columns.set_row(slot, {})
+            self._slots.remove(document_key)
+        self._slots.bury(document_key, number)
+
+    def _replace_vector(self, slot: int, vector: Vector, now: float) -> None:
+        if self._slots.stamps[slot] >= 0:
+            self._kill_row(slot)
+        if self._fresh is not None and self._fresh.rows.count >= self._seal_rule.rows:
+            self._fresh = None
+        if self._fresh is None:
+            self._fresh = FlatSegment(self._take_serial(), self.dimension)
+            self._by_serial[self._fresh.serial] = self._fresh
+            self._segments = (*self._segments, self._fresh)
+        stamp = self._next_stamp
+        self._next_stamp += 1
+        self._slots.rows[slot] = self._fresh.append(slot, stamp, vector)
+        self._slots.segments[slot] = self._fresh.serial
+        self._slots.stamps[slot] = stamp
+        self._changed_at = now
+
+    def _kill_row(self, slot: int) -> None:
+        segment = self._by_serial[int(self._slots.segments[slot])]
+        segment.rows.kill(int(self._slots.rows[slot]))
+        if segment.is_graph:
+            self._tally.graph_documents -= 1
+
+    def _take_serial(self) -> int:
+        self._next_serial += 1
+        return self._next_serial
+
+    def _select(self, wire: str) -> list[Selection]:
+        if not wire:
+            return [segment.rows.live_selection() for segment in self._segments]
+        cached = self._selections.get(wire)
+        if cached and cached[0] == self._generation:
+            return cached[1]
+        mask = self._columns.mask(from_wire(wire), self._slots.count)
+        selections = [segment.rows.selection(mask) for segment in self._segments]
+        self._selections.pop(wire, None)
+        self._selections[wire] = (self._generation, selections)
+        if len(self._selections) > _CACHED_FILTERS:
+            del self._selections[next(iter(self._selections))]
+        return selections
+
+    def _best(self, found: Sequence[tuple[Segment, Candidates]], top_k: int) -> list[ShardHits]:
+        scores = np.concatenate([candidates.scores for _, candidates in found], axis=1)
+        slots = np.concatenate([segment.rows.slots[candidates.rows] for segment, candidates in found], axis=1)
+        keys = self._slots.document_keys[slots]
+        order = np.lexsort((keys, -scores), axis=-1)[:, :top_k]
+        lines = np.arange(len(order))[:, np.newaxis]
+        text_revisions = self._slots.text_revisions[slots[lines, order]]
+        return [ShardHits(*row) for row in zip(scores[lines, order], keys[lines, order], text_revisions, strict=True)]

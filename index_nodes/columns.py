@@ -1,0 +1,181 @@
+"""Metadata by slot, as one dictionary-coded column per field, and filters evaluated on it.
+
+A test runs once per distinct value, with the meaning the filter contract gives it; documents then look the answer up by
+their code. `filters.matches` is the oracle this must agree with.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_project.contracts.filters import VALUE_TESTS, And, Condition, Filter, Not, Or, positive, typed
+
+Mask = NDArray[np.bool_]
+_ABSENT = -1
+_NUMERIC = {"gt": np.greater, "gte": np.greater_equal, "lt": np.less, "lte": np.less_equal}
+
+
+def _key(value: object) -> tuple[str, object]:
+    # A list can hold unhashable values, so its JSON stands for it; a tag of its own keeps it apart from strings.
+    return ("list", json.dumps(value)) if isinstance(value, list) else typed(value)
+
+
+def _exact_float(value: object) -> float | None:
+    """`value` as a float when nothing is lost by it, else None; also for what is not a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if number == value else None
+
+
+class Column:
+    """The values of one field. Codes of values no document has any more are used again."""
+
+    def __init__(self, capacity: int) -> None:
+        self._codes = np.full(capacity, _ABSENT, np.int32)
+        self._values: list[Any] = []
+        self._uses: list[int] = []
+        self._free: list[int] = []
+        self._code_of: dict[tuple[str, object], int] = {}
+        self._numbers = np.full(8, np.nan)
+        """Distinct values as floats, NaN where the value is no number or no float is equal to it."""
+        self._inexact: set[int] = set()
+        """Codes of numbers that no float is equal to: integers beyond 2^53."""
+        self._containing: dict[tuple[str, object], set[int]] = {}
+        """Element -> codes of the lists that hold it."""
+
+    def grow(self, capacity: int) -> None:
+        added = np.full(capacity - len(self._codes), _ABSENT, np.int32)
+        self._codes = np.concatenate([self._codes, added])
+
+    def set(self, slot: int, value: Any) -> None:
+        key = _key(value)
+        code = self._code_of.get(key)
+        before = int(self._codes[slot])
+        if code is not None and code == before:
+            return
+        if code is None:
+            code = self._add(key, value)
+        self._uses[code] += 1
+        self._codes[slot] = code
+        self._release(before)
+
+    def clear(self, slot: int) -> None:
+        before = int(self._codes[slot])
+        self._codes[slot] = _ABSENT
+        self._release(before)
+
+    def mask(self, condition: Condition, count: int) -> Mask:
+        """Which of the first `count` slots have a value that passes; `condition` must be a positive one."""
+        # The last entry answers for absent values, whose code is -1.
+        table = np.zeros(len(self._values) + 1, np.bool_)
+        table[self._passing(condition)] = True
+        found: Mask = table[self._codes[:count]]
+        return found
+
+    def _passing(self, condition: Condition) -> list[int] | Mask:
+        operator, operand = condition.operator, condition.operand
+        if operator == "exists":
+            return list(range(len(self._values)))
+        if operator == "contains":
+            return list(self._containing.get(typed(operand), ()))
+        if operator in ("eq", "in"):
+            operands = operand if operator == "in" else (operand,)
+            return [self._code_of[key] for key in map(typed, operands) if key in self._code_of]
+        number = _exact_float(operand)
+        if number is None:
+            return self._tested(condition, range(len(self._values)))
+        passing = np.zeros(len(self._values) + 1, np.bool_)
+        passing[:-1] = _NUMERIC[operator](self._numbers[: len(self._values)], number)
+        passing[self._tested(condition, self._inexact)] = True
+        return passing
+
+    def _tested(self, condition: Condition, codes: Iterable[int]) -> list[int]:
+        test, operand, values = VALUE_TESTS[condition.operator], condition.operand, self._values
+        return [code for code in codes if test(values[code], operand)]
+
+    def _add(self, key: tuple[str, object], value: Any) -> int:
+        if self._free:
+            code = self._free.pop()
+        else:
+            code = len(self._values)
+            self._values.append(None)
+            self._uses.append(0)
+            if code == len(self._numbers):
+                self._numbers = np.concatenate([self._numbers, np.full(code, np.nan)])
+        self._values[code] = value
+        self._code_of[key] = code
+        number = _exact_float(value)
+        self._numbers[code] = np.nan if number is None else number
+        if number is None and key[0] == "number":
+            self._inexact.add(code)
+        for element in _elements(value):
+            self._containing.setdefault(element, set()).add(code)
+        return code
+
+    def _release(self, code: int) -> None:
+        if code == _ABSENT:
+            return
+        self._uses[code] -= 1
+        if self._uses[code]:
+            return
+        value = self._values[code]
+        for element in _elements(value):
+            codes = self._containing[element]
+            codes.discard(code)
+            if not codes:
+                del self._containing[element]
+        del self._code_of[_key(value)]
+        self._inexact.discard(code)
+        self._numbers[code] = np.nan
+        self._values[code] = None
+        self._free.append(code)
+
+
+def _elements(value: object) -> set[tuple[str, object]]:
+    if not isinstance(value, list):
+        return set()
+    return {typed(item) for item in value if not isinstance(item, list | dict)}
+
+
+class Columns:
+    """All fields of one collection."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._columns: dict[str, Column] = {}
+
+    def grow(self, capacity: int) -> None:
+        self.capacity = capacity
+        for column in self._columns.values():
+            column.grow(capacity)
+
+    def set_row(self, slot: int, flat: Mapping[str, Any]) -> None:
+        """Make `flat` the metadata of `slot`, whatever it had before."""
+        for path, value in flat.items():
+            column = self._columns.get(path)
+            if column is None:
+                column = self._columns[path] = Column(self.capacity)
+            column.set(slot, value)
+        for path, column in self._columns.items():
+            if path not in flat:
+                column.clear(slot)
+
+    def mask(self, node: Filter, count: int) -> Mask:
+        """Which of the first `count` slots pass the filter. Slots of deleted documents have no metadata."""
+        if isinstance(node, And | Or):
+            masks = [self.mask(part, count) for part in node.parts]
+            combined = (np.logical_and if isinstance(node, And) else np.logical_or).reduce(masks)
+            return np.asarray(combined, np.bool_)
+        if isinstance(node, Not):
+            return ~self.mask(node.part, count)
+        condition, negated = positive(node)
+        column = self._columns.get(condition.path)
+        found = column.mask(condition, count) if column else np.zeros(count, np.bool_)
+        return ~found if negated else found

@@ -1,0 +1,189 @@
+"""All SQL of an index node: three views to read from, and one table in which it says how far it is.
+
+The views and the table belong to the web side's migrations; this module is the only other place that knows them.
+"""
+
+import logging
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import psycopg
+
+from embedding_project.contracts.vectors import Vector, from_bytes
+from index_nodes.collection import DocumentState
+
+CHANGES_AT_ONCE = 1_000
+LOAD_ROWS = 1_000
+_CONNECT_SECONDS = 2
+_STATEMENT_MS = 10_000
+logger = logging.getLogger(__name__)
+
+_HEADS = """
+SELECT e.epoch, l.id, h.model_version_id, h.head, h.dimension
+FROM log_epoch e
+LEFT JOIN layout l ON l.status = 'active' AND l.shards > %(shard)s
+LEFT JOIN index_head h ON h.layout_id = l.id AND h.shard = %(shard)s
+"""
+_CHANGES = """
+SELECT seq, document_key, namespace_key, revision, deleted, metadata, text_revision, vector
+FROM index_feed
+WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND seq > %s ORDER BY seq LIMIT %s
+"""
+_ROWS = """
+SELECT document_key, namespace_key, revision, metadata, text_revision, vector
+FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s
+"""
+_REPORT = """
+INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, digest, documents,
+                           graph_documents, heartbeat)
+VALUES (%(layout)s, %(version_key)s, %(shard)s, %(replica)s, %(epoch)s, %(applied)s, %(state)s, %(digest)s,
+        %(documents)s, %(graph_documents)s, now())
+ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
+    epoch = excluded.epoch, applied_seq = excluded.applied_seq, state = excluded.state, digest = excluded.digest,
+    documents = excluded.documents, graph_documents = excluded.graph_documents, heartbeat = excluded.heartbeat
+"""
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Head(NamedTuple):
+    seq: int
+    """Last sequence number of the log."""
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """What a replica must hold, as of one moment."""
+
+    epoch: str
+    layout: int | None
+    """None while no active layout has this shard."""
+    versions: Mapping[int, Head]
+    """By version key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """The name of one log."""
+
+    layout: int
+    version_key: int
+    shard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One row of the replica's heartbeat."""
+
+    layout: int
+    version_key: int
+    shard: int
+    replica: int
+    epoch: str
+    applied: int
+    state: str
+    """loading, ready or behind."""
+    digest: int
+    documents: int
+    graph_documents: int
+
+
+def connect(url: str, name: str) -> Connection:
+    """A connection that commits every statement. Raises psycopg.Error."""
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=_CONNECT_SECONDS,
+        tcp_user_timeout=_CONNECT_SECONDS * 1_000,
+        keepalives_idle=_CONNECT_SECONDS,
+        application_name=name,
+        # A lost heartbeat is written again within a second; waiting for the disk would only delay the next one.
+        options=f"-c statement_timeout={_STATEMENT_MS} -c synchronous_commit=off",
+    )
+
+
+def read_heads(connection: Connection, shard: int) -> Heads | None:
+    """None before the service is installed. Raises psycopg.Error."""
+    rows = connection.execute(_HEADS, {"shard": shard}).fetchall()
+    if not rows:
+        return None
+    epoch, layout = rows[0][:2]
+    versions = {version_key: Head(seq, dimension) for _, _, version_key, seq, dimension in rows if version_key}
+    return Heads(epoch=str(epoch), layout=layout, versions=versions)
+
+
+def read_changes(connection: Connection, log: Log, after: int, dimension: int) -> list[tuple[int, DocumentState]]:
+    """The next entries of the log, each with the state its document has now. Raises psycopg.Error."""
+    parameters = (log.layout, log.version_key, log.shard, after, CHANGES_AT_ONCE)
+    with connection.cursor(binary=True) as cursor:
+        rows = cursor.execute(_CHANGES, parameters).fetchall()
+    changes = []
+    for seq, document_key, namespace_key, revision, deleted, metadata, text_revision, vector in rows:
+        data = None if deleted else vector
+        state = _state(dimension, document_key, namespace_key, revision, metadata, text_revision, data)
+        changes.append((seq, state))
+    return changes
+
+
+@contextmanager
+def open_load(url: str, name: str, log: Log, epoch: str) -> Iterator[tuple[int, Iterator[list[DocumentState]]]]:
+    """The head of a log and all rows of its index at that head, from one snapshot. Raises psycopg.Error, LogMoved."""
+    with connect(url, name) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with connection.transaction():
+            heads = read_heads(connection, log.shard)
+            if heads is None or (heads.epoch, heads.layout) != (epoch, log.layout):
+                raise LogMoved
+            head = heads.versions.get(log.version_key)
+            if head is None:
+                raise LogMoved
+            with closing(_load_rows(connection, log, head.dimension)) as pieces:
+                yield head.seq, pieces
+
+
+class LogMoved(Exception):
+    """The log that was to be loaded is no longer of this epoch or layout, or its version has been retired."""
+
+
+def report(connection: Connection, reports: Sequence[Report]) -> None:
+    """Write the replica's heartbeat. Raises psycopg.Error."""
+    with connection.cursor() as cursor:
+        rows = [{name: getattr(entry, name) for name in Report.__slots__} for entry in reports]
+        cursor.executemany(_REPORT, rows)
+
+
+def _load_rows(connection: Connection, log: Log, dimension: int) -> Generator[list[DocumentState]]:
+    with connection.cursor(name="load", binary=True) as cursor:
+        cursor.execute(_ROWS, (log.layout, log.version_key, log.shard))
+        while rows := cursor.fetchmany(LOAD_ROWS):
+            yield [_state(dimension, *row) for row in rows]
+
+
+def _state(
+    dimension: int,
+    document_key: int,
+    namespace_key: int,
+    revision: int,
+    metadata: Mapping[str, Any],
+    text_revision: int | None,
+    data: bytes | None,
+) -> DocumentState:
+    return DocumentState(
+        document_key=document_key,
+        namespace_key=namespace_key,
+        revision=revision,
+        text_revision=text_revision or 0,
+        vector=None if data is None else _vector(data, dimension, document_key),
+        metadata=metadata,
+    )
+
+
+def _vector(data: bytes, dimension: int, document_key: int) -> Vector | None:
+    if len(data) != 4 * dimension:
+        logger.error("document %d has a vector of %d bytes, not of dimension %d", document_key, len(data), dimension)
+        return None
+    vector: Vector = from_bytes(data, dimension)[0]
+    return vector

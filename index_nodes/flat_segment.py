@@ -1,0 +1,39 @@
+"""Fresh vectors, searched exactly until a graph is built from them."""
+
+import numpy as np
+
+from embedding_project.contracts.vectors import Vector
+from index_nodes.rows import SegmentRows, Selection
+from index_nodes.scan import Candidates, SearchSpec, scan
+
+_FIRST_CAPACITY = 16
+
+
+class FlatSegment:
+    is_graph = False
+
+    def __init__(self, serial: int, dimension: int) -> None:
+        self.serial = serial
+        self.rows = SegmentRows.empty(_FIRST_CAPACITY)
+        self._vectors = np.empty((_FIRST_CAPACITY, dimension), np.float32)
+
+    @property
+    def vectors(self) -> Vector:
+        return self._vectors[: self.rows.count]
+
+    def append(self, slot: int, stamp: int, vector: Vector) -> int:
+        """Add a row and return its number. Raises ValueError when the vector has another dimension."""
+        if self.rows.count == len(self._vectors):
+            self._grow(2 * len(self._vectors))
+        self._vectors[self.rows.count] = vector
+        return self.rows.append(slot, stamp)
+
+    def search(self, queries: Vector, selection: Selection, spec: SearchSpec) -> Candidates:
+        """Exact, whatever `spec` allows."""
+        return scan(self.vectors, selection.rows(), queries, spec.top_k)
+
+    def _grow(self, capacity: int) -> None:
+        grown = np.empty((capacity, self._vectors.shape[1]), np.float32)
+        grown[: self.rows.count] = self.vectors
+        self._vectors = grown
+        self.rows.grow(capacity)

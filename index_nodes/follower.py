@@ -1,0 +1,184 @@
+"""The thread that keeps a replica equal to its logs, and says in Postgres how far it is.
+
+A round: 1. read the heads of all logs, in one statement; 2. drop what is of another epoch or layout, or retired, and
+start what is new; 3. load a piece of, or follow, each version; 4. write the heartbeat when it is due; 5. publish what
+may now be answered. Postgres may be away for any time: what is held stays, unanswered, until a round succeeds again.
+"""
+
+import logging
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+
+from index_nodes import feed
+from index_nodes.followed import FollowedVersion, LogBroken, State
+from index_nodes.metrics import APPLIED_CHANGES, REBUILDS
+from index_nodes.serving import FENCE_SECONDS, NEVER, Serving
+from index_nodes.version_index import VersionIndex
+
+BUSY_POLL_SECONDS = 0.02
+IDLE_POLL_SECONDS = 0.05
+_BUSY_AFTER_CHANGE_SECONDS = 5.0
+HEARTBEAT_SECONDS = 1.0
+_SOONEST_HEARTBEAT_SECONDS = 0.025
+_FIRST_BACKOFF_SECONDS = 0.1
+_MAX_BACKOFF_SECONDS = 2.0
+_STOP_SECONDS = 3.0
+logger = logging.getLogger(__name__)
+
+
+class Follower:
+    def __init__(self, url: str, shard: int, replica: int, directory: Path) -> None:
+        self._url = url
+        self._shard = shard
+        self._replica = replica
+        self._name = f"node-s{shard}-r{replica}"
+        self._directory = directory
+        self._epoch = ""
+        self._layout: int | None = None
+        self._versions: dict[int, FollowedVersion] = {}
+        self._heartbeat_at = NEVER
+        self._reported: list[tuple[int, int, State]] = []
+        self._changed_at = NEVER
+        self._serving = Serving()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    @property
+    def serving(self) -> Serving:
+        """What may be answered now; the caller's to keep for one search."""
+        return self._serving
+
+    def indexes(self) -> list[VersionIndex]:
+        return [version.index for version in self._serving.versions.values()]
+
+    def start(self) -> None:
+        """Forget files of an earlier run, since the log has everything, and begin to follow."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.mkdir(parents=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(_STOP_SECONDS)
+        self._serving = Serving()
+
+    def _run(self) -> None:
+        backoff = _FIRST_BACKOFF_SECONDS
+        while not self._stopping.is_set():
+            try:
+                with feed.connect(self._url, self._name) as connection:
+                    while not self._stopping.is_set():
+                        pause = self.round(connection)
+                        backoff = _FIRST_BACKOFF_SECONDS
+                        self._stopping.wait(pause)
+                    self._report_stop(connection)
+            except psycopg.Error as error:
+                # Its message may quote values; the kind says enough.
+                logger.warning("follower: %s, again in %.1f s", type(error).__name__, backoff)
+                self._drop(lambda version: version.state(time.monotonic()) == "loading")
+            except Exception as error:
+                logger.exception("follower: %s, starting over", type(error).__name__)
+                self._drop(lambda _: True)
+            self._stopping.wait(backoff)
+            backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
+        self._drop(lambda _: True)
+
+    def round(self, connection: feed.Connection) -> float:
+        """One round; gives the seconds to wait before the next. Raises psycopg.Error."""
+        asked_at = time.monotonic()
+        heads = feed.read_heads(connection, self._shard)
+        if heads is None:
+            return IDLE_POLL_SECONDS
+        self._adopt(heads)
+        busy = False
+        for version_key, version in list(self._versions.items()):
+            busy |= self._advance(connection, version, heads.versions[version_key], asked_at)
+        busy |= self._report_if_due(connection)
+        self._serving = Serving(
+            epoch=self._epoch,
+            layout=self._layout,
+            confirmed_at=asked_at,
+            heartbeat_at=self._heartbeat_at,
+            versions={key: version.served() for key, version in self._versions.items()},
+        )
+        if busy:
+            return 0.0
+        recent = asked_at - self._changed_at < _BUSY_AFTER_CHANGE_SECONDS
+        return BUSY_POLL_SECONDS if recent else IDLE_POLL_SECONDS
+
+    def _adopt(self, heads: feed.Heads) -> None:
+        moved = (heads.epoch, heads.layout) != (self._epoch, self._layout)
+        self._drop(lambda version: moved or version.log.version_key not in heads.versions)
+        self._epoch, self._layout = heads.epoch, heads.layout
+        for version_key, head in heads.versions.items():
+            if version_key not in self._versions and heads.layout is not None:
+                log = feed.Log(layout=heads.layout, version_key=version_key, shard=self._shard)
+                index = VersionIndex(head.dimension, self._directory / f"v{version_key}-{uuid.uuid4().hex}")
+                self._versions[version_key] = FollowedVersion(log, index)
+
+    def _advance(self, connection: feed.Connection, version: FollowedVersion, head: feed.Head, asked_at: float) -> bool:
+        before = version.applied
+        try:
+            if version.load_piece(self._url, f"{self._name}-load", self._epoch, asked_at):
+                return True
+            if not version.follow(connection, head, asked_at):
+                return False
+        except (LogBroken, feed.LogMoved) as error:
+            logger.warning("version %d is made anew: %s %s", version.log.version_key, type(error).__name__, error)
+            REBUILDS.inc()
+            self._drop(lambda other: other is version)
+            return True
+        APPLIED_CHANGES.inc(version.applied - before)
+        self._changed_at = asked_at
+        return True
+
+    def _drop(self, condition: Callable[[FollowedVersion], bool]) -> None:
+        gone = [key for key, version in self._versions.items() if condition(version)]
+        if not gone:
+            return
+        dropped = [self._versions.pop(key) for key in gone]
+        # Searches must lose sight of them before their files go.
+        kept = {key: version for key, version in self._serving.versions.items() if key in self._versions}
+        self._serving = replace(self._serving, versions=kept)
+        for version in dropped:
+            version.close()
+
+    def _report_if_due(self, connection: feed.Connection) -> bool:
+        """Write the heartbeat when it is time, or when it would say something new; whether a version became ready."""
+        now = time.monotonic()
+        states = [(key, version.applied, version.state(now)) for key, version in self._versions.items()]
+        pause = HEARTBEAT_SECONDS if states == self._reported else _SOONEST_HEARTBEAT_SECONDS
+        if now - self._heartbeat_at < pause or self._layout is None:
+            return False
+        feed.report(connection, [self._report(version, version.state(now)) for version in self._versions.values()])
+        fenced = now - self._heartbeat_at >= FENCE_SECONDS
+        self._heartbeat_at, self._reported = now, states
+        became_ready = [version.announce(now, fenced) for version in self._versions.values()]
+        return any(became_ready)
+
+    def _report(self, version: FollowedVersion, state: str) -> feed.Report:
+        documents, graph_documents, digest = version.index.tally()
+        return feed.Report(
+            layout=version.log.layout,
+            version_key=version.log.version_key,
+            shard=self._shard,
+            replica=self._replica,
+            epoch=self._epoch,
+            applied=version.applied,
+            state=state,
+            digest=digest,
+            documents=documents,
+            graph_documents=graph_documents,
+        )
+
+    def _report_stop(self, connection: feed.Connection) -> None:
+        # Nobody needs to wait for a replica that has ended.
+        self._serving = Serving()
+        feed.report(connection, [self._report(version, "behind") for version in self._versions.values()])

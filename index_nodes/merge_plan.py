@@ -1,0 +1,48 @@
+"""Which segments the next build joins: few, large graphs, without inserting old rows again and again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ABSORB_FACTOR = 8
+"""A graph is absorbed when it is at most this many times what has been gathered before it."""
+MAX_DEAD_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSize:
+    serial: int
+    rows: int
+    live: int
+    is_graph: bool
+
+    @property
+    def worn(self) -> bool:
+        return self.rows - self.live > MAX_DEAD_SHARE * self.rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergePlan:
+    absorbed: tuple[int, ...]
+    """Serials of the segments the new graph replaces."""
+    base: int | None
+    """The one of them whose graph is extended; None to build from live rows only."""
+
+
+def plan_merge(segments: Sequence[SegmentSize]) -> MergePlan | None:
+    """1. All sealed flat segments go. 2. Graphs join, smallest first, while they are not much larger than what has been
+    gathered. 3. The largest of them is extended, unless too many of its rows are dead. Without flat segments, a graph
+    worn by deletes is rebuilt. None when there is nothing to do."""
+    flats = [segment for segment in segments if not segment.is_graph]
+    graphs = sorted((segment for segment in segments if segment.is_graph), key=lambda segment: segment.rows)
+    if not flats:
+        worn = next((graph for graph in graphs if graph.worn), None)
+        return MergePlan(absorbed=(worn.serial,), base=None) if worn else None
+    gathered = sum(flat.live for flat in flats)
+    joined = []
+    for graph in graphs:
+        if graph.rows > ABSORB_FACTOR * gathered:
+            break
+        joined.append(graph)
+        gathered += graph.live
+    base = joined[-1].serial if joined and not joined[-1].worn else None
+    return MergePlan(absorbed=tuple(segment.serial for segment in (*flats, *joined)), base=base)

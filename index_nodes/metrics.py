@@ -1,0 +1,16 @@
+"""What an index node counts. Shared between processes through prometheus_client's own directory when that is set."""
+
+from prometheus_client import Counter, Histogram
+
+QUERIES = Counter("node_queries_total", "Queries by how they ended.", ["outcome"])
+"""outcome: answered, behind, failed, expired (nobody waits any more)"""
+SEARCH_SECONDS = Histogram(
+    "node_search_seconds",
+    "Duration of one message's searches.",
+    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
+)
+APPLIED_CHANGES = Counter("node_applied_changes_total", "Log entries applied.")
+REBUILDS = Counter("node_rebuilds_total", "Indexes made anew because their log did not continue.")
+BUILDS = Counter("node_builds_total", "Graphs built.", ["outcome"])
+"""outcome: built, failed"""
+BROKER_ERRORS = Counter("node_broker_errors_total", "Replies that could not be sent.")

@@ -1,0 +1,100 @@
+"""A shard replica: a follower that keeps its indexes, a queue of builds, and the answer to one message of queries."""
+
+import logging
+import time
+import traceback
+from collections import defaultdict
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from embedding_project.contracts.hits import ShardHits
+from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery
+from embedding_project.inbox import push_reply
+from index_nodes.build_queue import BuildQueue
+from index_nodes.follower import Follower
+from index_nodes.hnsw_segment import search_one_thread_each
+from index_nodes.metrics import BROKER_ERRORS, QUERIES, SEARCH_SECONDS
+from index_nodes.scan import SearchSpec
+from index_nodes.serving import Serving
+
+FAILED = "internal_error"
+Outcome = ShardHits | str
+logger = logging.getLogger(__name__)
+
+
+class ShardNode:
+    """The searches come from one thread, the worker's main one; `start` must be called from it."""
+
+    def __init__(self, *, database_url: str, redis: Redis, nodes_dir: Path, shard: int, replica: int) -> None:
+        self._redis = redis
+        self._shard = shard
+        self._replica = replica
+        self._nodes_dir = nodes_dir
+        self._follower = Follower(database_url, shard, replica, nodes_dir / f"s{shard}-r{replica}")
+        self._builds = BuildQueue(self._follower.indexes, nodes_dir / "builder.lock")
+
+    def start(self) -> None:
+        search_one_thread_each()
+        self._nodes_dir.mkdir(parents=True, exist_ok=True)
+        self._follower.start()
+        self._builds.start()
+
+    def stop(self) -> None:
+        self._builds.stop()
+        self._follower.stop()
+
+    def queues(self) -> frozenset[str]:
+        """The queues this replica is to consume now."""
+        return self._follower.serving.queues(self._shard, self._replica, time.monotonic())
+
+    def answer(self, batch: SearchBatch) -> None:
+        """Search and reply, unless nobody waits for it any more."""
+        if batch.deadline <= time.time():
+            QUERIES.labels("expired").inc(len(batch.queries))
+            return
+        began = time.perf_counter()
+        outcomes = search_batch(self._follower.serving, batch, time.monotonic())
+        seconds = time.perf_counter() - began
+        SEARCH_SECONDS.observe(seconds)
+        reply = SearchReply(
+            fanout_id=batch.fanout_id, shard=self._shard, outcomes=tuple(outcomes), search_ms=1_000 * seconds
+        )
+        try:
+            push_reply(self._redis, batch.inbox, reply)
+        except RedisError as error:
+            BROKER_ERRORS.inc()
+            logger.warning("a reply was not sent: %s", type(error).__name__)
+
+
+def search_batch(serving: Serving, batch: SearchBatch, now: float) -> list[Outcome]:
+    """An outcome for each query. Queries alike in everything but their vector are searched in one call."""
+    groups: dict[ShardQuery, list[int]] = defaultdict(list)
+    for place, query in enumerate(batch.queries):
+        groups[query].append(place)
+    outcomes: list[Outcome] = [FAILED] * len(batch.queries)
+    for query, places in groups.items():
+        for place, outcome in zip(places, _search_group(serving, batch, query, places, now), strict=True):
+            outcomes[place] = outcome
+    return outcomes
+
+
+def _search_group(
+    serving: Serving, batch: SearchBatch, query: ShardQuery, places: list[int], now: float
+) -> list[Outcome]:
+    index = serving.index(query.version_key, batch.epoch, now)
+    if index is None:
+        QUERIES.labels("behind").inc(len(places))
+        return [BEHIND] * len(places)
+    spec = SearchSpec(top_k=query.top_k, ef_search=query.ef_search, exact=query.exact, filter=query.filter)
+    try:
+        hits: list[Outcome] = [*index.search(query.namespace_key, batch.vectors[places], spec)]
+    except Exception as error:  # noqa: BLE001
+        # One group fails alone, whatever the fault. Its message may quote a filter: not logged.
+        QUERIES.labels("failed").inc(len(places))
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("a search failed with %s\n%s", type(error).__name__, frames)
+        return [FAILED] * len(places)
+    QUERIES.labels("answered").inc(len(places))
+    return hits

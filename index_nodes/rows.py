@@ -1,0 +1,97 @@
+"""The rows of a segment: which slot each belongs to, and which are still the current vector of their document."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+
+class Selection:
+    """The rows of one segment that a search may return."""
+
+    def __init__(self, mask: Mask | None, count: int) -> None:
+        self.mask = mask
+        """None when every row may be returned."""
+        self.count = count
+        self._packed: NDArray[np.uint8] | None = None
+
+    @property
+    def packed(self) -> NDArray[np.uint8]:
+        """The mask as the bitmap Faiss reads: row i is bit i % 8 of byte i // 8."""
+        if self._packed is None:
+            assert self.mask is not None
+            self._packed = np.packbits(self.mask, bitorder="little")
+        return self._packed
+
+    def rows(self) -> NDArray[np.int64] | None:
+        """Row numbers in rising order, None for all."""
+        return None if self.mask is None else np.flatnonzero(self.mask)
+
+
+class SegmentRows:
+    """Rows are only appended and killed. A row is known by the stamp it was appended under, which is never given twice;
+    so whether it is current can always be told from the slot table, whatever happened meanwhile."""
+
+    def __init__(self, slots: NDArray[np.int32], stamps: NDArray[np.int64], live: Mask) -> None:
+        self._slots = slots
+        self._stamps = stamps
+        self._live = live
+        self.count = len(slots)
+        self.live_count = int(np.count_nonzero(live))
+        self._live_selection: Selection | None = None
+
+    @classmethod
+    def empty(cls, capacity: int) -> "SegmentRows":
+        rows = cls(np.zeros(capacity, np.int32), np.zeros(capacity, np.int64), np.zeros(capacity, np.bool_))
+        rows.count = 0
+        return rows
+
+    @property
+    def slots(self) -> NDArray[np.int32]:
+        return self._slots[: self.count]
+
+    @property
+    def stamps(self) -> NDArray[np.int64]:
+        return self._stamps[: self.count]
+
+    @property
+    def live(self) -> Mask:
+        return self._live[: self.count]
+
+    def grow(self, capacity: int) -> None:
+        for name in ("_slots", "_stamps", "_live"):
+            array = np.zeros(capacity, getattr(self, name).dtype)
+            array[: self.count] = getattr(self, name)[: self.count]
+            setattr(self, name, array)
+
+    def append(self, slot: int, stamp: int) -> int:
+        row = self.count
+        self._slots[row] = slot
+        self._stamps[row] = stamp
+        self._live[row] = True
+        self.count += 1
+        self.live_count += 1
+        self._live_selection = None
+        return row
+
+    def kill(self, row: int) -> None:
+        self._live[row] = False
+        self.live_count -= 1
+        self._live_selection = None
+
+    def set_live(self, live: Mask) -> None:
+        self._live = live
+        self.live_count = int(np.count_nonzero(live))
+        self._live_selection = None
+
+    def live_selection(self) -> Selection:
+        """Every live row; kept until a row is appended or killed."""
+        if self._live_selection is None:
+            everything = self.live_count == self.count
+            self._live_selection = Selection(None if everything else self.live, self.live_count)
+        return self._live_selection
+
+    def selection(self, slot_mask: Mask) -> Selection:
+        """The live rows whose slot is in `slot_mask`."""
+        mask: Mask = slot_mask[self.slots] & self.live
+        return Selection(mask, int(np.count_nonzero(mask)))

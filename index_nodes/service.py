@@ -1,0 +1,20 @@
+"""The node of this process, put together from its configuration."""
+
+from functools import cache
+
+from embedding_project.config import load_config
+from embedding_project.redis_clients import broker_client
+from index_nodes.node import ShardNode
+
+
+@cache
+def node() -> ShardNode:
+    """The one node of this process, not started yet at the first call."""
+    config = load_config()
+    return ShardNode(
+        database_url=config.database_url,
+        redis=broker_client(config.redis_url),
+        nodes_dir=config.var_dir / "nodes",
+        shard=config.node_shard,
+        replica=config.node_replica,
+    )

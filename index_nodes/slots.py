@@ -1,0 +1,86 @@
+"""The slot table of a collection: where each document stands, and how new what is known about it is.
+
+A slot belongs to one live document. Deleting frees the slot at once; what remains is a tombstone with the revision, so
+that an older state that arrives late cannot bring the document back.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_TOMBSTONES = 100_000
+"""Oldest first out. The log hands out current states, so a state older than a tombstone is rare and soon."""
+_FIRST_CAPACITY = 16
+_ARRAYS = ("document_keys", "revisions", "text_revisions", "stamps", "segments", "rows")
+
+
+class StateNumber(NamedTuple):
+    """Orders the states of one document. The text revision decides between states of one revision, since a vector is
+    written after the revision of its document was counted."""
+
+    revision: int
+    text_revision: int
+
+
+class SlotTable:
+    def __init__(self) -> None:
+        self.document_keys: NDArray[np.int64] = np.zeros(_FIRST_CAPACITY, np.int64)
+        self.revisions: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
+        self.text_revisions: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
+        self.stamps: NDArray[np.int64] = np.full(_FIRST_CAPACITY, -1, np.int64)
+        """Stamp of the row that holds the current vector; -1 for a free slot."""
+        self.segments: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
+        """Serial of the segment that row is in."""
+        self.rows: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
+        self.count = 0
+        """Slots below this number have been used."""
+        self._slot_of: dict[int, int] = {}
+        self._free: list[int] = []
+        self._tombstones: dict[int, StateNumber] = {}
+
+    @property
+    def capacity(self) -> int:
+        return len(self.document_keys)
+
+    def find(self, document_key: int) -> int | None:
+        return self._slot_of.get(document_key)
+
+    def known(self, document_key: int) -> StateNumber | None:
+        """The newest state seen of a document, live or deleted."""
+        slot = self._slot_of.get(document_key)
+        if slot is None:
+            return self._tombstones.get(document_key)
+        return StateNumber(int(self.revisions[slot]), int(self.text_revisions[slot]))
+
+    def add(self, document_key: int) -> int:
+        """A slot for a document that has none."""
+        self._tombstones.pop(document_key, None)
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot = self.count
+            if slot == self.capacity:
+                self._grow(2 * slot)
+            self.count += 1
+        self._slot_of[document_key] = slot
+        self.document_keys[slot] = document_key
+        return slot
+
+    def remove(self, document_key: int) -> None:
+        slot = self._slot_of.pop(document_key)
+        self.stamps[slot] = -1
+        self._free.append(slot)
+
+    def bury(self, document_key: int, state: StateNumber) -> None:
+        """Remember the state of a document that is not live."""
+        self._tombstones.pop(document_key, None)
+        self._tombstones[document_key] = state
+        if len(self._tombstones) > MAX_TOMBSTONES:
+            del self._tombstones[next(iter(self._tombstones))]
+
+    def _grow(self, capacity: int) -> None:
+        for name in _ARRAYS:
+            array = getattr(self, name)
+            fill = -1 if name == "stamps" else 0
+            setattr(self, name, np.concatenate([array, np.full(capacity - len(array), fill, array.dtype)]))

@@ -1,0 +1,16 @@
+"""The search task, and the node behind it for workers that import this module (`-I index_nodes.tasks`)."""
+
+from embedding_project.celery import SEARCH_TASK, query_app
+from embedding_project.contracts.messages import SearchBatch
+from index_nodes import service
+from index_nodes.bootstep import NodeStep, SearchQueues
+
+
+@query_app.task(name=SEARCH_TASK)  # type: ignore[untyped-decorator]
+def search_shard(payload: bytes) -> None:
+    """Answer one message of queries."""
+    service.node().answer(SearchBatch.from_wire(payload))
+
+
+query_app.steps["worker"].add(NodeStep)
+query_app.steps["consumer"].add(SearchQueues)

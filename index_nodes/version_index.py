@@ -1,0 +1,130 @@
+"""The index of one model version on one shard: a collection per namespace, behind one lock.
+
+The worker's main thread searches, the follower thread applies changes, the build thread plans and publishes. Each holds
+the lock for milliseconds: changes come in short runs, and graphs are built and read outside it.
+"""
+
+import logging
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from embedding_project.contracts.hits import ShardHits
+from embedding_project.contracts.vectors import Vector
+from index_nodes.collection import Collection, DocumentState, SealRule
+from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.merge_job import MergeJob
+from index_nodes.scan import SearchSpec
+from index_nodes.tally import Tally
+
+APPLY_RUN = 128
+"""States applied under one hold of the lock."""
+logger = logging.getLogger(__name__)
+
+
+class FairLock:
+    """A lock that goes to the thread that waited, not to the one that lets go and asks again at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = threading.Lock()
+
+    def __enter__(self) -> None:
+        # Who waits for the lock holds `_next`, so that a later comer waits behind it.
+        with self._next:
+            self._lock.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+
+class VersionIndex:
+    def __init__(self, dimension: int, directory: Path, seal_rule: SealRule | None = None) -> None:
+        self.dimension = dimension
+        self.directory = directory
+        """Files of its graphs; removed when the index is closed."""
+        self._seal_rule = seal_rule or SealRule()
+        self._lock = FairLock()
+        self._tally = Tally()
+        self._collections: dict[int, Collection] = {}
+        self._closed = False
+        directory.mkdir(parents=True)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def tally(self) -> tuple[int, int, int]:
+        """Live documents, those of them in graphs, and the digest, of one moment."""
+        with self._lock:
+            return self._tally.documents, self._tally.graph_documents, self._tally.digest
+
+    def apply(self, states: Sequence[DocumentState], now: float) -> None:
+        """Take over the states, in any order and as often as they come."""
+        for start in range(0, len(states), APPLY_RUN):
+            with self._lock:
+                for state in states[start : start + APPLY_RUN]:
+                    self._collection(state.namespace_key).apply(state, now)
+
+    def search(self, namespace_key: int, queries: Vector, spec: SearchSpec) -> list[ShardHits]:
+        """The hits of each query, of shape (n, d), best first. Raises ValueError when d is not the index's."""
+        if queries.shape[1] != self.dimension:
+            raise ValueError("the queries have another dimension than the index")
+        with self._lock:
+            collection = self._collections.get(namespace_key)
+            if collection is None:
+                return [no_hits() for _ in queries]
+            return collection.search(queries, spec)
+
+    def next_build(self, now: float) -> tuple[int, MergeJob] | None:
+        """The namespace and job of the build that has most to insert; None when nothing is to do."""
+        jobs = [(key, job) for key in list(self._collections) if (job := self._plan(key, now))]
+        return max(jobs, key=lambda entry: entry[1].added, default=None)
+
+    def publish(self, namespace_key: int, job: MergeJob, built: HnswSegment | None) -> None:
+        """Put `built` in place of the segments it was made from, whose files are then removed."""
+        with self._lock:
+            if self._closed:
+                return
+            self._collections[namespace_key].publish(job, built)
+        for segment in (job.base, *(source.segment for source in job.sources)):
+            if isinstance(segment, HnswSegment):
+                segment.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Build nothing more and remove the files. What is in memory can still be searched by who holds it."""
+        with self._lock:
+            self._closed = True
+        try:
+            shutil.rmtree(self.directory)
+        except OSError as error:
+            logger.warning("index files stay in %s: %s", self.directory, error.strerror)
+
+    def segments(self) -> Iterator[tuple[int, bool, int, int]]:
+        """Namespace, whether a graph, rows and live rows of every segment, for the node's report."""
+        for key, collection in list(self._collections.items()):
+            for segment in collection.segments:
+                yield key, segment.is_graph, segment.rows.count, segment.rows.live_count
+
+    def _plan(self, namespace_key: int, now: float) -> MergeJob | None:
+        with self._lock:
+            collection = self._collections[namespace_key]
+            collection.seal_if_due(now)
+            return None if self._closed else collection.plan_build()
+
+    def _collection(self, namespace_key: int) -> Collection:
+        collection = self._collections.get(namespace_key)
+        if collection is None:
+            collection = Collection(self.dimension, self._tally, self._seal_rule)
+            self._collections[namespace_key] = collection
+        return collection
+
+
+def no_hits() -> ShardHits:
+    return ShardHits(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int32))

@@ -1,0 +1,67 @@
+"""Short names for what the consistency tests do."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from django.db import connection
+
+from embedding_project.contracts.model_spec import ModelSpec
+from embeddings_app.services.embedding import EmbedOutcome
+from embeddings_app.services.indexing import Embed, index_pending
+from embeddings_app.services.upserting import DocumentResult, DocumentWrite, UpsertRequest, Wait, upsert
+
+NAMESPACE = "tests"
+
+
+def put(*documents: tuple[str, str], metadata: dict[str, Any] | None = None) -> tuple[DocumentResult, ...]:
+    """Upsert (id, text) pairs."""
+    writes = tuple(
+        DocumentWrite(doc_id=doc_id, text=text, vector=None, metadata=metadata, field="") for doc_id, text in documents
+    )
+    return upsert(UpsertRequest(namespace=NAMESPACE, model_id=None, documents=writes, wait=Wait.ACCEPTED)).results
+
+
+def embed(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
+    """A vector from the hash of each text, without an embedder."""
+    return [embedded(text, spec.dimension) for text in texts]
+
+
+def embedded(text: str, dimension: int) -> EmbedOutcome:
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+    vector = np.random.default_rng(seed).standard_normal(dimension).astype(np.float32)
+    return EmbedOutcome(vector=vector, tokens=len(text), truncated=False, cached=False, error=None)
+
+
+def failing(code: str, count: int) -> list[EmbedOutcome]:
+    return [EmbedOutcome(vector=None, tokens=0, truncated=False, cached=False, error=code)] * count
+
+
+def index(using: Embed = embed, *, embedder_restarted: bool = False) -> None:
+    """Work on everything that is due."""
+    index_pending(5.0, using, lambda since: embedder_restarted)
+
+
+def make_due() -> None:
+    """Let back-offs and leases be over."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE embedding_record SET next_attempt_at = now(), lease_until = NULL")
+
+
+def rows(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters or None)
+        return [tuple(row) for row in cursor.fetchall()]
+
+
+def record(doc_id: str) -> tuple[str, int, int, int]:
+    """State, embedded text revision, attempts and batch limit of a document's record."""
+    found = rows(
+        """
+        SELECT r.state, r.text_revision, r.attempts, r.batch_limit FROM embedding_record r
+        JOIN document d ON d.id = r.document_id WHERE d.doc_id = %s
+        """,
+        doc_id,
+    )
+    return found[0]

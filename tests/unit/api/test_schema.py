@@ -1,0 +1,87 @@
+"""The OpenAPI document."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import orjson
+import pytest
+from drf_spectacular.validation import validate_schema
+
+from embedding_project.contracts.errors import ERROR_KINDS
+from embeddings_app.api.schema.generator import openapi_document
+from embeddings_app.api.urls import urlpatterns
+
+UNDOCUMENTED = {"", "v1/docs", "v1/openapi.json"}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    loaded: dict[str, Any] = orjson.loads(openapi_document())
+    return loaded
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from nodes(item)
+
+
+def test_it_is_valid(document: dict[str, Any]) -> None:
+    validate_schema(document)
+
+
+def test_it_has_every_route(document: dict[str, Any]) -> None:
+    routes = {str(pattern.pattern) for pattern in urlpatterns} - UNDOCUMENTED
+    bare = {route.replace("<doc_id:", "<").replace("<str:", "<") for route in routes}
+    assert {path.lstrip("/").replace("{", "<").replace("}", ">") for path in document["paths"]} == bare
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    targets = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert {node["$ref"] for node in nodes(document) if "$ref" in node} <= targets
+
+
+def test_every_error_code_but_the_routeless_ones_is_documented(document: dict[str, Any]) -> None:
+    shown = {
+        example["value"]["error"]["code"]
+        for node in nodes(document["paths"])
+        for example in (node["examples"].values() if isinstance(node.get("examples"), dict) else ())
+        if "error" in example.get("value", {})
+    }
+    assert set(ERROR_KINDS) - shown == {"not_found", "method_not_allowed"}
+
+
+def test_every_answer_and_request_has_an_example_that_fits(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        contents = [answer.get("content", {}) for answer in operation["responses"].values()]
+        contents.append(operation.get("requestBody", {}).get("content", {}))
+        for media in (content["application/json"] for content in contents if "application/json" in content):
+            assert media["examples"], name
+            for example in media["examples"].values():
+                schema = {**_plain(media["schema"]), "components": _plain(document["components"])}
+                jsonschema.validate(example["value"], schema)
+
+
+def test_bodies_are_required(document: dict[str, Any]) -> None:
+    bodies = [operation["requestBody"] for _, operation in operations(document) if "requestBody" in operation]
+    assert len(bodies) == 3
+    assert all(body["required"] for body in bodies)
+
+
+def _plain(schema: Any) -> Any:
+    """OpenAPI 3.0 says nullable where JSON Schema has a union of types."""
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _plain(value) for key, value in schema.items() if key != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain

@@ -1,0 +1,80 @@
+"""Bodies of /v1/search."""
+
+import pytest
+
+from embedding_project.contracts.filters import Condition
+from embedding_project.contracts.limits import DEFAULT_EF_SEARCH, DEFAULT_TOP_K
+from embeddings_app.api.requests.search import search_request
+from tests.unit.api.refusals import refusal
+
+QUERY: dict[str, object] = {"query": "foxes"}
+TOO_DEEP = {"not": {"not": {"not": {"not": {"a": 1}}}}}
+
+
+def test_a_plain_query_gets_the_defaults() -> None:
+    request = search_request(dict(QUERY))
+    assert (request.query, request.vector, request.namespace) == ("foxes", None, "default")
+    assert (request.top_k, request.ef_search, request.exact) == (DEFAULT_TOP_K, DEFAULT_EF_SEARCH, False)
+    assert (request.filter, request.include, request.min_token) == (None, frozenset({"metadata"}), None)
+
+
+def test_a_vector_is_passed_on_unchecked_but_for_being_a_list() -> None:
+    assert search_request({"vector": [1, "x"]}).vector == [1, "x"]
+
+
+def test_filters_are_parsed() -> None:
+    request = search_request({**QUERY, "filters": {"lang": "en"}, "include": [], "exact": True})
+    assert request.filter == Condition("lang", "eq", "en")
+    assert (request.include, request.exact) == (frozenset(), True)
+
+
+@pytest.mark.parametrize("optional", ["filters", "min_token"])
+def test_null_asks_for_nothing_where_other_answers_give_null(optional: str) -> None:
+    assert search_request({**QUERY, optional: None}) == search_request(QUERY)
+
+
+@pytest.mark.parametrize("key", ["a__b", "metadata__id__regex", "_connector", "_negated", "$where", "__class__"])
+def test_a_filter_key_is_only_ever_a_name(key: str) -> None:
+    assert search_request({**QUERY, "filters": {key: 1}}).filter == Condition(key, "eq", 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({}, "missing_field", "query"),
+        ({"query": "x", "vector": [1]}, "invalid_value", "vector"),
+        ({"query": 5}, "invalid_type", "query"),
+        ({"query": " "}, "empty_input", "query"),
+        ({"vector": None}, "invalid_type", "vector"),
+        ({"vector": "1,2"}, "invalid_type", "vector"),
+        ({**QUERY, "offset": 10}, "unknown_field", "offset"),
+        ({**QUERY, "top_k": 0}, "invalid_value", "top_k"),
+        ({**QUERY, "top_k": 1001}, "invalid_value", "top_k"),
+        ({**QUERY, "top_k": -1}, "invalid_value", "top_k"),
+        ({**QUERY, "top_k": 2**63}, "invalid_value", "top_k"),
+        ({**QUERY, "top_k": 1.0}, "invalid_type", "top_k"),
+        ({**QUERY, "top_k": "5"}, "invalid_type", "top_k"),
+        ({**QUERY, "top_k": True}, "invalid_type", "top_k"),
+        ({**QUERY, "top_k": None}, "invalid_type", "top_k"),
+        ({**QUERY, "ef_search": 10**9}, "invalid_value", "ef_search"),
+        ({**QUERY, "exact": 1}, "invalid_type", "exact"),
+        ({**QUERY, "include": "text"}, "invalid_type", "include"),
+        ({**QUERY, "include": ["vector"]}, "invalid_value", "include[0]"),
+        ({**QUERY, "include": ["text", 1]}, "invalid_type", "include[1]"),
+        ({**QUERY, "include": ["text"] * 3}, "too_many_items", "include"),
+        ({**QUERY, "min_token": 5}, "invalid_type", "min_token"),
+        ({**QUERY, "min_token": "x" * 70_000}, "invalid_token", "min_token"),
+        ({**QUERY, "filters": []}, "invalid_filter", "filters"),
+        ({**QUERY, "filters": {"a": {"regex": "(a+)+$"}}}, "invalid_filter", "filters.a.regex"),
+        ({**QUERY, "filters": {"a": {"in": list(range(257))}}}, "invalid_filter", "filters.a.in"),
+        ({**QUERY, "filters": {"a": float("inf")}}, "invalid_number", "filters.a.eq"),
+        ({**QUERY, "filters": {"and": [{f"k{n}": n} for n in range(65)]}}, "invalid_filter", "filters.and[64].k64"),
+        (
+            {**QUERY, "filters": TOO_DEEP},
+            "invalid_filter",
+            "filters.not.not.not.not",
+        ),
+    ],
+)
+def test_a_bad_body_is_refused_with_code_and_field(body: dict[str, object], code: str, field: str) -> None:
+    assert refusal(lambda: search_request(body)) == (code, field)

@@ -1,0 +1,132 @@
+"""The embed gateway: what travels together, and that everybody hears."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
+from embedding_project.contracts.vectors import EmbeddedText
+from embeddings_app.services.gateway import Gateway, StreamKey
+from tests.unit.contracts.test_keys import SPEC
+
+KEY = StreamKey(SPEC, Lane.INTERACTIVE, True)
+
+
+class Wire:
+    """Stands where broker and inbox stand; the test answers when it likes."""
+
+    def __init__(self) -> None:
+        self.sent: list[EmbedBatch] = []
+        self.on_reply: dict[str, Callable[[EmbedReply], None]] = {}
+        self.arrived = threading.Condition()
+        self.down = False
+        self.gateway = Gateway("reply.test", self.send, self.on_reply.__setitem__, lambda batch_id: None)
+
+    def send(self, batch: EmbedBatch) -> None:
+        if self.down:
+            raise Unavailable("broker_unavailable")
+        with self.arrived:
+            self.sent.append(batch)
+            self.arrived.notify_all()
+
+    def wait_for(self, count: int) -> None:
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.sent) >= count, 5)
+
+    def answer(self, number: int) -> None:
+        batch = self.sent[number]
+        outcomes = tuple(
+            "model_error" if item.text == "bad" else _embedded(item.text).to_frame() for item in batch.items
+        )
+        self.on_reply[batch.batch_id](EmbedReply(batch_id=batch.batch_id, outcomes=outcomes))
+
+
+def _embedded(text: str) -> EmbeddedText:
+    return EmbeddedText(np.full(SPEC.dimension, len(text), np.float32), len(text), False)
+
+
+def _items(*texts: str) -> list[EmbedItem]:
+    return [EmbedItem(cache_key=text.encode(), text=text) for text in texts]
+
+
+def _soon() -> float:
+    return time.time() + 5
+
+
+def test_a_lone_text_leaves_at_once_and_later_ones_travel_together() -> None:
+    wire = Wire()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(wire.gateway.embed, KEY, _items("a"), _soon())
+        wire.wait_for(1)
+        others = [pool.submit(wire.gateway.embed, KEY, _items(text), _soon()) for text in ("bb", "ccc")]
+        time.sleep(0.001)
+        wire.answer(0)
+        first.result(5)
+        deadline = time.monotonic() + 5
+        answered = 1
+        while not all(other.done() for other in others) and time.monotonic() < deadline:
+            if len(wire.sent) > answered:
+                wire.answer(answered)
+                answered += 1
+            time.sleep(0.001)
+        assert [len(other.result()[0].vector) for other in others] == [SPEC.dimension] * 2  # type: ignore[union-attr]
+    assert sum(len(batch.items) for batch in wire.sent) == 3
+
+
+def test_batches_hold_at_most_64_texts_and_answers_keep_their_order() -> None:
+    wire = Wire()
+    texts = [f"{'x' * (number % 50)}{number}" for number in range(150)]
+    with ThreadPoolExecutor(1) as pool:
+        request = pool.submit(wire.gateway.embed, KEY, _items(*texts), _soon())
+        wire.wait_for(3)
+        for number in (2, 0, 1):
+            wire.answer(number)
+        outcomes = request.result(5)
+    assert [len(batch.items) for batch in wire.sent] == [64, 64, 22]
+    assert [outcome.tokens for outcome in outcomes] == [len(text) for text in texts]  # type: ignore[union-attr]
+
+
+def test_equal_texts_of_many_requests_are_computed_once() -> None:
+    wire = Wire()
+    with ThreadPoolExecutor(20) as pool:
+        requests = [pool.submit(wire.gateway.embed, KEY, _items("same"), _soon()) for _ in range(20)]
+        wire.wait_for(1)
+        time.sleep(0.05)
+        wire.answer(0)
+        assert {request.result(5)[0].tokens for request in requests} == {4}  # type: ignore[union-attr]
+    assert len(wire.sent) == 1
+
+
+def test_a_bad_text_fails_alone() -> None:
+    wire = Wire()
+    with ThreadPoolExecutor(1) as pool:
+        request = pool.submit(wire.gateway.embed, KEY, _items("good", "bad"), _soon())
+        wire.wait_for(1)
+        wire.answer(0)
+        good, bad = request.result(5)
+    assert isinstance(good, EmbeddedText)
+    assert bad == "model_error"
+
+
+def test_nobody_waits_past_the_deadline_and_the_next_request_starts_afresh() -> None:
+    wire = Wire()
+    started = time.monotonic()
+    assert wire.gateway.embed(KEY, _items("a"), time.time() + 0.2) == ["embedder_unavailable"]
+    assert time.monotonic() - started < 1
+    with ThreadPoolExecutor(1) as pool:
+        request = pool.submit(wire.gateway.embed, KEY, _items("a"), _soon())
+        wire.wait_for(2)
+        wire.answer(1)
+        assert isinstance(request.result(5)[0], EmbeddedText)
+
+
+def test_a_broker_that_is_away_is_an_outcome_at_once() -> None:
+    wire = Wire()
+    wire.down = True
+    started = time.monotonic()
+    assert wire.gateway.embed(KEY, _items("a", "b"), _soon()) == ["broker_unavailable"] * 2
+    assert time.monotonic() - started < 1

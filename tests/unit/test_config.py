@@ -1,0 +1,85 @@
+"""What the environment may say, and what a person is told when it says something else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from embedding_project.config import ConfigError, read_config
+
+GOOD = {
+    "DATABASE_URL": "postgresql://embeddings@127.0.0.1/embeddings",
+    "REDIS_URL": "redis://127.0.0.1/0",
+    "CACHE_URL": "redis://127.0.0.1/1",
+    "SECRET_KEY": "s" * 32,
+}
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {**GOOD, "VAR_DIR": str(tmp_path)}
+
+
+def test_defaults_suit_a_laptop(environ: dict[str, str]) -> None:
+    config = read_config(environ)
+    assert (config.host, config.port, config.shards, config.replicas) == ("127.0.0.1", 8000, 2, 1)
+    assert config.keyless
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    environ = {"VAR_DIR": str(tmp_path), "PORT": "many", "SHARDS": "0", "REDIS_URL": "http://x", "LOG_LEVEL": "loud"}
+    with pytest.raises(ConfigError) as caught:
+        read_config(environ)
+    message = str(caught.value)
+    for name in ("DATABASE_URL", "REDIS_URL", "CACHE_URL", "SECRET_KEY", "PORT", "SHARDS", "LOG_LEVEL"):
+        assert f"{name}: " in message
+
+
+def test_secrets_may_stand_in_files_and_the_file_wins(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("a-key-that-is-long-enough\n", encoding="utf-8")
+    config = read_config({**environ, "API_KEY": "another-key-that-is-long", "API_KEY_FILE": str(file)})
+    assert config.api_key == "a-key-that-is-long-enough"
+
+
+def test_only_secrets_may_stand_in_files(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    file.write_text("9000", encoding="utf-8")
+    assert read_config({**environ, "PORT_FILE": str(file)}).port == 8000
+
+
+def test_an_unreadable_secret_file_is_named(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"API_KEY_FILE: cannot read /does/not/exist"):
+        read_config({**environ, "API_KEY_FILE": "/does/not/exist"})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "::"])
+def test_keyless_is_refused_beyond_loopback(environ: dict[str, str], host: str) -> None:
+    with pytest.raises(ConfigError, match="API_KEY: must be set"):
+        read_config({**environ, "HOST": host})
+    assert read_config({**environ, "HOST": host, "API_KEY": "k" * 16}).host == host
+
+
+def test_short_keys_are_refused(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="API_KEY: needs at least 16") as caught:
+        read_config({**environ, "API_KEY": "short", "SECRET_KEY": "short"})
+    assert "SECRET_KEY: needs at least 32" in str(caught.value)
+
+
+def test_a_running_instance_fills_in_what_is_not_set(tmp_path: Path) -> None:
+    (tmp_path / "instance.json").write_text(json.dumps({"environment": {**GOOD, "PORT": "8123"}}), encoding="utf-8")
+    assert read_config({"VAR_DIR": str(tmp_path)}).port == 8123
+    assert read_config({"VAR_DIR": str(tmp_path), "PORT": "9000"}).port == 9000
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"environment": 3}'])
+def test_a_damaged_instance_file_counts_as_none(environ: dict[str, str], tmp_path: Path, content: str) -> None:
+    (tmp_path / "instance.json").write_text(content, encoding="utf-8")
+    assert read_config(environ).port == 8000
+
+
+def test_secrets_do_not_show_in_the_configuration_error(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_config({**environ, "API_KEY": "tiny-secret", "REDIS_URL": "http://:hidden@host"})
+    assert "tiny-secret" not in str(caught.value)
+    assert "hidden" not in str(caught.value)

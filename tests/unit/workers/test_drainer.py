@@ -1,0 +1,103 @@
+"""The drain loop over a real broker, in a thread of this process."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from redis import Redis
+
+from embedding_project.celery import embed_queue, query_app
+from embedding_project.contracts.messages import EmbedBatch, Lane
+from embedding_project.contracts.vectors import Vector
+from embedding_project.liveness import alive
+from tests.unit.workers.builders import DIMENSION, HASHING, RecordingEncoder, Setup, batch
+from workers.drainer import FINISH_SECONDS, Drainer
+from workers.encoders.base import Tokens
+from workers.encoders.hashing import HashingEncoder
+from workers.envelope import decode_message
+
+
+def publish(url: str, sent: EmbedBatch) -> None:
+    with query_app.connection_for_write(url) as connection:
+        query_app.send_task(
+            "workers.embed_texts", args=(sent.to_wire(),), queue=embed_queue(sent.lane), connection=connection
+        )
+
+
+@contextmanager
+def running(setup: Setup, finish_seconds: float = FINISH_SECONDS) -> Iterator[Drainer]:
+    drainer = Drainer(setup.redis, setup.embedder, setup.outbox, "embedder-7", finish_seconds)
+    thread = threading.Thread(target=drainer.run)
+    thread.start()
+    try:
+        yield drainer
+    finally:
+        drainer.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> None:
+    give_up = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def test_published_batches_are_answered(valkey_url: str, redis: Redis) -> None:
+    sent = [batch("a", "b"), batch("c", lane=Lane.BULK)]
+    with running(Setup(valkey_url, RecordingEncoder())):
+        for each in sent:
+            publish(valkey_url, each)
+        eventually(lambda: redis.llen("reply.test") == 2)
+        assert "embedder-7" in alive(redis)
+
+
+def test_a_corrupt_message_is_dropped_without_a_word_of_it_in_the_log(
+    valkey_url: str, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.lpush("embed.interactive", b'{"secret text": 1}')
+    publish(valkey_url, batch("a"))
+    with running(Setup(valkey_url, RecordingEncoder())):
+        eventually(lambda: redis.llen("reply.test") == 1)
+    assert "dropped a message" in caplog.text
+    assert "secret" not in caplog.text
+
+
+class SlowEncoder(HashingEncoder):
+    def __init__(self) -> None:
+        super().__init__(DIMENSION, HASHING.max_tokens)
+        self.entered = threading.Event()
+        self.release = threading.Event()
+
+    def encode(self, batch: Sequence[Tokens]) -> Vector:
+        self.entered.set()
+        self.release.wait(10)
+        return super().encode(batch)
+
+
+def test_a_stop_answers_what_is_done_and_puts_the_rest_back(valkey_url: str, redis: Redis) -> None:
+    encoder = SlowEncoder()
+    sent = [batch(*[f"{name} {number}" for number in range(64)], lane=Lane.BULK) for name in "abc"]
+    for each in sent:
+        publish(valkey_url, each)
+    setup = Setup(valkey_url, encoder)
+    with running(setup, finish_seconds=0) as drainer:
+        assert encoder.entered.wait(5)
+        drainer.stop()
+        encoder.release.set()
+    assert [reply.batch_id for reply in setup.replies().values()] == [sent[0].batch_id]
+    left = [decode_message(raw) for raw in redis.lrange("embed.bulk", 0, -1)]
+    assert left == [sent[2], sent[1]]
+
+
+def test_the_loop_outlives_a_broker_that_refuses(valkey_url: str, redis: Redis) -> None:
+    setup = Setup(valkey_url, RecordingEncoder())
+    redis.set("embed.interactive", "not a list")
+    with running(setup):
+        time.sleep(0.3)
+        redis.delete("embed.interactive")
+        publish(valkey_url, batch("a"))
+        eventually(lambda: redis.llen("reply.test") == 1)

@@ -1,0 +1,42 @@
+"""The seam between the drain and whatever computes vectors.
+
+Tokenising and encoding are two calls, so that lengths are known before a step is planned and the two may overlap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from embedding_project.contracts.vectors import Vector
+
+
+class ModelError(Exception):
+    """The model cannot be used; the message says why and holds no user text."""
+
+
+class DeviceLost(Exception):
+    """The accelerator failed for good: only a new process can use it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """One text as the model reads it."""
+
+    ids: Sequence[int]
+    """Token ids with special tokens, at most `max_tokens` of them."""
+    truncated: bool
+    """Whether the text had more."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Encoder(Protocol):
+    @property
+    def dimension(self) -> int: ...
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        """One entry per text. Text that looks like a special token is plain text."""
+
+    def encode(self, batch: Sequence[Tokens]) -> Vector:
+        """Vectors of shape (len(batch), dimension), not normalised."""

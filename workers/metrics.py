@@ -1,0 +1,27 @@
+"""What an embedder counts. Shared between processes through prometheus_client's own directory when that is set."""
+
+from prometheus_client import Counter, Histogram
+
+BATCHES = Counter("embedder_batches_total", "Batches by how they ended.", ["lane", "outcome"])
+"""outcome: answered, expired (nobody waits any more), requeued (at a stop)"""
+CORRUPT_MESSAGES = Counter("embedder_corrupt_messages_total", "Messages dropped because they are no embed batch.")
+ITEMS = Counter("embedder_items_total", "Texts by outcome.", ["lane", "outcome"])
+"""outcome: embedded, model_error"""
+TOKENS = Counter("embedder_tokens_total", "Tokens computed, special ones included.", ["lane"])
+PADDED_TOKENS = Counter("embedder_padded_tokens_total", "Tokens computed, padding included.", ["lane"])
+STEP_ITEMS = Histogram("embedder_step_items", "Texts in one forward pass.", ["lane"], buckets=(1, 2, 4, 8, 16, 32, 64))
+STEP_SECONDS = Histogram(
+    "embedder_step_seconds",
+    "Duration of one forward pass.",
+    ["lane"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+TOKENIZE_SECONDS = Histogram(
+    "embedder_tokenize_seconds",
+    "Duration of tokenising one batch.",
+    ["lane"],
+    buckets=(0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5),
+)
+LOAD_FAILURES = Counter("embedder_model_load_failures_total", "Models that could not be loaded.")
+STEP_FAILURES = Counter("embedder_step_failures_total", "Forward passes that failed and were halved to find the cause.")
+BROKER_ERRORS = Counter("embedder_broker_errors_total", "Broker calls that failed; they are tried again.")

@@ -1,0 +1,79 @@
+"""The models this process holds: loaded when first asked for, the least recently used one leaves for a new one."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from embedding_project.contracts.model_spec import ModelSpec
+from workers.encoders.artifact import PACKAGE
+from workers.encoders.base import Encoder, ModelError
+from workers.encoders.loading import Load
+from workers.metrics import LOAD_FAILURES
+
+MAX_MODELS = 4
+RETRY_LOAD_SECONDS = 10.0
+logger = logging.getLogger(__name__)
+
+_Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    reason: str
+    retry_at: float
+
+
+class ModelPool:
+    def __init__(self, load: Load, capacity: int = MAX_MODELS, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._load = load
+        self._capacity = capacity
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._encoders: OrderedDict[_Key, Encoder] = OrderedDict()
+        self._failures: dict[_Key, _Failure] = {}
+
+    def get(self, spec: ModelSpec) -> Encoder:
+        """The encoder of `spec`. Raises ModelError, for a while without trying again."""
+        key = _load_key(spec)
+        with self._lock:
+            if key not in self._encoders:
+                self._refuse_recently_failed(key)
+                encoder = self._loaded(key, spec)
+                while len(self._encoders) >= self._capacity:
+                    self._encoders.popitem(last=False)
+                self._encoders[key] = encoder
+            self._encoders.move_to_end(key)
+            return self._encoders[key]
+
+    def _refuse_recently_failed(self, key: _Key) -> None:
+        failure = self._failures.get(key)
+        if failure and self._monotonic() < failure.retry_at:
+            raise ModelError(failure.reason)
+
+    def _loaded(self, key: _Key, spec: ModelSpec) -> Encoder:
+        try:
+            encoder = self._load(spec)
+        except ModelError as error:
+            raise self._failed(key, spec, str(error)) from error
+        except Exception as error:
+            # What the libraries raise over a damaged folder is any class at all.
+            raise self._failed(key, spec, f"{type(error).__name__}: {error}") from error
+        self._failures.pop(key, None)
+        return encoder
+
+    def _failed(self, key: _Key, spec: ModelSpec, reason: str) -> ModelError:
+        known = self._failures.get(key)
+        if known is None or known.reason != reason:
+            logger.error("model %s version %d cannot be loaded: %s", spec.model_id, spec.version, reason)
+        LOAD_FAILURES.inc()
+        self._failures[key] = _Failure(reason, self._monotonic() + RETRY_LOAD_SECONDS)
+        return ModelError(reason)
+
+
+def _load_key(spec: ModelSpec) -> _Key:
+    # A folder may hold other weights under the next version; an installed package cannot change under a process.
+    version_key = None if spec.artifact.startswith(PACKAGE) else spec.version_key
+    return version_key, spec.type, spec.artifact, spec.dimension, spec.pooling, spec.max_tokens, spec.dtype

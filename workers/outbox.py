@@ -1,0 +1,50 @@
+"""Replies on their way to the inboxes. A reply stays here until the broker took it or nobody waits for it any more."""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from embedding_project.contracts.messages import EmbedBatch, EmbedReply
+from embedding_project.inbox import REPLY_TTL_MS
+from workers.metrics import BROKER_ERRORS
+
+
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    inbox: str
+    deadline: float
+    wire: bytes
+
+
+class Outbox:
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._replies: list[_Addressed] = []
+
+    def add(self, batch: EmbedBatch, reply: EmbedReply) -> None:
+        self._replies.append(_Addressed(batch.inbox, batch.deadline, reply.to_wire()))
+
+    def flush(self) -> None:
+        """Send everything in one round trip. Raises RedisError; what may not have arrived is sent again next time.
+
+        A reply may therefore arrive twice; its receiver waits for it once.
+        """
+        now = time.time()
+        self._replies = [reply for reply in self._replies if reply.deadline > now]
+        if not self._replies:
+            return
+        by_inbox: defaultdict[str, list[bytes]] = defaultdict(list)
+        for reply in self._replies:
+            by_inbox[reply.inbox].append(reply.wire)
+        pipeline = self._redis.pipeline(transaction=False)
+        for inbox, wires in by_inbox.items():
+            pipeline.rpush(inbox, *wires)
+            pipeline.pexpire(inbox, REPLY_TTL_MS)
+        # Of every two results the first is the push. An inbox that refuses must not hold up the others.
+        pushed = pipeline.execute(raise_on_error=False)[::2]
+        refused = {inbox for inbox, result in zip(by_inbox, pushed, strict=True) if isinstance(result, RedisError)}
+        self._replies = [reply for reply in self._replies if reply.inbox in refused]
+        BROKER_ERRORS.inc(len(refused))

