@@ -55,7 +55,7 @@ def _git(*arguments: str) -> str:
 
 
 def _processor() -> str:
-    facts = {}
+    facts: dict[str, str] = {}
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")

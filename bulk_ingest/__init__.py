@@ -1,1 +1,4 @@
-"""Bulk ingestion builds segments directly, past the online path. It holds its place in the import rules; no engine ships yet."""
+"""Bulk ingestion builds segments directly, past the online path.
+
+The package holds its place in the import rules; no engine ships yet.
+"""

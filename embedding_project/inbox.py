@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -64,7 +65,7 @@ class ReplyInbox:
             logger.warning("reply inbox: %s", type(error).__name__)
             time.sleep(_PAUSE_AFTER_ERROR_SECONDS)
             return
-        for data in popped[1] if popped else ():
+        for data in cast(list[bytes], popped[1]) if popped else ():
             self._deliver(data)
 
     def _deliver(self, data: bytes) -> None:

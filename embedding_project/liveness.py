@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -22,7 +23,8 @@ def report_alive(redis: Redis, name: str) -> None:
 def alive(redis: Redis, within_seconds: float = FRESH_SECONDS) -> dict[str, float]:
     """Name -> start time of the processes that reported within the last seconds. Raises RedisError."""
     oldest = time.time() - within_seconds
-    reports = {name.decode(): report.split() for name, report in redis.hgetall(_KEY).items()}
+    found = cast(dict[bytes, bytes], redis.hgetall(_KEY))
+    reports = {name.decode(): report.split() for name, report in found.items()}
     return {name: float(started) for name, (seen, started) in reports.items() if float(seen) >= oldest}
 
 

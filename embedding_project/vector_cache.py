@@ -6,6 +6,7 @@ A forgotten key holds an empty value for a minute: writes go through SET NX, so 
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -28,7 +29,7 @@ class VectorCache:
         if not keys:
             return []
         try:
-            frames = self._redis.mget([_PREFIX + key for key in keys])
+            frames = cast(list[bytes | None], self._redis.mget([_PREFIX + key for key in keys]))
         except RedisError as error:
             logger.warning("cache read failed: %s", type(error).__name__)
             return [None] * len(keys)

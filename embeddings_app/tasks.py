@@ -29,7 +29,7 @@ def _embedder_restarted(since: float) -> bool:
 
 
 @job_app.task(name=INDEX_TASK)
-def index_documents(document_keys: list[int]) -> None:
+def index_documents(_document_keys: list[int]) -> None:
     """Index what is pending; the keys only say that something is."""
     if not _turns.acquire(blocking=False):
         return

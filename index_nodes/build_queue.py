@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from embedding_project.config import PROJECT_ROOT, inherited_environment
+from index_nodes.builder import UNFINISHED
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob
 from index_nodes.metrics import BUILDS
@@ -86,7 +87,6 @@ class BuildQueue:
             np.save(vectors, job.added_vectors())
             with self._only_builder() as lock:
                 self._run_builder(index, job, (vectors, output), lock)
-            vectors.unlink()
             index.publish(namespace_key, job, HnswSegment.read(rows, output))
         except (BuildFailed, OSError, RuntimeError):
             # The files of an index that was dropped meanwhile are gone, and nobody needs its graph.
@@ -94,6 +94,9 @@ class BuildQueue:
                 raise
         else:
             BUILDS.labels("built").inc()
+        finally:
+            for file in (vectors, output.with_suffix(UNFINISHED)):
+                file.unlink(missing_ok=True)
 
     def _run_builder(self, index: VersionIndex, job: MergeJob, files: tuple[Path, Path], lock: int) -> None:
         vectors, output = files

@@ -17,6 +17,8 @@ from embedding_project.contracts.vectors import Vector
 from index_nodes.hnsw_segment import new_graph
 
 NICENESS = 10
+UNFINISHED = ".unfinished"
+"""Suffix of the file while it is written."""
 _ADD_ROWS = 16_384
 """Large enough to be as fast as one add of everything, small enough to notice soon that the node is gone."""
 NODE_GONE = 3
@@ -31,7 +33,7 @@ def extend(base: Path | None, vectors: Vector, output: Path) -> None:
         if os.getppid() != parent:
             sys.exit(NODE_GONE)
         graph.add(np.ascontiguousarray(vectors[start : start + _ADD_ROWS]))
-    unfinished = output.with_suffix(".unfinished")
+    unfinished = output.with_suffix(UNFINISHED)
     faiss.write_index(graph, str(unfinished))
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())

@@ -1,7 +1,8 @@
 """Real servers for every test that needs one.
 
 Postgres and both Redis start when this module is imported, before any test module, since the apps read their addresses
-at import. The whole service (`service`) is an instance of its own, with servers of its own, and starts when the first test asks.
+at import. The whole service (`service`) is an instance of its own, with servers of its own; it starts when the first
+test asks.
 """
 
 import os

@@ -1,8 +1,8 @@
 """The errors of the service: one tree, one table from code to HTTP status.
 
-    ServiceError            has a stable code; the table says its status and whether a retry can help
-    ├── InvalidRequest      the caller's mistake; names the field
-    └── Unavailable         a dependency or a queue; carries the seconds to wait before the next try
+ServiceError            has a stable code; the table says its status and whether a retry can help
+├── InvalidRequest      the caller's mistake; names the field
+└── Unavailable         a dependency or a queue; carries the seconds to wait before the next try
 """
 
 from collections.abc import Mapping

@@ -75,7 +75,7 @@ VALUE_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "lt": lambda value, operand: _comparable(value, operand) and value < operand,
     "lte": lambda value, operand: _comparable(value, operand) and value <= operand,
     "contains": lambda value, operand: isinstance(value, list) and typed(operand) in set(map(typed, _scalars(value))),
-    "exists": lambda value, operand: True,
+    "exists": lambda _value, _operand: True,
 }
 """Operator -> test of one present value. `ne`, `nin` and `exists: false` are negations, see `positive`."""
 

@@ -5,6 +5,7 @@ Times in messages are seconds since the epoch, since no clock but the wall's is 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -174,6 +175,6 @@ def _pack(value: object) -> bytes:
     return packed
 
 
-def _unpack(data: bytes) -> list[object] | tuple[object, ...]:
-    unpacked: list[object] = msgpack.unpackb(data)
+def _unpack(data: bytes) -> list[Any]:
+    unpacked: list[Any] = msgpack.unpackb(data)
     return unpacked

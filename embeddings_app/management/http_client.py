@@ -32,6 +32,7 @@ class ApiClient:
         return self._call("GET", path, None)
 
     def _call(self, method: str, path: str, body: str | None) -> dict[str, Any]:
+        status = 0
         for _ in range(_TRIES):
             try:
                 self._connection.request(method, path, body, self._headers)
@@ -40,9 +41,10 @@ class ApiClient:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self._connection.close()
                 raise ApiError(f"{method} {path}: {error}") from error
-            if response.status < 400:
+            status = response.status
+            if status < 400:
                 return answer
-            if response.status not in _RETRY_STATUSES:
-                raise ApiError(f"{method} {path}: {response.status} {answer['error']['message']}")
+            if status not in _RETRY_STATUSES:
+                raise ApiError(f"{method} {path}: {status} {answer['error']['message']}")
             time.sleep(float(response.headers.get("Retry-After", "1")))
-        raise ApiError(f"{method} {path}: still {response.status} after {_TRIES} tries")
+        raise ApiError(f"{method} {path}: still {status} after {_TRIES} tries")

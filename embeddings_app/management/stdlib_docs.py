@@ -102,5 +102,5 @@ def _documented_members(owner: ModuleType | type) -> Iterator[tuple[str, Any]]:
 
 
 def _docstring(name: str, module: str, kind: str, text: object) -> Iterator[Docstring]:
-    if isinstance(text, str) and _MIN_LENGTH <= len(text.strip()):
+    if isinstance(text, str) and len(text.strip()) >= _MIN_LENGTH:
         yield Docstring(name, module, kind, inspect.cleandoc(text)[:_MAX_LENGTH])

@@ -4,7 +4,15 @@ from embeddings_app.models.access import ApiKey
 from embeddings_app.models.documents import Document, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
 from embeddings_app.models.model_registry import LIVE_STATUSES, ModelRegistry, ModelStatus
-from embeddings_app.models.shards import Layout, LayoutStatus, LogEpoch, ReplicaState, ShardChange, ShardCounter, ShardReplica
+from embeddings_app.models.shards import (
+    Layout,
+    LayoutStatus,
+    LogEpoch,
+    ReplicaState,
+    ShardChange,
+    ShardCounter,
+    ShardReplica,
+)
 
 __all__ = [
     "LIVE_STATUSES",

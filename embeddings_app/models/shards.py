@@ -4,6 +4,7 @@ import uuid
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Now
 
 from embeddings_app.models.model_registry import ModelRegistry
 
@@ -78,7 +79,7 @@ class ShardChange(models.Model):
     document_id = models.BigIntegerField(null=True)
     revision = models.IntegerField(null=True)
     segment = models.JSONField(null=True)
-    created_at = models.DateTimeField(db_default=models.functions.Now())
+    created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "shard_change"

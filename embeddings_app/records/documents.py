@@ -66,7 +66,8 @@ def insert_documents(namespace_key: int, contents: Sequence[DocumentContent]) ->
             """
             INSERT INTO document (namespace_id, doc_id, text, metadata, content_hash, revision, text_revision,
                                   deleted, shard_hash, created_at, updated_at)
-            SELECT %s, n.doc_id, n.text, n.metadata::jsonb, n.hash, n.revision, n.text_revision, false, n.shard, now(), now()
+            SELECT %s, n.doc_id, n.text, n.metadata::jsonb, n.hash, n.revision, n.text_revision,
+                   false, n.shard, now(), now()
             FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[], %s::int[], %s::int[])
                 AS n(doc_id, text, metadata, hash, revision, text_revision, shard)
             ON CONFLICT (namespace_id, doc_id) DO NOTHING
@@ -87,8 +88,9 @@ def update_documents(namespace_key: int, contents: Sequence[DocumentContent]) ->
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE document d SET text = n.text, metadata = n.metadata::jsonb, content_hash = n.hash, revision = n.revision,
-                                  text_revision = n.text_revision, deleted = false, updated_at = now()
+            UPDATE document d SET text = n.text, metadata = n.metadata::jsonb, content_hash = n.hash,
+                                  revision = n.revision, text_revision = n.text_revision, deleted = false,
+                                  updated_at = now()
             FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[], %s::int[])
                 AS n(doc_id, text, metadata, hash, revision, text_revision)
             WHERE d.namespace_id = %s AND d.doc_id = n.doc_id
@@ -112,7 +114,10 @@ def make_tombstone(document_key: int) -> str:
         )
         cursor.execute("DELETE FROM embedding_record WHERE document_id = %s", [document_key])
         cursor.execute(
-            "DELETE FROM embedding_vector WHERE document_id = %s AND model_version_id IN (SELECT id FROM model_registry)",
+            """
+            DELETE FROM embedding_vector
+            WHERE document_id = %s AND model_version_id IN (SELECT id FROM model_registry)
+            """,
             [document_key],
         )
     return text

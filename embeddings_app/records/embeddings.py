@@ -6,7 +6,6 @@ the revision of the text, never by the lease.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db import connection
 
@@ -62,7 +61,7 @@ def mark_pending(document_keys: Sequence[int], version_keys: Iterable[int]) -> N
         )
 
 
-def claim_pending(limit: int, lease: timedelta) -> list[Claim]:
+def claim_pending(limit: int, lease_seconds: float) -> list[Claim]:
     """Take up to `limit` due records for the time of the lease; other indexers skip them."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -72,11 +71,11 @@ def claim_pending(limit: int, lease: timedelta) -> list[Claim]:
                 WHERE state = 'pending' AND next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())
                 ORDER BY next_attempt_at LIMIT %s FOR UPDATE SKIP LOCKED
             )
-            UPDATE embedding_record r SET lease_until = now() + %s
+            UPDATE embedding_record r SET lease_until = now() + make_interval(secs => %s)
             FROM due, document d WHERE r.id = due.id AND d.id = r.document_id
             RETURNING r.id, r.document_id, r.model_version_id, r.batch_limit, d.text, d.text_revision
             """,
-            [limit, lease],
+            [limit, lease_seconds],
         )
         return [Claim(*row) for row in cursor.fetchall()]
 
@@ -93,42 +92,45 @@ def any_due() -> bool:
     return found
 
 
-def release(record_keys: Sequence[int], backoff: timedelta, reason: str) -> None:
+def release(record_keys: Sequence[int], backoff_seconds: float, reason: str) -> None:
     """Give claims back after a failure that was not the texts' fault; no attempt is counted."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE embedding_record SET lease_until = NULL, next_attempt_at = now() + %s, last_error = %s
+            UPDATE embedding_record SET
+                lease_until = NULL, next_attempt_at = now() + make_interval(secs => %s), last_error = %s
             WHERE id = ANY(%s) AND state = 'pending'
             """,
-            [backoff, reason, list(record_keys)],
+            [backoff_seconds, reason, list(record_keys)],
         )
 
 
-def release_halved(record_keys: Sequence[int], batch_limit: int, backoff: timedelta, reason: str) -> None:
+def release_halved(record_keys: Sequence[int], batch_limit: int, backoff_seconds: float, reason: str) -> None:
     """Give back a batch that took its worker down: next time it is tried in batches of `batch_limit`."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE embedding_record SET lease_until = NULL, next_attempt_at = now() + %s, last_error = %s,
-                                        batch_limit = %s
+            UPDATE embedding_record SET
+                lease_until = NULL, next_attempt_at = now() + make_interval(secs => %s), last_error = %s,
+                batch_limit = %s
             WHERE id = ANY(%s) AND state = 'pending'
             """,
-            [backoff, reason, batch_limit, list(record_keys)],
+            [backoff_seconds, reason, batch_limit, list(record_keys)],
         )
 
 
-def count_failure(record_keys: Sequence[int], backoff: timedelta, reason: str) -> None:
+def count_failure(record_keys: Sequence[int], backoff_seconds: float, reason: str) -> None:
     """Count an attempt against texts that failed on their own account; the third quarantines."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE embedding_record SET
-                lease_until = NULL, next_attempt_at = now() + %s, last_error = %s, attempts = attempts + 1,
+                lease_until = NULL, next_attempt_at = now() + make_interval(secs => %s), last_error = %s,
+                attempts = attempts + 1,
                 state = CASE WHEN attempts + 1 >= %s THEN 'quarantined' ELSE 'pending' END
             WHERE id = ANY(%s) AND state = 'pending'
             """,
-            [backoff, reason, MAX_ATTEMPTS, list(record_keys)],
+            [backoff_seconds, reason, MAX_ATTEMPTS, list(record_keys)],
         )
 
 
@@ -152,12 +154,8 @@ def lock_embedded(document_keys: Sequence[int], text_revisions: Sequence[int]) -
 
 def write_vectors(version_key: int, finished: Sequence[FinishedVector]) -> None:
     """Store the vectors and mark their records ready. The documents are locked."""
-    columns = [
-        [item.document_key for item in finished],
-        [item.text_revision for item in finished],
-        [item.vector for item in finished],
-        [item.content_hash for item in finished],
-    ]
+    keys = [item.document_key for item in finished]
+    revisions = [item.text_revision for item in finished]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -166,7 +164,7 @@ def write_vectors(version_key: int, finished: Sequence[FinishedVector]) -> None:
             ON CONFLICT (model_version_id, document_id) DO UPDATE SET
                 text_revision = excluded.text_revision, vector = excluded.vector
             """,
-            [version_key, *columns[:3]],
+            [version_key, keys, revisions, [item.vector for item in finished]],
         )
         cursor.execute(
             """
@@ -178,7 +176,7 @@ def write_vectors(version_key: int, finished: Sequence[FinishedVector]) -> None:
                 state = 'ready', text_revision = excluded.text_revision, content_hash = excluded.content_hash,
                 lease_until = NULL, last_error = ''
             """,
-            [version_key, EMBED_BATCH_ITEMS, columns[0], columns[1], columns[3]],
+            [version_key, EMBED_BATCH_ITEMS, keys, revisions, [item.content_hash for item in finished]],
         )
 
 

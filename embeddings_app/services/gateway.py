@@ -1,7 +1,7 @@
 """The embed gateway of a process: texts that wait together travel together.
 
-A text is sent at once while nothing of its stream is under way; else it waits for 64 texts or 5 ms, or for the stream to
-come back. Equal texts share one flight. Who calls holds no lock while waiting, and always hears by its deadline.
+A text is sent at once while nothing of its stream is under way; else it waits for 64 texts or 5 ms, or until the stream
+comes back. Equal texts share one flight. Who calls holds no lock while waiting, and always hears by its deadline.
 """
 
 import heapq

@@ -8,7 +8,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 
 from embedding_project.contracts.keys import InputType, content_hash
 from embedding_project.contracts.messages import Lane
@@ -23,10 +22,10 @@ from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, EmbedOutcom
 
 CLAIM_ITEMS = 32
 """Small enough that a batch of the longest texts is embedded well before its deadline, on two cores too."""
-LEASE = timedelta(seconds=30)
+LEASE_SECONDS = 30.0
 EMBED_SECONDS = 15.0
-_OUTAGE_BACKOFF = timedelta(seconds=1)
-_FAILURE_BACKOFF = timedelta(seconds=2)
+_OUTAGE_BACKOFF_SECONDS = 1.0
+_FAILURE_BACKOFF_SECONDS = 2.0
 logger = logging.getLogger(__name__)
 
 Embed = Callable[[ModelSpec, Sequence[str]], list[EmbedOutcome]]
@@ -43,7 +42,7 @@ def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRest
     """Work on due records for about `seconds`; True when there may be more."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        claims = embeddings.claim_pending(CLAIM_ITEMS, LEASE)
+        claims = embeddings.claim_pending(CLAIM_ITEMS, LEASE_SECONDS)
         if not claims:
             return False
         specs = registry.specs_by_key([claim.version_key for claim in claims])
@@ -78,19 +77,19 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
     ]
     if failed:
         logger.warning("%d texts of model version %d failed on their own account", len(failed), spec.version_key)
-        embeddings.count_failure([claim.record_key for claim in failed], _FAILURE_BACKOFF, "model_error")
+        embeddings.count_failure([claim.record_key for claim in failed], _FAILURE_BACKOFF_SECONDS, "model_error")
 
 
 def _give_back(lost: Sequence[Claim], batch_size: int, *, suspect: bool) -> None:
-    """Without an embedder that died meanwhile it was an outage; with one, a text of the batch may have been the cause."""
+    """If no embedder died meanwhile it was an outage; else a text of the batch may have been the cause."""
     keys = [claim.record_key for claim in lost]
     logger.warning("%d texts were not embedded%s", len(lost), ", an embedder died meanwhile" if suspect else "")
     if not suspect:
-        embeddings.release(keys, _OUTAGE_BACKOFF, "not answered")
+        embeddings.release(keys, _OUTAGE_BACKOFF_SECONDS, "not answered")
     elif batch_size > 1:
-        embeddings.release_halved(keys, batch_size // 2, _OUTAGE_BACKOFF, "an embedder died with this batch")
+        embeddings.release_halved(keys, batch_size // 2, _OUTAGE_BACKOFF_SECONDS, "an embedder died with this batch")
     else:
-        embeddings.count_failure(keys, _FAILURE_BACKOFF, "an embedder died with this text alone")
+        embeddings.count_failure(keys, _FAILURE_BACKOFF_SECONDS, "an embedder died with this text alone")
 
 
 def _write(spec: ModelSpec, done: Sequence[tuple[Claim, EmbedOutcome]]) -> None:
@@ -110,7 +109,9 @@ def _write(spec: ModelSpec, done: Sequence[tuple[Claim, EmbedOutcome]]) -> None:
     embeddings.write_vectors(spec.version_key, finished)
     embeddings.drop_unstored_texts([item.document_key for item in finished])
     entries = [
-        changes.ChangedDocument(item.document_key, locked[item.document_key].revision, locked[item.document_key].shard_hash)
+        changes.ChangedDocument(
+            item.document_key, locked[item.document_key].revision, locked[item.document_key].shard_hash
+        )
         for item in finished
     ]
     changes.append_changes(writable_layouts(), [spec.version_key], entries)

@@ -86,9 +86,7 @@ def search(request: SearchRequest) -> SearchResult:
         watch.lap("wait")
     vector = _query_vector(request, spec, deadline)
     watch.lap("embed")
-    shown = Shown(
-        namespace_key=space.pk, version_key=spec.version_key, filter=request.filter, include=request.include
-    )
+    shown = Shown(namespace_key=space.pk, version_key=spec.version_key, filter=request.filter, include=request.include)
     fetch = request.top_k + _SPARE_HITS
     while True:
         outcomes = _ask_shards(_shard_query(request, shown, fetch), vector, deadline)

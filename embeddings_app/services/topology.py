@@ -4,7 +4,7 @@ from embedding_project.expiring import ExpiringCache
 from embeddings_app.records.topology import Topology, read_topology
 
 FRESH_SECONDS = 1.0
-_topology = ExpiringCache(lambda _: read_topology(), FRESH_SECONDS)
+_topology: ExpiringCache[None, Topology] = ExpiringCache(lambda _: read_topology(), FRESH_SECONDS)
 
 
 def topology() -> Topology:

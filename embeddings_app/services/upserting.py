@@ -196,9 +196,7 @@ def _write_documents(space: Namespace, writes: Sequence[_Write]) -> list[_Stored
 
 
 def _inserted(key: int, write: _Write) -> _Stored:
-    return _Stored(
-        key=key, write=write, revision=1, text_revision=1, new_text=True, to_log=write.vector is not None
-    )
+    return _Stored(key=key, write=write, revision=1, text_revision=1, new_text=True, to_log=write.vector is not None)
 
 
 def _content(write: _Write, *, revision: int, text_revision: int) -> documents.DocumentContent:
@@ -215,9 +213,7 @@ def _content(write: _Write, *, revision: int, text_revision: int) -> documents.D
 
 def _write_client_vectors(version_keys: Sequence[int], renewed: Sequence[_Stored]) -> None:
     finished = [
-        embeddings.FinishedVector(
-            item.key, item.text_revision, to_bytes(item.write.vector), item.write.content_hash
-        )
+        embeddings.FinishedVector(item.key, item.text_revision, to_bytes(item.write.vector), item.write.content_hash)
         for item in renewed
         if item.write.vector is not None
     ]
@@ -247,8 +243,9 @@ def _answer(wait: Wait, spec: ModelSpec, stored: Sequence[_Stored], deadline: fl
 
 def _results(stored: Sequence[_Stored], states: dict[int, str], *, searchable: bool) -> tuple[DocumentResult, ...]:
     ready = "searchable" if searchable else "indexed"
-    named = {RecordState.READY: ready}
     return tuple(
-        DocumentResult(item.write.doc_id, item.revision, named.get(states[item.key], states[item.key]))
+        DocumentResult(
+            item.write.doc_id, item.revision, ready if states[item.key] == RecordState.READY else states[item.key]
+        )
         for item in stored
     )

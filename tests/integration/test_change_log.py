@@ -1,12 +1,15 @@
 """The log: no gaps, commit order, and nothing in it that a delete did not see."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
 
+from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.services.deleting import delete
+from embeddings_app.services.embedding import EmbedOutcome
 from tests.integration.indexing_steps import NAMESPACE, embed, index, make_due, put, record, rows
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -48,12 +51,14 @@ def test_sequence_numbers_have_no_gaps_under_concurrent_writers() -> None:
 def test_a_vector_of_an_older_text_is_dropped() -> None:
     put(("a", "first"))
 
-    def overtaken(spec, texts):  # type: ignore[no-untyped-def]
+    def overtaken(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
         put(("a", "second"))
         return embed(spec, texts)
 
-    from_first = [overtaken]
-    index(lambda spec, texts: (from_first.pop() if from_first else embed)(spec, texts))
+    def first_overtaken(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
+        return overtaken(spec, texts) if record("a")[1] == 0 and "first" in texts else embed(spec, texts)
+
+    index(first_overtaken)
     make_due()
     index()
     assert record("a")[:2] == ("ready", 2)
@@ -63,7 +68,7 @@ def test_a_vector_of_an_older_text_is_dropped() -> None:
 def test_a_delete_while_the_text_is_embedded_leaves_no_vector() -> None:
     put(("a", "first"))
 
-    def deleted_meanwhile(spec, texts):  # type: ignore[no-untyped-def]
+    def deleted_meanwhile(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
         delete(NAMESPACE, "a")
         return embed(spec, texts)
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.hits import Hit, ShardHits, merge_hits
 from embedding_project.contracts.messages import (
     BEHIND,
@@ -18,7 +19,6 @@ from embedding_project.contracts.messages import (
     decode_reply,
 )
 from embedding_project.contracts.text import checked_text, normal_form
-from embedding_project.contracts.errors import InvalidRequest
 from tests.unit.contracts.test_keys import SPEC
 
 
@@ -71,7 +71,9 @@ def _shard(hits: list[tuple[float, int, int]]) -> ShardHits:
 
 shards = st.lists(
     st.lists(
-        st.tuples(st.floats(-1, 1, width=32), st.integers(0, 99), st.integers(1, 3)), max_size=8, unique_by=lambda h: h[1]
+        st.tuples(st.floats(-1, 1, width=32), st.integers(0, 99), st.integers(1, 3)),
+        max_size=8,
+        unique_by=lambda h: h[1],
     ),
     max_size=4,
 )

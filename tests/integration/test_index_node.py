@@ -1,0 +1,158 @@
+"""A follower over the real log: it ends up with what Postgres has, whatever happened to the log meanwhile."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embeddings_app.records.topology import read_topology
+from embeddings_app.services.deleting import delete
+from index_nodes import feed
+from index_nodes.follower import Follower
+from index_nodes.scan import SearchSpec
+from index_nodes.version_index import VersionIndex
+from tests.integration.indexing_steps import NAMESPACE, embedded, index, put, rows
+
+SHARD, REPLICA = 0, 0
+_DIGEST = """
+SELECT coalesce(mod(sum(h::bigint::numeric + CASE WHEN h::bigint < 0 THEN 18446744073709551616 ELSE 0 END),
+                    9223372036854775808), 0), count(*)
+FROM (SELECT ('x' || left(md5(document_key || ':' || revision || ':' || text_revision), 16))::bit(64) AS h
+      FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s) hashed
+"""
+
+
+@pytest.fixture
+def follower(database: str, tmp_path: Path) -> Follower:
+    made = Follower(database, SHARD, REPLICA, tmp_path / "node")
+    (tmp_path / "node").mkdir()
+    return made
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[feed.Connection]:
+    with feed.connect(database, "test-node") as opened:
+        yield opened
+
+
+def until(follower: Follower, connection: feed.Connection, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(follower.round(connection))
+
+
+def ready(follower: Follower) -> bool:
+    return bool(follower.serving.versions) and follower.serving.ready(time.monotonic())
+
+
+def version_key() -> int:
+    key: int = rows("SELECT id FROM model_registry WHERE status = 'active' ORDER BY id LIMIT 1")[0][0]
+    return key
+
+
+def served(follower: Follower) -> VersionIndex:
+    found = follower.serving.index(version_key(), follower.serving.epoch, time.monotonic())
+    assert found is not None
+    return found
+
+
+def converged(follower: Follower, connection: feed.Connection) -> None:
+    """Follow to the head, and compare with what SQL computes."""
+    head = "SELECT head FROM shard_counter WHERE layout_id = %s AND model_version_id = %s AND shard = %s"
+    log = (read_topology().layout, version_key(), SHARD)
+    applied = (
+        "SELECT applied_seq, state FROM shard_replica WHERE layout_id = %s AND model_version_id = %s AND shard = %s"
+    )
+    until(follower, connection, lambda: rows(applied, *log) == [(rows(head, *log)[0][0], "ready")] and ready(follower))
+    documents, _, digest = served(follower).tally()
+    assert rows(_DIGEST, *log) == [(digest, documents)]
+
+
+def write(*texts: str) -> None:
+    put(*((text, text) for text in texts))
+    index()
+
+
+def test_a_follower_loads_and_then_follows(follower: Follower, connection: feed.Connection) -> None:
+    write(*(f"early {number}" for number in range(20)))
+    converged(follower, connection)
+    write(*(f"late {number}" for number in range(20)))
+    put(("late 1", "another text"))
+    index()
+    put(("late 2", "late 2"), metadata={"a": 1})
+    index()
+    delete(NAMESPACE, "early 3")
+    converged(follower, connection)
+    assert served(follower).tally()[0] > 0
+
+
+def test_what_is_searched_is_what_was_written(follower: Follower, connection: feed.Connection) -> None:
+    write(*(f"text {number}" for number in range(10)))
+    converged(follower, connection)
+    doc_id, key, namespace_key = rows(
+        "SELECT doc_id, document_key, namespace_key FROM index_row r JOIN document d ON d.id = r.document_key "
+        "WHERE r.shard = %s AND r.layout_id = %s LIMIT 1", SHARD, read_topology().layout
+    )[0]  # fmt: skip
+    vector = embedded(doc_id, served(follower).dimension).vector
+    assert vector is not None
+    query = (vector / np.linalg.norm(vector))[np.newaxis]
+    spec = SearchSpec(top_k=1, ef_search=100, exact=False, filter="")
+    hits = served(follower).search(namespace_key, query, spec)[0]
+    assert hits.document_keys.tolist() == [key]
+    assert hits.scores[0] == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE shard_counter SET head = head + 1",
+        "UPDATE shard_counter SET head = 0",
+        "UPDATE log_epoch SET epoch = gen_random_uuid()",
+        "DELETE FROM shard_change",
+    ],
+    ids=["gap", "applied beyond the head", "another epoch", "lost log"],
+)
+def test_a_log_that_does_not_continue_makes_it_start_over(
+    follower: Follower, connection: feed.Connection, damage: str
+) -> None:
+    write(*(f"text {number}" for number in range(20)))
+    converged(follower, connection)
+    before = served(follower)
+    put(*((f"new {number}", f"new {number}") for number in range(20)))
+    index()
+    connection.execute(damage)
+    follower.round(connection)
+    converged(follower, connection)
+    assert served(follower) is not before
+    assert before.closed
+    assert not before.directory.exists()
+
+
+def test_a_retired_version_is_dropped(follower: Follower, connection: feed.Connection) -> None:
+    write("text")
+    converged(follower, connection)
+    before, key = served(follower), version_key()
+    connection.execute("UPDATE model_registry SET status = 'retired' WHERE id = %s", [key])
+    try:
+        follower.round(connection)
+        assert key not in follower.serving.versions
+        assert before.closed
+    finally:
+        connection.execute("UPDATE model_registry SET status = 'active' WHERE id = %s", [key])
+
+
+def test_it_answers_only_after_its_heartbeat_said_that_it_is_ready(
+    follower: Follower, connection: feed.Connection
+) -> None:
+    write("text")
+    state = "SELECT state FROM shard_replica WHERE model_version_id = %s"
+    for _ in range(20):
+        follower.round(connection)
+        if ready(follower):
+            break
+        time.sleep(0.03)
+    assert rows(state, version_key()) == [("ready",)]
+    assert ready(follower)

@@ -1,0 +1,60 @@
+"""Vectors, states and indexes for the tests of the search side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embedding_project.contracts.vectors import Vector, unit_length
+from index_nodes.builder import extend
+from index_nodes.collection import DocumentState
+from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.scan import SearchSpec
+from index_nodes.version_index import VersionIndex
+
+_REAL_VECTORS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "debian" / "vectors.f16.npy"
+NAMESPACE = 1
+
+
+def clustered_vectors(count: int, dimension: int, seed: int = 0, clusters: int = 64) -> Vector:
+    """Unit vectors in clusters, as texts have them; uniform ones would make any graph look bad."""
+    random = np.random.default_rng(seed)
+    centres = random.standard_normal((clusters, dimension))
+    spread = random.standard_normal((count, dimension)) * random.uniform(0.3, 0.9, (count, 1))
+    return unit_length((centres[random.integers(0, clusters, count)] + spread).astype(np.float32))
+
+
+def realistic_vectors(count: int) -> Vector:
+    """Distinct embeddings of real texts where the data set is there, else clustered ones; 384 dimensions."""
+    if not _REAL_VECTORS.exists():
+        return clustered_vectors(count, 384)
+    vectors = np.unique(np.load(_REAL_VECTORS, mmap_mode="r")[: 2 * count].astype(np.float32), axis=0)
+    return unit_length(np.random.default_rng(0).permutation(vectors)[:count])
+
+
+def state(document_key: int, vector: Vector | None, **changes: Any) -> DocumentState:
+    values = {"namespace_key": NAMESPACE, "revision": 1, "text_revision": 0 if vector is None else 1, "metadata": {}}
+    return DocumentState(document_key=document_key, vector=vector, **{**values, **changes})
+
+
+def spec(top_k: int = 10, ef_search: int = 100, exact: bool = False, filter: str = "") -> SearchSpec:  # noqa: A002
+    return SearchSpec(top_k=top_k, ef_search=ef_search, exact=exact, filter=filter)
+
+
+def fill(index: VersionIndex, vectors: Vector, metadata: Sequence[dict[str, Any]] | None = None) -> None:
+    index.apply(
+        [state(key, vector, metadata=metadata[key] if metadata else {}) for key, vector in enumerate(vectors)], now=0.0
+    )
+
+
+def build_all(index: VersionIndex, now: float = 1e9) -> None:
+    """Do in this process what the build queue has done in another one, until there is nothing left."""
+    while found := index.next_build(now):
+        namespace_key, job = found
+        rows, built = job.rows(), None
+        if rows.count:
+            output = index.directory / f"{id(job)}.faiss"
+            extend(job.base.path if job.base else None, job.added_vectors(), output)
+            built = HnswSegment.read(rows, output)
+        index.publish(namespace_key, job, built)

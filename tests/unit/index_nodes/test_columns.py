@@ -1,0 +1,77 @@
+"""Filters on columns mean what the oracle says, for whatever values documents have and lose."""
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, matches
+from index_nodes.columns import Columns
+
+PATHS = ("a", "b", "c.d")
+SLOTS = 6
+numbers = st.one_of(
+    st.integers(-3, 3),
+    st.sampled_from([0.5, -0.0, 2.0, 2**53, 2**53 + 1, float(2**53), -(2**63), 2**64 - 1, 1e300]),
+)
+scalars = st.one_of(numbers, st.booleans(), st.sampled_from(["", "1", "true", "é", "x"]))
+values = st.one_of(scalars, st.lists(st.one_of(scalars, st.none(), st.lists(scalars, max_size=2)), max_size=3))
+rows = st.dictionaries(st.sampled_from(PATHS), values)
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> Condition:
+    operator = draw(
+        st.sampled_from(["eq", "ne", "in", "nin", "gt", "gte", "lt", "lte", "contains", "exists"]),
+    )
+    operand: Any = draw(scalars)
+    if operator in ("in", "nin"):
+        operand = tuple(draw(st.lists(scalars, min_size=1, max_size=3)))
+    elif operator == "exists":
+        operand = draw(st.booleans())
+    elif operator in ("gt", "gte", "lt", "lte"):
+        operand = draw(st.one_of(numbers, st.just(10**400), st.sampled_from(["", "1", "x"])))
+    return Condition(draw(st.sampled_from((*PATHS, "nowhere"))), operator, operand)
+
+
+filters = st.recursive(
+    conditions(),
+    lambda inner: st.one_of(
+        inner.map(Not),
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: And(tuple(parts))),
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: Or(tuple(parts))),
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, SLOTS - 1), rows), max_size=20), filters)
+@example([(0, {"a": 2**53 + 1})], Condition("a", "gt", float(2**53)))
+@example([(0, {"a": True}), (1, {"a": 1})], Condition("a", "eq", 1))
+@example([(0, {"a": [1, "1"]}), (0, {"a": '[1, "1"]'})], Condition("a", "contains", 1))
+def test_a_mask_agrees_with_the_oracle(writes: list[tuple[int, dict[str, Any]]], node: Filter) -> None:
+    columns, kept = Columns(SLOTS), [{} for _ in range(SLOTS)]
+    for slot, row in writes:
+        columns.set_row(slot, row)
+        kept[slot] = row
+    assert columns.mask(node, SLOTS).tolist() == [matches(node, row) for row in kept]
+
+
+def test_values_nobody_has_any_more_leave_no_trace() -> None:
+    columns = Columns(1)
+    for number in range(100):
+        columns.set_row(0, {"at": number, "tags": [str(number)]})
+    column = columns._columns["tags"]
+    assert len(column._values) <= 2
+    assert len(column._containing) == 1
+
+
+@pytest.mark.parametrize("operator", ["gt", "gte", "lt", "lte"])
+def test_columns_grow_with_their_collection(operator: str) -> None:
+    columns = Columns(2)
+    columns.set_row(1, {"n": 5})
+    columns.grow(8)
+    columns.set_row(7, {"n": 6})
+    expected = [matches(Condition("n", operator, 5), row) for row in ({}, {"n": 5}, {}, {}, {}, {}, {}, {"n": 6})]
+    assert columns.mask(Condition("n", operator, 5), 8).tolist() == expected

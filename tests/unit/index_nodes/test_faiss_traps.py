@@ -1,0 +1,120 @@
+"""What Faiss does that a reader would not expect. When one of these fails after an upgrade, a rule may have become
+needless."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+
+from embedding_project.contracts.vectors import Vector
+from index_nodes.builder import extend
+from index_nodes.hnsw_segment import GRAPH_NEIGHBOURS, HnswSegment, new_graph, search_one_thread_each
+from index_nodes.rows import SegmentRows
+from tests.unit.index_nodes.builders import clustered_vectors, spec
+
+ROWS, QUERIES = 3_000, 100
+VECTORS = clustered_vectors(ROWS + QUERIES, 32)
+NEW, ASKED = VECTORS[:ROWS], VECTORS[ROWS:]
+
+
+@pytest.fixture(scope="module")
+def graph() -> faiss.IndexHNSWFlat:
+    graph = new_graph(32)
+    graph.add(NEW)
+    return graph
+
+
+def recall(rows: np.ndarray, queries: Vector = ASKED) -> float:
+    exact = np.argsort(-(queries @ NEW.T), axis=1)[:, : rows.shape[1]]
+    return float(np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(exact.tolist(), rows.tolist(), strict=True)]))
+
+
+def test_search_parameters_hide_the_ef_of_the_index(graph: faiss.IndexHNSWFlat) -> None:
+    graph.hnsw.efSearch = 200
+    _, with_index_ef = graph.search(ASKED, 10)
+    _, with_default = graph.search(ASKED, 10, params=faiss.SearchParametersHNSW())
+    _, with_16 = graph.search(ASKED, 10, params=faiss.SearchParametersHNSW(efSearch=16))
+    assert recall(with_index_ef) > recall(with_default)
+    assert np.array_equal(with_default, with_16)
+
+
+def test_a_selector_is_ignored_without_the_bounded_queue(graph: faiss.IndexHNSWFlat) -> None:
+    bits = np.packbits(np.arange(ROWS) % 10 == 0, bitorder="little")
+    selector = faiss.IDSelectorBitmap(bits)
+    bounded = faiss.SearchParametersHNSW(efSearch=200, sel=selector, bounded_queue=True)
+    unbounded = faiss.SearchParametersHNSW(efSearch=200, sel=selector, bounded_queue=False)
+    kept = graph.search(ASKED, 10, params=bounded)[1]
+    assert np.all(kept[kept >= 0] % 10 == 0)
+    assert np.any(graph.search(ASKED, 10, params=unbounded)[1] % 10 != 0)
+
+
+def test_a_graph_may_return_fewer_rows_than_match_and_a_segment_never(tmp_path: Path) -> None:
+    # Two far islands, and a filter that leaves only the far one: a narrow walk ends before it gets there.
+    near, far = clustered_vectors(3_000, 32, seed=1, clusters=1), -clustered_vectors(3_000, 32, seed=1, clusters=1)
+    graph = new_graph(32)
+    graph.add(np.concatenate([near, far]))
+    matching = np.arange(6_000) >= 3_000
+    parameters = faiss.SearchParametersHNSW(
+        efSearch=20, sel=faiss.IDSelectorBitmap(np.packbits(matching, bitorder="little"))
+    )
+    assert np.any(graph.search(near[:5], 20, params=parameters)[1] < 0)
+    rows = SegmentRows(np.arange(6_000, dtype=np.int32), np.arange(6_000), np.ones(6_000, np.bool_))
+    segment = HnswSegment(rows, graph, tmp_path)
+    found = segment.search(near[:5], rows.selection(matching), spec(20, ef_search=20))
+    assert np.all(found.rows >= 3_000)
+
+
+def test_a_graph_built_in_many_adds_is_as_good_as_one_built_at_once(graph: faiss.IndexHNSWFlat, tmp_path: Path) -> None:
+    base, output = None, tmp_path / "first.faiss"
+    for number, part in enumerate(np.array_split(NEW, 10)):
+        output = tmp_path / f"{number}.faiss"
+        extend(base, part, output)
+        base = output
+    parameters = faiss.SearchParametersHNSW(efSearch=100)
+    at_once = recall(graph.search(ASKED, 10, params=parameters)[1])
+    in_steps = recall(faiss.read_index(str(output)).search(ASKED, 10, params=parameters)[1])
+    assert min(at_once, in_steps) >= 0.97
+    assert abs(at_once - in_steps) < 0.01
+
+
+def test_parameters_of_the_graph_survive_the_file(tmp_path: Path) -> None:
+    extend(None, NEW[:300], tmp_path / "a.faiss")
+    graph = faiss.read_index(str(tmp_path / "a.faiss"))
+    assert graph.metric_type == faiss.METRIC_INNER_PRODUCT
+    assert graph.hnsw.efConstruction == 200
+    assert graph.hnsw.nb_neighbors(1) == GRAPH_NEIGHBOURS
+    assert np.array_equal(HnswSegment(SegmentRows.empty(1), graph, tmp_path).vectors, NEW[:300])
+
+
+def test_the_bitmap_is_read_in_place(graph: faiss.IndexHNSWFlat) -> None:
+    # So a bitmap must outlive the search, and bits changed in place count at once.
+    bits = np.packbits(np.zeros(ROWS, np.bool_), bitorder="little")
+    parameters = faiss.SearchParametersHNSW(efSearch=100, sel=faiss.IDSelectorBitmap(bits))
+    assert np.all(graph.search(ASKED[:1], 5, params=parameters)[1] == -1)
+    bits[:] = 255
+    assert np.all(graph.search(ASKED[:1], 5, params=parameters)[1] >= 0)
+
+
+def test_the_searching_thread_uses_one_thread() -> None:
+    before = faiss.omp_get_max_threads()
+    search_one_thread_each()
+    assert faiss.omp_get_max_threads() == 1
+    faiss.omp_set_num_threads(before)
+
+
+def test_adding_to_a_mapped_graph_would_end_the_process(tmp_path: Path) -> None:
+    # Hence graphs are read into memory, and extended in a process of their own.
+    extend(None, NEW[:300], tmp_path / "a.faiss")
+    program = f"""
+import faiss, numpy
+graph = faiss.read_index({str(tmp_path / "a.faiss")!r}, faiss.IO_FLAG_MMAP_IFC)
+graph.add(numpy.ones((1, 32), "float32"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode != 0

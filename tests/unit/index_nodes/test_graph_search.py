@@ -1,0 +1,130 @@
+"""Graph answers: near enough to the exact ones, filtered or not, and never fewer than there are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedding_project.contracts.filters import Condition, to_wire
+from embedding_project.contracts.hits import ShardHits
+from index_nodes.hnsw_segment import raised_ef, scan_is_better
+from index_nodes.scan import SearchSpec
+from index_nodes.version_index import VersionIndex
+from tests.unit.index_nodes.builders import NAMESPACE, build_all, fill, realistic_vectors, spec, state
+
+ROWS, QUERIES = 6_000, 100
+SHARES = (0.9, 0.5, 0.3, 0.1, 0.02, 0.001)
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    return realistic_vectors(ROWS + QUERIES)
+
+
+@pytest.fixture(scope="module")
+def index(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VersionIndex]:
+    index = VersionIndex(384, tmp_path_factory.mktemp("nodes") / "v")
+    # Evenly spread, independent of the vector: a filter on `place` below s * ROWS selects a share of s.
+    places = np.random.default_rng(1).permutation(ROWS)
+    fill(index, vectors[:ROWS], [{"place": int(place)} for place in places])
+    build_all(index)
+    yield index
+    index.close()
+
+
+def recall(found: list[ShardHits], exact: list[ShardHits]) -> float:
+    """Share of the hits that are as near as the exact ones; equal texts may stand for each other."""
+    near = [np.mean(hits.scores >= best.scores[-1] - 1e-5) for hits, best in zip(found, exact, strict=True)]
+    return float(np.mean(near))
+
+
+def below(share: float) -> str:
+    return to_wire(Condition("place", "lt", share * ROWS))
+
+
+def test_everything_is_in_one_graph(index: VersionIndex) -> None:
+    assert list(index.segments()) == [(NAMESPACE, True, ROWS, ROWS)]
+    assert index.tally()[:2] == (ROWS, ROWS)
+
+
+@pytest.mark.parametrize("top_k", [10, 100])
+def test_recall_is_high(index: VersionIndex, vectors: np.ndarray, top_k: int) -> None:
+    queries = vectors[ROWS:]
+    exact = index.search(NAMESPACE, queries, spec(top_k, exact=True))
+    wanted = SearchSpec(top_k=top_k, ef_search=max(100, 2 * top_k), exact=False, filter="")
+    assert recall(index.search(NAMESPACE, queries, wanted), exact) >= 0.97
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_recall_is_high_under_a_filter(index: VersionIndex, vectors: np.ndarray, share: float) -> None:
+    queries, filter_ = vectors[ROWS:], below(share)
+    exact = index.search(NAMESPACE, queries, spec(exact=True, filter=filter_))
+    found = index.search(NAMESPACE, queries, spec(filter=filter_))
+    assert recall(found, exact) >= 0.97
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("top_k", [1, 50, 1_000])
+def test_there_are_never_fewer_hits_than_match(
+    index: VersionIndex, vectors: np.ndarray, share: float, top_k: int
+) -> None:
+    matching = int(np.ceil(share * ROWS))
+    for hits in index.search(NAMESPACE, vectors[ROWS : ROWS + 3], spec(top_k, ef_search=1, filter=below(share))):
+        assert len(set(hits.document_keys.tolist())) == min(top_k, matching)
+        assert np.all(np.diff(hits.scores) <= 0)
+
+
+def test_one_query_and_many_give_the_same(index: VersionIndex, vectors: np.ndarray) -> None:
+    queries = vectors[ROWS : ROWS + 20]
+    for wanted in (spec(), spec(exact=True), spec(filter=below(0.1))):
+        together = index.search(NAMESPACE, queries, wanted)
+        alone = [index.search(NAMESPACE, query[np.newaxis], wanted)[0] for query in queries]
+        for one, other in zip(together, alone, strict=True):
+            assert np.allclose(one.scores, other.scores, atol=1e-5)
+
+
+def test_deleted_documents_are_gone_and_worn_graphs_are_rebuilt(vectors: np.ndarray, tmp_path: Path) -> None:
+    index = VersionIndex(384, tmp_path / "v")
+    fill(index, vectors[:3_000])
+    build_all(index)
+    dead = range(0, 3_000, 4)
+    index.apply([state(key, None, revision=2) for key in dead], now=0.0)
+    queries = vectors[:40]
+    for hits in index.search(NAMESPACE, queries, spec(50, ef_search=50)):
+        assert len(hits.document_keys) == 50
+        assert not set(hits.document_keys.tolist()) & set(dead)
+    build_all(index)
+    assert list(index.segments()) == [(NAMESPACE, True, 2_250, 2_250)]
+    assert index.search(NAMESPACE, vectors[1:2], spec(1))[0].document_keys.tolist() == [1]
+
+
+def test_files_of_replaced_graphs_are_removed(vectors: np.ndarray, tmp_path: Path) -> None:
+    index = VersionIndex(384, tmp_path / "v")
+    fill(index, vectors[:300])
+    build_all(index)
+    index.apply([state(1_000 + key, vectors[key]) for key in range(300)], now=0.0)
+    build_all(index)
+    assert len(list(index.directory.iterdir())) == 1
+    index.close()
+    assert not index.directory.exists()
+
+
+def test_a_query_of_another_dimension_is_refused(index: VersionIndex) -> None:
+    with pytest.raises(ValueError, match="dimension"):
+        index.search(NAMESPACE, np.ones((1, 3), np.float32), spec())
+
+
+def test_ef_is_raised_by_what_the_filter_hides_up_to_a_limit() -> None:
+    assert raised_ef(100, 10, 1_000, 1_000) == 100
+    assert raised_ef(100, 10, 500, 1_000) == 200
+    assert raised_ef(100, 10, 1, 1_000) == 1_500
+    assert raised_ef(4_096, 10, 1, 1_000) == 4_096
+    assert raised_ef(100, 1_000, 1_000, 1_000) == 1_000
+
+
+def test_few_matches_are_scanned() -> None:
+    assert scan_is_better(25_000, 1_000_000, 100)
+    assert not scan_is_better(30_000, 1_000_000, 1_500)
+    assert scan_is_better(1_000, 1_000, 100)
+    assert not scan_is_better(30_000, 30_000, 100)

@@ -1,0 +1,71 @@
+"""When a replica may answer, and which queues it consumes: decided from times alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from embedding_project.celery import replica_queue, search_queue
+from index_nodes.serving import FENCE_SECONDS, MAX_LAG_SECONDS, NEVER, ServedVersion, Serving
+from index_nodes.version_index import VersionIndex
+
+NOW = 1_000.0
+OWN, SHARED = replica_queue(7, 3, 1), search_queue(7, 3)
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> ServedVersion:
+    return ServedVersion(index=VersionIndex(4, tmp_path / "v"), caught_up_at=NOW - 0.1, announced_at=NOW - 50)
+
+
+@pytest.fixture
+def serving(version: ServedVersion) -> Serving:
+    return Serving(epoch="e", layout=7, confirmed_at=NOW - 0.1, heartbeat_at=NOW - 0.5, versions={5: version})
+
+
+def test_a_replica_that_is_up_to_date_answers_and_consumes(serving: Serving, version: ServedVersion) -> None:
+    assert serving.index(5, "e", NOW) is version.index
+    assert serving.queues(3, 1, NOW) == {OWN, SHARED}
+
+
+def test_another_epoch_or_an_unknown_version_is_behind(serving: Serving) -> None:
+    assert serving.index(5, "other", NOW) is None
+    assert serving.index(6, "e", NOW) is None
+
+
+@pytest.mark.parametrize("caught_up_at", [NOW - MAX_LAG_SECONDS, NEVER])
+def test_a_version_that_lags_or_loads_makes_the_replica_leave(
+    serving: Serving, version: ServedVersion, caught_up_at: float
+) -> None:
+    lagging = replace(version, caught_up_at=caught_up_at)
+    serving = replace(serving, versions={5: version, 6: lagging})
+    assert serving.index(6, "e", NOW) is None
+    assert serving.index(5, "e", NOW) is version.index
+    assert serving.queues(3, 1, NOW) == {OWN}
+
+
+def test_what_was_acknowledged_before_the_announcement_must_be_applied_first(
+    serving: Serving, version: ServedVersion
+) -> None:
+    announced = replace(version, caught_up_at=NOW - 0.2, announced_at=NOW - 0.1)
+    assert replace(serving, versions={5: announced}).index(5, "e", NOW) is None
+    caught_up = replace(announced, caught_up_at=NOW - 0.05)
+    assert replace(serving, versions={5: caught_up}).index(5, "e", NOW) is version.index
+
+
+def test_a_replica_whose_heartbeat_does_not_arrive_fences_itself(serving: Serving) -> None:
+    silent = replace(serving, heartbeat_at=NOW - FENCE_SECONDS)
+    assert silent.index(5, "e", NOW) is None
+    assert silent.queues(3, 1, NOW) == {OWN}
+
+
+def test_a_hanging_follower_makes_it_leave_by_the_clock_alone(serving: Serving) -> None:
+    assert serving.queues(3, 1, NOW + MAX_LAG_SECONDS) == {OWN}
+
+
+def test_a_new_layout_without_versions_is_consumed(serving: Serving) -> None:
+    assert replace(serving, versions={}, heartbeat_at=NEVER).queues(3, 1, NOW) == {OWN, SHARED}
+
+
+def test_without_a_layout_nothing_is_consumed() -> None:
+    assert Serving().queues(3, 1, NOW) == frozenset()
