@@ -40,7 +40,7 @@ def _transport_options(**options: Any) -> dict[str, Any]:
     return {
         "priority_steps": [0],
         "queue_order_strategy": "priority",
-        "socket_timeout": 5,
+        "socket_timeout": 2,
         "socket_connect_timeout": 1,
         "socket_keepalive": True,
         "health_check_interval": 5,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import group
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from embedding_project.celery import (
@@ -32,7 +32,7 @@ _NO_REPR = "-"
 def _broker_errors() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, RedisError, OSError) as error:
+    except (KombuError, RedisError, OSError) as error:
         raise Unavailable("broker_unavailable") from error
 
 

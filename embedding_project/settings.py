@@ -60,13 +60,13 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "embeddings_app.database",
         "NAME": _database.path.lstrip("/"),
         "USER": unquote(_database.username or ""),
         "PASSWORD": unquote(_database.password or ""),
         "HOST": _database.hostname or "",
         "PORT": str(_database.port or 5432),
-        # A connection per thread is kept; a frozen server is noticed by the client (TCP) or cut off by the server.
+        # A connection per thread is kept; one to a server that froze is given up, see `embeddings_app.database.pulse`.
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,
@@ -115,8 +115,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": _config.log_level},
-    # Django logs every 4xx as a warning; clients hear of those themselves.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    # Django logs every answer from 400 upwards once more; `api.errors` has said what there is to say.
+    "loggers": {"django.request": {"level": "CRITICAL"}},
 }
 
 CELERY_BEAT_TZ_AWARE = True

@@ -75,7 +75,7 @@ class Collection:
         """Take over the state of one document, unless one as new is known. Raises ValueError on a bad vector."""
         number = StateNumber(state.revision, state.text_revision)
         known = self._slots.known(state.document_key)
-        if known is not None and number.revision <= known.revision:
+        if known is not None and number <= known:
             return
         if state.vector is not None and state.vector.shape != (self.dimension,):
             raise ValueError("the vector has another dimension than its model version")

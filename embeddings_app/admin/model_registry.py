@@ -18,7 +18,6 @@ class ModelRegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
     search_fields = ("model_id",)
     readonly_fields = ("status", "probed_at", "probe_error", "created_at")
     actions = ("probe_versions", "activate_versions")
-    save_as = True
 
     @admin.display(description="probe")
     def probe_state(self, version: ModelRegistry) -> str:
@@ -26,11 +25,10 @@ class ModelRegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
             return "not probed"
         return version.probe_error or f"passed {version.probed_at:%Y-%m-%d %H:%M}"
 
-    def get_readonly_fields(self, _request: HttpRequest, obj: ModelRegistry | None = None) -> tuple[str, ...]:
-        """All fields of a version that ever answered: its vectors were made with them. A change is a new version."""
-        if obj is None or obj.status == ModelStatus.DRAFT:
-            return self.readonly_fields
-        return tuple(field.name for field in self.opts.fields if not field.primary_key)
+    def has_change_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
+        """A version that ever answered is only shown: its vectors were made with its fields. A change is a new version."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
         allowed = super().has_delete_permission(request, obj)

@@ -14,8 +14,11 @@ def to_json(data: object) -> bytes:
     return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def json_response(data: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    return HttpResponse(to_json(data), status=status, content_type=MEDIA_TYPE, headers=dict(headers or {}))
+def json_response(data: object, *, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    """An answer from outside of the views, where no middleware adds its length any more."""
+    body = to_json(data)
+    length = {"Content-Length": str(len(body))}
+    return HttpResponse(body, status=status, content_type=MEDIA_TYPE, headers={**headers, **length})
 
 
 class OrjsonRenderer(BaseRenderer):

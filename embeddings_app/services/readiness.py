@@ -9,15 +9,17 @@ from django.db import connection
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.celery import SWEEP_SECONDS
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
-from embedding_project.liveness import alive
+from embedding_project.liveness import FRESH_SECONDS, alive
 from embedding_project.redis_clients import broker_client
 from embeddings_app import registry
 from embeddings_app.records.topology import consuming_replicas
 from embeddings_app.services.topology import topology
 
 _PING_SECONDS = 1.0
+_SWEEP_FRESH_SECONDS = 4 * SWEEP_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,12 @@ def readiness_checks() -> dict[str, Check]:
         "broker": _checked(lambda: _ping(config.redis_url)),
         "cache": _checked(lambda: _ping(config.cache_url)),
     }
-    lives = _alive(config.redis_url)
+    lives = _alive(config.redis_url, FRESH_SECONDS)
+    sweeps = _alive(config.redis_url, _SWEEP_FRESH_SECONDS)
     embedders = sorted(name for name in lives if name.startswith("embedder-"))
     checks["embedders"] = Check(bool(embedders), f"{len(embedders)} of {config.embedders} answer")
     checks["indexer"] = Check("indexer" in lives, "answers" if "indexer" in lives else "silent")
-    checks["beat"] = Check("sweep" in lives, "sweeps" if "sweep" in lives else "no sweep lately")
+    checks["beat"] = Check("sweep" in sweeps, "sweeps" if "sweep" in sweeps else "no sweep lately")
     checks["shards"] = _checked(_shards) if checks["postgres"].ok else Check(False, "unknown without postgres")
     return checks
 
@@ -67,10 +70,9 @@ def _ping(url: str) -> str:
     return "answers"
 
 
-def _alive(url: str) -> set[str]:
-    # The sweep comes every few seconds, so the freshest report of all roles may be a little older than a heartbeat.
+def _alive(url: str, within_seconds: float) -> set[str]:
     try:
-        return set(alive(_client(url), within_seconds=10.0))
+        return set(alive(_client(url), within_seconds))
     except RedisError:
         return set()
 

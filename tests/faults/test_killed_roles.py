@@ -60,7 +60,12 @@ def _wait_until_indexed(service: Service, expected: int) -> None:
         if status["pending"] == 0 and status["searchable"] == expected:
             break
         time.sleep(0.2)
-    assert (status["count"], status["pending"], status["searchable"], status["quarantined"]) == (expected, 0, expected, 0)
+    assert (status["count"], status["pending"], status["searchable"], status["quarantined"]) == (
+        expected,
+        0,
+        expected,
+        0,
+    )
 
 
 def _check_every_document(service: Service, history: History) -> None:

@@ -51,6 +51,7 @@ def test_wrong_methods_are_told_the_right_one(client: Client, method: str) -> No
 
 def test_a_foreign_host_is_forbidden_in_json() -> None:
     response = Client(headers={"host": "evil"}).get("/v1/models")
+    assert response.headers["Content-Length"] == str(len(response.content))
     assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden_host")
 
 

@@ -1,0 +1,1 @@
+"""The Django database backend of the service: Postgres, with every wait bounded."""

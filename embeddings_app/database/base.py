@@ -1,0 +1,37 @@
+"""The backend Django loads by its ENGINE setting: its own for Postgres, over connections that give up."""
+
+import time
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from django.db.utils import OperationalError
+
+from embeddings_app.database.pulse import SILENT_SECONDS, bounded, pulse
+
+
+class _BoundedConnection(psycopg.Connection[Any]):
+    """Abandons an operation, and itself, once the server has been silent for longer than the limit."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        started = time.monotonic()
+        try:
+            return super().wait(
+                bounded(gen, lambda: pulse.silent and time.monotonic() - started > SILENT_SECONDS), interval, timeout
+            )
+        except psycopg.OperationalError:
+            if pulse.silent:
+                # The operation stands half done: nobody may use the connection again.
+                self.pgconn.finish()
+            raise
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Opens bounded connections, and none at all while the server is known not to answer."""
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        keepers = {name: value for name, value in conn_params.items() if name not in ("cursor_factory", "context")}
+        pulse.start(keepers)
+        if pulse.silent:
+            raise OperationalError("the server does not answer")
+        return _BoundedConnection.connect(**conn_params)

@@ -1,0 +1,84 @@
+"""Knows within two seconds that Postgres no longer answers, be it gone, frozen or unreachable.
+
+A slow query and a frozen server look alike from one connection. So one thread per process asks the smallest question
+there is, over a connection of its own: only when that is not answered either are other waits given up.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.waiting import Ready
+
+from embedding_project.background import repeat_forever
+
+SILENT_SECONDS = 1.2
+"""Without an answer for so long, the server counts as dead."""
+_PERIOD_SECONDS = 0.4
+_READY_NONE = 0
+logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+Steps = Generator[Any, Ready, Value]
+
+
+def bounded(steps: Steps[Value], give_up: Callable[[], bool]) -> Steps[Value]:
+    """`steps` of a psycopg operation, ended by OperationalError when a pause finds that `give_up` says so."""
+    try:
+        state = next(steps)
+        while True:
+            ready = yield state
+            if ready == _READY_NONE and give_up():
+                raise psycopg.OperationalError("the server does not answer")
+            state = steps.send(ready)
+    except StopIteration as finished:
+        value: Value = finished.value
+        return value
+
+
+class Pulse:
+    """When the server last answered. `start` makes it follow one server; until then it reports no silence."""
+
+    def __init__(self) -> None:
+        self._answered = time.monotonic()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._parameters: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+
+    def start(self, parameters: dict[str, Any]) -> None:
+        """Begin to ask, once per process, with the connection parameters of psycopg."""
+        with self._lock:
+            if self._parameters is None:
+                self._parameters = parameters
+                self._answered = time.monotonic()
+                repeat_forever("postgres-pulse", self._ask)
+
+    @property
+    def silent(self) -> bool:
+        return self._parameters is not None and time.monotonic() - self._answered > SILENT_SECONDS
+
+    def _ask(self) -> None:
+        try:
+            if self._connection is None:
+                self._connection = _PulseConnection.connect(**self._parameters or {}, autocommit=True)
+            self._connection.execute("SELECT 1")
+            self._answered = time.monotonic()
+        except psycopg.Error as error:
+            logger.warning("postgres does not answer: %s", type(error).__name__)
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+        time.sleep(_PERIOD_SECONDS)
+
+
+class _PulseConnection(psycopg.Connection[Any]):
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        until = time.monotonic() + SILENT_SECONDS
+        return super().wait(bounded(gen, lambda: time.monotonic() > until), interval, timeout)
+
+
+pulse = Pulse()
+"""The pulse of this process."""

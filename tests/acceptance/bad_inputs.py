@@ -1,0 +1,255 @@
+"""The catalogue of bad input as a table: what is sent, and the one answer to it."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+MIB = 1024 * 1024
+JSON = {"content-type": "application/json"}
+EXTERNAL = "external-8"
+EXTERNAL_SPACE = "bad-input-vectors"
+TEXT_SPACE = "bad-input-texts"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    name: str
+    path: str
+    status: int
+    code: str
+    field: str | None = None
+    method: str = "POST"
+    content: bytes = b""
+    headers: Mapping[str, str] = dataclasses.field(default_factory=lambda: JSON)
+
+
+def post(name: str, path: str, body: object, status: int, code: str, where: str | None = None) -> Case:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Case(name=name, path=path, content=content, status=status, code=code, field=where)
+
+
+def syntax() -> Iterator[Case]:
+    bodies: dict[str, bytes] = {
+        "empty body": b"",
+        "truncated": b'{"inputs": ["x"',
+        "trailing comma": b'{"inputs": ["x"],}',
+        "single quotes": b"{'inputs': ['x']}",
+        "comment": b'{"inputs": ["x"]} // c',
+        "null": b"null",
+        "list": b"[]",
+        "string": b'"x"',
+        "number": b"1",
+        "byte order mark": b'\xef\xbb\xbf{"inputs": ["x"]}',
+        "invalid UTF-8": b'{"inputs": ["\xff"]}',
+        "overlong UTF-8": b'{"inputs": ["\xc0\xaf"]}',
+        "raw control character": b'{"inputs": ["a\x01b"]}',
+        "lone surrogate": b'{"inputs": ["\\ud800"]}',
+        "5,000 brackets": b"[" * 5_000,
+        "100,000 brackets": b"[" * 100_000 + b"]" * 100_000,
+        "100,000 objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    }
+    for name, body in bodies.items():
+        yield post(name, "/v1/embed", body, 400, "invalid_json")
+
+
+def transport() -> Iterator[Case]:
+    good = b'{"inputs": ["x"]}'
+    types = {
+        "no media type": "",
+        "text/plain": "text/plain",
+        "a form": "application/x-www-form-urlencoded",
+        "multipart": "multipart/form-data; boundary=x",
+        "xml": "application/xml",
+        "latin1": "application/json; charset=latin1",
+        "utf-16": "application/json; charset=utf-16",
+    }
+    for name, media_type in types.items():
+        headers = {"content-type": media_type} if media_type else {}
+        yield Case(
+            name=name, path="/v1/embed", content=good, headers=headers, status=415, code="unsupported_media_type"
+        )
+    headers = {**JSON, "content-encoding": "gzip"}
+    yield Case(
+        name="compressed", path="/v1/embed", content=good, headers=headers, status=415, code="unsupported_media_type"
+    )
+    yield post("8 MiB and a byte", "/v1/embed", b" " * (8 * MIB + 1), 413, "body_too_large")
+    methods = {"/v1/embed": "GET", "/v1/upsert": "PUT", "/v1/search": "PATCH", "/v1/models": "DELETE"}
+    for path, method in methods.items():
+        yield Case(name=f"{method} {path}", path=path, method=method, status=405, code="method_not_allowed")
+    yield Case(name="TRACE", path="/v1/embed", method="TRACE", status=405, code="method_not_allowed")
+    yield Case(name="an unknown verb", path="/v1/embed", method="BREW", status=405, code="method_not_allowed")
+    yield Case(name="OPTIONS", path="/v1/search", method="OPTIONS", status=405, code="method_not_allowed")
+    yield Case(
+        name="a foreign host", path="/v1/models", method="GET", headers={"host": "evil.example"}, status=403,
+        code="forbidden_host", field="Host",
+    )  # fmt: skip
+    yield Case(
+        name="no host name", path="/v1/models", method="GET", headers={"host": "a b"}, status=400,
+        code="invalid_value", field="Host",
+    )  # fmt: skip
+
+
+def embed() -> Iterator[Case]:
+    rows: list[tuple[str, object, int, str, str | None]] = [
+        ("no inputs field", {}, 400, "missing_field", "inputs"),
+        ("inputs null", {"inputs": None}, 400, "invalid_type", "inputs"),
+        ("inputs a string", {"inputs": "x"}, 400, "invalid_type", "inputs"),
+        ("0 inputs", {"inputs": []}, 400, "invalid_value", "inputs"),
+        ("257 inputs", {"inputs": ["x"] * 257}, 400, "too_many_items", "inputs"),
+        ("a number among inputs", {"inputs": ["x", 5]}, 400, "invalid_type", "inputs[1]"),
+        ("a boolean among inputs", {"inputs": ["x", True]}, 400, "invalid_type", "inputs[1]"),
+        ("null among inputs", {"inputs": [None]}, 400, "invalid_type", "inputs[0]"),
+        ("a list among inputs", {"inputs": [["x"]]}, 400, "invalid_type", "inputs[0]"),
+        ("an empty text", {"inputs": ["x", ""]}, 400, "empty_input", "inputs[1]"),
+        ("a blank text", {"inputs": [" \t\n "]}, 400, "empty_input", "inputs[0]"),
+        ("an invisible text", {"inputs": ["\u200b"]}, 400, "empty_input", "inputs[0]"),
+        ("NUL in a text", {"inputs": ["a\x00b"]}, 400, "invalid_text", "inputs[0]"),
+        ("32 KiB and a byte", {"inputs": ["x" * (32 * 1024 + 1)]}, 400, "text_too_long", "inputs[0]"),
+        ("an unknown field", {"inputs": ["x"], "model": "y"}, 400, "unknown_field", "model"),
+        ("an unknown model", {"inputs": ["x"], "model_id": "no-such"}, 404, "unknown_model", "model_id"),
+        ("a model without texts", {"inputs": ["x"], "model_id": EXTERNAL}, 400, "vector_required", "model_id"),
+        ("an empty model", {"inputs": ["x"], "model_id": ""}, 400, "invalid_value", "model_id"),
+        ("a path as model", {"inputs": ["x"], "model_id": "../../etc"}, 400, "invalid_value", "model_id"),
+        ("a long model", {"inputs": ["x"], "model_id": "m" * 10_240}, 400, "invalid_value", "model_id"),
+        ("normalize a string", {"inputs": ["x"], "normalize": "yes"}, 400, "invalid_type", "normalize"),
+        ("normalize a number", {"inputs": ["x"], "normalize": 1}, 400, "invalid_type", "normalize"),
+        ("an unknown input type", {"inputs": ["x"], "input_type": "passage"}, 400, "invalid_value", "input_type"),
+    ]
+    for name, body, status, code, where in rows:
+        yield post(name, "/v1/embed", body, status, code, where)
+
+
+def upsert() -> Iterator[Case]:
+    one = {"id": "a", "text": "t", "namespace": TEXT_SPACE}
+    deep = {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}
+    rows: list[tuple[str, dict[str, Any], int, str, str | None]] = [
+        ("no id", {"text": "t"}, 400, "missing_field", "id"),
+        ("id null", {**one, "id": None}, 400, "invalid_type", "id"),
+        ("id a number", {**one, "id": 5}, 400, "invalid_type", "id"),
+        ("id empty", {**one, "id": ""}, 400, "invalid_value", "id"),
+        ("id of 513 bytes", {**one, "id": "x" * 513}, 400, "invalid_value", "id"),
+        ("id with a line break", {**one, "id": "a\nb"}, 400, "invalid_value", "id"),
+        ("id with NUL", {**one, "id": "a\x00"}, 400, "invalid_value", "id"),
+        ("neither text nor vector", {"id": "a"}, 400, "missing_field", "text"),
+        ("a blank text", {**one, "text": "  "}, 400, "empty_input", "text"),
+        ("a vector for a model of texts", {"id": "a", "vector": [1.0]}, 400, "text_required", "vector"),
+        ("metadata a list", {**one, "metadata": []}, 400, "invalid_type", "metadata"),
+        ("metadata null", {**one, "metadata": None}, 400, "invalid_type", "metadata"),
+        ("metadata too large", {**one, "metadata": {"k": "x" * 17_000}}, 400, "invalid_value", "metadata"),
+        ("metadata too deep", {**one, "metadata": deep}, 400, "invalid_value", "metadata.a.b.c.d.e"),
+        ("metadata with NUL", {**one, "metadata": {"k": "\x00"}}, 400, "invalid_text", "metadata.k"),
+        ("metadata with an empty key", {**one, "metadata": {"": 1}}, 400, "invalid_value", "metadata"),
+        ("metadata of 65 keys", {**one, "metadata": {f"k{n}": n for n in range(65)}}, 400, "invalid_value", "metadata"),
+        ("a bad namespace", {**one, "namespace": "No/Such"}, 400, "invalid_value", "namespace"),
+        ("an unknown model", {**one, "model_id": "no-such"}, 404, "unknown_model", "model_id"),
+        ("another model than the namespace's", {**one, "model_id": EXTERNAL, "vector": [1] * 8}, 409, "model_mismatch",
+         "model_id"),
+        ("an unknown wait", {**one, "wait": "forever"}, 400, "invalid_value", "wait"),
+        ("a field of ours", {**one, "revision": 9}, 400, "unknown_field", "revision"),
+        ("0 documents", {"documents": []}, 400, "invalid_value", "documents"),
+        ("257 documents", {"documents": [{"id": str(n), "text": "t"} for n in range(257)]}, 400, "too_many_items",
+         "documents"),
+        ("the same id twice", {"documents": [{"id": "a", "text": "t"}, {"id": "a", "text": "u"}]}, 400, "duplicate_id",
+         "documents[1].id"),
+        ("bad metadata of the fourth", {"documents": [{"id": str(n), "text": "t"} for n in range(3)]
+         + [{"id": "3", "text": "t", "metadata": 1}]}, 400, "invalid_type", "documents[3].metadata"),
+        ("both forms at once", {"documents": [{"id": "a", "text": "t"}], "id": "b"}, 400, "unknown_field", "id"),
+    ]  # fmt: skip
+    for name, body, status, code, where in rows:
+        yield post(name, "/v1/upsert", body, status, code, where)
+
+
+def vectors() -> Iterator[Case]:
+    """Vectors that no index takes, on upsert and on search alike."""
+    rows: list[tuple[str, bytes, str]] = [
+        ("7 numbers", b"[1,2,3,4,5,6,7]", "dimension_mismatch"),
+        ("9 numbers", b"[1,2,3,4,5,6,7,8,9]", "dimension_mismatch"),
+        ("no numbers", b"[]", "dimension_mismatch"),
+        ("all zeros", b"[0,0,0,0,0,0,0,-0.0]", "zero_vector"),
+        ("too small for float32", b"[1e-46,0,0,0,0,0,0,0]", "zero_vector"),
+        ("too large for float32", b"[1e39,0,0,0,0,0,0,0]", "invalid_number"),
+        ("a boolean", b"[true,0,0,0,0,0,0,1]", "invalid_type"),
+        ("a string", b'["3",0,0,0,0,0,0,1]', "invalid_type"),
+        ("null", b"[null,0,0,0,0,0,0,1]", "invalid_type"),
+        ("a list", b"[[1],0,0,0,0,0,0,1]", "invalid_type"),
+        ("no list", b'"1,2"', "invalid_type"),
+    ]
+    space = EXTERNAL_SPACE.encode()
+    for name, vector, code in rows:
+        yield post(
+            f"vector: {name}", "/v1/search", b'{"namespace":"%s","vector":%s}' % (space, vector), 400, code, "vector"
+        )
+        body = b'{"documents":[{"id":"v","vector":%s}],"namespace":"%s","model_id":"external-8"}' % (vector, space)
+        yield post(f"vector: {name}", "/v1/upsert", body, 400, code, "documents[0].vector")
+    for number in (b"NaN", b"Infinity", b"1e999", b"1" * 400):
+        name = f"vector: {number[:9].decode()}"
+        yield post(name, "/v1/search", b'{"vector":[%s,0,0,0,0,0,0,1]}' % number, 400, "invalid_json")
+    without = {"id": "v", "text": "t", "namespace": EXTERNAL_SPACE}
+    yield post("a text for a model of vectors", "/v1/upsert", without, 400, "vector_required", "vector")
+    query = {"query": "t", "namespace": EXTERNAL_SPACE}
+    yield post("a query for a model of vectors", "/v1/search", query, 400, "vector_required", "query")
+
+
+def search() -> Iterator[Case]:
+    good: dict[str, Any] = {"query": "x", "namespace": TEXT_SPACE}
+    depth = {"not": {"not": {"not": {"not": {"a": 1}}}}}
+    many = {"or": [{"k": n} for n in range(65)]}
+    rows: list[tuple[str, dict[str, Any], int, str, str | None]] = [
+        ("neither query nor vector", {}, 400, "missing_field", "query"),
+        ("both query and vector", {**good, "vector": [1.0]}, 400, "invalid_value", "vector"),
+        ("a blank query", {**good, "query": " "}, 400, "empty_input", "query"),
+        ("an unknown field", {**good, "offset": 10**9}, 400, "unknown_field", "offset"),
+        ("an unknown namespace", {**good, "namespace": "no-such"}, 404, "unknown_namespace", "namespace"),
+        ("any namespace", {**good, "namespace": "*"}, 400, "invalid_value", "namespace"),
+        ("another model than the namespace's", {**good, "model_id": EXTERNAL}, 409, "model_mismatch", "model_id"),
+        ("a forged token", {**good, "min_token": "WyJ4Il0:1:x"}, 400, "invalid_token", "min_token"),
+        ("a wild ef_search", {**good, "ef_search": 10**9}, 400, "invalid_value", "ef_search"),
+        ("exact a number", {**good, "exact": 1}, 400, "invalid_type", "exact"),
+        ("an unknown part", {**good, "include": ["vector"]}, 400, "invalid_value", "include[0]"),
+        ("filters a list", {**good, "filters": []}, 400, "invalid_filter", "filters"),
+        ("an unknown operator", {**good, "filters": {"a": {"regex": "(a+)+$"}}}, 400, "invalid_filter",
+         "filters.a.regex"),
+        ("a filter too deep", {**good, "filters": depth}, 400, "invalid_filter", "filters.not.not.not.not"),
+        ("65 conditions", {**good, "filters": many}, 400, "invalid_filter", "filters.or[64].k"),
+        ("a list of 257", {**good, "filters": {"a": {"in": list(range(257))}}}, 400, "invalid_filter", "filters.a.in"),
+        ("a range over a boolean", {**good, "filters": {"a": {"gt": True}}}, 400, "invalid_filter", "filters.a.gt"),
+    ]  # fmt: skip
+    for name, body, status, code, where in rows:
+        yield post(name, "/v1/search", body, status, code, where)
+    for top_k in (0, -1, 1001, 2**63):
+        yield post(f"top_k {top_k}", "/v1/search", {**good, "top_k": top_k}, 400, "invalid_value", "top_k")
+    for top_k in (1.0, 1.5, "5", True, None):
+        yield post(f"top_k {top_k!r}", "/v1/search", {**good, "top_k": top_k}, 400, "invalid_type", "top_k")
+
+
+def urls() -> Iterator[Case]:
+    rows: list[tuple[str, str, int, str, str | None]] = [
+        ("NUL in an id", "/v1/vectors/%00", 400, "invalid_value", "id"),
+        ("a line break in an id", "/v1/vectors/a%0Ab", 400, "invalid_value", "id"),
+        ("an id that is no UTF-8", "/v1/vectors/%ff", 400, "invalid_value", "id"),
+        ("an id of 8 KiB", "/v1/vectors/" + "x" * 8192, 400, "invalid_value", "id"),
+        ("an empty id", "/v1/vectors/", 404, "not_found", None),
+        ("an id nobody wrote", f"/v1/vectors/never?namespace={TEXT_SPACE}", 404, "unknown_document", None),
+        ("an id that climbs", f"/v1/vectors/..%2f..%2fadmin?namespace={TEXT_SPACE}", 404, "unknown_document", None),
+        ("an unknown namespace", "/v1/vectors/a?namespace=no-such", 404, "unknown_namespace", "namespace"),
+        ("a bad namespace", "/v1/vectors/a?namespace=%25", 400, "invalid_value", "namespace"),
+        ("a misspelt parameter", "/v1/vectors/a?namespce=x", 400, "unknown_field", "namespce"),
+        ("a namespace twice", "/v1/vectors/a?namespace=a&namespace=b", 400, "invalid_value", "namespace"),
+        ("a namespace nobody wrote", "/v1/namespaces/no-such", 404, "unknown_namespace", "namespace"),
+        ("a namespace in capitals", "/v1/namespaces/ABC", 400, "invalid_value", "name"),
+        ("no such path", "/v1/nothing", 404, "not_found", None),
+        ("a doubled slash", "//v1/models", 404, "not_found", None),
+    ]
+    for name, path, status, code, where in rows:
+        yield Case(name=name, path=path, method="GET", headers={}, status=status, code=code, field=where)
+    for name, path, status, code, where in rows[:4]:
+        yield Case(
+            name=f"delete: {name}", path=path, method="DELETE", headers={}, status=status, code=code, field=where
+        )
+    yield Case(
+        name="delete without an id", path="/v1/vectors/", method="DELETE", headers={}, status=404, code="not_found"
+    )
+
+
+CASES = [*syntax(), *transport(), *embed(), *upsert(), *vectors(), *search(), *urls()]

@@ -1,0 +1,97 @@
+"""Every row of the bad-input catalogue has one answer, none is a 500, and the service goes on."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.acceptance.bad_inputs import CASES, EXTERNAL_SPACE, TEXT_SPACE, Case
+from tests.acceptance.conftest import Service, ok
+from tests.acceptance.wire import send
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespaces(api: httpx.Client, external_model: str) -> Iterator[None]:
+    """Two namespaces, one of texts and one of vectors; at the end the service must still do its work."""
+    ok(
+        api.post(
+            "/v1/upsert", json={"id": "good", "text": "a good text", "namespace": TEXT_SPACE, "wait": "searchable"}
+        )
+    )
+    vector = {"id": "good", "vector": [1.0] * 8, "namespace": EXTERNAL_SPACE, "model_id": external_model}
+    ok(api.post("/v1/upsert", json={**vector, "wait": "searchable"}))
+    yield
+    assert len(ok(api.post("/v1/embed", json={"inputs": ["x"]}))["embeddings"]) == 1
+    for query in ({"query": "good", "namespace": TEXT_SPACE}, {"vector": [1.0] * 8, "namespace": EXTERNAL_SPACE}):
+        assert [hit["id"] for hit in ok(api.post("/v1/search", json=query))["hits"]] == ["good"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.path[:24]} {case.name}")
+def test_bad_input_has_its_answer(api: httpx.Client, case: Case) -> None:
+    response = api.request(case.method, case.path, content=case.content, headers=case.headers)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error.get("field")) == (case.status, case.code, case.field), error
+    assert error["message"]
+    assert len(response.content) < 1000
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-request-id"]
+    assert ("allow" in response.headers) == (case.status == 405)
+
+
+def test_a_body_of_unstated_length_is_refused(api: httpx.Client) -> None:
+    chunks = iter([b'{"inputs":', b'["x"]}'])
+    response = api.post("/v1/embed", content=chunks, headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["error"]["code"]) == (411, "length_required")
+
+
+def test_an_oversize_body_is_refused_before_it_is_sent(service: Service) -> None:
+    head = b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    answer = send(service.url, head % 10**12)
+    assert (answer.status, answer.json()["error"]["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers"),
+    [
+        (b"GET /v1/models HTTP/1.1", b""),
+        (b"GET /v1/models HTTP/1.0", b""),
+        (b"GET /v1/models HTTP/1.1", b"Host: localhost\r\nHost: evil\r\n"),
+    ],
+    ids=["no host", "no host in HTTP/1.0", "two hosts"],
+)
+def test_a_request_names_one_host(service: Service, request_line: bytes, headers: bytes) -> None:
+    answer = send(service.url, request_line + b"\r\n" + headers + b"\r\n")
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_value")
+
+
+def test_parameters_in_the_url_of_a_post_are_ignored(api: httpx.Client) -> None:
+    body = {"query": "good", "namespace": TEXT_SPACE, "top_k": 1}
+    assert ok(api.post("/v1/search?top_k=0&namespace=no-such", json=body))["hits"]
+
+
+def test_a_method_override_is_ignored(api: httpx.Client) -> None:
+    headers = {"x-http-method-override": "DELETE"}
+    ok(api.get(f"/v1/vectors/good?namespace={TEXT_SPACE}", headers=headers))
+    ok(api.get(f"/v1/vectors/good?namespace={TEXT_SPACE}"))
+
+
+def test_the_last_of_two_equal_keys_counts(api: httpx.Client) -> None:
+    body = b'{"inputs": [], "inputs": ["x"]}'
+    ok(api.post("/v1/embed", content=body, headers={"content-type": "application/json"}))
+
+
+@pytest.mark.parametrize("key", ["a__b", "metadata__id__regex", "_connector", "$where", "__class__", "' OR 1=1"])
+def test_a_filter_key_is_only_a_name(api: httpx.Client, key: str) -> None:
+    body = {"query": "good", "namespace": TEXT_SPACE, "filters": {key: "%"}}
+    assert ok(api.post("/v1/search", json=body))["hits"] == []
+
+
+def test_texts_that_look_bad_and_are_not(api: httpx.Client) -> None:
+    texts = ["a" + "\u0301" * 10_000, "\u202eabc", "👩‍👩‍👧", "x" * 32 * 1024, "1" * 5000, "<|endoftext|> [MASK]"]
+    result = ok(api.post("/v1/embed", json={"inputs": texts}))
+    assert [item for item in result["items"] if "error" in item] == []
+
+
+def test_no_foreign_origin_is_let_in(api: httpx.Client) -> None:
+    response = api.get("/v1/models", headers={"origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in response.headers

@@ -1,0 +1,73 @@
+"""/v1/embed: vectors in input order, each text with its own outcome."""
+
+import math
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.acceptance.conftest import ok
+
+
+def vectors(response: httpx.Response) -> np.ndarray:
+    return np.array(ok(response)["embeddings"], dtype=np.float32)
+
+
+def test_an_answer_describes_itself(api: httpx.Client) -> None:
+    result = ok(api.post("/v1/embed", json={"inputs": ["a red fox", "a brown owl"]}))
+    assert (result["model_id"], result["model_version"], result["dimension"]) == ("all-MiniLM-L6-v2", 1, 384)
+    assert [len(vector) for vector in result["embeddings"]] == [384, 384]
+    assert [set(item) for item in result["items"]] == [{"cached", "truncated", "tokens"}] * 2
+    assert result["usage"] == {"inputs": 2, "tokens": sum(item["tokens"] for item in result["items"])}
+
+
+def test_like_meanings_lie_near(api: httpx.Client) -> None:
+    texts = ["The cat sits on the mat.", "A feline rests on a rug.", "Interest rates rose by half a percent."]
+    near = vectors(api.post("/v1/embed", json={"inputs": texts}))
+    assert near[0] @ near[1] > 0.5 > 0.3 > near[0] @ near[2]
+
+
+def test_a_vector_is_of_unit_length_unless_asked_otherwise(api: httpx.Client) -> None:
+    unit = vectors(api.post("/v1/embed", json={"inputs": ["length"]}))[0]
+    raw = vectors(api.post("/v1/embed", json={"inputs": ["length"], "normalize": False}))[0]
+    assert math.isclose(float(np.linalg.norm(unit)), 1, abs_tol=1e-5)
+    assert np.allclose(raw / np.linalg.norm(raw), unit, atol=1e-5)
+
+
+def test_order_is_kept_when_texts_repeat(api: httpx.Client) -> None:
+    words = ["alpha", "beta", "alpha", "gamma", "beta"] * 51
+    many = vectors(api.post("/v1/embed", json={"inputs": words}))
+    alone = {word: vectors(api.post("/v1/embed", json={"inputs": [word]}))[0] for word in set(words)}
+    for row, word in zip(many, words, strict=True):
+        assert np.allclose(row, alone[word], atol=1e-3)
+
+
+def test_a_text_asked_again_comes_from_the_cache(api: httpx.Client) -> None:
+    body = {"inputs": ["a text that nobody else in these tests embeds"]}
+    first = ok(api.post("/v1/embed", json=body))
+    again = ok(api.post("/v1/embed", json=body))
+    assert [first["items"][0]["cached"], again["items"][0]["cached"]] == [False, True]
+    assert first["embeddings"] == again["embeddings"]
+    assert first["usage"] == again["usage"]
+
+
+def test_composed_and_decomposed_letters_are_one_text(api: httpx.Client) -> None:
+    pair = vectors(api.post("/v1/embed", json={"inputs": ["caf\u00e9", "cafe\u0301"]}))
+    assert (pair[0] == pair[1]).all()
+
+
+def test_a_long_text_is_cut_and_says_so(api: httpx.Client) -> None:
+    result = ok(api.post("/v1/embed", json={"inputs": ["word " * 2000, "word"]}))
+    assert [item["truncated"] for item in result["items"]] == [True, False]
+    assert result["items"][0]["tokens"] <= 256
+
+
+@pytest.mark.parametrize("input_type", ["query", "document"])
+def test_both_input_types_are_taken(api: httpx.Client, input_type: str) -> None:
+    ok(api.post("/v1/embed", json={"inputs": ["x"], "input_type": input_type}))
+
+
+def test_256_texts_are_taken(api: httpx.Client) -> None:
+    result = ok(api.post("/v1/embed", json={"inputs": [f"text number {number}" for number in range(256)]}))
+    assert len(result["embeddings"]) == 256
+    assert all(vector is not None for vector in result["embeddings"])

@@ -1,0 +1,47 @@
+"""HTTP below what a client library would send: for requests that no library makes."""
+
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def send(url: str, request: bytes) -> Answer:
+    """Send the bytes as they are on a connection of their own, and read one answer."""
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port or 80), timeout=TIMEOUT_SECONDS) as connection:
+        connection.sendall(request)
+        return _read(connection)
+
+
+def _read(connection: socket.socket) -> Answer:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += _more(connection)
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    length = int(headers.get("content-length", "0"))
+    while len(body) < length:
+        body += _more(connection)
+    return Answer(int(first.split()[1]), headers, body)
+
+
+def _more(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    if not data:
+        raise ConnectionError("closed before the answer was whole")
+    return data

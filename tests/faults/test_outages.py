@@ -1,0 +1,123 @@
+"""A dependency that is frozen counts as dead: honest answers in time, and writes go on where they can."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from embedding_project.supervisor import instance
+from tests.conftest import Service
+
+NAMESPACE = "outages"
+
+
+def _tree(pid: int) -> list[int]:
+    """A process and everything below it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(below for child in children for below in _tree(int(child)))]
+
+
+@contextmanager
+def frozen(service: Service, role: str) -> Iterator[None]:
+    running = instance.load(service.var)
+    assert running is not None
+    pids = _tree(running.processes[role])
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=service.url, timeout=20) as client:
+        body = {"id": "before", "text": "written before the outage", "namespace": NAMESPACE, "wait": "searchable"}
+        assert client.post("/v1/upsert", json=body).status_code == 200
+        yield client
+        _until_ok(client, "/v1/search", {"query": "outage", "namespace": NAMESPACE})
+
+
+def _until_ok(client: httpx.Client, path: str, body: dict[str, Any]) -> httpx.Response:
+    until = time.monotonic() + 30
+    while True:
+        answer = client.post(path, json=body)
+        if answer.status_code == 200 or time.monotonic() > until:
+            assert answer.status_code == 200, answer.text
+            return answer
+        time.sleep(0.2)
+
+
+def _timed(call: Any) -> tuple[httpx.Response, float]:
+    started = time.monotonic()
+    answer = call()
+    return answer, time.monotonic() - started
+
+
+def test_a_frozen_postgres_is_503_within_two_seconds(service: Service, client: httpx.Client) -> None:
+    calls = {
+        "upsert": lambda: client.post("/v1/upsert", json={"id": "x", "text": "text", "namespace": NAMESPACE}),
+        "search": lambda: client.post("/v1/search", json={"query": "outage", "namespace": NAMESPACE}),
+        "read": lambda: client.get("/v1/vectors/before", params={"namespace": NAMESPACE}),
+        "delete": lambda: client.delete("/v1/vectors/before", params={"namespace": NAMESPACE}),
+    }
+    with frozen(service, "postgres"):
+        for name, call in calls.items():
+            answer, seconds = _timed(call)
+            assert (name, answer.status_code, answer.json()["error"]["code"]) == (name, 503, "database_unavailable")
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert seconds < 2.5, name
+        assert client.get("/healthz").status_code == 200
+        ready, seconds = _timed(lambda: client.get("/readyz"))
+        assert (ready.status_code, ready.json()["checks"]["postgres"]["ok"]) == (503, False)
+    body = {"id": "after", "text": "written after the outage", "namespace": NAMESPACE, "wait": "searchable"}
+    assert _until_ok(client, "/v1/upsert", body).json()["results"][0]["state"] == "searchable"
+
+
+def test_without_a_broker_writes_go_on_and_searches_say_so(service: Service, client: httpx.Client) -> None:
+    with frozen(service, "broker"):
+        answer, _ = _timed(lambda: client.post("/v1/search", json={"query": "outage", "namespace": NAMESPACE}))
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] in ("broker_unavailable", "index_unavailable", "embedder_unavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+        for number in range(3):
+            body = {"id": f"during-{number}", "text": f"written in the outage {number}", "namespace": NAMESPACE}
+            answer, seconds = _timed(lambda body=body: client.post("/v1/upsert", json=body))
+            assert (answer.status_code, answer.json()["results"][0]["state"]) == (200, "pending")
+            assert seconds < 2
+        answer = client.delete("/v1/vectors/during-0", params={"namespace": NAMESPACE})
+        assert (answer.status_code, answer.json()["deleted"]) == (200, True)
+    until = time.monotonic() + 30
+    status: dict[str, int] = {"pending": -1}
+    while status["pending"] != 0 and time.monotonic() < until:
+        status = client.get(f"/v1/namespaces/{NAMESPACE}").json()
+        time.sleep(0.2)
+    assert (status["pending"], status["quarantined"]) == (0, 0)
+
+
+def test_without_the_cache_everything_works(service: Service, client: httpx.Client) -> None:
+    with frozen(service, "cache"):
+        answer = client.post("/v1/embed", json={"inputs": ["works without a cache"]})
+        assert (answer.status_code, answer.json()["items"][0]["cached"]) == (200, False)
+        answer = client.post("/v1/search", json={"query": "outage", "namespace": NAMESPACE})
+        assert answer.status_code == 200
+
+
+def test_with_a_frozen_shard_the_answer_is_partial_and_says_so(service: Service, client: httpx.Client) -> None:
+    documents = [{"id": f"d{number}", "text": f"document number {number}"} for number in range(20)]
+    body = {"documents": documents, "namespace": NAMESPACE, "wait": "searchable"}
+    assert client.post("/v1/upsert", json=body).status_code == 200
+    with frozen(service, "node-s0-r0"), frozen(service, "node-s0-r1"):
+        answer, seconds = _timed(lambda: client.post("/v1/search", json={"query": "document", "namespace": NAMESPACE}))
+        assert (answer.status_code, answer.json()["partial"]) == (200, True)
+        assert answer.json()["shards"] == {"total": 2, "ok": 1}
+        assert len(answer.json()["hits"]) > 0
+        assert seconds < 3

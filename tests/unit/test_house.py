@@ -1,0 +1,101 @@
+"""The structure of the code is promised like its behaviour: sizes, imports, one reader of the environment."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGES = ("bulk_ingest", "embedding_project", "embeddings_app", "index_nodes", "workers")
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_MEDIAN_LINES = 400, 60, 120
+FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "misc"}
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _product_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = [ROOT / line for line in listed.stdout.split() if line.split("/")[0] in PACKAGES]
+    return [path for path in files if path.exists() and "migrations" not in path.parts]
+
+
+FILES = _product_files()
+TREES = {path: ast.parse(path.read_text()) for path in FILES}
+
+
+def _functions() -> Iterator[tuple[Path, Function]]:
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, Function):
+                yield path, node
+
+
+def test_files_are_small_and_whole() -> None:
+    lines = {path: path.read_text().count("\n") for path in FILES}
+    assert {str(path): count for path, count in lines.items() if count > MAX_FILE_LINES} == {}
+    assert median(lines.values()) <= MAX_MEDIAN_LINES
+
+
+def test_functions_fit_a_screen() -> None:
+    long = [
+        f"{path}:{node.lineno} {node.name}"
+        for path, node in _functions()
+        if (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
+    ]
+    assert long == []
+
+
+def test_no_first_party_import_hides_inside_a_function() -> None:
+    hidden = []
+    for path, function in _functions():
+        for node in ast.walk(function):
+            modules = (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+            hidden += [f"{path}:{node.lineno}" for module in modules if module.split(".")[0] in PACKAGES]
+    assert hidden == []
+
+
+def test_one_file_reads_the_environment() -> None:
+    readers = [
+        str(path.relative_to(ROOT))
+        for path, tree in TREES.items()
+        if any(
+            isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and _of_os(node)
+            for node in ast.walk(tree)
+        )
+    ]
+    # wsgi names the settings module to Django; everything else is the configuration's business.
+    assert sorted(readers) == ["embedding_project/config.py", "embedding_project/wsgi.py"]
+
+
+def _of_os(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id == "os"
+
+
+def test_every_module_says_what_it_owns() -> None:
+    silent = [str(path) for path, tree in TREES.items() if tree.body and not ast.get_docstring(tree)]
+    assert silent == []
+
+
+def test_no_grab_bag_modules() -> None:
+    assert [str(path) for path in FILES if path.stem in FORBIDDEN_NAMES or path.parent.name in FORBIDDEN_NAMES] == []
+
+
+@pytest.mark.parametrize("word", [r"\bpickle\b.*\b(load|dump)s?\(", r"trust_remote_code=True", r"task_always_eager"])
+def test_what_must_not_be_used_is_not_used(word: str) -> None:
+    assert [str(path) for path in FILES if re.search(word, path.read_text())] == []
