@@ -16,6 +16,7 @@ from benchmarks.report import Figure, Goal
 
 PATH = "/v1/search"
 CROWD = 64
+_SPARE_THREADS = 16
 _SHARDS = 2
 _FAISS_SECONDS = 5.0
 _LEAST_RECALL = 0.97
@@ -40,21 +41,22 @@ def measure() -> list[Figure]:
     with own_directory() as folder:
         lean = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data, include=[]))
         whole = wrk.write_bodies(folder / "whole.jsonl", search_bodies(data))
-        with own_instance(folder, environ=_environ()) as instance:
+        with own_instance(folder, environ=environ()) as instance:
             figures = _loading_figures(load(instance, data))
             figures.append(_recall_figure(instance, data, truth))
             alone = measure_point(instance, PATH, lean, connections=1)
             crowd = measure_point(instance, PATH, lean, connections=CROWD)
             figures += [*_figures(alone, crowd, "no metadata, 1 api"), *_ratios(alone, crowd, bare)]
             figures += _pair(instance, whole, "metadata, 1 api")
-        with own_instance(folder, api_processes=2, environ=_environ()) as instance:
+        with own_instance(folder, api_processes=2, environ=environ()) as instance:
             wait_for_graphs(instance, len(data.documents))
             figures += _pair(instance, lean, "no metadata, 2 api")
     return [*figures, *_bare_figures(bare)]
 
 
-def _environ() -> dict[str, str]:
-    return {"SHARDS": str(_SHARDS), "REPLICAS": "1"}
+def environ() -> dict[str, str]:
+    """Settings of the instance. A process refuses more searches at once than it has threads for."""
+    return {"SHARDS": str(_SHARDS), "REPLICAS": "1", "API_THREADS": str(CROWD + _SPARE_THREADS)}
 
 
 def _recall_figure(instance: OwnInstance, data: SearchSet, truth: Truth) -> Figure:

@@ -8,7 +8,7 @@ from benchmarks import corpus, wrk
 from benchmarks.client import Client
 from benchmarks.latency import summarize
 from benchmarks.loaded_index import load, search_bodies
-from benchmarks.measurements.search import CROWD, PATH
+from benchmarks.measurements.search import CROWD, PATH, environ
 from benchmarks.own_instance import own_directory, own_instance
 from benchmarks.points import Point, measure_point
 from benchmarks.report import Figure
@@ -21,7 +21,7 @@ def measure() -> list[Figure]:
     wrk.require_wrk()
     data = corpus.search_set(_SIZE)
     bodies = search_bodies(data, include=[])
-    with own_directory() as folder, own_instance(folder) as instance:
+    with own_directory() as folder, own_instance(folder, environ=environ()) as instance:
         load(instance, data)
         client = Client(instance.url)
         figures = [*_stages(client, bodies, 1), *_stages(client, bodies, _BUSY_CLIENTS)]

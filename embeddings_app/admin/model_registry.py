@@ -26,7 +26,7 @@ class ModelRegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
         return version.probe_error or f"passed {version.probed_at:%Y-%m-%d %H:%M}"
 
     def has_change_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
-        """A version that ever answered is only shown: its vectors were made with its fields. A change is a new version."""
+        """A version that ever answered is only shown, since its vectors were made with its fields."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
 

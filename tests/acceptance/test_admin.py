@@ -1,0 +1,105 @@
+"""The admin: models are registered, probed and activated; everything else is looked at."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.acceptance.conftest import ok
+from tests.conftest import Service
+
+ROOT = "/admin/embeddings_app/"
+VERSIONS = f"{ROOT}modelregistry/"
+DRAFT = {
+    "model_id": "admin-made",
+    "version": "1",
+    "type": "external",
+    "modality": "text",
+    "dimension": "4",
+    "pooling": "mean",
+    "max_tokens": "16",
+    "dtype": "fp32",
+    "status": "active",
+}
+
+
+@pytest.fixture(scope="module")
+def admin(service: Service) -> Iterator[httpx.Client]:
+    password = json.loads((service.var / "secrets.json").read_text())["admin_password"]
+    with httpx.Client(base_url=service.url, follow_redirects=True, timeout=30.0) as client:
+        page = submit(client, "/admin/login/?next=/admin/", {"username": "admin", "password": password})
+        assert "Site administration" in page.text
+        yield client
+
+
+def submit(client: httpx.Client, path: str, values: dict[str, object]) -> httpx.Response:
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get(path).text)
+    assert found
+    response = client.post(path, data={**values, "csrfmiddlewaretoken": found.group(1)})
+    assert response.status_code == 200
+    return response
+
+
+def act(client: httpx.Client, action: str, keys: list[str], **more: object) -> str:
+    """What the admin says after an action on the versions."""
+    page = submit(client, VERSIONS, {"action": action, "_selected_action": keys, **more}).text
+    said = re.findall(r'<li class="(?:success|error|warning)">(.*?)</li>', page, re.DOTALL)
+    return html.unescape(" | ".join(said) or re.search(r"<h1>(.*?)</h1>", page)[1])  # type: ignore[index]
+
+
+def key_of(client: httpx.Client, model_id: str) -> str:
+    page = client.get(f"{VERSIONS}?q={model_id}").text
+    found = re.search(r'name="_selected_action" value="(\d+)"', page)
+    assert found, model_id
+    return found.group(1)
+
+
+@pytest.mark.parametrize(
+    "page", ["modelregistry", "namespace", "document", "embeddingrecord", "layout", "shardreplica"]
+)
+def test_every_list_and_first_page_opens(admin: httpx.Client, api: httpx.Client, page: str) -> None:
+    ok(api.post("/v1/upsert", json={"id": "<b>&", "text": "long " * 100, "namespace": "admin", "wait": "indexed"}))
+    listed = admin.get(f"{ROOT}{page}/")
+    assert listed.status_code == 200
+    assert "<b>&" not in listed.text
+    first = re.search(rf'href="({ROOT}{page}/\d+/change/[^"]*)"', listed.text)
+    assert first
+    assert admin.get(html.unescape(first.group(1))).status_code == 200
+
+
+def test_documents_are_found_by_the_beginning_of_their_id(admin: httpx.Client, api: httpx.Client) -> None:
+    for doc_id in ("find/1", "find/2", "found%"):
+        ok(api.post("/v1/upsert", json={"id": doc_id, "text": "x", "namespace": "admin"}))
+    page = admin.get(f"{ROOT}document/?q=find/").text
+    assert [doc_id for doc_id in ("find/1", "find/2", "found%") if f">{doc_id}<" in page] == ["find/1", "find/2"]
+    assert ">find/1<" not in admin.get(f"{ROOT}document/?q=%25").text
+
+
+def test_documents_are_not_written_here(admin: httpx.Client) -> None:
+    assert admin.get(f"{ROOT}document/add/").status_code == 403
+    assert admin.get(f"{ROOT}shardreplica/add/").status_code == 403
+
+
+def test_a_version_goes_from_draft_over_probe_to_active(admin: httpx.Client, api: httpx.Client) -> None:
+    submit(admin, f"{VERSIONS}add/", dict(DRAFT))
+    key = key_of(admin, "admin-made")
+    models = {model["model_id"]: model for model in ok(api.get("/v1/models"))["models"]}
+    assert models["admin-made"]["status"] == "draft"
+    assert "probe the version first" in act(admin, "activate_versions", [key])
+    assert "dimension 4" in act(admin, "probe_versions", [key])
+    assert "is active" in act(admin, "activate_versions", [key])
+    body = {"id": "v", "vector": [1, 0, 0, 0], "namespace": "admin-made", "model_id": "admin-made"}
+    ok(api.post("/v1/upsert", json=body))
+
+
+def test_a_version_that_answers_is_neither_changed_nor_deleted(admin: httpx.Client) -> None:
+    key = key_of(admin, "MiniLM")
+    page = admin.get(f"{VERSIONS}{key}/change/").text
+    assert 'name="dimension"' not in page
+    assert 'name="_save"' not in page
+    assert admin.get(f"{VERSIONS}{key}/delete/").status_code == 403
+    assert "Cannot delete" in act(admin, "delete_selected", [key], post="yes")
+    assert key_of(admin, "MiniLM") == key
