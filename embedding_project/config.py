@@ -84,7 +84,7 @@ _DEFAULTS: Mapping[str, str] = {
     "NODE_SHARD": "0",
     "NODE_REPLICA": "0",
     "API_PROCESSES": "1",
-    "API_THREADS": "64",
+    "API_THREADS": "96",
     "EMBEDDERS": "1",
     "EMBED_DEVICE": "auto",
     "EMBED_THREADS": "0",

@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
-from embedding_project.config import LOOPBACK_HOSTS, PROJECT_ROOT, load_config
+from embedding_project.config import LOOPBACK_HOSTS, load_config
 
 _config = load_config()
 _database = urlsplit(_config.database_url)
@@ -79,7 +79,6 @@ DATABASES = {
 }
 
 STATIC_URL = "/static/"
-STATIC_ROOT = PROJECT_ROOT / "static"
 WHITENOISE_USE_FINDERS = True
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
@@ -104,6 +103,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Text in, vectors out; documents upserted, searched by meaning and deleted.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "DEFAULT_GENERATOR_CLASS": "embeddings_app.api.schema.generator.ServiceSchema",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -50,7 +50,7 @@ class SlotTable:
         """The newest state seen of a document, live or deleted."""
         slot = self._slot_of.get(document_key)
         if slot is None:
-            return None
+            return self._tombstones.get(document_key)
         return StateNumber(int(self.revisions[slot]), int(self.text_revisions[slot]))
 
     def add(self, document_key: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.waiting import Ready
+from psycopg.waiting import Ready, Wait
 
 from embedding_project.background import repeat_forever
 
@@ -22,7 +22,7 @@ _READY_NONE = 0
 logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
-Steps = Generator[Any, Ready, Value]
+Steps = Generator[Wait, Ready | int, Value]
 
 
 def bounded(steps: Steps[Value], give_up: Callable[[], bool]) -> Steps[Value]:

@@ -1,15 +1,12 @@
 """A client of the running service, and small helpers for what every test here does."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import pytest
 
-
-class Service(Protocol):
-    @property
-    def url(self) -> str: ...
+from tests.conftest import Service
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from tests.acceptance.bad_inputs import CASES, EXTERNAL_SPACE, TEXT_SPACE, Case
-from tests.acceptance.conftest import Service, ok
+from tests.acceptance.conftest import ok
 from tests.acceptance.wire import send
+from tests.conftest import Service
 
 
 @pytest.fixture(scope="module", autouse=True)

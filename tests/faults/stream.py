@@ -8,12 +8,39 @@ from dataclasses import dataclass, field
 
 import httpx
 
-
 _PATIENCE_SECONDS = 90.0
-_WORDS = (
-    "river mountain engine copper violin harbour falcon lantern meadow glacier tunnel orchard compass quartz saddle "
-    "marble thunder velvet walnut anchor bishop canyon dagger ember forest goblet hammer island jungle kettle"
-).split()
+_WORDS = [
+    "river",
+    "mountain",
+    "engine",
+    "copper",
+    "violin",
+    "harbour",
+    "falcon",
+    "lantern",
+    "meadow",
+    "glacier",
+    "tunnel",
+    "orchard",
+    "compass",
+    "quartz",
+    "saddle",
+    "marble",
+    "thunder",
+    "velvet",
+    "walnut",
+    "anchor",
+    "bishop",
+    "canyon",
+    "dagger",
+    "ember",
+    "forest",
+    "goblet",
+    "hammer",
+    "island",
+    "jungle",
+    "kettle",
+]
 
 
 @dataclass(slots=True)
