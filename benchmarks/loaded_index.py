@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import psycopg
+
 from benchmarks.client import Client, to_body
 from benchmarks.corpus import DIMENSION, SearchSet
 from benchmarks.errors import BenchmarkError
@@ -64,6 +66,8 @@ def wait_for_graphs(instance: OwnInstance, documents: int) -> None:
         if time.monotonic() > deadline:
             raise BenchmarkError(f"documents and those in graphs: {_in_graphs(instance)}, expected {documents}")
         time.sleep(0.5)
+    with psycopg.connect(instance.database_url, autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE)")  # what autovacuum does within the next minute anyway
     wait_until_idle(instance.var)
 
 

@@ -1,32 +1,35 @@
 """One measured point of an instance: a load, and which processes were busy under it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import wrk
 from benchmarks.own_instance import OwnInstance
-from benchmarks.process_cpu import cores_between, cpu_seconds, describe
+from benchmarks.process_cpu import OTHERS, CpuWatch, describe
 
 SECONDS = 8
 _WARM_UP_SECONDS = 1
+_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
     load: wrk.Load
     cores: Mapping[str, float]
-    """Role -> cores it kept busy."""
+    """Role -> cores it kept busy, and `others`."""
 
     @property
     def note(self) -> str:
         refused = f"; {self.load.refused} of {self.load.requests} refused" if self.load.refused else ""
         return f"cores: wrk {self.load.client_cores:.2f}, {describe(self.cores)}{refused}"
 
-    def cpu_ms(self, role_prefix: str = "") -> float:
-        """Processor milliseconds for each request, of the roles whose names begin so."""
-        busy = sum(share for role, share in self.cores.items() if role.startswith(role_prefix))
-        return 1000 * busy * self.load.seconds / self.load.requests
+    @property
+    def cpu_ms(self) -> dict[str, float]:
+        """Role -> processor milliseconds for each request."""
+        milliseconds = 1000 * self.load.seconds / self.load.requests
+        return {role: share * milliseconds for role, share in self.cores.items() if role != OTHERS}
 
 
 def measure_point(
@@ -35,6 +38,8 @@ def measure_point(
     """Raises BenchmarkError when requests were lost; refused ones are counted."""
     if warm_up:
         wrk.run(instance.url, path, bodies, connections=connections, seconds=_WARM_UP_SECONDS)
-    before = cpu_seconds(instance.var)
+        # The requests it left behind still hold their places.
+        time.sleep(_PAUSE_SECONDS)
+    watch = CpuWatch(instance.var)
     load = wrk.run(instance.url, path, bodies, connections=connections, seconds=seconds)
-    return Point(load, cores_between(before, cpu_seconds(instance.var), load.seconds))
+    return Point(load, watch.stop())

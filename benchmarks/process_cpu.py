@@ -8,7 +8,11 @@ from pathlib import Path
 
 from embedding_project.supervisor import instance
 
+OTHERS = "others"
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_IDLE_COLUMNS = (3, 4)
+_LAST_COLUMN = 8
+"""Columns of /proc/stat from here on are contained in earlier ones."""
 
 
 def cpu_seconds(var: Path) -> dict[str, float]:
@@ -27,6 +31,23 @@ def cpu_seconds(var: Path) -> dict[str, float]:
             pending += children[pid]
         used[role] = total / _TICKS_PER_SECOND
     return used
+
+
+class CpuWatch:
+    """Who used the processors of this machine between its making and `stop`."""
+
+    def __init__(self, var: Path) -> None:
+        self._var = var
+        self._roles = cpu_seconds(var)
+        self._machine, self._own = _machine_seconds(), _own_seconds()
+        self._began = time.monotonic()
+
+    def stop(self) -> dict[str, float]:
+        """Role -> cores it kept busy, and `others`: everything that is neither the instance nor its measurement."""
+        seconds = time.monotonic() - self._began
+        cores = cores_between(self._roles, cpu_seconds(self._var), seconds)
+        used = (_machine_seconds() - self._machine) - (_own_seconds() - self._own)
+        return {**cores, OTHERS: max(used / seconds - sum(cores.values()), 0.0)}
 
 
 def cores_between(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> dict[str, float]:
@@ -51,6 +72,19 @@ def wait_until_idle(
         if sum(cores_between(before, cpu_seconds(var), quiet_seconds).values()) < cores:
             break
     return time.monotonic() - began
+
+
+def _machine_seconds() -> float:
+    """Busy seconds of all cores since boot."""
+    first_line = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0]
+    ticks = [int(value) for value in first_line.split()[1 : 1 + _LAST_COLUMN]]
+    return sum(value for column, value in enumerate(ticks) if column not in _IDLE_COLUMNS) / _TICKS_PER_SECOND
+
+
+def _own_seconds() -> float:
+    """Of this process and those of its children that have ended, which includes load generators."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _process_table() -> tuple[dict[int, int], dict[int, int]]:

@@ -27,13 +27,8 @@ def embed_queue(lane: str) -> str:
 
 
 def search_queue(layout: int, shard: int) -> str:
-    """The queue all replicas of a shard consume."""
+    """The queue that the replicas of a shard consume while they are ready, and no other replica."""
     return f"search.l{layout}.s{shard}"
-
-
-def replica_queue(layout: int, shard: int, replica: int) -> str:
-    """The queue of one replica alone, for the retry after `behind`."""
-    return f"{search_queue(layout, shard)}.r{replica}"
 
 
 def _transport_options(**options: Any) -> dict[str, Any]:

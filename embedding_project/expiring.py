@@ -9,7 +9,10 @@ Value = TypeVar("Value")
 
 
 class ExpiringCache(Generic[Key, Value]):
-    """Holds at most `size` values for `seconds` each. Errors of `compute` are not held."""
+    """Holds at most `size` values for `seconds` each. Errors of `compute` are not held.
+
+    When a value grows old, one caller computes it anew while the others go on with the old one.
+    """
 
     def __init__(self, compute: Callable[[Key], Value], seconds: float, size: int = 1024) -> None:
         self._compute = compute
@@ -20,12 +23,18 @@ class ExpiringCache(Generic[Key, Value]):
     def get(self, key: Key) -> Value:
         now = time.monotonic()
         held = self._values.get(key)
-        if held is not None and held[0] > now:
-            return held[1]
-        value = self._compute(key)
+        if held is not None:
+            if held[0] > now:
+                return held[1]
+            self._values[key] = (now + self._seconds, held[1])
+        try:
+            value = self._compute(key)
+        except BaseException:
+            self._values.pop(key, None)
+            raise
         if len(self._values) >= self._size:
             self._values.clear()
-        self._values[key] = (now + self._seconds, value)
+        self._values[key] = (time.monotonic() + self._seconds, value)
         return value
 
     def clear(self) -> None:

@@ -68,7 +68,6 @@ DATABASES = {
         "PORT": str(_database.port or 5432),
         # A connection per thread is kept; one to a server that froze is given up, see `embeddings_app.database.pulse`.
         "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {
             "connect_timeout": 2,

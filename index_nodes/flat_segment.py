@@ -30,7 +30,7 @@ class FlatSegment:
 
     def search(self, queries: Vector, selection: Selection, spec: SearchSpec) -> Candidates:
         """Exact, whatever `spec` allows."""
-        return scan(self.vectors, selection.rows(), queries, spec.top_k)
+        return scan(self.vectors, selection, queries, spec.top_k)
 
     def _grow(self, capacity: int) -> None:
         grown = np.empty((capacity, self._vectors.shape[1]), np.float32)

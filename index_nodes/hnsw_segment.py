@@ -96,9 +96,9 @@ class HnswSegment:
         return self._graph.search(queries, top_k, params=parameters)
 
     def _scan(self, queries: Vector, selection: Selection, top_k: int) -> Candidates:
-        rows = selection.rows()
         if len(queries) > _FEW_QUERIES:
-            return scan(self.vectors, rows, queries, top_k)
+            return scan(self.vectors, selection, queries, top_k)
+        rows = selection.rows()
         parameters = faiss.SearchParameters()
         if rows is not None:
             parameters.sel = faiss.IDSelectorArray(rows)

@@ -30,7 +30,6 @@ class ShardNode:
     def __init__(self, *, database_url: str, redis: Redis, nodes_dir: Path, shard: int, replica: int) -> None:
         self._redis = redis
         self._shard = shard
-        self._replica = replica
         self._nodes_dir = nodes_dir
         self._follower = Follower(database_url, shard, replica, nodes_dir / f"s{shard}-r{replica}")
         self._builds = BuildQueue(self._follower.indexes, nodes_dir / "builder.lock")
@@ -47,7 +46,7 @@ class ShardNode:
 
     def queues(self) -> frozenset[str]:
         """The queues this replica is to consume now."""
-        return self._follower.serving.queues(self._shard, self._replica, time.monotonic())
+        return self._follower.serving.queues(self._shard, time.monotonic())
 
     def answer(self, batch: SearchBatch) -> None:
         """Search and reply, unless nobody waits for it any more."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_project.contracts.vectors import Vector
+from index_nodes.rows import Selection
 
 _BLOCK_ROWS = 8_192
 """12 MiB of 384 floats: large enough for the matrix product, small enough to stay in the cache."""
@@ -32,15 +33,24 @@ class Candidates(NamedTuple):
     """-1 where there is no row."""
 
 
-def scan(vectors: Vector, rows: NDArray[np.int64] | None, queries: Vector, top_k: int) -> Candidates:
-    """The `top_k` best of `rows` (None for all) for each query; fewer only when there are fewer rows."""
-    total = len(vectors) if rows is None else len(rows)
+def scan(vectors: Vector, selection: Selection, queries: Vector, top_k: int) -> Candidates:
+    """The `top_k` best selected rows for each query, all of them when there are fewer."""
+    top_k = min(top_k, selection.count)
+    # Copying rows together costs three times as much as reading them in place, so it pays for few of them only.
+    picked = selection.rows() if 2 * selection.count < len(vectors) else None
+    total = len(vectors) if picked is None else len(picked)
     best = Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
     for start in range(0, total, _BLOCK_ROWS):
         stop = min(start + _BLOCK_ROWS, total)
-        numbers = np.arange(start, stop) if rows is None else rows[start:stop]
-        block = vectors[start:stop] if rows is None else vectors[numbers]
-        best = _merge(best, _best(_scores(block, queries), numbers, top_k), top_k)
+        if picked is None:
+            numbers = np.arange(start, stop)
+            scores = _scores(vectors[start:stop], queries)
+            if selection.mask is not None:
+                scores[:, ~selection.mask[start:stop]] = -np.inf
+        else:
+            numbers = picked[start:stop]
+            scores = _scores(vectors[numbers], queries)
+        best = _merge(best, Candidates(scores, np.broadcast_to(numbers, scores.shape)), top_k)
     return best
 
 
@@ -51,19 +61,17 @@ def _scores(block: Vector, queries: Vector) -> NDArray[np.float32]:
     return np.ascontiguousarray((block @ queries.T).T)
 
 
-def _best(scores: NDArray[np.float32], numbers: NDArray[np.int64], top_k: int) -> Candidates:
-    if scores.shape[1] <= top_k:
-        return Candidates(scores, np.broadcast_to(numbers, scores.shape))
-    places = np.argpartition(scores, -top_k, axis=1)[:, -top_k:]
-    return Candidates(np.take_along_axis(scores, places, axis=1), numbers[places])
+def _merge(best: Candidates, more: Candidates, top_k: int) -> Candidates:
+    more = _top(more, top_k)
+    if not best.scores.shape[1]:
+        return more
+    scores = np.concatenate([best.scores, more.scores], axis=1)
+    return _top(Candidates(scores, np.concatenate([best.rows, more.rows], axis=1)), top_k)
 
 
-def _merge(left: Candidates, right: Candidates, top_k: int) -> Candidates:
-    if not left.scores.shape[1]:
-        return right
-    scores = np.concatenate([left.scores, right.scores], axis=1)
-    rows = np.concatenate([left.rows, right.rows], axis=1)
-    if scores.shape[1] <= top_k:
-        return Candidates(scores, rows)
-    places = np.argpartition(scores, -top_k, axis=1)[:, -top_k:]
-    return Candidates(np.take_along_axis(scores, places, axis=1), np.take_along_axis(rows, places, axis=1))
+def _top(candidates: Candidates, top_k: int) -> Candidates:
+    if candidates.scores.shape[1] <= top_k:
+        return candidates
+    places = np.argpartition(candidates.scores, -top_k, axis=1)[:, -top_k:]
+    lines = np.arange(len(places))[:, np.newaxis]
+    return Candidates(candidates.scores[lines, places], candidates.rows[lines, places])

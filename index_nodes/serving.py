@@ -7,7 +7,7 @@ stops answering by itself.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from embedding_project.celery import replica_queue, search_queue
+from embedding_project.celery import search_queue
 from index_nodes.version_index import VersionIndex
 
 MAX_LAG_SECONDS = 1.0
@@ -57,9 +57,8 @@ class Serving:
     def fenced(self, now: float) -> bool:
         return bool(self.versions) and now - self.heartbeat_at >= FENCE_SECONDS
 
-    def queues(self, shard: int, replica: int, now: float) -> frozenset[str]:
-        """The queues to consume: the replica's own always, the shard's while ready."""
-        if self.layout is None:
+    def queues(self, shard: int, now: float) -> frozenset[str]:
+        """The queues to consume: the shard's, while ready."""
+        if self.layout is None or not self.ready(now):
             return frozenset()
-        own = replica_queue(self.layout, shard, replica)
-        return frozenset({own, search_queue(self.layout, shard)} if self.ready(now) else {own})
+        return frozenset({search_queue(self.layout, shard)})

@@ -6,7 +6,7 @@ from index_nodes import service
 from index_nodes.bootstep import NodeStep, SearchQueues
 
 
-@query_app.task(name=SEARCH_TASK)  # type: ignore[untyped-decorator]
+@query_app.task(name=SEARCH_TASK)
 def search_shard(payload: bytes) -> None:
     """Answer one message of queries."""
     service.node().answer(SearchBatch.from_wire(payload))

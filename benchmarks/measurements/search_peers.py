@@ -1,56 +1,73 @@
 """The same vectors, queries and graph settings in other engines, over the wire, one after another in one run."""
 
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 from benchmarks import corpus, wrk
 from benchmarks.client import Client
+from benchmarks.corpus import SearchSet
 from benchmarks.errors import BenchmarkError
-from benchmarks.exact import truth_of
+from benchmarks.exact import Truth, truth_of
 from benchmarks.loaded_index import TOP_K, load, recall, search_bodies
 from benchmarks.measurements.search import PATH
-from benchmarks.own_instance import own_directory, own_instance
+from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.peers import chroma, pgvector
-from benchmarks.peers.peer import PeerFigures
+from benchmarks.peers.peer import PeerFigures, Round
 from benchmarks.points import SECONDS, measure_point
 from benchmarks.process_cpu import wait_until_idle
 from benchmarks.report import Figure
 
-_CROWD = 8
+_ROUND = Round(top_k=TOP_K, crowd=8, seconds=SECONDS)
 
 
 def measure() -> list[Figure]:
     wrk.require_wrk()
     data = corpus.search_set()
     truth = truth_of(data.vectors, data.queries, TOP_K)
-    options = {"top_k": TOP_K, "crowd": _CROWD, "seconds": SECONDS}
     with own_directory() as folder:
-        with own_instance(folder) as instance:
-            loading = load(instance, data)
-            bodies = search_bodies(data, include=[])
-            client = Client(instance.url)
-            found = recall(client, data, truth, bodies)
-            client.close()
-            lean = wrk.write_bodies(folder / "lean.jsonl", bodies)
-            alone = measure_point(instance, PATH, lean, connections=1)
-            many = measure_point(instance, PATH, lean, connections=_CROWD)
-            ours = PeerFigures(
-                recall=found,
-                build_rate=loading.documents / loading.graph_seconds,
-                p50_ms=alone.load.p50_ms,
-                p99_ms=alone.load.p99_ms,
-                crowd_rate=many.load.rate,
-                crowd_p99_ms=many.load.p99_ms,
-                setting="HTTP; stored in Postgres, 2 shards, hits verified",
-            )
-            figures = _figures("this service", ours)
-            try:
-                wait_until_idle(instance.var)
-                figures += _figures("pgvector", pgvector.measure(folder, instance.database_url, data, truth, **options))
-            except BenchmarkError as error:
-                print(f"pgvector is left out: {error}")
-        try:
-            figures += _figures("Chroma", chroma.measure(folder, data, truth, **options))
-        except BenchmarkError as error:
-            print(f"Chroma is left out: {error}")
+        with own_instance(folder, environ=_environ()) as instance:
+            figures = _figures("this service", _ours(folder, instance, data, truth))
+            wait_until_idle(instance.var)
+            figures += _peer("pgvector", lambda: pgvector.measure(folder, instance.database_url, data, truth, _ROUND))
+        figures += _peer("Chroma", lambda: chroma.measure(folder, data, truth, _ROUND))
     return figures
+
+
+def _environ() -> dict[str, str]:
+    """The instance runs on a Postgres that has pgvector too, where there is one: the first on PATH is taken."""
+    programs = pgvector.programs()
+    return {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"} if programs else {}
+
+
+def _ours(folder: Path, instance: OwnInstance, data: SearchSet, truth: Truth) -> PeerFigures:
+    loading = load(instance, data)
+    bodies = search_bodies(data, include=[])
+    client = Client(instance.url)
+    found = recall(client, data, truth, bodies)
+    client.close()
+    lean = wrk.write_bodies(folder / "lean.jsonl", bodies)
+    alone = measure_point(instance, PATH, lean, connections=1, seconds=_ROUND.seconds)
+    many = measure_point(instance, PATH, lean, connections=_ROUND.crowd, seconds=_ROUND.seconds)
+    return PeerFigures(
+        recall=found,
+        build_rate=loading.documents / loading.graph_seconds,
+        p50_ms=alone.load.p50_ms,
+        p99_ms=alone.load.p99_ms,
+        crowd_rate=many.load.rate,
+        crowd_p99_ms=many.load.p99_ms,
+        setting=f"HTTP; texts in Postgres, 2 shards, hits verified; {many.note}",
+    )
+
+
+def _peer(name: str, measure_peer: Callable[[], PeerFigures]) -> list[Figure]:
+    """The figures of a peer, or none and the reason, where it cannot be had here."""
+    try:
+        return _figures(name, measure_peer())
+    except BenchmarkError as error:
+        print(f"{name} is left out: {error}", file=sys.stderr)
+        return []
 
 
 def _figures(name: str, found: PeerFigures) -> list[Figure]:
@@ -58,7 +75,7 @@ def _figures(name: str, found: PeerFigures) -> list[Figure]:
         Figure(f"{name}: recall@{TOP_K}", found.recall, "", note=found.setting),
         Figure(f"{name}: 1 client, p50", found.p50_ms, "ms"),
         Figure(f"{name}: 1 client, p99", found.p99_ms, "ms"),
-        Figure(f"{name}: {_CROWD} clients", found.crowd_rate, "searches/s"),
-        Figure(f"{name}: {_CROWD} clients, p99", found.crowd_p99_ms, "ms"),
+        Figure(f"{name}: {_ROUND.crowd} clients", found.crowd_rate, "searches/s"),
+        Figure(f"{name}: {_ROUND.crowd} clients, p99", found.crowd_p99_ms, "ms"),
         Figure(f"{name}: loaded", found.build_rate, "vectors/s"),
     ]

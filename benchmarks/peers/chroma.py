@@ -16,7 +16,7 @@ from benchmarks.corpus import SearchSet
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth
 from benchmarks.peers.environment import peer_environment
-from benchmarks.peers.peer import PeerFigures
+from benchmarks.peers.peer import PeerFigures, Round
 from embedding_project.supervisor.ports import pick_free_port
 
 REQUIREMENT = "chromadb==1.5.9"
@@ -26,7 +26,7 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
 
-def measure(folder: Path, data: SearchSet, truth: Truth, *, top_k: int, crowd: int, seconds: int) -> PeerFigures:
+def measure(folder: Path, data: SearchSet, truth: Truth, asked: Round) -> PeerFigures:
     """Load the vectors, check the answers, measure. Raises BenchmarkError."""
     with _server(folder / "chroma") as url:
         client = Client(url)
@@ -37,16 +37,16 @@ def measure(folder: Path, data: SearchSet, truth: Truth, *, top_k: int, crowd: i
         build_rate = len(data.vectors) / (time.perf_counter() - began)
         path = f"{_COLLECTIONS}/{collection}/query"
         bodies = [
-            to_body({"query_embeddings": [query], "n_results": top_k, "include": ["distances"]})
+            to_body({"query_embeddings": [query], "n_results": asked.top_k, "include": ["distances"]})
             for query in data.queries
         ]
         found = [[int(row) for row in client.post(path, body)["ids"][0]] for body in bodies]
         client.close()
         file = wrk.write_bodies(folder / "chroma.jsonl", bodies)
-        alone = wrk.run(url, path, file, connections=1, seconds=seconds)
-        many = wrk.run(url, path, file, connections=crowd, seconds=seconds)
+        alone = wrk.run(url, path, file, connections=1, seconds=asked.seconds)
+        many = wrk.run(url, path, file, connections=asked.crowd, seconds=asked.seconds)
     return PeerFigures(
-        recall=truth.recall(found, top_k),
+        recall=truth.recall(found, asked.top_k),
         build_rate=build_rate,
         p50_ms=alone.p50_ms,
         p99_ms=alone.p99_ms,

@@ -1,6 +1,17 @@
-"""What is measured of every peer."""
+"""What is asked of every peer, and what is measured."""
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """How each engine is asked."""
+
+    top_k: int
+    crowd: int
+    """Clients of the second point; the first has one."""
+    seconds: int
+    """Length of a point."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

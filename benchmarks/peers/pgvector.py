@@ -13,7 +13,7 @@ from benchmarks.corpus import DIMENSION, Matrix, SearchSet
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth
 from benchmarks.latency import Latency, summarize
-from benchmarks.peers.peer import PeerFigures
+from benchmarks.peers.peer import PeerFigures, Round
 from embedding_project.supervisor.binaries import find_postgres
 
 # Postgres's binary COPY: a header, rows, a trailer; all numbers big-endian.
@@ -33,26 +33,24 @@ _ROW = np.dtype(
 _NEAREST = "SELECT id FROM peer_item ORDER BY vector <=> (SELECT vector FROM peer_query WHERE id = {id}) LIMIT {top_k}"
 
 
-def measure(
-    folder: Path, database_url: str, data: SearchSet, truth: Truth, *, top_k: int, crowd: int, seconds: int
-) -> PeerFigures:
+def measure(folder: Path, database_url: str, data: SearchSet, truth: Truth, asked: Round) -> PeerFigures:
     """Load the vectors, check the answers, measure. Raises BenchmarkError when pgvector is not there."""
-    pgbench = _pgbench()
+    folder_of_programs = programs()
+    if folder_of_programs is None:
+        raise BenchmarkError("no Postgres of this machine has pgvector and pgbench")
+    pgbench = folder_of_programs / "pgbench"
     with psycopg.connect(database_url, autocommit=True) as connection:
-        try:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        except psycopg.Error as error:
-            raise BenchmarkError(f"this Postgres has no pgvector: {error}") from error
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
         version = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
         build_rate = _load(connection, data)
-        found = _answers(connection, len(data.queries), top_k)
+        found = _answers(connection, len(data.queries), asked.top_k)
     script = folder / "pgvector.sql"
-    nearest = _NEAREST.format(id=":id", top_k=top_k)
+    nearest = _NEAREST.format(id=":id", top_k=asked.top_k)
     script.write_text(f"\\set id random(0, {len(data.queries) - 1})\n{nearest};\n", encoding="utf-8")
-    alone, _ = _run(pgbench, script, database_url, clients=1, seconds=seconds)
-    many, rate = _run(pgbench, script, database_url, clients=crowd, seconds=seconds)
+    alone, _ = _run(pgbench, script, database_url, clients=1, seconds=asked.seconds)
+    many, rate = _run(pgbench, script, database_url, clients=asked.crowd, seconds=asked.seconds)
     return PeerFigures(
-        recall=truth.recall(found, top_k),
+        recall=truth.recall(found, asked.top_k),
         build_rate=build_rate,
         p50_ms=alone.p50_ms,
         p99_ms=alone.p99_ms,
@@ -62,12 +60,15 @@ def measure(
     )
 
 
-def _pgbench() -> Path:
+def programs() -> Path | None:
+    """The `bin` folder of a Postgres of this machine that has pgvector, pgbench and the rest; None without one."""
     for binary in find_postgres():
-        program = binary.path.with_name("pgbench")
-        if program.exists():
-            return program
-    raise BenchmarkError("there is no pgbench beside any Postgres of this machine")
+        folder = binary.path.parent
+        if (folder / "pgbench").exists() and (folder / "pg_config").exists():
+            answer = subprocess.run((folder / "pg_config", "--sharedir"), capture_output=True, text=True, check=False)
+            if (Path(answer.stdout.strip()) / "extension" / "vector.control").exists():
+                return folder
+    return None
 
 
 def _load(connection: psycopg.Connection, data: SearchSet) -> float:

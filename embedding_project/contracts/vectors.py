@@ -40,8 +40,8 @@ def checked_vector(value: object, dimension: int, field: str) -> Vector:
         raise InvalidRequest("invalid_type", "must be a list of numbers", field=field)
     if len(value) != dimension:
         raise InvalidRequest("dimension_mismatch", f"has {len(value)} numbers, the model has {dimension}", field=field)
-    # numpy would take true, "3" and nested lists; `type` also refuses bool, which is a subclass of int.
-    if not all(type(number) is float or type(number) is int for number in value):
+    # numpy would take true, "3" and nested lists; bool is a subclass of int, so the types themselves are compared.
+    if not {float, int}.issuperset(map(type, value)):
         raise InvalidRequest("invalid_type", "must hold numbers only", field=field)
     try:
         with np.errstate(over="ignore", under="ignore"):

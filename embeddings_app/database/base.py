@@ -27,11 +27,22 @@ class _BoundedConnection(psycopg.Connection[Any]):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Opens bounded connections, and none at all while the server is known not to answer."""
+    """Opens bounded connections, and none at all while the server is known not to answer.
+
+    A connection from before the server went away is replaced at the start of a request, without asking it first.
+    """
+
+    _generation = 0
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        if self.connection is not None and self._generation != pulse.generation and not self.in_atomic_block:
+            self.close()
+        super().close_if_unusable_or_obsolete()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         keepers = {name: value for name, value in conn_params.items() if name not in ("cursor_factory", "context")}
         pulse.start(keepers)
         if pulse.silent:
             raise OperationalError("the server does not answer")
+        self._generation = pulse.generation
         return _BoundedConnection.connect(**conn_params)

@@ -43,6 +43,8 @@ class Pulse:
     """When the server last answered. `start` makes it follow one server; until then it reports no silence."""
 
     def __init__(self) -> None:
+        self.generation = 0
+        """Rises when the server went away: connections made before are of no use."""
         self._answered = time.monotonic()
         self._connection: psycopg.Connection[Any] | None = None
         self._parameters: dict[str, Any] | None = None
@@ -71,6 +73,7 @@ class Pulse:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+                self.generation += 1
         time.sleep(_PERIOD_SECONDS)
 
 

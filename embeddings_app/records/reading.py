@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 
@@ -47,16 +48,16 @@ def hydrate(
     namespace_key: int, version_key: int, document_keys: Sequence[int], *, with_metadata: bool, with_text: bool
 ) -> dict[int, HitRow]:
     """Document key -> row, of those that still live in the namespace and have a vector of the version."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT d.id, d.doc_id, r.text_revision, d.text_revision,
-                   {"d.metadata::text" if with_metadata else "NULL"}, {"d.text" if with_text else "NULL"}
-            FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-            WHERE d.id = ANY(%s) AND d.namespace_id = %s AND NOT d.deleted
-            """,
-            [version_key, list(document_keys), namespace_key],
-        )
+    query = f"""
+        SELECT d.id, d.doc_id, r.text_revision, d.text_revision,
+               {"d.metadata::text" if with_metadata else "NULL::text"}, {"d.text" if with_text else "NULL::text"}
+        FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
+        WHERE d.id = ANY(%s) AND d.namespace_id = %s AND NOT d.deleted
+        """
+    connection.ensure_connection()
+    # Every search comes here: a prepared statement, past the layers that write parameters into the text.
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(query, [version_key, list(document_keys), namespace_key], prepare=True)
         return {
             key: HitRow(doc_id, stored, current, None if metadata is None else json.loads(metadata), text)
             for key, doc_id, stored, current, metadata, text in cursor.fetchall()

@@ -1,7 +1,6 @@
 """Vectors, states and indexes for the tests of the search side."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.scan import SearchSpec
 from index_nodes.version_index import VersionIndex
 
-_REAL_VECTORS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "debian" / "vectors.f16.npy"
 NAMESPACE = 1
 
 
@@ -23,14 +21,6 @@ def clustered_vectors(count: int, dimension: int, seed: int = 0, clusters: int =
     centres = random.standard_normal((clusters, dimension))
     spread = random.standard_normal((count, dimension)) * random.uniform(0.3, 0.9, (count, 1))
     return unit_length((centres[random.integers(0, clusters, count)] + spread).astype(np.float32))
-
-
-def realistic_vectors(count: int) -> Vector:
-    """Distinct embeddings of real texts where the data set is there, else clustered ones; 384 dimensions."""
-    if not _REAL_VECTORS.exists():
-        return clustered_vectors(count, 384)
-    vectors = np.unique(np.load(_REAL_VECTORS, mmap_mode="r")[: 2 * count].astype(np.float32), axis=0)
-    return unit_length(np.random.default_rng(0).permutation(vectors)[:count])
 
 
 def state(document_key: int, vector: Vector | None, **changes: Any) -> DocumentState:

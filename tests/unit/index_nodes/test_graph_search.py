@@ -11,20 +11,20 @@ from embedding_project.contracts.hits import ShardHits
 from index_nodes.hnsw_segment import raised_ef, scan_is_better
 from index_nodes.scan import SearchSpec
 from index_nodes.version_index import VersionIndex
-from tests.unit.index_nodes.builders import NAMESPACE, build_all, fill, realistic_vectors, spec, state
+from tests.unit.index_nodes.builders import NAMESPACE, build_all, clustered_vectors, fill, spec, state
 
-ROWS, QUERIES = 6_000, 100
+ROWS, QUERIES, DIMENSION = 6_000, 100, 96
 SHARES = (0.9, 0.5, 0.3, 0.1, 0.02, 0.001)
 
 
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
-    return realistic_vectors(ROWS + QUERIES)
+    return clustered_vectors(ROWS + QUERIES, DIMENSION)
 
 
 @pytest.fixture(scope="module")
 def index(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VersionIndex]:
-    index = VersionIndex(384, tmp_path_factory.mktemp("nodes") / "v")
+    index = VersionIndex(DIMENSION, tmp_path_factory.mktemp("nodes") / "v")
     # Evenly spread, independent of the vector: a filter on `place` below s * ROWS selects a share of s.
     places = np.random.default_rng(1).permutation(ROWS)
     fill(index, vectors[:ROWS], [{"place": int(place)} for place in places])
@@ -85,7 +85,7 @@ def test_one_query_and_many_give_the_same(index: VersionIndex, vectors: np.ndarr
 
 
 def test_deleted_documents_are_gone_and_worn_graphs_are_rebuilt(vectors: np.ndarray, tmp_path: Path) -> None:
-    index = VersionIndex(384, tmp_path / "v")
+    index = VersionIndex(DIMENSION, tmp_path / "v")
     fill(index, vectors[:3_000])
     build_all(index)
     dead = range(0, 3_000, 4)
@@ -100,7 +100,7 @@ def test_deleted_documents_are_gone_and_worn_graphs_are_rebuilt(vectors: np.ndar
 
 
 def test_files_of_replaced_graphs_are_removed(vectors: np.ndarray, tmp_path: Path) -> None:
-    index = VersionIndex(384, tmp_path / "v")
+    index = VersionIndex(DIMENSION, tmp_path / "v")
     fill(index, vectors[:300])
     build_all(index)
     index.apply([state(1_000 + key, vectors[key]) for key in range(300)], now=0.0)

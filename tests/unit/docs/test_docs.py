@@ -1,0 +1,161 @@
+"""The reference pages name everything there is, with its true values; links lead somewhere; JSON parses."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+from prometheus_client import Metric
+from prometheus_client.metrics import MetricWrapperBase
+
+import embeddings_app.api.metrics
+import index_nodes.metrics
+import workers.metrics
+from embedding_project import config
+from embedding_project.contracts import limits
+from embedding_project.contracts.errors import ERROR_KINDS
+from embeddings_app.api.urls import urlpatterns
+from manage import SUPERVISED
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+METRIC_MODULES = (embeddings_app.api.metrics, index_nodes.metrics, workers.metrics)
+LIMITS = {name: value for name, value in vars(limits).items() if name.isupper()}
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def _rows(page: str) -> dict[str, list[str]]:
+    """Cells of the table rows of a reference page, by the name in code style in their first cell."""
+    rows = {}
+    for line in (REFERENCE / page).read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        name = re.fullmatch(r"\|?\s*`([^`]+)`", cells[0])
+        if line.startswith("| `") and name:
+            rows[name[1]] = cells[1:]
+    return rows
+
+
+@cache
+def _metrics() -> dict[str, Metric]:
+    """Name as Prometheus shows it -> metric."""
+    found = {}
+    for module in METRIC_MODULES:
+        for metric in vars(module).values():
+            if isinstance(metric, MetricWrapperBase):
+                (described,) = metric.describe()
+                suffix = "_total" if described.type == "counter" else ""
+                found[described.name + suffix] = described
+    return found
+
+
+def _routes() -> list[str]:
+    """Paths as the page writes them: /v1/vectors/{doc_id}."""
+    return ["/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern.pattern)) for pattern in urlpatterns]
+
+
+def _own_commands() -> list[str]:
+    return [name for name, app in get_commands().items() if app == "embeddings_app"]
+
+
+@pytest.mark.parametrize("name", config.SETTING_NAMES)
+def test_every_setting_is_documented_with_its_default(name: str) -> None:
+    default = config._DEFAULTS[name]
+    assert _rows("configuration.md")[name][1] == (f"`{default}`" if default else "empty")
+
+
+def test_the_documented_secrets_are_those_that_may_stand_in_files() -> None:
+    marked = {name for name, cells in _rows("configuration.md").items() if "(secret)" in cells[0]}
+    assert marked == config._SECRETS
+
+
+def test_no_setting_is_documented_that_is_not_there() -> None:
+    names = {name for name in _rows("configuration.md") if name.isupper()}
+    assert names == set(config.SETTING_NAMES)
+
+
+def test_the_errors_are_those_of_the_table() -> None:
+    written = {code: tuple(cells) for code, cells in _rows("errors.md").items()}
+    assert written == {
+        code: (str(kind.status), "yes" if kind.retryable else "no", kind.meaning) for code, kind in ERROR_KINDS.items()
+    }
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    written = {name: cells[0] for name, cells in _rows("limits.md").items() if name.isupper()}
+    assert written == {name: str(value) for name, value in LIMITS.items()}
+
+
+def test_the_metrics_are_those_of_the_code() -> None:
+    written = {name: cells[0] for name, cells in _rows("metrics.md").items()}
+    assert written == {name: metric.type for name, metric in _metrics().items()}
+
+
+@pytest.mark.parametrize("route", _routes())
+def test_every_route_is_in_the_reference(route: str) -> None:
+    text = (REFERENCE / "api.md").read_text(encoding="utf-8")
+    assert re.search(rf"`(?:(?:GET|POST|DELETE) )?{re.escape(route)}`", text), route
+
+
+@pytest.mark.parametrize("command", sorted([*SUPERVISED, *_own_commands()]))
+def test_every_command_has_its_section(command: str) -> None:
+    assert f"### {command}\n" in (REFERENCE / "commands.md").read_text(encoding="utf-8")
+
+
+def test_every_make_target_is_documented() -> None:
+    targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    written = {name for name in _rows("commands.md") if name.startswith("make ")}
+    assert written == {f"make {target}" for target in targets}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    dead = [link for link in _LINK.findall(text) if not link.startswith(("http://", "https://")) and _dead(page, link)]
+    assert dead == []
+
+
+def _dead(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (page.parent / path).resolve() if path else page
+    if not target.exists():
+        return True
+    return bool(anchor) and anchor not in _anchors(target)
+
+
+@cache
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_json_blocks_parse(page: Path) -> None:
+    for language, block in _FENCE.findall(page.read_text(encoding="utf-8")):
+        if language == "json":
+            json.loads(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tests_that_pages_name_exist(page: Path) -> None:
+    names = re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))
+    defined = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name in names if f"def {name}(" not in defined] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        links = [link.partition("#")[0] for link in _LINK.findall(page.read_text(encoding="utf-8"))]
+        targets = [(page.parent / link).resolve() for link in links if link and "://" not in link]
+        waiting += [target / "README.md" if target.is_dir() else target for target in targets if target.exists()]
+        waiting = [target for target in waiting if target.suffix == ".md" and target.exists()]
+    assert set(PAGES) - reached == set()
