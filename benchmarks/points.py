@@ -9,7 +9,7 @@ from benchmarks import wrk
 from benchmarks.own_instance import OwnInstance
 from benchmarks.process_cpu import OTHERS, CpuWatch, describe
 
-SECONDS = 8
+SECONDS = 6
 _WARM_UP_SECONDS = 1
 _PAUSE_SECONDS = 1.0
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 INSTANCE_FILE = "instance.json"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PACKAGED_MODEL_ID = "all-MiniLM-L6-v2"
+"""The model that comes with the requirements; a fresh database has it registered and active."""
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -88,7 +90,7 @@ _DEFAULTS: Mapping[str, str] = {
     "EMBEDDERS": "1",
     "EMBED_DEVICE": "auto",
     "EMBED_THREADS": "0",
-    "DEFAULT_MODEL_ID": "all-MiniLM-L6-v2",
+    "DEFAULT_MODEL_ID": PACKAGED_MODEL_ID,
     "CACHE_TTL_SECONDS": str(7 * 24 * 3600),
     "METRICS_DIR": "",
     "LOG_LEVEL": "INFO",

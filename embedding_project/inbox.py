@@ -44,6 +44,7 @@ class ReplyInbox:
         self._redis = redis
         self._embeds: dict[str, OnEmbedReply] = {}
         self._searches: dict[str, OnSearchReply] = {}
+        self._cut_off = False
         repeat_forever("reply-inbox", self._collect)
 
     def expect_embed(self, batch_id: str, on_reply: OnEmbedReply) -> None:
@@ -62,9 +63,12 @@ class ReplyInbox:
         try:
             popped = self._redis.blmpop(_POP_TIMEOUT_SECONDS, 1, self.name, direction="LEFT", count=_POP_COUNT)
         except RedisError as error:
-            logger.warning("reply inbox: %s", type(error).__name__)
+            if not self._cut_off:
+                logger.warning("reply inbox: cut off from the broker, %s", type(error).__name__)
+            self._cut_off = True
             time.sleep(_PAUSE_AFTER_ERROR_SECONDS)
             return
+        self._cut_off = False
         for data in cast(list[bytes], popped[1]) if popped else ():
             self._deliver(data)
 

@@ -13,6 +13,9 @@ from workers.batching import Budget, next_step
 from workers.encoders.base import Tokens
 
 MODEL_ERROR = "model_error"
+"""The model could not embed this text."""
+MODEL_UNAVAILABLE = "model_unavailable"
+"""The model cannot be loaded here: no fault of any text."""
 
 Outcome = bytes | str
 """A frame of `EmbeddedText`, or an error code."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from embedding_project.contracts.messages import EmbedBatch, Lane
 from embedding_project.vector_cache import VectorCache
-from workers.backlog import MODEL_ERROR, Backlog, Outcome, Step, Ticket
+from workers.backlog import MODEL_ERROR, MODEL_UNAVAILABLE, Backlog, Outcome, Step, Ticket
 from workers.batching import Budget, next_lane
 from workers.compute import isolate, outcomes
 from workers.encoders.base import ModelError
@@ -62,13 +62,13 @@ class Embedder:
             encoder = self._models.get(batch.model)
         except ModelError:
             for position in fresh:
-                self._fail(ticket, position)
+                self._fail(ticket, position, MODEL_UNAVAILABLE)
             return
         with TOKENIZE_SECONDS.labels(batch.lane).time():
             tokenized = isolate(encoder.tokenize, [batch.items[position].text for position in fresh])
         for position, tokens in zip(fresh, tokenized, strict=True):
             if tokens is None:
-                self._fail(ticket, position)
+                self._fail(ticket, position, MODEL_ERROR)
             else:
                 self._backlog.add(ticket, position, tokens)
 
@@ -96,7 +96,7 @@ class Embedder:
         try:
             encoder = self._models.get(step.model)
         except ModelError:
-            return [MODEL_ERROR] * len(batch)
+            return [MODEL_UNAVAILABLE] * len(batch)
         with STEP_SECONDS.labels(step.lane).time():
             return outcomes(encoder, batch)
 
@@ -114,9 +114,9 @@ class Embedder:
             for ticket in self._backlog.settle(work, outcome):
                 self._answer(ticket)
 
-    def _fail(self, ticket: Ticket, position: int) -> None:
-        ITEMS.labels(ticket.batch.lane, MODEL_ERROR).inc()
-        ticket.settle(position, MODEL_ERROR)
+    def _fail(self, ticket: Ticket, position: int, code: str) -> None:
+        ITEMS.labels(ticket.batch.lane, code).inc()
+        ticket.settle(position, code)
 
     def _answer(self, ticket: Ticket) -> None:
         BATCHES.labels(ticket.batch.lane, "answered").inc()

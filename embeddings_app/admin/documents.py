@@ -14,10 +14,20 @@ _SEARCHED_NAMESPACES = 1000
 
 
 @admin.register(Namespace)
-class NamespaceAdmin(ReadOnlyAdmin):
+class NamespaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """A namespace may be made before its first write, and its texts be kept or not; the rest follows from writes."""
+
+    fields = ("name", "model_id", "store_text")
     list_display = ("name", "model_id", "store_text", "created_at")
     list_filter = ("model_id",)
     search_fields = ("name",)
+    actions = None
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: Namespace | None = None) -> tuple[str, ...]:
+        return () if obj is None else ("name", "model_id")
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Namespace | None = None) -> bool:
+        return False
 
 
 @admin.register(Document)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
 from django.db import models
 
 from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_NAMESPACE_LENGTH
@@ -11,7 +12,9 @@ from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_NAMESPAC
 class Namespace(models.Model):
     """A set of documents searched together. Its model is fixed by the first write."""
 
-    name = models.CharField(max_length=MAX_NAMESPACE_LENGTH, unique=True)
+    name = models.CharField(
+        max_length=MAX_NAMESPACE_LENGTH, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z")]
+    )
     model_id = models.CharField(max_length=MAX_MODEL_ID_LENGTH)
     store_text = models.BooleanField(
         default=True, help_text="Without stored text a model change asks the clients to send it again."

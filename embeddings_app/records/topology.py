@@ -52,6 +52,22 @@ def heads(layout: int, version_key: int, shards: Iterable[int]) -> dict[int, int
     return dict(rows.values_list("shard", "head"))
 
 
+def ready_replicas(layout: int) -> dict[int, int]:
+    """Shard -> number of replicas that answer searches of every live version."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT shard, count(*) FROM (
+                SELECT r.shard, r.replica FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch
+                WHERE r.layout_id = %s AND r.heartbeat > now() - make_interval(secs => %s)
+                GROUP BY r.shard, r.replica HAVING bool_and(r.state = 'ready')
+            ) AS ready GROUP BY shard
+            """,
+            [layout, HEARTBEAT_SECONDS],
+        )
+        return dict(cursor.fetchall())
+
+
 def consuming_replicas(layout: int, version_key: int) -> list[ReplicaPosition]:
     """Replicas that answer searches now, with how far each has followed its log."""
     with connection.cursor() as cursor:

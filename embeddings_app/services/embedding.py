@@ -18,7 +18,7 @@ from embeddings_app import registry
 from embeddings_app.services.flights import Outcome
 from embeddings_app.services.gateway import StreamKey, gateway
 
-INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable"})
+INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable"})
 """Outcomes that say nothing about the text: trying again can help."""
 
 

@@ -61,6 +61,6 @@ def _search_hit(hit: Hit, row: HitRow, shown: Shown) -> SearchHit:
         doc_id=row.doc_id,
         score=hit.score,
         metadata=row.metadata if "metadata" in shown.include else None,
-        text=row.text if "text" in shown.include else None,
+        text=row.text or None,
         stale=row.current_text_revision > row.stored_text_revision,
     )

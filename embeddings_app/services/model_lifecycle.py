@@ -1,13 +1,14 @@
 """Life of a model version: registered as a draft, probed, activated."""
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.errors import ERROR_KINDS, ServiceError
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS
 from embedding_project.contracts.messages import Lane
@@ -34,7 +35,7 @@ class ProbeOutcome:
 def probe(version: ModelRegistry) -> ProbeOutcome:
     """Embed a few texts with the version, past the cache, and keep the outcome with it."""
     spec = registry.spec_of(version)
-    problem = "" if spec.type is ModelType.EXTERNAL else _embedding_problem(spec)
+    problem = _PROBES[spec.type](spec)
     version.probed_at = timezone.now()
     version.probe_error = problem
     version.save(update_fields=["probed_at", "probe_error"])
@@ -46,11 +47,19 @@ def _embedding_problem(spec: ModelSpec) -> str:
     outcomes = embed_texts(spec, InputType.DOCUMENT, PROBE_TEXTS, Lane.INTERACTIVE, deadline, use_cache=False)
     for outcome in outcomes:
         if outcome.vector is None:
-            return f"could not embed: {outcome.error}"
+            return f"could not embed: {ERROR_KINDS[outcome.error or 'model_error'].meaning}"
     vectors = np.stack([outcome.vector for outcome in outcomes if outcome.vector is not None])
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     nearest = float((vectors @ vectors.T - 2 * np.eye(len(vectors))).max())
     return "different texts give the same vector" if nearest > 0.9999 else ""
+
+
+_PROBES: Mapping[ModelType, Callable[[ModelSpec], str]] = {
+    ModelType.TRANSFORMERS: _embedding_problem,
+    ModelType.EXTERNAL: lambda _spec: "",
+    ModelType.OPENAI: lambda _spec: "the embedders do not call endpoints yet",
+}
+"""What is wrong with a version of each type, empty for nothing."""
 
 
 def activate(version: ModelRegistry) -> None:

@@ -14,8 +14,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.liveness import FRESH_SECONDS, alive
 from embedding_project.redis_clients import broker_client
-from embeddings_app import registry
-from embeddings_app.records.topology import consuming_replicas
+from embeddings_app.records.topology import ready_replicas
 from embeddings_app.services.topology import topology
 
 _PING_SECONDS = 1.0
@@ -79,9 +78,6 @@ def _alive(url: str, within_seconds: float) -> set[str]:
 
 def _shards() -> Check:
     current = topology()
-    spec = registry.active_spec(None)
-    counts = dict.fromkeys(range(current.shards), 0)
-    for replica in consuming_replicas(current.layout, spec.version_key):
-        counts[replica.shard] = counts.get(replica.shard, 0) + 1
+    counts = dict.fromkeys(range(current.shards), 0) | ready_replicas(current.layout)
     detail = ", ".join(f"shard {shard}: {count} of {current.replicas}" for shard, count in sorted(counts.items()))
     return Check(all(counts.values()), detail)

@@ -65,6 +65,8 @@ class Stream:
         self._random = random.Random(seed)
         self._written = 0
         self._stopped = threading.Event()
+        with httpx.Client(base_url=url, timeout=15) as client:
+            self._write(client)
         self._threads = [threading.Thread(target=self._loop, args=(step,)) for step in (self._write, self._read)]
         for thread in self._threads:
             thread.start()

@@ -226,7 +226,7 @@ def test_many_batches_of_both_lanes_are_all_answered_in_item_order(client: Clien
 def test_a_model_that_cannot_be_loaded_costs_its_own_items_only(client: Client) -> None:
     missing = replace(MINILM, version_key=3, artifact="no/such/folder")
     waits = client.send(client.batch(["a", "b"], missing)), client.send(client.batch(["a"]))
-    assert waits[0]().outcomes == ("model_error", "model_error")
+    assert waits[0]().outcomes == ("model_unavailable", "model_unavailable")
     assert embedded(waits[1]().outcomes[0]).tokens == 3
 
 

@@ -89,6 +89,7 @@ EMBED = extend_schema(
             "vector_required",
             "model_error",
             "embedder_unavailable",
+            "model_unavailable",
             "broker_unavailable",
             "database_unavailable",
         ),

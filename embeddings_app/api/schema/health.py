@@ -40,7 +40,9 @@ READYZ = extend_schema(
             _READINESS,
             description="Ready.",
             examples=[
-                OpenApiExample("ready", value={"ready": True, "checks": {"postgres": {"ok": True, "detail": "1 ms"}}})
+                OpenApiExample(
+                    "ready", value={"ready": True, "checks": {"postgres": {"ok": True, "detail": "answers"}}}
+                )
             ],
         ),
         503: OpenApiResponse(
@@ -49,7 +51,7 @@ READYZ = extend_schema(
             examples=[
                 OpenApiExample(
                     "not ready",
-                    value={"ready": False, "checks": {"broker": {"ok": False, "detail": "cannot be reached"}}},
+                    value={"ready": False, "checks": {"broker": {"ok": False, "detail": "TimeoutError"}}},
                 )
             ],
         ),

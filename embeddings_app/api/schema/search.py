@@ -119,6 +119,7 @@ SEARCH = extend_schema(
             "token_expired",
             "model_error",
             "embedder_unavailable",
+            "model_unavailable",
             "index_unavailable",
             "broker_unavailable",
             "database_unavailable",

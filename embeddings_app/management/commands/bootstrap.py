@@ -17,7 +17,6 @@ class Command(BaseCommand):
             fresh = install(
                 shards=config.shards,
                 replicas=config.replicas,
-                default_model_id=config.default_model_id,
                 admin_password=config.admin_password,
             )
         except LayoutDiffers as error:

@@ -21,6 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("--artifact", default="", help="package:<module>, or a folder below MODEL_ROOT")
         parser.add_argument("--pooling", default="mean")
         parser.add_argument("--max-tokens", default=256, type=int)
+        parser.add_argument("--query-prompt", default="", help="put before every query")
+        parser.add_argument("--document-prompt", default="", help="put before every document")
+        parser.add_argument("--dtype", default="fp32", help="fp32, fp16 or bf16; the latter on a GPU only")
         parser.add_argument("--activate", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,6 +36,9 @@ class Command(BaseCommand):
             artifact=options["artifact"],
             pooling=options["pooling"],
             max_tokens=options["max_tokens"],
+            query_prompt=options["query_prompt"],
+            document_prompt=options["document_prompt"],
+            dtype=options["dtype"],
         )
         try:
             version.full_clean()
@@ -44,10 +50,13 @@ class Command(BaseCommand):
         self.stdout.write(f"{version}: {version.status}")
 
     def _activate(self, version: ModelRegistry) -> None:
+        """Activate the new version, or leave none behind."""
         outcome = probe(version)
         if not outcome.ok:
-            raise CommandError(f"probe failed: {outcome.message}")
+            version.delete()
+            raise CommandError(f"not registered, the probe failed: {outcome.message}")
         try:
             activate(version)
         except ServiceError as error:
-            raise CommandError(error.message) from error
+            version.delete()
+            raise CommandError(f"not registered: {error.message}") from error

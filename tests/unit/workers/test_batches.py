@@ -12,7 +12,7 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.redis_clients import broker_client
 from embedding_project.vector_cache import VectorCache
 from tests.unit.workers.builders import HASHING, RecordingEncoder, Setup, batch, cosine, embedded
-from workers.backlog import MODEL_ERROR
+from workers.backlog import MODEL_ERROR, MODEL_UNAVAILABLE
 from workers.batching import CPU_BUDGETS
 from workers.embedder import MAX_HELD_ITEMS, Embedder
 from workers.encoders.base import Encoder, ModelError
@@ -162,7 +162,7 @@ def test_a_model_that_cannot_be_loaded_fails_its_items_only(valkey_url: str, red
     outbox.flush()
     setup = Setup(valkey_url, RecordingEncoder())
     replies = setup.replies()
-    assert replies[bad.batch_id].outcomes == (MODEL_ERROR, MODEL_ERROR)
+    assert replies[bad.batch_id].outcomes == (MODEL_UNAVAILABLE, MODEL_UNAVAILABLE)
     assert embedded(replies[good.batch_id].outcomes[0]).tokens == 1
 
 

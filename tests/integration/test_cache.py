@@ -1,0 +1,50 @@
+"""The embedding cache over a real Redis."""
+
+import uuid
+
+from embedding_project.config import load_config
+from embedding_project.contracts.vectors import EmbeddedText
+from embedding_project.redis_clients import cache_client
+from embedding_project.vector_cache import VectorCache
+from tests.integration.indexing_steps import embedded
+
+
+def _cache() -> VectorCache:
+    return VectorCache(cache_client(load_config().cache_url), ttl_seconds=60)
+
+
+def _frame(text: str) -> bytes:
+    outcome = embedded(text, 8)
+    assert outcome.vector is not None
+    return EmbeddedText(outcome.vector, outcome.tokens, False).to_frame()
+
+
+def test_what_is_put_is_found_and_the_rest_is_missed() -> None:
+    cache, key = _cache(), uuid.uuid4().bytes
+    cache.put_many({key: _frame("text")})
+    found, missing = cache.get_many([key, uuid.uuid4().bytes], dimension=8)
+    assert found is not None
+    assert found.tokens == 4
+    assert missing is None
+
+
+def test_a_late_write_back_cannot_undo_forgetting() -> None:
+    cache, key = _cache(), uuid.uuid4().bytes
+    cache.put_many({key: _frame("text")})
+    cache.forget([key])
+    cache.put_many({key: _frame("text")})
+    assert cache.get_many([key], dimension=8) == [None]
+
+
+def test_a_frame_of_another_dimension_or_a_damaged_one_is_a_miss() -> None:
+    cache, key, other = _cache(), uuid.uuid4().bytes, uuid.uuid4().bytes
+    cache.put_many({key: _frame("text"), other: b"garbage"})
+    assert cache.get_many([key], dimension=16) == [None]
+    assert cache.get_many([other], dimension=8) == [None]
+
+
+def test_without_its_redis_everything_is_a_miss() -> None:
+    cache = VectorCache(cache_client("redis://127.0.0.1:1/0"), ttl_seconds=60)
+    cache.put_many({b"key": _frame("text")})
+    cache.forget([b"key"])
+    assert cache.get_many([b"key"], dimension=8) == [None]
