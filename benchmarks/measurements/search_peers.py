@@ -1,6 +1,5 @@
 """The same vectors, queries and graph settings in other engines, over the wire, one after another in one run."""
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +10,11 @@ from benchmarks.corpus import SearchSet
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth, truth_of
 from benchmarks.loaded_index import TOP_K, load, recall, search_bodies
-from benchmarks.measurements.search import PATH
+from benchmarks.measurements.search import PATH, environ
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.peers import chroma, pgvector
 from benchmarks.peers.peer import PeerFigures, Round
 from benchmarks.points import SECONDS, measure_point
-from benchmarks.process_cpu import wait_until_idle
 from benchmarks.report import Figure
 
 _ROUND = Round(top_k=TOP_K, crowd=8, seconds=SECONDS)
@@ -27,18 +25,11 @@ def measure() -> list[Figure]:
     data = corpus.search_set()
     truth = truth_of(data.vectors, data.queries, TOP_K)
     with own_directory() as folder:
-        with own_instance(folder, environ=_environ()) as instance:
+        with own_instance(folder, environ=environ()) as instance:
             figures = _figures("this service", _ours(folder, instance, data, truth))
-            wait_until_idle(instance.var)
-            figures += _peer("pgvector", lambda: pgvector.measure(folder, instance.database_url, data, truth, _ROUND))
+        figures += _peer("pgvector", lambda: pgvector.measure(folder, data, truth, _ROUND))
         figures += _peer("Chroma", lambda: chroma.measure(folder, data, truth, _ROUND))
     return figures
-
-
-def _environ() -> dict[str, str]:
-    """The instance runs on a Postgres that has pgvector too, where there is one: the first on PATH is taken."""
-    programs = pgvector.programs()
-    return {"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"} if programs else {}
 
 
 def _ours(folder: Path, instance: OwnInstance, data: SearchSet, truth: Truth) -> PeerFigures:

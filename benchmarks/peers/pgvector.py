@@ -1,4 +1,4 @@
-"""pgvector in the instance's own Postgres, asked by pgbench with prepared statements."""
+"""pgvector, asked by pgbench with prepared statements."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth
 from benchmarks.latency import Latency, summarize
 from benchmarks.peers.peer import PeerFigures, Round
-from embedding_project.supervisor.binaries import find_postgres
+from benchmarks.peers.postgres_server import VectorServer, vector_server
 
 # Postgres's binary COPY: a header, rows, a trailer; all numbers big-endian.
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -33,22 +33,19 @@ _ROW = np.dtype(
 _NEAREST = "SELECT id FROM peer_item ORDER BY vector <=> (SELECT vector FROM peer_query WHERE id = {id}) LIMIT {top_k}"
 
 
-def measure(folder: Path, database_url: str, data: SearchSet, truth: Truth, asked: Round) -> PeerFigures:
+def measure(folder: Path, data: SearchSet, truth: Truth, asked: Round) -> PeerFigures:
     """Load the vectors, check the answers, measure. Raises BenchmarkError when pgvector is not there."""
-    folder_of_programs = programs()
-    if folder_of_programs is None:
-        raise BenchmarkError("no Postgres of this machine has pgvector and pgbench")
-    pgbench = folder_of_programs / "pgbench"
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        version = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
-        build_rate = _load(connection, data)
-        found = _answers(connection, len(data.queries), asked.top_k)
-    script = folder / "pgvector.sql"
-    nearest = _NEAREST.format(id=":id", top_k=asked.top_k)
-    script.write_text(f"\\set id random(0, {len(data.queries) - 1})\n{nearest};\n", encoding="utf-8")
-    alone, _ = _run(pgbench, script, database_url, clients=1, seconds=asked.seconds)
-    many, rate = _run(pgbench, script, database_url, clients=asked.crowd, seconds=asked.seconds)
+    with vector_server(folder / "pgvector") as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION vector")
+            version = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+            build_rate = _load(connection, data)
+            found = _answers(connection, len(data.queries), asked.top_k)
+        script = folder / "pgvector.sql"
+        nearest = _NEAREST.format(id=":id", top_k=asked.top_k)
+        script.write_text(f"\\set id random(0, {len(data.queries) - 1})\n{nearest};\n", encoding="utf-8")
+        alone, _ = _run(server, script, clients=1, seconds=asked.seconds)
+        many, rate = _run(server, script, clients=asked.crowd, seconds=asked.seconds)
     return PeerFigures(
         recall=truth.recall(found, asked.top_k),
         build_rate=build_rate,
@@ -56,19 +53,8 @@ def measure(folder: Path, database_url: str, data: SearchSet, truth: Truth, aske
         p99_ms=alone.p99_ms,
         crowd_rate=rate,
         crowd_p99_ms=many.p99_ms,
-        setting=f"pgvector {version[0] if version else '?'}, SQL over TCP, pgbench, prepared",
+        setting=f"pgvector {version[0] if version else '?'} in Postgres {server.version}, SQL, pgbench, prepared",
     )
-
-
-def programs() -> Path | None:
-    """The `bin` folder of a Postgres of this machine that has pgvector, pgbench and the rest; None without one."""
-    for binary in find_postgres():
-        folder = binary.path.parent
-        if (folder / "pgbench").exists() and (folder / "pg_config").exists():
-            answer = subprocess.run((folder / "pg_config", "--sharedir"), capture_output=True, text=True, check=False)
-            if (Path(answer.stdout.strip()) / "extension" / "vector.control").exists():
-                return folder
-    return None
 
 
 def _load(connection: psycopg.Connection, data: SearchSet) -> float:
@@ -102,12 +88,19 @@ def _answers(connection: psycopg.Connection, queries: int, top_k: int) -> list[l
     return [[row[0] for row in connection.execute(statement, (query,), prepare=True)] for query in range(queries)]
 
 
-def _run(pgbench: Path, script: Path, url: str, *, clients: int, seconds: int) -> tuple[Latency, float]:
+def _run(server: VectorServer, script: Path, *, clients: int, seconds: int) -> tuple[Latency, float]:
     """The latency of single searches, and searches per second."""
     prefix = script.with_suffix(f".{clients}")
     command = (
-        *(str(pgbench), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=1", f"--time={seconds}"),
-        *(f"--file={script}", "--log", f"--log-prefix={prefix}", url),
+        *(
+            str(server.pgbench),
+            "--no-vacuum",
+            "--protocol=prepared",
+            f"--client={clients}",
+            "--jobs=1",
+            f"--time={seconds}",
+        ),
+        *(f"--file={script}", "--log", f"--log-prefix={prefix}", server.url),
     )
     environment = {**os.environ, "PGOPTIONS": f"-c hnsw.ef_search={EF_SEARCH}"}
     outcome = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
