@@ -5,6 +5,7 @@ at import. The whole service (`service`) is an instance of its own, with servers
 test asks.
 """
 
+import logging
 import os
 import socket
 import subprocess
@@ -62,6 +63,8 @@ _servers = _start_servers()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    # Background threads notice that the servers go; pytest has closed the streams they would say it on.
+    logging.raiseExceptions = False
     _servers.stop()
 
 

@@ -4,6 +4,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+import psycopg
+
 from benchmarks import corpus, wrk
 from benchmarks.client import Client
 from benchmarks.corpus import SearchSet
@@ -16,6 +19,7 @@ from benchmarks.peers import chroma, pgvector
 from benchmarks.peers.peer import PeerFigures, Round
 from benchmarks.points import SECONDS, measure_point
 from benchmarks.report import Figure
+from embedding_project.supervisor.errors import StartError
 
 _ROUND = Round(top_k=TOP_K, crowd=8, seconds=SECONDS)
 
@@ -56,7 +60,7 @@ def _peer(name: str, measure_peer: Callable[[], PeerFigures]) -> list[Figure]:
     """The figures of a peer, or none and the reason, where it cannot be had here."""
     try:
         return _figures(name, measure_peer())
-    except BenchmarkError as error:
+    except (BenchmarkError, StartError, OSError, psycopg.Error, httpx.HTTPError) as error:
         print(f"{name} is left out: {error}", file=sys.stderr)
         return []
 

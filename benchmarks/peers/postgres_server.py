@@ -16,7 +16,6 @@ from embedding_project.supervisor.account import database_account
 from embedding_project.supervisor.binaries import Binary, find_postgres
 from embedding_project.supervisor.errors import NotAnswering
 from embedding_project.supervisor.ports import pick_free_port
-from embedding_project.supervisor.process import last_steps
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
@@ -25,6 +24,7 @@ _STOP_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class VectorServer:
     url: str
+    """Of a superuser, who alone may create the extension."""
     pgbench: Path
     version: str
 
@@ -68,12 +68,11 @@ def vector_server(folder: Path) -> Iterator[VectorServer]:
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[account.gid] if account else None,
-        preexec_fn=last_steps(os.getpid(), spec.orphan_signal, nice=0),
     )
     try:
         _wait_until_up(cluster)
         version = ".".join(map(str, binary.version))
-        yield VectorServer(cluster.url, binary.path.with_name("pgbench"), version)
+        yield VectorServer(cluster.owner_url, binary.path.with_name("pgbench"), version)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(_STOP_SECONDS)

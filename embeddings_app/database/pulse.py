@@ -69,8 +69,8 @@ class Pulse:
             self._connection.execute("SELECT 1")
             self._answered = time.monotonic()
         except psycopg.Error as error:
-            logger.warning("postgres does not answer: %s", type(error).__name__)
             if self._connection is not None:
+                logger.warning("postgres does not answer: %s", type(error).__name__)
                 self._connection.close()
                 self._connection = None
                 self.generation += 1

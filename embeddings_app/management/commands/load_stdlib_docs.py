@@ -14,6 +14,8 @@ QUERIES = ("read a file line by line", "run something later on a schedule", "com
 _BATCH = 128
 _BAR_WIDTH = 28
 _SEARCH_EVERY_SECONDS = 15.0
+_POLL_SECONDS = 0.5
+_LOG_EVERY_SECONDS = 5.0
 
 
 class Command(BaseCommand):
@@ -50,6 +52,8 @@ class Command(BaseCommand):
         before = searchable = -1
         next_search = started + _SEARCH_EVERY_SECONDS / 3
         asked = 0
+        # On a terminal the line renews itself; in a log each report stands alone.
+        pause = _POLL_SECONDS if self.stdout.isatty() else _LOG_EVERY_SECONDS
         while True:
             status = api.get(f"/v1/namespaces/{NAMESPACE}")
             searchable = status["searchable"]
@@ -63,7 +67,7 @@ class Command(BaseCommand):
                 self._show(api, QUERIES[asked % len(QUERIES)], hits=1)
                 asked += 1
                 next_search = time.monotonic() + _SEARCH_EVERY_SECONDS
-            time.sleep(0.5)
+            time.sleep(pause)
 
     def _progress(self, done: int, total: int, fresh: int, seconds: float) -> None:
         rate = fresh / seconds if seconds > 0 else 0.0
@@ -71,7 +75,6 @@ class Command(BaseCommand):
         filled = _BAR_WIDTH * done // max(total, 1)
         bar = "#" * filled + "." * (_BAR_WIDTH - filled)
         line = f"searchable [{bar}] {done:,}/{total:,}  {rate:5.0f}/s  {remaining}"
-        # On a terminal the line renews itself; in a log each report stands alone.
         terminal = self.stdout.isatty()
         self.stdout.write(f"\r{line}\033[K" if terminal else line, ending="" if terminal else "\n")
         self.stdout.flush()
