@@ -13,4 +13,7 @@ APPLIED_CHANGES = Counter("node_applied_changes_total", "Log entries applied.")
 REBUILDS = Counter("node_rebuilds_total", "Indexes made anew because their log did not continue.")
 BUILDS = Counter("node_builds_total", "Graphs built.", ["outcome"])
 """outcome: built, failed"""
-BROKER_ERRORS = Counter("node_broker_errors_total", "Replies that could not be sent.")
+BROKER_ERRORS = Counter(
+    "node_broker_errors_total", "Searches that could not be fetched, replies that could not be sent."
+)
+CORRUPT_MESSAGES = Counter("node_corrupt_messages_total", "Messages of a search queue that are no search.")

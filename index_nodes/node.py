@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class ShardNode:
-    """The searches come from one thread, the worker's main one; `start` must be called from it."""
+    """Its searches come from one thread, which begins with `search_here`."""
 
     def __init__(self, *, database_url: str, redis: Redis, nodes_dir: Path, shard: int, replica: int) -> None:
         self._redis = redis
@@ -35,7 +35,6 @@ class ShardNode:
         self._builds = BuildQueue(self._follower.indexes, nodes_dir / "builder.lock")
 
     def start(self) -> None:
-        search_one_thread_each()
         self._nodes_dir.mkdir(parents=True, exist_ok=True)
         self._follower.start()
         self._builds.start()
@@ -44,9 +43,13 @@ class ShardNode:
         self._builds.stop()
         self._follower.stop()
 
-    def queues(self) -> frozenset[str]:
-        """The queues this replica is to consume now."""
-        return self._follower.serving.queues(self._shard, time.monotonic())
+    def search_here(self) -> None:
+        """Make the calling thread the one that searches."""
+        search_one_thread_each()
+
+    def queue(self) -> str | None:
+        """The queue this replica is to consume now; None while it may not answer."""
+        return self._follower.serving.queue(self._shard, time.monotonic())
 
     def answer(self, batch: SearchBatch) -> None:
         """Search and reply, unless nobody waits for it any more."""

@@ -4,6 +4,7 @@ from functools import cache
 
 from embedding_project.config import load_config
 from embedding_project.redis_clients import broker_client
+from index_nodes.drainer import SearchDrainer
 from index_nodes.node import ShardNode
 
 
@@ -18,3 +19,8 @@ def node() -> ShardNode:
         shard=config.node_shard,
         replica=config.node_replica,
     )
+
+
+def drainer() -> SearchDrainer:
+    """The loop that answers the searches of this process, over a connection of its own."""
+    return SearchDrainer(broker_client(load_config().redis_url), node())

@@ -57,8 +57,6 @@ class Serving:
     def fenced(self, now: float) -> bool:
         return bool(self.versions) and now - self.heartbeat_at >= FENCE_SECONDS
 
-    def queues(self, shard: int, now: float) -> frozenset[str]:
-        """The queues to consume: the shard's, while ready."""
-        if self.layout is None or not self.ready(now):
-            return frozenset()
-        return frozenset({search_queue(self.layout, shard)})
+    def queue(self, shard: int, now: float) -> str | None:
+        """The queue to consume: the shard's, while ready."""
+        return search_queue(self.layout, shard) if self.layout is not None and self.ready(now) else None

@@ -3,14 +3,13 @@
 from embedding_project.celery import SEARCH_TASK, query_app
 from embedding_project.contracts.messages import SearchBatch
 from index_nodes import service
-from index_nodes.bootstep import NodeStep, SearchQueues
+from index_nodes.bootstep import NodeStep
 
 
 @query_app.task(name=SEARCH_TASK)
 def search_shard(payload: bytes) -> None:
-    """Answer one message of queries."""
+    """Answer one message that came through Celery's own consumer instead of the drain loop."""
     service.node().answer(SearchBatch.from_wire(payload))
 
 
 query_app.steps["worker"].add(NodeStep)
-query_app.steps["consumer"].add(SearchQueues)

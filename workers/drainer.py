@@ -13,9 +13,10 @@ from redis.exceptions import RedisError
 
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import Lane
+from embedding_project.envelope import CorruptMessage
 from embedding_project.liveness import report_alive
 from workers.embedder import Embedder
-from workers.envelope import CorruptMessage, decode_message
+from workers.envelope import decode_message
 from workers.lanes import EmbedLanes
 from workers.metrics import BROKER_ERRORS, CORRUPT_MESSAGES
 from workers.outbox import Outbox

@@ -1,38 +1,19 @@
-"""The messages of the embed lanes as kombu writes them into a Redis list.
+"""From a message of the embed lanes to the batch in it."""
 
-JSON {"body": base64, "headers": {"task", ...}, "content-type", "content-encoding", "properties"}; the body is msgpack
-of (args, kwargs, embed), and the only argument is the wire form of an `EmbedBatch`.
-"""
-
-import base64
-import json
 from types import UnionType
-
-import msgpack
 
 from embedding_project.celery import EMBED_TASK
 from embedding_project.contracts.messages import EmbedBatch
-
-CONTENT_TYPE = "application/x-msgpack"
-_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError, msgpack.UnpackException)
-
-
-class CorruptMessage(Exception):
-    """A message that is no embed batch; the text names the kind of fault, never content."""
+from embedding_project.envelope import MALFORMED, CorruptMessage, task_argument
 
 
 def decode_message(raw: bytes) -> EmbedBatch:
     """The batch in `raw`. Raises CorruptMessage."""
+    argument = task_argument(raw, EMBED_TASK)
     try:
-        message = json.loads(raw)
-        task, content_type = message["headers"]["task"], message["content-type"]
-        if task == EMBED_TASK and content_type == CONTENT_TYPE:
-            args, _, _ = msgpack.unpackb(base64.b64decode(message["body"], validate=True))
-            return _checked(EmbedBatch.from_wire(args[0]))
-    except _MALFORMED as error:
-        # The fault itself may quote the message, so only its kind is told.
+        return _checked(EmbedBatch.from_wire(argument))
+    except MALFORMED as error:
         raise CorruptMessage(type(error).__name__) from None
-    raise CorruptMessage("another task or content type")
 
 
 def _checked(batch: EmbedBatch) -> EmbedBatch:

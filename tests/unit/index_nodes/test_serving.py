@@ -25,7 +25,7 @@ def serving(version: ServedVersion) -> Serving:
 
 def test_a_replica_that_is_up_to_date_answers_and_consumes(serving: Serving, version: ServedVersion) -> None:
     assert serving.index(5, "e", NOW) is version.index
-    assert serving.queues(3, NOW) == {SHARED}
+    assert serving.queue(3, NOW) == SHARED
 
 
 def test_another_epoch_or_an_unknown_version_is_behind(serving: Serving) -> None:
@@ -41,7 +41,7 @@ def test_a_version_that_lags_or_loads_makes_the_replica_leave(
     serving = replace(serving, versions={5: version, 6: lagging})
     assert serving.index(6, "e", NOW) is None
     assert serving.index(5, "e", NOW) is version.index
-    assert serving.queues(3, NOW) == frozenset()
+    assert serving.queue(3, NOW) is None
 
 
 def test_what_was_acknowledged_before_the_announcement_must_be_applied_first(
@@ -56,16 +56,16 @@ def test_what_was_acknowledged_before_the_announcement_must_be_applied_first(
 def test_a_replica_whose_heartbeat_does_not_arrive_fences_itself(serving: Serving) -> None:
     silent = replace(serving, heartbeat_at=NOW - FENCE_SECONDS)
     assert silent.index(5, "e", NOW) is None
-    assert silent.queues(3, NOW) == frozenset()
+    assert silent.queue(3, NOW) is None
 
 
 def test_a_hanging_follower_makes_it_leave_by_the_clock_alone(serving: Serving) -> None:
-    assert serving.queues(3, NOW + MAX_LAG_SECONDS) == frozenset()
+    assert serving.queue(3, NOW + MAX_LAG_SECONDS) is None
 
 
 def test_a_new_layout_without_versions_is_consumed(serving: Serving) -> None:
-    assert replace(serving, versions={}, heartbeat_at=NEVER).queues(3, NOW) == {SHARED}
+    assert replace(serving, versions={}, heartbeat_at=NEVER).queue(3, NOW) == SHARED
 
 
 def test_without_a_layout_nothing_is_consumed() -> None:
-    assert Serving().queues(3, NOW) == frozenset()
+    assert Serving().queue(3, NOW) is None

@@ -14,8 +14,9 @@ from redis import Redis
 
 from embedding_project.celery import EMBED_TASK, embed_queue, query_app
 from embedding_project.contracts.messages import EmbedBatch, Lane
+from embedding_project.envelope import CorruptMessage
 from tests.unit.workers.builders import HASHING, batch
-from workers.envelope import CorruptMessage, decode_message
+from workers.envelope import decode_message
 from workers.lanes import EmbedLanes
 
 

@@ -1,0 +1,39 @@
+"""A thread without which its Celery worker is of no use: when it fails, the process ends and is started anew."""
+
+import logging
+import os
+import threading
+import traceback
+from collections.abc import Callable
+
+from celery.worker import state
+
+logger = logging.getLogger(__name__)
+
+
+class VitalThread(threading.Thread):
+    """Runs `work` until `stop` asks it to return; a bootstep may start and stop it with the worker."""
+
+    def __init__(
+        self, name: str, work: Callable[[], None], ask_to_stop: Callable[[], None], join_seconds: float
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work = work
+        self._ask_to_stop = ask_to_stop
+        self._join_seconds = join_seconds
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001
+            # A fault nobody foresaw. Its message may quote what a user sent: not logged.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            logger.critical("%s ended with %s\n%s", self.name, type(error).__name__, frames)
+            state.should_stop = os.EX_SOFTWARE
+
+    def stop(self) -> None:
+        """Ask the work to end, and wait for it for a while."""
+        self._ask_to_stop()
+        self.join(self._join_seconds)
+        if self.is_alive():
+            logger.error("%s did not end in %.0f s", self.name, self._join_seconds)

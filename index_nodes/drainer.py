@@ -1,0 +1,88 @@
+"""The loop that drains a shard's search queue, for as long as the replica may answer.
+
+A replica that is behind leaves the queue by not popping; the others of its shard go on. One message is taken at a time,
+so that replicas share the work and none hoards it. Celery would need four round trips and a task for each; here a
+message costs one, and its answer another.
+"""
+
+import logging
+import threading
+from typing import cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from embedding_project.celery import SEARCH_TASK
+from embedding_project.contracts.messages import SearchBatch
+from embedding_project.envelope import MALFORMED, CorruptMessage, task_argument
+from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES
+from index_nodes.node import ShardNode
+
+_BLOCK_SECONDS = 0.2
+"""How old the knowledge may be that the replica is ready; one that is not answers `behind`."""
+_NOT_READY_SECONDS = 0.02
+_PAUSE_AFTER_ERROR_SECONDS = 0.1
+logger = logging.getLogger(__name__)
+
+
+class SearchDrainer:
+    def __init__(self, redis: Redis, node: ShardNode) -> None:
+        self._redis = redis
+        self._node = node
+        self._stopping = threading.Event()
+        self._broker_away = False
+
+    def stop(self) -> None:
+        """Make `run` return, from any thread."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        self._node.search_here()
+        while not self._stopping.is_set():
+            queue = self._node.queue()
+            if queue is None:
+                self._stopping.wait(_NOT_READY_SECONDS)
+                continue
+            raw = self._pop(queue)
+            if raw is not None:
+                self._answer(raw)
+
+    def _pop(self, queue: str) -> bytes | None:
+        try:
+            popped = cast(list[bytes] | None, self._redis.brpop([queue], timeout=_BLOCK_SECONDS))
+        except RedisError as error:
+            BROKER_ERRORS.inc()
+            if not self._broker_away:
+                logger.warning("the broker does not answer, trying on: %s", type(error).__name__)
+            self._broker_away = True
+            self._stopping.wait(_PAUSE_AFTER_ERROR_SECONDS)
+            return None
+        self._broker_away = False
+        return popped[1] if popped else None
+
+    def _answer(self, raw: bytes) -> None:
+        try:
+            batch = decode_search(raw)
+        except CorruptMessage as fault:
+            CORRUPT_MESSAGES.inc()
+            logger.warning("dropped a message of %d bytes that is no search: %s", len(raw), fault)
+            return
+        self._node.answer(batch)
+
+
+def decode_search(raw: bytes) -> SearchBatch:
+    """The queries in a message of a search queue. Raises CorruptMessage."""
+    argument = task_argument(raw, SEARCH_TASK)
+    try:
+        batch = SearchBatch.from_wire(argument)
+        strings = (batch.fanout_id, batch.inbox, batch.epoch, *(query.filter for query in batch.queries))
+        whole = (*((query.version_key, query.namespace_key, query.top_k, query.ef_search) for query in batch.queries),)
+        if not all(isinstance(value, str) for value in strings) or len(batch.vectors) != len(batch.queries):
+            raise TypeError
+        if not all(isinstance(value, int) for query in whole for value in query):
+            raise TypeError
+        if not isinstance(batch.deadline, int | float):
+            raise TypeError
+    except MALFORMED as error:
+        raise CorruptMessage(type(error).__name__) from None
+    return batch

@@ -1,0 +1,129 @@
+"""The search drain over a real broker: what Celery published is answered, by replicas that are ready."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgpack
+import numpy as np
+import pytest
+from redis import Redis
+
+from embedding_project.celery import search_queue
+from embedding_project.config import load_config
+from embedding_project.contracts.messages import SearchBatch, ShardQuery
+from embedding_project.dispatch import send_search
+from embedding_project.envelope import CorruptMessage
+from embedding_project.redis_clients import broker_client
+from index_nodes.drainer import SearchDrainer, decode_search
+from index_nodes.node import ShardNode
+
+
+class Replica(ShardNode):
+    """A node that notes what it is asked; the test says whether it is ready."""
+
+    def __init__(self, queue: str | None) -> None:
+        self.ready_queue = queue
+        self.answered: list[SearchBatch] = []
+
+    def search_here(self) -> None:
+        pass
+
+    def queue(self) -> str | None:
+        return self.ready_queue
+
+    def answer(self, batch: SearchBatch) -> None:
+        self.answered.append(batch)
+
+
+@pytest.fixture
+def layout() -> int:
+    """A layout nobody else's queues are named after."""
+    return uuid.uuid4().int % 10**9
+
+
+@pytest.fixture
+def redis() -> Redis:
+    return broker_client(load_config().redis_url)
+
+
+@contextmanager
+def draining(redis: Redis, replica: Replica) -> Iterator[None]:
+    drainer = SearchDrainer(redis, replica)
+    thread = threading.Thread(target=drainer.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        drainer.stop()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def _batch() -> SearchBatch:
+    query = ShardQuery(version_key=1, namespace_key=2, top_k=3, ef_search=4, exact=False, filter="")
+    return SearchBatch(
+        fanout_id=uuid.uuid4().hex,
+        inbox="reply.x",
+        epoch="e",
+        deadline=time.time() + 30,
+        queries=(query,),
+        vectors=np.ones((1, 4), np.float32),
+    )
+
+
+def _until(condition: object) -> None:
+    until = time.monotonic() + 5
+    while not condition() and time.monotonic() < until:  # type: ignore[operator]
+        time.sleep(0.005)
+
+
+def test_a_group_that_celery_published_is_answered_by_each_shard(redis: Redis, layout: int) -> None:
+    replicas = [Replica(search_queue(layout, shard)) for shard in (0, 1)]
+    sent = _batch()
+    with draining(redis, replicas[0]), draining(redis, replicas[1]):
+        send_search(layout, (0, 1), sent)
+        _until(lambda: all(replica.answered for replica in replicas))
+    for replica in replicas:
+        (got,) = replica.answered
+        assert (got.fanout_id, got.queries) == (sent.fanout_id, sent.queries)
+        assert np.array_equal(got.vectors, sent.vectors)
+
+
+def test_a_replica_that_is_not_ready_leaves_the_message_to_the_others(redis: Redis, layout: int) -> None:
+    behind, ready = Replica(None), Replica(None)
+    with draining(redis, behind), draining(redis, ready):
+        send_search(layout, (0,), _batch())
+        time.sleep(0.1)
+        assert redis.llen(search_queue(layout, 0)) == 1
+        ready.ready_queue = search_queue(layout, 0)
+        _until(lambda: ready.answered)
+    assert len(ready.answered) == 1
+    assert behind.answered == []
+
+
+def test_garbage_is_dropped_and_the_next_message_answered(redis: Redis, layout: int) -> None:
+    queue = search_queue(layout, 0)
+    replica = Replica(queue)
+    redis.lpush(queue, b"not json", b"{}", b'{"headers": {"task": "other"}}')
+    send_search(layout, (0,), _batch())
+    with draining(redis, replica):
+        _until(lambda: replica.answered)
+    assert len(replica.answered) == 1
+    assert redis.llen(queue) == 0
+
+
+@pytest.mark.parametrize("body", [(), (1,), (b"x",), (msgpack.packb([1, 2]),)])
+def test_what_is_no_search_is_corrupt(body: tuple[object, ...], redis: Redis, layout: int) -> None:
+    queue = search_queue(layout, 0)
+    send_search(layout, (0,), _batch())
+    raw = redis.rpop(queue)
+    assert isinstance(raw, bytes)
+    assert decode_search(raw).inbox == "reply.x"
+    damaged = raw.replace(b'"index_nodes.search_shard"', b'"index_nodes.search_others"')
+    with pytest.raises(CorruptMessage):
+        decode_search(damaged)
+    with pytest.raises(CorruptMessage):
+        decode_search(msgpack.packb(body))

@@ -1,0 +1,44 @@
+"""The thread a worker cannot do without."""
+
+import logging
+import os
+import threading
+
+import pytest
+from celery.worker import state
+
+from embedding_project.vital_thread import VitalThread
+
+
+def test_a_stop_ends_the_thread() -> None:
+    stopping = threading.Event()
+    thread = VitalThread("test", lambda: bool(stopping.wait(30)), stopping.set, 5.0)
+    thread.start()
+    thread.stop()
+    assert not thread.is_alive()
+
+
+def test_one_that_hangs_is_not_waited_for_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    release = threading.Event()
+    thread = VitalThread("test", lambda: bool(release.wait(30)), lambda: None, 0.05)
+    thread.start()
+    with caplog.at_level(logging.ERROR):
+        thread.stop()
+    assert "did not end" in caplog.text
+    release.set()
+
+
+def test_an_unforeseen_fault_ends_the_worker_and_keeps_its_message_out_of_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise LookupError("what a user sent".upper())
+
+    monkeypatch.setattr(state, "should_stop", None)
+    thread = VitalThread("test", fail, lambda: None, 5.0)
+    with caplog.at_level(logging.CRITICAL):
+        thread.start()
+        thread.join(30)
+    assert state.should_stop == os.EX_SOFTWARE
+    assert "LookupError" in caplog.text
+    assert "WHAT A USER SENT" not in caplog.text
