@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from benchmarks import corpus
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import commit, this_machine
-from benchmarks.report import Figure, Report, load, render
+from benchmarks.report import Figure, Report, load, render, stored
 from embedding_project.config import ConfigError
 from embedding_project.supervisor.errors import StartError
 
@@ -25,9 +25,14 @@ def main(argv: Sequence[str]) -> int:
     """Run what was asked for; 0 when everything could be measured, whether or not goals were met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default")
-    names = parser.parse_args(argv).names or list(NAMES)
+    parser.add_argument("--stored", action="store_true", help="print the figures of the last runs, measure nothing")
+    arguments = parser.parse_args(argv)
+    names = arguments.names or list(NAMES)
     if unknown := sorted(set(names) - set(NAMES)):
         parser.error(f"unknown: {', '.join(unknown)}")
+    if arguments.stored:
+        print(render([(name, load(name)) for name in names if stored(name)]))
+        return 0
     return _one(names[0]) if len(names) == 1 else _several(names)
 
 

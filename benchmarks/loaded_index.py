@@ -48,9 +48,10 @@ def load(instance: OwnInstance, data: SearchSet) -> Loading:
     uploaded = time.monotonic() - began
     _wait_until_searchable(client, len(data.documents))
     searchable = time.monotonic() - began
-    wait_for_graphs(instance, len(data.documents))
+    _wait_until_in_graphs(instance, len(data.documents))
     graphs = time.monotonic() - began
     client.close()
+    settle(instance, len(data.documents))
     return Loading(
         documents=len(data.documents),
         upload_seconds=uploaded,
@@ -59,13 +60,9 @@ def load(instance: OwnInstance, data: SearchSet) -> Loading:
     )
 
 
-def wait_for_graphs(instance: OwnInstance, documents: int) -> None:
-    """Return once all documents stand in graphs and nothing is being built any more. Raises BenchmarkError."""
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while _in_graphs(instance) != (documents, documents):
-        if time.monotonic() > deadline:
-            raise BenchmarkError(f"documents and those in graphs: {_in_graphs(instance)}, expected {documents}")
-        time.sleep(0.5)
+def settle(instance: OwnInstance, documents: int) -> None:
+    """Return once all documents stand in graphs and nothing goes on behind the scenes. Raises BenchmarkError."""
+    _wait_until_in_graphs(instance, documents)
     with psycopg.connect(instance.database_url, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE)")  # what autovacuum does within the next minute anyway
     wait_until_idle(instance.var)
@@ -109,6 +106,14 @@ def _wait_until_searchable(client: Client, documents: int) -> None:
         if status["count"] != documents or time.monotonic() > deadline:
             raise BenchmarkError(f"not searchable in time: {status}")
         time.sleep(0.25)
+
+
+def _wait_until_in_graphs(instance: OwnInstance, documents: int) -> None:
+    deadline = time.monotonic() + _LIMIT_SECONDS
+    while _in_graphs(instance) != (documents, documents):
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"documents and those in graphs: {_in_graphs(instance)}, expected {documents}")
+        time.sleep(0.5)
 
 
 def _in_graphs(instance: OwnInstance) -> tuple[int, ...]:

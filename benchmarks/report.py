@@ -74,8 +74,13 @@ class Report:
         return path
 
 
+def stored(name: str) -> bool:
+    """Whether there are figures of an earlier run."""
+    return (RESULTS / f"{name}.json").exists()
+
+
 def load(name: str) -> tuple[Figure, ...]:
-    """The figures of the last run of a measurement, without their goals' bounds. Raises OSError."""
+    """The figures of the last run of a measurement. Raises OSError."""
     content = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return tuple(
         Figure(item["name"], item["value"], item["unit"], _goal(item["goal"]), item["note"])

@@ -36,12 +36,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "embeddings_app.api.middleware.ApiGuard",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "embeddings_app.admin.middleware.AdminSession",
+    "embeddings_app.admin.middleware.AdminCommon",
+    "embeddings_app.admin.middleware.AdminCsrf",
+    "embeddings_app.admin.middleware.AdminAuthentication",
+    "embeddings_app.admin.middleware.AdminMessages",
+    "embeddings_app.admin.middleware.AdminFrames",
 ]
 
 TEMPLATES = [

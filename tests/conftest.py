@@ -7,6 +7,7 @@ test asks.
 
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,11 +29,20 @@ from embedding_project.supervisor.services import Launcher, ServiceUrls
 ROOT = Path(__file__).resolve().parent.parent
 SHARDS, REPLICAS = 2, 2
 EXTERNAL_MODEL, EXTERNAL_DIMENSION = "external-8", 8
+_scratch: list[Path] = []
+
+
+def _scratch_directory() -> Path:
+    """One that an unprivileged Postgres can reach when the tests run as root, so that its data lies inside."""
+    folder = Path(tempfile.mkdtemp(prefix="embeddings-tests-"))
+    folder.chmod(0o755)
+    _scratch.append(folder)
+    return folder
 
 
 def _start_servers() -> Fleet:
     """Start the servers of the in-process tests and point this process at them."""
-    var = Path(tempfile.mkdtemp(prefix="embeddings-tests-"))
+    var = _scratch_directory()
     (var / "logs").mkdir()
     console = Console(None)
     fleet = Fleet(var / "logs", console)
@@ -66,6 +76,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     # Background threads notice that the servers go; pytest has closed the streams they would say it on.
     logging.raiseExceptions = False
     _servers.stop()
+    for folder in _scratch:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +111,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    var = tmp_path_factory.mktemp("instance")
+def service() -> Iterator[Service]:
+    var = _scratch_directory()
     environ = outside_environment(var) | {"SHARDS": str(SHARDS), "REPLICAS": str(REPLICAS), "LOG_LEVEL": "INFO"}
     with running_instance(var=var, port=free_port(), environ=environ) as url:
         yield Service(url, var)

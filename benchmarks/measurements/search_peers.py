@@ -52,7 +52,7 @@ def _ours(folder: Path, instance: OwnInstance, data: SearchSet, truth: Truth) ->
         p99_ms=alone.load.p99_ms,
         crowd_rate=many.load.rate,
         crowd_p99_ms=many.load.p99_ms,
-        setting=f"HTTP; texts in Postgres, 2 shards, hits verified; {many.note}",
+        setting=f"HTTP; hits verified in Postgres, 2 shards; 1 client: {alone.note}; then {many.note}",
     )
 
 

@@ -31,8 +31,12 @@ class ShardHits:
         rows = zip(self.scores.tolist(), self.document_keys.tolist(), self.text_revisions.tolist(), strict=True)
         return map(Hit._make, rows)
 
+    def ascending(self) -> Iterator[tuple[float, int, int]]:
+        """The hits as tuples that compare by themselves, the best first: (-score, document key, text revision)."""
+        return zip((-self.scores).tolist(), self.document_keys.tolist(), self.text_revisions.tolist(), strict=True)
+
 
 def merge_hits(shards: Iterable[ShardHits], top_k: int) -> list[Hit]:
     """The best `top_k` hits over all shards, best first; equal scores by document key, so the order is stable."""
-    merged = heapq.merge(*shards, key=lambda hit: (-hit.score, hit.document_key))
-    return list(islice(merged, top_k))
+    merged = heapq.merge(*(shard.ascending() for shard in shards))
+    return [Hit(-negative, key, revision) for negative, key, revision in islice(merged, top_k)]

@@ -136,4 +136,7 @@ def _probe(paths: Iterable[Path], source: str) -> list[Binary]:
 
 
 def _distinct(binaries: Iterable[Binary]) -> list[Binary]:
-    return list({binary.path: binary for binary in reversed(list(binaries))}.values())[::-1]
+    first: dict[Path, Binary] = {}
+    for binary in binaries:
+        first.setdefault(binary.path, binary)
+    return list(first.values())

@@ -33,7 +33,8 @@ _SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "password_encryption": "scram-sha-256",
-    "max_connections": "200",
+    # One for each thread of each api process, and some for the other roles.
+    "max_connections": "500",
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "16MB",
@@ -42,6 +43,8 @@ _SETTINGS = {
     "max_wal_size": "2GB",
     "checkpoint_completion_target": "0.9",
     "random_page_cost": "1.1",
+    # After a bulk load, plans are poor until the tables were analysed: a search costs Postgres three times as much.
+    "autovacuum_naptime": "10s",
     "idle_in_transaction_session_timeout": "60s",
     "log_line_prefix": "%m [%p] ",
     "log_timezone": "UTC",

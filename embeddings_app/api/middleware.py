@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from embedding_project.config import load_config
@@ -43,6 +43,8 @@ class ApiGuard:
         headers["X-Request-Id"] = request_id
         headers["X-Content-Type-Options"] = "nosniff"
         headers.setdefault("Cache-Control", "no-store")
+        if isinstance(response, HttpResponse):
+            headers.setdefault("Content-Length", str(len(response.content)))
         count_request(_route(request), response.status_code, time.perf_counter() - started)
         return response
 

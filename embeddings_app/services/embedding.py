@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+
+import numpy as np
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import InvalidRequest, Unavailable
@@ -65,7 +67,7 @@ def embed(request: EmbedRequest) -> EmbedResult:
         if outcome.error in INFRASTRUCTURE_ERRORS:
             raise Unavailable(outcome.error)
     normalize = spec.normalize if request.normalize is None else request.normalize
-    return EmbedResult(model=spec, outcomes=tuple(map(_normalized, outcomes) if normalize else outcomes))
+    return EmbedResult(model=spec, outcomes=tuple(_normalized(outcomes) if normalize else outcomes))
 
 
 def embed_texts(
@@ -104,13 +106,8 @@ def _outcome(outcome: Outcome, *, cached: bool) -> EmbedOutcome:
     )
 
 
-def _normalized(outcome: EmbedOutcome) -> EmbedOutcome:
-    if outcome.vector is None:
-        return outcome
-    return EmbedOutcome(
-        vector=unit_length(outcome.vector),
-        tokens=outcome.tokens,
-        truncated=outcome.truncated,
-        cached=outcome.cached,
-        error=None,
-    )
+def _normalized(outcomes: Sequence[EmbedOutcome]) -> list[EmbedOutcome]:
+    """The outcomes with vectors of unit length, all computed in one go."""
+    vectors = [outcome.vector for outcome in outcomes if outcome.vector is not None]
+    rows = iter(unit_length(np.stack(vectors))) if vectors else iter(())
+    return [outcome if outcome.vector is None else replace(outcome, vector=next(rows)) for outcome in outcomes]

@@ -106,7 +106,7 @@ class EmbedderProcess:
             "CACHE_URL": self.broker.cache_url,
             "SECRET_KEY": "only-for-tests-" * 3,
             "VAR_DIR": str(self.log.parent),
-            "OMP_WAIT_POLICY": "PASSIVE",
+            "GOMP_SPINCOUNT": "20000",
         }
         # An embedder knows no Django; Celery would load its settings if it found their name.
         env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"} | settings

@@ -111,7 +111,7 @@ def test_the_service_is_no_superuser_but_may_make_a_test_database(services: Serv
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("fsync", "on"), ("synchronous_commit", "on"), ("max_connections", "200")]
+    ("setting", "value"), [("fsync", "on"), ("synchronous_commit", "on"), ("max_connections", "500")]
 )
 def test_postgres_keeps_what_it_acknowledged(services: Services, setting: str, value: str) -> None:
     assert query(services.urls.database_url, f"SHOW {setting}") == (value,)
