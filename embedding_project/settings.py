@@ -72,6 +72,8 @@ DATABASES = {
         "OPTIONS": {
             "connect_timeout": 2,
             "tcp_user_timeout": 4000,
+            # For the one query that asks for it, `records.reading.hydrate`; Django's own cursors never prepare.
+            "prepare_threshold": 5,
             "options": "-c statement_timeout=8000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000",
         },
     }

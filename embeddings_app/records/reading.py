@@ -55,8 +55,9 @@ def hydrate(
         WHERE d.id = ANY(%s) AND d.namespace_id = %s AND NOT d.deleted
         """
     connection.ensure_connection()
-    # Every search comes here: a prepared statement, past the layers that write parameters into the text.
-    with psycopg.Cursor(connection.connection) as cursor:
+    # Every search comes here: a prepared statement, past the layers that write parameters into the text. Django must
+    # still hear of errors, or it would keep a broken connection.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(query, [version_key, list(document_keys), namespace_key], prepare=True)
         return {
             key: HitRow(doc_id, stored, current, None if metadata is None else json.loads(metadata), text)

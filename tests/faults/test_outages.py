@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from embedding_project.supervisor import instance
@@ -80,6 +81,23 @@ def test_a_frozen_postgres_is_503_within_two_seconds(service: Service, client: h
         assert (ready.status_code, ready.json()["checks"]["postgres"]["ok"]) == (503, False)
     body = {"id": "after", "text": "written after the outage", "namespace": NAMESPACE, "wait": "searchable"}
     assert _until_ok(client, "/v1/upsert", body).json()["results"][0]["state"] == "searchable"
+
+
+def test_connections_that_postgres_ends_are_replaced(service: Service, client: httpx.Client) -> None:
+    running = instance.load(service.var)
+    assert running is not None
+    search = {"query": "outage", "namespace": NAMESPACE}
+    _until_ok(client, "/v1/search", search)
+    with psycopg.connect(running.environment["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE usename = current_user AND pid <> pg_backend_pid()
+            """
+        )
+    statuses = [client.post("/v1/search", json=search).status_code for _ in range(150)]
+    assert set(statuses) <= {200, 503}
+    assert statuses[-50:] == [200] * 50
 
 
 def test_without_a_broker_writes_go_on_and_searches_say_so(service: Service, client: httpx.Client) -> None:
