@@ -32,7 +32,8 @@ class RedisServer:
 
 def broker(port: int, password: str) -> RedisServer:
     """Carries messages: full memory must be an error for the sender, never a message that vanishes."""
-    return RedisServer(name="broker", port=port, password=password, settings=("maxmemory-policy noeviction",))
+    settings = ("maxmemory 1gb", "maxmemory-policy noeviction")
+    return RedisServer(name="broker", port=port, password=password, settings=settings)
 
 
 def cache(port: int, password: str) -> RedisServer:
