@@ -28,6 +28,14 @@ def alive(redis: Redis, within_seconds: float = FRESH_SECONDS) -> dict[str, floa
     return {name: float(started) for name, (seen, started) in reports.items() if float(seen) >= oldest}
 
 
+def restarted_since(redis: Redis, prefix: str, since: float) -> bool:
+    """Whether a process whose name begins with `prefix` started after `since`. Nobody is suspected without a broker."""
+    try:
+        return any(name.startswith(prefix) and started > since for name, started in alive(redis).items())
+    except RedisError:
+        return False
+
+
 def start_heartbeat(redis: Redis, name: str) -> None:
     """Report `name` every second from a daemon thread for as long as the process lives."""
 

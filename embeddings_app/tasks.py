@@ -9,7 +9,7 @@ from redis import Redis
 from embedding_project.celery import INDEX_TASK, SWEEP_TASK, job_app
 from embedding_project.config import load_config
 from embedding_project.dispatch import send_index_hint
-from embedding_project.liveness import alive, report_alive, start_heartbeat
+from embedding_project.liveness import report_alive, restarted_since, start_heartbeat
 from embedding_project.redis_clients import broker_client
 from embeddings_app.records.embeddings import any_due
 from embeddings_app.services.indexing import embed_documents, index_pending
@@ -25,7 +25,7 @@ def _broker() -> Redis:
 
 
 def _embedder_restarted(since: float) -> bool:
-    return any(name.startswith("embedder-") and started > since for name, started in alive(_broker()).items())
+    return restarted_since(_broker(), "embedder-", since)
 
 
 @job_app.task(name=INDEX_TASK)

@@ -7,6 +7,7 @@ message costs one, and its answer another.
 
 import logging
 import threading
+from types import UnionType
 from typing import cast
 
 from redis import Redis
@@ -75,14 +76,20 @@ def decode_search(raw: bytes) -> SearchBatch:
     argument = task_argument(raw, SEARCH_TASK)
     try:
         batch = SearchBatch.from_wire(argument)
-        strings = (batch.fanout_id, batch.inbox, batch.epoch, *(query.filter for query in batch.queries))
-        whole = (*((query.version_key, query.namespace_key, query.top_k, query.ef_search) for query in batch.queries),)
-        if not all(isinstance(value, str) for value in strings) or len(batch.vectors) != len(batch.queries):
-            raise TypeError
-        if not all(isinstance(value, int) for query in whole for value in query):
-            raise TypeError
-        if not isinstance(batch.deadline, int | float):
-            raise TypeError
+        return _checked(batch)
     except MALFORMED as error:
         raise CorruptMessage(type(error).__name__) from None
+
+
+def _checked(batch: SearchBatch) -> SearchBatch:
+    # msgpack knows no schema: a field of another type would only fail later, in the middle of a search.
+    fields: list[tuple[object, type | UnionType]] = [
+        *((value, str) for value in (batch.fanout_id, batch.inbox, batch.epoch)),
+        (batch.deadline, int | float),
+    ]
+    for query in batch.queries:
+        fields += [(value, int) for value in (query.version_key, query.namespace_key, query.top_k, query.ef_search)]
+        fields += [(query.exact, bool), (query.filter, str)]
+    if len(batch.vectors) != len(batch.queries) or not all(isinstance(value, kind) for value, kind in fields):
+        raise TypeError
     return batch

@@ -47,6 +47,7 @@ class Ticket:
     deadline: float
     outcomes: dict[int, ShardHits | str] = field(default_factory=dict)
     search_ms: float = 0.0
+    """What the slowest node needed for the message this query came with."""
     done: threading.Event = field(default_factory=threading.Event)
 
     @property

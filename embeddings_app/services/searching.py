@@ -67,8 +67,12 @@ class _Stopwatch:
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        self.ms[stage] = round(self.ms.get(stage, 0.0) + 1000 * (now - self._last), 3)
+        self.add(stage, 1000 * (now - self._last))
         self._last = now
+
+    def add(self, stage: str, milliseconds: float) -> None:
+        """Time measured elsewhere, within a stage of this watch."""
+        self.ms[stage] = round(self.ms.get(stage, 0.0) + milliseconds, 3)
 
     def total(self) -> dict[str, float]:
         return {**self.ms, "total": round(1000 * (time.perf_counter() - self._started), 3)}
@@ -89,8 +93,9 @@ def search(request: SearchRequest) -> SearchResult:
     shown = Shown(namespace_key=space.pk, version_key=spec.version_key, filter=request.filter, include=request.include)
     fetch = request.top_k + _SPARE_HITS
     while True:
-        outcomes = _ask_shards(_shard_query(request, shown, fetch), vector, deadline)
+        outcomes, node_ms = _ask_shards(_shard_query(request, shown, fetch), vector, deadline)
         watch.lap("shards")
+        watch.add("nodes", node_ms)
         answered = [outcome for outcome in outcomes.values() if isinstance(outcome, ShardHits)]
         if not answered:
             raise _no_answer(outcomes)
@@ -134,9 +139,13 @@ def _shard_query(request: SearchRequest, shown: Shown, fetch: int) -> ShardQuery
     )
 
 
-def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> dict[int, ShardHits | str]:
-    """Shard -> hits, or an error code. Shards whose replica was behind are asked again until the deadline."""
+def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> tuple[dict[int, ShardHits | str], float]:
+    """Shard -> hits, or an error code; and the milliseconds the slowest node searched for.
+
+    Shards whose replica was behind are asked again until the deadline.
+    """
     current = topology()
+    node_ms = 0.0
     outcomes: dict[int, ShardHits | str] = dict.fromkeys(range(current.shards), "index_unavailable")
     asked = frozenset(outcomes)
     while asked:
@@ -144,13 +153,14 @@ def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> dict[int,
         coalescer().submit(ticket)
         ticket.done.wait(max(deadline - time.time(), 0))
         outcomes.update(dict(ticket.outcomes))
+        node_ms += ticket.search_ms
         asked = frozenset(shard for shard in asked if outcomes[shard] == BEHIND)
         if asked and time.time() + _BEHIND_PAUSE_SECONDS >= deadline:
             break
         if asked:
             time.sleep(_BEHIND_PAUSE_SECONDS)
             current = topology()
-    return outcomes
+    return outcomes, node_ms
 
 
 def _no_answer(outcomes: dict[int, ShardHits | str]) -> Unavailable:

@@ -98,7 +98,7 @@ SEARCH = extend_schema(
                         "hits": [{"id": "notes/1", "score": 0.71, "metadata": {"lang": "en"}}],
                         "partial": False,
                         "shards": {"total": 2, "ok": 2},
-                        "timings_ms": {"embed": 4.1, "shards": 5.0, "hydrate": 1.2, "total": 10.5},
+                        "timings_ms": {"embed": 4.1, "shards": 5.0, "nodes": 1.1, "hydrate": 1.2, "total": 10.5},
                         "model_id": "all-MiniLM-L6-v2",
                         "model_version": 1,
                     },
