@@ -1,6 +1,6 @@
 """Tables. Queries live in `records` and `registry`, decisions in `services`."""
 
-from embeddings_app.models.access import ApiKey
+from embeddings_app.models.access import ApiKey, AuditEvent, Scope
 from embeddings_app.models.documents import Document, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
 from embeddings_app.models.model_registry import LIVE_STATUSES, ModelRegistry, ModelStatus
@@ -17,6 +17,7 @@ from embeddings_app.models.shards import (
 __all__ = [
     "LIVE_STATUSES",
     "ApiKey",
+    "AuditEvent",
     "Document",
     "EmbeddingRecord",
     "EmbeddingVector",
@@ -28,6 +29,7 @@ __all__ = [
     "Namespace",
     "RecordState",
     "ReplicaState",
+    "Scope",
     "ShardChange",
     "ShardCounter",
     "ShardReplica",

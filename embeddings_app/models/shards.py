@@ -4,6 +4,7 @@ import uuid
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Now
 
 from embeddings_app.models.model_registry import ModelRegistry
@@ -107,6 +108,15 @@ class ShardReplica(models.Model):
     digest = models.BigIntegerField(default=0)
     documents = models.BigIntegerField(default=0, help_text="Live documents.")
     graph_documents = models.BigIntegerField(default=0, help_text="Live documents in HNSW segments.")
+    loading_total = models.BigIntegerField(db_default=0, help_text="Documents to load while loading; 0 when unknown.")
+    segments = models.JSONField(
+        db_default=Value({}, models.JSONField()), blank=True, help_text="Segments of each kind: flat, graph."
+    )
+    snapshot_seq = models.BigIntegerField(
+        db_default=0,
+        help_text="Sequence number of the oldest snapshot kept; 0 without one. The log is kept from there.",
+    )
+    snapshot_at = models.DateTimeField(null=True, blank=True, help_text="When the newest snapshot was verified.")
     heartbeat = models.DateTimeField()
 
     class Meta:
