@@ -37,10 +37,16 @@ class Flight:
 
     item: EmbedItem
     deadline: float
+    """Seconds since the epoch; who boarded first waits until then."""
     outcome: Outcome | None = None
     boarded: float = field(default_factory=time.monotonic)
     _waiting: list[Countdown] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def serves(self, deadline: float) -> bool:
+        """Whether a request that can wait until `deadline` may share this flight: not one that is given up soon."""
+        now = time.time()
+        return self.deadline - now >= (deadline - now) / 2
 
     def join(self, countdown: Countdown) -> None:
         with self._lock:

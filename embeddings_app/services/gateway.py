@@ -89,7 +89,7 @@ class Gateway:
             flights = []
             for item in items:
                 flight = stream.flying.get(item.cache_key)
-                if flight is None:
+                if flight is None or not flight.serves(deadline):
                     flight = stream.flying[item.cache_key] = Flight(item, deadline)
                     stream.waiting.append(flight)
                 flights.append(flight)
@@ -148,7 +148,9 @@ class Gateway:
             stream = self._streams[sent.key]
             stream.batches -= 1
             for flight in sent.flights:
-                stream.flying.pop(flight.item.cache_key, None)
+                # A later request may have started the same text anew.
+                if stream.flying.get(flight.item.cache_key) is flight:
+                    del stream.flying[flight.item.cache_key]
             if stream.batches == 0:
                 if stream.waiting:
                     self._changed.notify()

@@ -124,6 +124,18 @@ def test_nobody_waits_past_the_deadline_and_the_next_request_starts_afresh() -> 
         assert isinstance(request.result(5)[0], EmbeddedText)
 
 
+def test_a_request_with_time_does_not_share_the_fate_of_one_that_has_none_left() -> None:
+    wire = Wire()
+    with ThreadPoolExecutor(2) as pool:
+        hasty = pool.submit(wire.gateway.embed, KEY, _items("a"), time.time() + 0.5)
+        wire.wait_for(1)
+        patient = pool.submit(wire.gateway.embed, KEY, _items("a"), _soon())
+        wire.wait_for(2)
+        wire.answer(1)
+        assert isinstance(patient.result(5)[0], EmbeddedText)
+        assert hasty.result(5) == ["embedder_unavailable"]
+
+
 def test_a_broker_that_is_away_is_an_outcome_at_once() -> None:
     wire = Wire()
     wire.down = True
