@@ -187,7 +187,7 @@ class Collection:
         self._check(state)
 
     def _restored(self, state: SegmentState) -> Segment:
-        if len(state.slots) and not (0 <= state.slots.min() and state.slots.max() < self._slots.count):
+        if len(state.slots) and not (state.slots.min() >= 0 and state.slots.max() < self._slots.count):
             raise ValueError("a row belongs to no slot")
         rows = SegmentRows(state.slots, state.stamps, np.zeros(len(state.slots), np.bool_))
         if state.graph:
@@ -199,7 +199,7 @@ class Collection:
         return FlatSegment.restored(state.serial, rows, state.vectors)
 
     def _check(self, state: CollectionState) -> None:
-        """Raises ValueError unless each live document has exactly one live row, of the right size, and the totals hold."""
+        """Raises ValueError unless each live document has exactly one live row, and counters and totals hold."""
         live_rows = [segment.rows.slots[segment.rows.live] for segment in self._segments]
         found = np.sort(np.concatenate([*live_rows, np.empty(0, np.int32)]))
         if not np.array_equal(found, self._slots.live()):

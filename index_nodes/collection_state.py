@@ -1,4 +1,4 @@
-"""What a collection is made of, as plain arrays: taken from one under the lock, written to a snapshot, put back from it.
+"""What a collection is made of, as plain arrays: taken from one under the lock, kept in a snapshot, put back from it.
 
 Only what cannot be told from the rest is kept: which rows are live follows from the stamps of rows and slots.
 """

@@ -78,7 +78,7 @@ class Column:
     def restore(self, state: ColumnState) -> None:
         """Take over the state in place of an empty column. Raises ValueError when the codes do not fit the values."""
         codes, count = state.codes, len(state.values)
-        if len(codes) and not (_ABSENT <= codes.min() and codes.max() < count):
+        if len(codes) and not (codes.min() >= _ABSENT and codes.max() < count):
             raise ValueError("a slot has a code without a value")
         self._codes[: len(codes)] = codes
         self._values = [None] * count

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class HashedFile:
         self._hash.update(data)
         self._size += len(data)
 
-    def __enter__(self) -> "HashedFile":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -64,7 +64,7 @@ def write_arrays(path: Path, dtype: str, row_shape: tuple[int, ...], parts: Sequ
         np.lib.format.write_array_header_1_0(file, header)
         for part in parts:
             if part.size:
-                file.write(memoryview(np.ascontiguousarray(part, dtype)).cast("B"))
+                file.write(np.ascontiguousarray(part, dtype).data.cast("B"))
     return file.facts
 
 
@@ -83,7 +83,7 @@ def read_array(path: Path, dtype: str, row_shape: tuple[int, ...]) -> Array:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A second name for a file that never changes, or a copy where the file system has no such names. Raises OSError."""
+    """Give a file that never changes a second name, or copy it where that cannot be. Raises OSError."""
     try:
         os.link(source, target, follow_symlinks=False)
     except FileNotFoundError:

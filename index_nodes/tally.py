@@ -2,14 +2,14 @@
 
 import hashlib
 
-_MODULUS = 2**63
+DIGEST_MODULUS = 2**63
 
 
 def document_hash(document_key: int, revision: int, text_revision: int) -> int:
     """The first 8 bytes of an MD5, which SQL can compute alike:
     ('x' || left(md5(document_key || ':' || revision || ':' || text_revision), 16))::bit(64)::bigint modulo 2^63."""
     digest = hashlib.md5(b"%d:%d:%d" % (document_key, revision, text_revision), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "big") % _MODULUS
+    return int.from_bytes(digest[:8], "big") % DIGEST_MODULUS
 
 
 class Tally:
@@ -38,6 +38,6 @@ class Tally:
 
     def add(self, documents: int, digest: int) -> None:
         self.documents += documents
-        self.digest = (self.digest + digest) % _MODULUS
+        self.digest = (self.digest + digest) % DIGEST_MODULUS
         if self._whole:
             self._whole.add(documents, digest)

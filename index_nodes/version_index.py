@@ -114,7 +114,7 @@ class VersionIndex:
             return self._collections[namespace_key].capture()
 
     def restore(self, states: Mapping[int, CollectionState]) -> None:
-        """Take over collections by namespace, all or none of them, in place of none. Raises ValueError, RuntimeError."""
+        """Take over collections by namespace, all of them or none. Raises ValueError, RuntimeError."""
         tally, collections = Tally(), dict[int, Collection]()
         for namespace_key, state in states.items():
             collections[namespace_key] = Collection(self.dimension, tally, self._seal_rule)
