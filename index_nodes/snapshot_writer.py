@@ -91,7 +91,7 @@ class SnapshotWriter:
             progress = self._progress.setdefault(source.store, _Progress(due_at=now + self._seconds))
             changed = source.seq != source.store.newest_seq or source.index.published != progress.published
             if changed and now >= progress.due_at:
-                self._write(source, progress)
+                self._write(source, progress, now)
 
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
@@ -101,14 +101,14 @@ class SnapshotWriter:
                 logger.exception("snapshots: %s", type(error).__name__)
                 self._stopping.wait(_RETRY_SECONDS)
 
-    def _write(self, source: SnapshotSource, progress: _Progress) -> None:
+    def _write(self, source: SnapshotSource, progress: _Progress, now: float) -> None:
         published, began = source.index.published, time.monotonic()
         try:
             write_snapshot(source)
         except StoreClosed:
             return
         except (OSError, SnapshotDamaged) as error:
-            progress.due_at = time.monotonic() + min(self._seconds, _RETRY_SECONDS)
+            progress.due_at = now + min(self._seconds, _RETRY_SECONDS)
             if source.index.closed or self._stopping.is_set():
                 return
             SNAPSHOTS.labels("failed").inc()
@@ -118,7 +118,7 @@ class SnapshotWriter:
             return
         if progress.failing:
             logger.info("snapshots of version %d are written again", source.log.version_key)
-        self._progress[source.store] = _Progress(time.monotonic() + self._seconds, published)
+        self._progress[source.store] = _Progress(now + self._seconds, published)
         SNAPSHOTS.labels("written").inc()
         SNAPSHOT_SECONDS.observe(time.monotonic() - began)
 

@@ -7,11 +7,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from index_nodes.collection import DocumentState, SealRule
-from index_nodes.snapshot_load import load_newest
+from index_nodes.collection import DocumentState
+from index_nodes.snapshot_reader import restore, verified
 from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.version_index import VersionIndex
-from tests.unit.index_nodes.snapshots import wanted, write
+from tests.unit.index_nodes.snapshots import write
 from tests.unit.index_nodes.test_version_index import DIMENSION, IndexMachine
 
 
@@ -19,10 +19,11 @@ class SnapshotMachine(IndexMachine):
     """A snapshot's number is how many states of the history were delivered before it."""
 
     @initialize()
-    def begin_without_snapshots(self) -> None:
+    def start(self) -> None:
+        super().start()
         self.folder = Path(tempfile.mkdtemp(dir=self.root))
         self.store = SnapshotStore(self.folder)
-        self.seq = 0
+        self.seq, self.loads = 0, 0
         self.contained: dict[int, tuple[dict[int, DocumentState], int]] = {}
 
     @rule()
@@ -31,19 +32,21 @@ class SnapshotMachine(IndexMachine):
         write(self.index, self.store, self.seq)
         self.contained[self.seq] = (dict(self.delivered), len(self.history))
 
-    @rule(replayed=st.integers(0, 5))
+    @rule(age=st.integers(0, 2), replayed=st.integers(0, 5))
     @precondition(lambda self: self.contained)
-    def reload(self, replayed: int) -> None:
+    def reload(self, age: int, replayed: int) -> None:
         self.index.close()
         self.job = None
-        rules = SealRule(rows=4, quiet_rows=1, quiet_seconds=1.0)
-        self.index = VersionIndex(DIMENSION, self.root / f"v{self.now}-{self.seq}-{len(self.history)}-{id(self)}", rules)
-        self.store.close()
-        self.store = SnapshotStore(self.folder)
-        assert load_newest(self.store, wanted(self.seq, dimension=DIMENSION), self.index) == self.seq
-        self.delivered, known = dict(self.contained[self.seq][0]), self.contained[self.seq][1]
+        self.loads += 1
+        self.index = VersionIndex(DIMENSION, self.root / f"load-{self.loads}", self.seal_rule)
+        kept = SnapshotStore(self.folder).newest_first()
+        folder = kept[min(age, len(kept) - 1)]
+        manifest = verified(folder)
+        restore(folder, manifest, self.index)
+        delivered, known = self.contained[manifest.seq]
+        self.delivered = dict(delivered)
         self._deliver(self.history[max(0, known - replayed) :])
 
 
 TestSnapshotMachine = SnapshotMachine.TestCase
-TestSnapshotMachine.settings = settings(deadline=None)
+TestSnapshotMachine.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
