@@ -1,6 +1,6 @@
-"""All SQL of an index node: three views to read from, and one table in which it says how far it is.
+"""All SQL of an index node: three views and the bare log to read from, and one table in which it says how far it is.
 
-The views and the table belong to the web side's migrations; this module is the only other place that knows them.
+The views and tables belong to the web side's migrations; this module is the only other place that knows them.
 """
 
 import logging
