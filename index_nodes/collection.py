@@ -23,7 +23,7 @@ from index_nodes.merge_plan import SegmentSize, plan_merge
 from index_nodes.rows import SegmentRows, Selection
 from index_nodes.scan import Candidates, SearchSpec
 from index_nodes.slots import SlotTable, StateNumber
-from index_nodes.tally import Tally
+from index_nodes.tally import Tally, document_hash
 
 _CACHED_FILTERS = 32
 
@@ -182,8 +182,8 @@ class Collection:
         self._next_serial, self._next_stamp = state.next_serial, state.next_stamp
         live = self._slots.live()
         columns = (self._slots.document_keys, self._slots.revisions, self._slots.text_revisions)
-        for document_key, revision, text_revision in zip(*(column[live].tolist() for column in columns), strict=True):
-            self._tally.count(document_key, revision, text_revision)
+        hashes = map(document_hash, *(column[live].tolist() for column in columns))
+        self._tally.add(len(live), sum(hashes))
         self._check(state)
 
     def _restored(self, state: SegmentState) -> Segment:
@@ -284,11 +284,11 @@ class Collection:
 
 
 def _captured(segment: Segment) -> SegmentState:
-    graph = isinstance(segment, HnswSegment)
+    graph = GraphFile(path=segment.path, sha256=segment.sha256) if isinstance(segment, HnswSegment) else None
     return SegmentState(
         serial=segment.serial,
         slots=segment.rows.slots,
         stamps=segment.rows.stamps,
         vectors=None if graph else segment.vectors,
-        graph=GraphFile(path=segment.path, sha256=segment.sha256) if isinstance(segment, HnswSegment) else None,
+        graph=graph,
     )

@@ -66,12 +66,10 @@ class Follower:
 
     def snapshot_sources(self) -> list[SnapshotSource]:
         """The indexes that have followed their logs up to some place, and so may be written."""
-        now = time.monotonic()
+        # What names the contents is read before them: an index can only be newer than what is said of it.
+        now, epoch = time.monotonic(), self._epoch
         return [
-            # The number is read before the index: changes that come in between are contained, which does no harm.
-            SnapshotSource(
-                log=version.log, epoch=self._epoch, seq=version.applied, index=version.index, store=version.store
-            )
+            SnapshotSource(log=version.log, epoch=epoch, seq=version.applied, index=version.index, store=version.store)
             for version in list(self._versions.values())
             if version.state(now) != "loading"
         ]
