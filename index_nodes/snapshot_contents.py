@@ -21,23 +21,23 @@ _VALUES_A_LINE = 500
 
 class _Kind(NamedTuple):
     dtype: str
-    width: int
-    """Numbers in a row; 0 where a row is one number."""
+    row: tuple[int, ...] | None = ()
+    """Shape of a row; None for a vector of the index's dimension."""
 
     def row_shape(self, dimension: int) -> tuple[int, ...]:
-        return {0: (), -1: (dimension,)}.get(self.width, (self.width,))
+        return (dimension,) if self.row is None else self.row
 
 
 _KINDS: Mapping[str, _Kind] = {
-    "document_keys": _Kind("<i8", 0),
-    "revisions": _Kind("<i4", 0),
-    "text_revisions": _Kind("<i4", 0),
-    "stamps": _Kind("<i8", 0),
-    "tombstones": _Kind("<i8", 3),
-    "codes": _Kind("<i4", 0),
-    "row_slots": _Kind("<i4", 0),
-    "row_stamps": _Kind("<i8", 0),
-    "vectors": _Kind("<f4", -1),
+    "document_keys": _Kind("<i8"),
+    "revisions": _Kind("<i4"),
+    "text_revisions": _Kind("<i4"),
+    "stamps": _Kind("<i8"),
+    "tombstones": _Kind("<i8", (3,)),
+    "codes": _Kind("<i4"),
+    "row_slots": _Kind("<i4"),
+    "row_stamps": _Kind("<i8"),
+    "vectors": _Kind("<f4", None),
 }
 _SLOT_ARRAYS = ("document_keys", "revisions", "text_revisions", "stamps")
 
@@ -59,10 +59,10 @@ def write_contents(folder: Path, dimension: int, states: Mapping[int, Collection
     """Write everything but the graphs; the facts of each file by name. Raises OSError."""
     arrays = [_arrays(state) for state in states.values()]
     written = {}
-    for kind, (dtype, _) in _KINDS.items():
-        name = f"{kind}.npy"
-        parts = [part for collection in arrays for part in collection[kind]]
-        written[name] = write_arrays(folder / name, dtype, _KINDS[kind].row_shape(dimension), parts)
+    for name, kind in _KINDS.items():
+        parts = [part for collection in arrays for part in collection[name]]
+        file_name = f"{name}.npy"
+        written[file_name] = write_arrays(folder / file_name, kind.dtype, kind.row_shape(dimension), parts)
     with HashedFile(folder / OUTLINE) as file:
         for namespace_key, state in states.items():
             file.write(_line(_outline(namespace_key, state)))

@@ -24,11 +24,10 @@ PAGE = 4_096
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[VersionIndex, list[Path]]:
-    """An index, and two snapshots of it, the older one of an earlier state."""
+    """An index, and two snapshots of it under different numbers."""
     folder = tmp_path_factory.mktemp("node")
     index, store = mixed_index(folder / "v"), SnapshotStore(folder / "snapshots")
     older = write(index, store, 5)
-    index.apply([], 0.0)
     return index, [older, write(index, store, 9)]
 
 
