@@ -37,6 +37,10 @@ class Client:
     def get(self, path: str) -> Json:
         return self._answer(self._http.get(path))
 
+    def text(self, path: str) -> str:
+        """What is no JSON, such as the metrics."""
+        return self._http.get(path).text
+
     def embed(self, texts: Sequence[str]) -> Json:
         """Embed up to 256 texts with the default model. Raises BenchmarkError when one of them failed."""
         answer = self.post("/v1/embed", {"inputs": texts})

@@ -48,7 +48,7 @@ def load(instance: OwnInstance, data: SearchSet) -> Loading:
     uploaded = time.monotonic() - began
     _wait_until_searchable(client, len(data.documents))
     searchable = time.monotonic() - began
-    _wait_until_in_graphs(instance, len(data.documents))
+    wait_until_in_graphs(instance, len(data.documents))
     graphs = time.monotonic() - began
     client.close()
     settle(instance, len(data.documents))
@@ -62,7 +62,7 @@ def load(instance: OwnInstance, data: SearchSet) -> Loading:
 
 def settle(instance: OwnInstance, documents: int) -> None:
     """Return once all documents stand in graphs and nothing goes on behind the scenes. Raises BenchmarkError."""
-    _wait_until_in_graphs(instance, documents)
+    wait_until_in_graphs(instance, documents)
     with psycopg.connect(instance.database_url, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE)")  # what autovacuum does within the next minute anyway
     wait_until_idle(instance.var)
@@ -108,7 +108,8 @@ def _wait_until_searchable(client: Client, documents: int) -> None:
         time.sleep(0.25)
 
 
-def _wait_until_in_graphs(instance: OwnInstance, documents: int) -> None:
+def wait_until_in_graphs(instance: OwnInstance, documents: int) -> None:
+    """Raises BenchmarkError."""
     deadline = time.monotonic() + _LIMIT_SECONDS
     while _in_graphs(instance) != (documents, documents):
         if time.monotonic() > deadline:

@@ -51,6 +51,8 @@ class Config:
     node_shard: int
     """Which shard an index node serves; only index nodes read it."""
     node_replica: int
+    snapshot_seconds: int
+    """Between two snapshots of an index node; 0 for none."""
     api_processes: int
     api_threads: int
     embedders: int
@@ -85,6 +87,7 @@ _DEFAULTS: Mapping[str, str] = {
     "REPLICAS": "1",
     "NODE_SHARD": "0",
     "NODE_REPLICA": "0",
+    "SNAPSHOT_SECONDS": "300",
     "API_PROCESSES": "1",
     "API_THREADS": "96",
     "EMBEDDERS": "1",
@@ -165,6 +168,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         replicas=read.integer("REPLICAS", 1, 16),
         node_shard=read.integer("NODE_SHARD", 0, 1023),
         node_replica=read.integer("NODE_REPLICA", 0, 15),
+        snapshot_seconds=read.integer("SNAPSHOT_SECONDS", 0, 24 * 3600),
         api_processes=read.integer("API_PROCESSES", 1, 64),
         api_threads=read.integer("API_THREADS", 8, 1024),
         embedders=read.integer("EMBEDDERS", 1, 64),

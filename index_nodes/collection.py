@@ -14,15 +14,16 @@ from embedding_project.contracts.filters import from_wire
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.vectors import Vector
+from index_nodes.collection_state import CollectionState, GraphFile, SegmentState
 from index_nodes.columns import Columns
 from index_nodes.flat_segment import FlatSegment
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob, MergeSource, Segment
 from index_nodes.merge_plan import SegmentSize, plan_merge
-from index_nodes.rows import Selection
+from index_nodes.rows import SegmentRows, Selection
 from index_nodes.scan import Candidates, SearchSpec
 from index_nodes.slots import SlotTable, StateNumber
-from index_nodes.tally import Tally
+from index_nodes.tally import Tally, document_hash
 
 _CACHED_FILTERS = 32
 
@@ -54,7 +55,7 @@ class DocumentState:
 class Collection:
     def __init__(self, dimension: int, tally: Tally, seal_rule: SealRule) -> None:
         self.dimension = dimension
-        self._tally = tally
+        self._tally = Tally(tally)
         self._seal_rule = seal_rule
         self._slots = SlotTable()
         self._columns = Columns(self._slots.capacity)
@@ -145,7 +146,7 @@ class Collection:
         for serial in gone:
             segment = self._by_serial.pop(serial)
             if segment.is_graph:
-                self._tally.graph_documents -= segment.rows.live_count
+                self._tally.count_in_graphs(-segment.rows.live_count)
         if built:
             built.serial = self._take_serial()
             self._revive(built)
@@ -153,7 +154,67 @@ class Collection:
         self._segments = (built, *kept) if built else kept
         self._generation += 1
 
-    def _revive(self, segment: HnswSegment) -> None:
+    def capture(self) -> CollectionState:
+        """Everything there is, in copies of what may change; vectors and rows of segments are only appended to."""
+        return CollectionState(
+            slots=self._slots.capture(),
+            columns=self._columns.capture(self._slots.count),
+            segments=tuple(_captured(segment) for segment in self._segments),
+            fresh=self._fresh.serial if self._fresh else None,
+            next_serial=self._next_serial,
+            next_stamp=self._next_stamp,
+            documents=self._tally.documents,
+            digest=self._tally.digest,
+        )
+
+    def restore(self, state: CollectionState) -> None:
+        """Take over the state in place of nothing. Raises ValueError when its parts contradict one another, and
+        RuntimeError when Faiss cannot read a graph."""
+        self._slots.restore(state.slots)
+        self._columns.grow(self._slots.capacity)
+        self._columns.restore(state.columns)
+        for segment in map(self._restored, state.segments):
+            self._by_serial[segment.serial] = segment
+            self._segments = (*self._segments, segment)
+            self._revive(segment)
+            if segment.serial == state.fresh and isinstance(segment, FlatSegment):
+                self._fresh = segment
+        self._next_serial, self._next_stamp = state.next_serial, state.next_stamp
+        live = self._slots.live()
+        columns = (self._slots.document_keys, self._slots.revisions, self._slots.text_revisions)
+        hashes = map(document_hash, *(column[live].tolist() for column in columns))
+        self._tally.add(len(live), sum(hashes))
+        self._check(state)
+
+    def _restored(self, state: SegmentState) -> Segment:
+        if len(state.slots) and not (state.slots.min() >= 0 and state.slots.max() < self._slots.count):
+            raise ValueError("a row belongs to no slot")
+        rows = SegmentRows(state.slots, state.stamps, np.zeros(len(state.slots), np.bool_))
+        if state.graph:
+            graph = HnswSegment.read(rows, state.graph.path, state.graph.sha256)
+            graph.serial = state.serial
+            return graph
+        if state.vectors is None or state.vectors.shape != (rows.count, self.dimension):
+            raise ValueError("a segment does not have the vectors of its rows")
+        return FlatSegment.restored(state.serial, rows, state.vectors)
+
+    def _check(self, state: CollectionState) -> None:
+        """Raises ValueError unless each live document has exactly one live row, and counters and totals hold."""
+        live_rows = [segment.rows.slots[segment.rows.live] for segment in self._segments]
+        found = np.sort(np.concatenate([*live_rows, np.empty(0, np.int32)]))
+        if not np.array_equal(found, self._slots.live()):
+            raise ValueError("documents and rows differ")
+        if any(segment.vectors.shape[1] != self.dimension for segment in self._segments):
+            raise ValueError("a segment has another dimension")
+        serials, stamps = [segment.serial for segment in self._segments], self._slots.stamps
+        if len(set(serials)) != len(serials) or max(serials, default=0) > state.next_serial:
+            raise ValueError("two segments have one serial")
+        if stamps.max() >= state.next_stamp or (state.fresh is not None and self._fresh is None):
+            raise ValueError("the counters are behind")
+        if (self._tally.documents, self._tally.digest) != (state.documents, state.digest):
+            raise ValueError("the digest differs")
+
+    def _revive(self, segment: Segment) -> None:
         # What was written or deleted while the graph was built is told by the stamps.
         rows = segment.rows
         current = self._slots.stamps[rows.slots] == rows.stamps
@@ -162,7 +223,8 @@ class Collection:
         slots = rows.slots[numbers]
         self._slots.segments[slots] = segment.serial
         self._slots.rows[slots] = numbers
-        self._tally.graph_documents += rows.live_count
+        if segment.is_graph:
+            self._tally.count_in_graphs(rows.live_count)
 
     def _delete(self, slot: int | None, document_key: int, number: StateNumber) -> None:
         if slot is not None:
@@ -191,7 +253,7 @@ class Collection:
         segment = self._by_serial[int(self._slots.segments[slot])]
         segment.rows.kill(int(self._slots.rows[slot]))
         if segment.is_graph:
-            self._tally.graph_documents -= 1
+            self._tally.count_in_graphs(-1)
 
     def _take_serial(self) -> int:
         self._next_serial += 1
@@ -219,3 +281,14 @@ class Collection:
         lines = np.arange(len(order))[:, np.newaxis]
         text_revisions = self._slots.text_revisions[slots[lines, order]]
         return [ShardHits(*row) for row in zip(scores[lines, order], keys[lines, order], text_revisions, strict=True)]
+
+
+def _captured(segment: Segment) -> SegmentState:
+    graph = GraphFile(path=segment.path, sha256=segment.sha256) if isinstance(segment, HnswSegment) else None
+    return SegmentState(
+        serial=segment.serial,
+        slots=segment.rows.slots,
+        stamps=segment.rows.stamps,
+        vectors=None if graph else segment.vectors,
+        graph=graph,
+    )

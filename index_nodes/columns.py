@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_project.contracts.filters import VALUE_TESTS, And, Condition, Filter, Not, Or, positive, typed
+from index_nodes.collection_state import ColumnState
 
 Mask = NDArray[np.bool_]
 _ABSENT = -1
@@ -71,6 +72,26 @@ class Column:
         self._codes[slot] = _ABSENT
         self._release(before)
 
+    def capture(self, count: int) -> ColumnState:
+        return ColumnState(codes=self._codes[:count].copy(), values=self._values.copy())
+
+    def restore(self, state: ColumnState) -> None:
+        """Take over the state in place of an empty column. Raises ValueError when the codes do not fit the values."""
+        codes, count = state.codes, len(state.values)
+        if len(codes) and not (codes.min() >= _ABSENT and codes.max() < count):
+            raise ValueError("a slot has a code without a value")
+        self._codes[: len(codes)] = codes
+        self._values = [None] * count
+        self._uses = np.bincount(codes[codes != _ABSENT], minlength=count).tolist()
+        self._numbers = np.full(max(count, len(self._numbers)), np.nan)
+        for code, value in enumerate(state.values):
+            if self._uses[code]:
+                self._register(code, _key(value), value)
+            else:
+                self._free.append(code)
+        if len(self._code_of) + len(self._free) != count:
+            raise ValueError("two codes have one value")
+
     def mask(self, condition: Condition, count: int) -> Mask:
         """Which of the first `count` slots have a value that passes; `condition` must be a positive one."""
         # The last entry answers for absent values, whose code is -1.
@@ -109,6 +130,10 @@ class Column:
             self._uses.append(0)
             if code == len(self._numbers):
                 self._numbers = np.concatenate([self._numbers, np.full(code, np.nan)])
+        self._register(code, key, value)
+        return code
+
+    def _register(self, code: int, key: tuple[str, object], value: Any) -> None:
         self._values[code] = value
         self._code_of[key] = code
         number = _exact_float(value)
@@ -117,7 +142,6 @@ class Column:
             self._inexact.add(code)
         for element in _elements(value):
             self._containing.setdefault(element, set()).add(code)
-        return code
 
     def _release(self, code: int) -> None:
         if code == _ABSENT:
@@ -155,6 +179,16 @@ class Columns:
         self.capacity = capacity
         for column in self._columns.values():
             column.grow(capacity)
+
+    def capture(self, count: int) -> dict[str, ColumnState]:
+        """A copy of every field, for the first `count` slots."""
+        return {path: column.capture(count) for path, column in self._columns.items()}
+
+    def restore(self, states: Mapping[str, ColumnState]) -> None:
+        """Take over the fields in place of none. Raises ValueError."""
+        for path, state in states.items():
+            column = self._columns[path] = Column(self.capacity)
+            column.restore(state)
 
     def set_row(self, slot: int, flat: Mapping[str, Any]) -> None:
         """Make `flat` the metadata of `slot`, whatever it had before."""

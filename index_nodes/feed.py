@@ -1,6 +1,6 @@
-"""All SQL of an index node: three views to read from, and one table in which it says how far it is.
+"""All SQL of an index node: three views and the bare log to read from, and one table in which it says how far it is.
 
-The views and the table belong to the web side's migrations; this module is the only other place that knows them.
+The views and tables belong to the web side's migrations; this module is the only other place that knows them.
 """
 
 import logging
@@ -16,6 +16,8 @@ from index_nodes.collection import DocumentState
 
 CHANGES_AT_ONCE = 1_000
 LOAD_ROWS = 1_000
+COUNT_SECONDS = 2.0
+"""Longer than this a load does not wait to know how many rows it has."""
 _CONNECT_SECONDS = 2
 _STATEMENT_MS = 10_000
 logger = logging.getLogger(__name__)
@@ -31,18 +33,27 @@ SELECT seq, document_key, namespace_key, revision, deleted, metadata, text_revis
 FROM index_feed
 WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND seq > %s ORDER BY seq LIMIT %s
 """
+_NEXT_ENTRY = """
+SELECT seq, kind FROM shard_change
+WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND seq > %s ORDER BY seq LIMIT 1
+"""
+_ROW_COUNT = "SELECT count(*) FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s"
 _ROWS = """
 SELECT document_key, namespace_key, revision, metadata, text_revision, vector
 FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s
 """
 _REPORT = """
 INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, digest, documents,
-                           graph_documents, heartbeat)
+                           graph_documents, loading_total, segments, snapshot_seq, snapshot_at, heartbeat)
 VALUES (%(layout)s, %(version_key)s, %(shard)s, %(replica)s, %(epoch)s, %(applied)s, %(state)s, %(digest)s,
-        %(documents)s, %(graph_documents)s, now())
+        %(documents)s, %(graph_documents)s, %(loading_total)s,
+        jsonb_build_object('flat', %(flat_segments)s::int, 'graph', %(graph_segments)s::int),
+        %(snapshot_seq)s, to_timestamp(%(snapshot_at)s::float8), now())
 ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     epoch = excluded.epoch, applied_seq = excluded.applied_seq, state = excluded.state, digest = excluded.digest,
-    documents = excluded.documents, graph_documents = excluded.graph_documents, heartbeat = excluded.heartbeat
+    documents = excluded.documents, graph_documents = excluded.graph_documents,
+    loading_total = excluded.loading_total, segments = excluded.segments, snapshot_seq = excluded.snapshot_seq,
+    snapshot_at = excluded.snapshot_at, heartbeat = excluded.heartbeat
 """
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -62,6 +73,23 @@ class Heads:
     """None while no active layout has this shard."""
     versions: Mapping[int, Head]
     """By version key."""
+
+
+class Entry(NamedTuple):
+    """One entry of a log, by itself."""
+
+    seq: int
+    kind: str
+    """document or segment."""
+
+
+class Load(NamedTuple):
+    """Everything an index holds, as of one moment."""
+
+    head: int
+    total: int
+    """Rows there are; 0 when counting took too long."""
+    pieces: Iterator[list[DocumentState]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +116,14 @@ class Report:
     digest: int
     documents: int
     graph_documents: int
+    loading_total: int
+    """Rows to load while loading; 0 when unknown, and else."""
+    flat_segments: int
+    graph_segments: int
+    snapshot_seq: int
+    """Of the oldest snapshot kept; 0 without one."""
+    snapshot_at: float | None
+    """When the newest was written, in seconds since 1970."""
 
 
 def connect(url: str, name: str) -> Connection:
@@ -127,9 +163,15 @@ def read_changes(connection: Connection, log: Log, after: int, dimension: int) -
     return changes
 
 
+def next_entry(connection: Connection, log: Log, after: int) -> Entry | None:
+    """The first entry of the log behind `after`, of whatever kind. Raises psycopg.Error."""
+    row = connection.execute(_NEXT_ENTRY, (log.layout, log.version_key, log.shard, after)).fetchone()
+    return Entry(*row) if row else None
+
+
 @contextmanager
-def open_load(url: str, name: str, log: Log, epoch: str) -> Iterator[tuple[int, Iterator[list[DocumentState]]]]:
-    """The head of a log and all rows of its index at that head, from one snapshot. Raises psycopg.Error, LogMoved."""
+def open_load(url: str, name: str, log: Log, epoch: str) -> Iterator[Load]:
+    """The head of a log and all rows of its index at that head, in one transaction. Raises psycopg.Error, LogMoved."""
     with connect(url, name) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
@@ -141,7 +183,7 @@ def open_load(url: str, name: str, log: Log, epoch: str) -> Iterator[tuple[int, 
             if head is None:
                 raise LogMoved
             with closing(_load_rows(connection, log, head.dimension)) as pieces:
-                yield head.seq, pieces
+                yield Load(head.seq, _count_rows(connection, log), pieces)
 
 
 class LogMoved(Exception):
@@ -153,6 +195,17 @@ def report(connection: Connection, reports: Sequence[Report]) -> None:
     with connection.cursor() as cursor:
         rows = [{name: getattr(entry, name) for name in Report.__slots__} for entry in reports]
         cursor.executemany(_REPORT, rows)
+
+
+def _count_rows(connection: Connection, log: Log) -> int:
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL statement_timeout = {int(1_000 * COUNT_SECONDS)}")
+            row = connection.execute(_ROW_COUNT, (log.layout, log.version_key, log.shard)).fetchone()
+            connection.execute(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
+    except psycopg.errors.QueryCanceled:
+        return 0
+    return int(row[0]) if row else 0
 
 
 def _load_rows(connection: Connection, log: Log, dimension: int) -> Generator[list[DocumentState]]:

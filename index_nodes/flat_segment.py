@@ -17,6 +17,13 @@ class FlatSegment:
         self.rows = SegmentRows.empty(_FIRST_CAPACITY)
         self._vectors = np.empty((_FIRST_CAPACITY, dimension), np.float32)
 
+    @classmethod
+    def restored(cls, serial: int, rows: SegmentRows, vectors: Vector) -> "FlatSegment":
+        """A segment of given rows and their vectors, which it may write behind."""
+        segment = cls(serial, vectors.shape[1])
+        segment.rows, segment._vectors = rows, vectors
+        return segment
+
     @property
     def vectors(self) -> Vector:
         return self._vectors[: self.rows.count]

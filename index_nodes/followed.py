@@ -2,19 +2,22 @@
 
 import logging
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Literal
 
 import psycopg
 
-from index_nodes.collection import DocumentState
-from index_nodes.feed import Connection, Head, Log, open_load, read_changes
+from index_nodes.feed import Connection, Head, Load, Log, next_entry, open_load, read_changes
+from index_nodes.metrics import LOAD_SECONDS
 from index_nodes.serving import MAX_LAG_SECONDS, NEVER, ServedVersion
+from index_nodes.snapshot_load import SnapshotLoad
+from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.version_index import VersionIndex
 
 logger = logging.getLogger(__name__)
 State = Literal["loading", "ready", "behind"]
+TELL_SECONDS = 5.0
+"""Between two lines of the log that say how far a load from Postgres is."""
 
 
 class LogBroken(Exception):
@@ -22,17 +25,21 @@ class LogBroken(Exception):
 
 
 class FollowedVersion:
-    """Loaded piece by piece, so that the follower can look after other versions and its heartbeat in between."""
+    """Filled from a snapshot by a thread, or else from the table piece by piece, so that the follower can look after
+    other versions and its heartbeat meanwhile."""
 
-    def __init__(self, log: Log, index: VersionIndex) -> None:
+    def __init__(self, log: Log, index: VersionIndex, store: SnapshotStore, restoring: SnapshotLoad) -> None:
         self.log = log
         self.index = index
+        self.store = store
         self.applied = 0
         self.caught_up_at = NEVER
         self.announced_at = float("inf")
         self._loading = True
-        self._head_at_load = 0
-        self._pieces: Iterator[list[DocumentState]] | None = None
+        self._restoring: SnapshotLoad | None = restoring
+        self._load: Load | None = None
+        self._load_began_at = 0.0
+        self._told_at = 0.0
         self._resources = ExitStack()
 
     def close(self) -> None:
@@ -41,7 +48,18 @@ class FollowedVersion:
             self._resources.close()
         except psycopg.Error as error:
             logger.info("a load was given up: %s", type(error).__name__)
+        self.store.close()
         self.index.close()
+
+    @property
+    def restoring(self) -> bool:
+        """Whether a snapshot is being read, so that there is nothing to do here."""
+        return self._restoring is not None and self._restoring.running
+
+    @property
+    def loading_total(self) -> int:
+        """Rows to load from the table; 0 when unknown or loaded."""
+        return self._load.total if self._loading and self._load else 0
 
     def state(self, now: float) -> State:
         if self._loading:
@@ -63,20 +81,41 @@ class FollowedVersion:
         return True
 
     def load_piece(self, url: str, name: str, epoch: str, now: float) -> bool:
-        """Take in the next rows of the table while loading; False when it is loaded. Raises psycopg.Error, LogMoved."""
+        """Take in what the snapshot gave, or the next rows of the table while loading; False when it is loaded. Raises
+        psycopg.Error, LogMoved."""
         if not self._loading:
             return False
-        if self._pieces is None:
-            opened = open_load(url, name, self.log, epoch)
-            self._head_at_load, self._pieces = self._resources.enter_context(opened)
-        piece = next(self._pieces, None)
-        if piece is not None:
-            self.index.apply(piece, now)
+        if self._restoring:
+            restored, self._restoring = self._restoring.result(), None
+            if restored is not None:
+                self.applied, self._loading = restored, False
             return True
-        self._resources.close()
-        self.applied = self._head_at_load
-        self._loading = False
+        if self._load is None:
+            self._load_began_at = self._told_at = now
+            self._load = self._resources.enter_context(open_load(url, name, self.log, epoch))
+        piece = next(self._load.pieces, None)
+        if piece is None:
+            self._end_load(self._load, now)
+        else:
+            self.index.apply(piece, now)
+            self._tell_progress(self._load, now)
         return True
+
+    def _tell_progress(self, load: Load, now: float) -> None:
+        if now - self._told_at < TELL_SECONDS:
+            return
+        self._told_at = now
+        total = load.total or "an unknown number of"
+        logger.info("version %d: loaded %d of %s documents", self.log.version_key, self.index.tally()[0], total)
+
+    def _end_load(self, load: Load, now: float) -> None:
+        self._resources.close()
+        self.applied = load.head
+        self._loading = False
+        seconds = now - self._load_began_at
+        LOAD_SECONDS.labels("postgres").observe(seconds)
+        documents = self.index.tally()[0]
+        logger.info("version %d: %d documents from Postgres in %.1f s", self.log.version_key, documents, seconds)
 
     def follow(self, connection: Connection, head: Head, asked_at: float) -> bool:
         """Apply what is new in the log; whether there was anything. Raises psycopg.Error, LogBroken."""
@@ -88,9 +127,20 @@ class FollowedVersion:
         changes = read_changes(connection, self.log, self.applied, head.dimension)
         seqs = [seq for seq, _ in changes]
         if not seqs or seqs != list(range(self.applied + 1, self.applied + 1 + len(seqs))):
-            raise LogBroken(f"there is a gap after {self.applied}, before the head {head.seq}")
+            raise LogBroken(self._why_broken(connection, seqs, head))
         self.index.apply([state for _, state in changes], asked_at)
         self.applied = seqs[-1]
         if self.applied >= head.seq:
             self.caught_up_at = asked_at
         return True
+
+    def _why_broken(self, connection: Connection, seqs: list[int], head: Head) -> str:
+        last = self.applied
+        for seq in seqs:
+            if seq != last + 1:
+                break
+            last = seq
+        entry = next_entry(connection, self.log, last)
+        if entry and entry.seq == last + 1 and entry.kind == "segment":
+            return f"entry {entry.seq} is a segment that was built elsewhere"
+        return f"there is a gap after {last}, before the head {head.seq}"

@@ -20,6 +20,9 @@ from index_nodes import feed
 from index_nodes.followed import FollowedVersion, LogBroken, State
 from index_nodes.metrics import APPLIED_CHANGES, REBUILDS
 from index_nodes.serving import FENCE_SECONDS, NEVER, Serving
+from index_nodes.snapshot_load import SnapshotLoad, Wanted
+from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
+from index_nodes.snapshot_writer import SnapshotSource
 from index_nodes.version_index import VersionIndex
 
 BUSY_POLL_SECONDS = 0.02
@@ -30,6 +33,7 @@ _SOONEST_HEARTBEAT_SECONDS = 0.025
 _FIRST_BACKOFF_SECONDS = 0.1
 _MAX_BACKOFF_SECONDS = 2.0
 _STOP_SECONDS = 3.0
+SNAPSHOTS_FOLDER = "snapshots"
 logger = logging.getLogger(__name__)
 
 
@@ -40,9 +44,11 @@ class Follower:
         self._replica = replica
         self._name = f"node-s{shard}-r{replica}"
         self._directory = directory
+        self._snapshots = directory / SNAPSHOTS_FOLDER
         self._epoch = ""
         self._layout: int | None = None
         self._versions: dict[int, FollowedVersion] = {}
+        self._stored: set[int] = set()
         self._heartbeat_at = NEVER
         self._reported: list[tuple[int, int, State]] = []
         self._changed_at = NEVER
@@ -58,10 +64,22 @@ class Follower:
     def indexes(self) -> list[VersionIndex]:
         return [version.index for version in self._serving.versions.values()]
 
-    def start(self) -> None:
-        """Forget files of an earlier run, since the log has everything, and begin to follow."""
-        shutil.rmtree(self._directory, ignore_errors=True)
-        self._directory.mkdir(parents=True)
+    def snapshot_sources(self) -> list[SnapshotSource]:
+        """The indexes that have followed their logs up to some place, and so may be written."""
+        # What names the contents is read before them: an index can only be newer than what is said of it.
+        now, epoch = time.monotonic(), self._epoch
+        return [
+            SnapshotSource(log=version.log, epoch=epoch, seq=version.applied, index=version.index, store=version.store)
+            for version in list(self._versions.values())
+            if version.state(now) != "loading"
+        ]
+
+    def start(self, *, keep_snapshots: bool) -> None:
+        """Forget files of an earlier run, all but the snapshots where they are wanted, and begin to follow."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for left in self._directory.iterdir():
+            if left.name != SNAPSHOTS_FOLDER or not keep_snapshots:
+                shutil.rmtree(left, ignore_errors=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -117,13 +135,25 @@ class Follower:
         moved = (heads.epoch, heads.layout) != (self._epoch, self._layout)
         self._drop(lambda version: moved or version.log.version_key not in heads.versions)
         self._epoch, self._layout = heads.epoch, heads.layout
+        if heads.layout is None:
+            return
         for version_key, head in heads.versions.items():
-            if version_key not in self._versions and heads.layout is not None:
+            if version_key not in self._versions:
                 log = feed.Log(layout=heads.layout, version_key=version_key, shard=self._shard)
-                index = VersionIndex(head.dimension, self._directory / f"v{version_key}-{uuid.uuid4().hex}")
-                self._versions[version_key] = FollowedVersion(log, index)
+                self._versions[version_key] = self._begin(log, head)
+        if self._stored != set(heads.versions):
+            remove_other_stores(self._snapshots, {self._snapshots / _store_name(key) for key in heads.versions})
+            self._stored = set(heads.versions)
+
+    def _begin(self, log: feed.Log, head: feed.Head) -> FollowedVersion:
+        index = VersionIndex(head.dimension, self._directory / f"v{log.version_key}-{uuid.uuid4().hex}")
+        store = SnapshotStore(self._snapshots / _store_name(log.version_key))
+        wanted = Wanted(url=self._url, name=f"{self._name}-load", log=log, epoch=self._epoch, head=head)
+        return FollowedVersion(log, index, store, SnapshotLoad(store, wanted, index))
 
     def _advance(self, connection: feed.Connection, version: FollowedVersion, head: feed.Head, asked_at: float) -> bool:
+        if version.restoring:
+            return False
         before = version.applied
         try:
             if version.load_piece(self._url, f"{self._name}-load", self._epoch, asked_at):
@@ -133,6 +163,7 @@ class Follower:
         except (LogBroken, feed.LogMoved) as error:
             logger.warning("version %d is made anew: %s %s", version.log.version_key, type(error).__name__, error)
             REBUILDS.inc()
+            version.store.close_and_discard()
             self._drop(lambda other: other is version)
             return True
         APPLIED_CHANGES.inc(version.applied - before)
@@ -165,6 +196,7 @@ class Follower:
 
     def _report(self, version: FollowedVersion, state: str) -> feed.Report:
         documents, graph_documents, digest = version.index.tally()
+        flat_segments, graph_segments = version.index.segment_counts()
         return feed.Report(
             layout=version.log.layout,
             version_key=version.log.version_key,
@@ -176,9 +208,18 @@ class Follower:
             digest=digest,
             documents=documents,
             graph_documents=graph_documents,
+            loading_total=version.loading_total,
+            flat_segments=flat_segments,
+            graph_segments=graph_segments,
+            snapshot_seq=version.store.oldest_seq,
+            snapshot_at=version.store.newest_at,
         )
 
     def _report_stop(self, connection: feed.Connection) -> None:
         # Nobody needs to wait for a replica that has ended.
         self._serving = Serving()
         feed.report(connection, [self._report(version, "behind") for version in self._versions.values()])
+
+
+def _store_name(version_key: int) -> str:
+    return f"v{version_key}"

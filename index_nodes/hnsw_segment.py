@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from embedding_project.contracts.vectors import Vector
 from index_nodes.rows import SegmentRows, Selection
 from index_nodes.scan import Candidates, SearchSpec, scan
+from index_nodes.snapshot_files import sha256_of
 
 GRAPH_NEIGHBOURS = 16
 EF_CONSTRUCTION = 200
@@ -57,7 +58,9 @@ class HnswSegment:
         """Given when the segment is published."""
         self.rows = rows
         self.path = path
-        """The file the graph was read from, which a later build extends."""
+        """The file the graph was read from, which a later build extends and snapshots link to."""
+        self.sha256 = ""
+        """Of that file, as it was when it was read."""
         self._graph = graph
         self._storage = faiss.downcast_index(graph.storage)
         count, dimension = graph.ntotal, graph.d
@@ -66,12 +69,15 @@ class HnswSegment:
         self.vectors: Vector = faiss.rev_swig_ptr(pointer, count * dimension).reshape(count, dimension)
 
     @classmethod
-    def read(cls, rows: SegmentRows, path: Path) -> "HnswSegment":
-        """Raises RuntimeError when the file is damaged, ValueError when it does not hold `rows`."""
+    def read(cls, rows: SegmentRows, path: Path, sha256: str | None = None) -> "HnswSegment":
+        """`sha256` when it is known already. Raises RuntimeError when the file is damaged, ValueError when it does not
+        hold `rows`."""
         graph = faiss.read_index(str(path))
         if not isinstance(graph, faiss.IndexHNSWFlat) or graph.ntotal != rows.count:
             raise ValueError("the file does not hold the rows it was built for")
-        return cls(rows, graph, path)
+        segment = cls(rows, graph, path)
+        segment.sha256 = sha256 or sha256_of(path)
+        return segment
 
     def search(self, queries: Vector, selection: Selection, spec: SearchSpec) -> Candidates:
         """min(top_k, matching rows) rows for each query, always."""

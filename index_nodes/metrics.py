@@ -13,6 +13,20 @@ APPLIED_CHANGES = Counter("node_applied_changes_total", "Log entries applied.")
 REBUILDS = Counter("node_rebuilds_total", "Indexes made anew because their log did not continue.")
 BUILDS = Counter("node_builds_total", "Graphs built.", ["outcome"])
 """outcome: built, failed"""
+LOAD_SECONDS = Histogram(
+    "node_load_seconds",
+    "Time until an index was filled, by what it was filled from.",
+    ["source"],
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800),
+)
+"""source: snapshot, postgres"""
+SNAPSHOTS = Counter("node_snapshots_total", "Snapshots by what became of them.", ["outcome"])
+"""outcome: written, failed; at a start: damaged, outdated (another epoch or layout, or its log does not continue it)"""
+SNAPSHOT_SECONDS = Histogram(
+    "node_snapshot_seconds",
+    "Duration of writing one snapshot and reading it again.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)
 BROKER_ERRORS = Counter(
     "node_broker_errors_total", "Searches that could not be fetched, replies that could not be sent."
 )

@@ -18,6 +18,7 @@ from index_nodes.hnsw_segment import search_one_thread_each
 from index_nodes.metrics import BROKER_ERRORS, QUERIES, SEARCH_SECONDS
 from index_nodes.scan import SearchSpec
 from index_nodes.serving import Serving
+from index_nodes.snapshot_writer import SnapshotWriter
 
 FAILED = "internal_error"
 Outcome = ShardHits | str
@@ -27,19 +28,24 @@ logger = logging.getLogger(__name__)
 class ShardNode:
     """Its searches come from one thread, which begins with `search_here`."""
 
-    def __init__(self, *, database_url: str, redis: Redis, nodes_dir: Path, shard: int, replica: int) -> None:
+    def __init__(
+        self, *, database_url: str, redis: Redis, nodes_dir: Path, shard: int, replica: int, snapshot_seconds: int
+    ) -> None:
         self._redis = redis
         self._shard = shard
         self._nodes_dir = nodes_dir
         self._follower = Follower(database_url, shard, replica, nodes_dir / f"s{shard}-r{replica}")
         self._builds = BuildQueue(self._follower.indexes, nodes_dir / "builder.lock")
+        self._snapshots = SnapshotWriter(self._follower.snapshot_sources, snapshot_seconds)
 
     def start(self) -> None:
         self._nodes_dir.mkdir(parents=True, exist_ok=True)
-        self._follower.start()
+        self._follower.start(keep_snapshots=self._snapshots.enabled)
         self._builds.start()
+        self._snapshots.start()
 
     def stop(self) -> None:
+        self._snapshots.stop()
         self._builds.stop()
         self._follower.stop()
 

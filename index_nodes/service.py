@@ -18,6 +18,7 @@ def node() -> ShardNode:
         nodes_dir=config.var_dir / "nodes",
         shard=config.node_shard,
         replica=config.node_replica,
+        snapshot_seconds=config.snapshot_seconds,
     )
 
 

@@ -9,10 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from index_nodes.collection_state import SlotState
+
 MAX_TOMBSTONES = 100_000
 """Oldest first out. The log hands out current states, so a state older than a tombstone is rare and soon."""
 _FIRST_CAPACITY = 16
-_ARRAYS = ("document_keys", "revisions", "text_revisions", "stamps", "segments", "rows")
+_KEPT = ("document_keys", "revisions", "text_revisions", "stamps")
+_ARRAYS = (*_KEPT, "segments", "rows")
 
 
 class StateNumber(NamedTuple):
@@ -78,6 +81,29 @@ class SlotTable:
         self._tombstones[document_key] = state
         if len(self._tombstones) > MAX_TOMBSTONES:
             del self._tombstones[next(iter(self._tombstones))]
+
+    def capture(self) -> SlotState:
+        """A copy of everything but `segments` and `rows`, which follow from the stamps."""
+        arrays = {name: getattr(self, name)[: self.count].copy() for name in _KEPT}
+        return SlotState(**arrays, tombstones=list(self._tombstones.items()))
+
+    def restore(self, state: SlotState) -> None:
+        """Take over the state in place of an empty table. Raises ValueError when a document has two slots."""
+        self.count = len(state.stamps)
+        if self.count > self.capacity:
+            self._grow(self.count)
+        for name in _KEPT:
+            getattr(self, name)[: self.count] = getattr(state, name)
+        live = self.live()
+        self._slot_of = dict(zip(self.document_keys[live].tolist(), live.tolist(), strict=True))
+        if len(self._slot_of) != len(live):
+            raise ValueError("a document has two slots")
+        self._free = np.flatnonzero(self.stamps[: self.count] < 0).tolist()
+        self._tombstones = {key: StateNumber(*number) for key, number in state.tombstones}
+
+    def live(self) -> NDArray[np.int64]:
+        """The slots that belong to a document, in rising order."""
+        return np.flatnonzero(self.stamps[: self.count] >= 0)
 
     def _grow(self, capacity: int) -> None:
         for name in _ARRAYS:

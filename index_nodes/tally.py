@@ -2,18 +2,21 @@
 
 import hashlib
 
-_MODULUS = 2**63
+DIGEST_MODULUS = 2**63
 
 
 def document_hash(document_key: int, revision: int, text_revision: int) -> int:
     """The first 8 bytes of an MD5, which SQL can compute alike:
     ('x' || left(md5(document_key || ':' || revision || ':' || text_revision), 16))::bit(64)::bigint modulo 2^63."""
     digest = hashlib.md5(b"%d:%d:%d" % (document_key, revision, text_revision), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "big") % _MODULUS
+    return int.from_bytes(digest[:8], "big") % DIGEST_MODULUS
 
 
 class Tally:
-    def __init__(self) -> None:
+    """Counts into a larger tally too, when it is part of one."""
+
+    def __init__(self, whole: "Tally | None" = None) -> None:
+        self._whole = whole
         self.documents = 0
         """Live documents."""
         self.graph_documents = 0
@@ -22,9 +25,19 @@ class Tally:
         """Sum of `document_hash` over the live documents, modulo 2^63: equal for equal contents, in whatever order."""
 
     def count(self, document_key: int, revision: int, text_revision: int) -> None:
-        self.documents += 1
-        self.digest = (self.digest + document_hash(document_key, revision, text_revision)) % _MODULUS
+        self.add(1, document_hash(document_key, revision, text_revision))
 
     def forget(self, document_key: int, revision: int, text_revision: int) -> None:
-        self.documents -= 1
-        self.digest = (self.digest - document_hash(document_key, revision, text_revision)) % _MODULUS
+        self.add(-1, -document_hash(document_key, revision, text_revision))
+
+    def count_in_graphs(self, documents: int) -> None:
+        """So many more, or fewer when negative."""
+        self.graph_documents += documents
+        if self._whole:
+            self._whole.count_in_graphs(documents)
+
+    def add(self, documents: int, digest: int) -> None:
+        self.documents += documents
+        self.digest = (self.digest + digest) % DIGEST_MODULUS
+        if self._whole:
+            self._whole.add(documents, digest)

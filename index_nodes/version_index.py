@@ -7,7 +7,7 @@ the lock for milliseconds: changes come in short runs, and graphs are built and 
 import logging
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +16,7 @@ import numpy as np
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.vectors import Vector
 from index_nodes.collection import Collection, DocumentState, SealRule
+from index_nodes.collection_state import CollectionState
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob
 from index_nodes.scan import SearchSpec
@@ -54,11 +55,17 @@ class VersionIndex:
         self._tally = Tally()
         self._collections: dict[int, Collection] = {}
         self._closed = False
+        self._published = 0
         directory.mkdir(parents=True)
 
     @property
     def closed(self) -> bool:
         return self._closed
+
+    @property
+    def published(self) -> int:
+        """How often segments have been replaced by graphs."""
+        return self._published
 
     def tally(self) -> tuple[int, int, int]:
         """Live documents, those of them in graphs, and the digest, of one moment."""
@@ -93,9 +100,27 @@ class VersionIndex:
             if self._closed:
                 return
             self._collections[namespace_key].publish(job, built)
+            self._published += 1
         for segment in (job.base, *(source.segment for source in job.sources)):
             if isinstance(segment, HnswSegment):
                 segment.path.unlink(missing_ok=True)
+
+    def namespaces(self) -> list[int]:
+        return list(self._collections)
+
+    def capture(self, namespace_key: int) -> CollectionState:
+        """One collection as of now, in copies. Its graph files may be removed by a build as soon as this returns."""
+        with self._lock:
+            return self._collections[namespace_key].capture()
+
+    def restore(self, states: Mapping[int, CollectionState]) -> None:
+        """Take over collections by namespace, all of them or none. Raises ValueError, RuntimeError."""
+        tally, collections = Tally(), dict[int, Collection]()
+        for namespace_key, state in states.items():
+            collections[namespace_key] = Collection(self.dimension, tally, self._seal_rule)
+            collections[namespace_key].restore(state)
+        with self._lock:
+            self._tally, self._collections = tally, collections
 
     def close(self) -> None:
         """Build nothing more and remove the files. What is in memory can still be searched by who holds it."""
@@ -111,6 +136,11 @@ class VersionIndex:
         for key, collection in list(self._collections.items()):
             for segment in collection.segments:
                 yield key, segment.is_graph, segment.rows.count, segment.rows.live_count
+
+    def segment_counts(self) -> tuple[int, int]:
+        """Flat segments and graphs."""
+        kinds = [is_graph for _, is_graph, _, _ in self.segments()]
+        return kinds.count(False), kinds.count(True)
 
     def _plan(self, namespace_key: int, now: float) -> MergeJob | None:
         with self._lock:

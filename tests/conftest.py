@@ -114,6 +114,8 @@ def free_port() -> int:
 def service() -> Iterator[Service]:
     var = _scratch_directory()
     environ = outside_environment(var) | {"SHARDS": str(SHARDS), "REPLICAS": str(REPLICAS), "LOG_LEVEL": "INFO"}
+    # Often enough that every role is killed between snapshots, and while one is written.
+    environ["SNAPSHOT_SECONDS"] = "3"
     with running_instance(var=var, port=free_port(), environ=environ) as url:
         yield Service(url, var)
 

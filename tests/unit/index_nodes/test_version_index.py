@@ -40,7 +40,8 @@ class IndexMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.root = Path(tempfile.mkdtemp())
-        self.index = VersionIndex(DIMENSION, self.root / "v", SealRule(rows=4, quiet_rows=1, quiet_seconds=1.0))
+        self.seal_rule = SealRule(rows=4, quiet_rows=1, quiet_seconds=1.0)
+        self.index = VersionIndex(DIMENSION, self.root / "v", self.seal_rule)
         self.history: list[DocumentState] = []
         self.delivered: dict[int, DocumentState] = {}
         self.current: dict[int, DocumentState] = {}

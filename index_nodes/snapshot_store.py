@@ -1,0 +1,126 @@
+"""The folder with the snapshots of one log: which there are, which of them count, and what becomes of the others.
+
+<seq>-<time>/       a whole snapshot; the newest three are kept
+tmp-<id>/           one being written, or left by a node that ended meanwhile
+damaged-<name>/     the last one that was refused, for a person to look at
+"""
+
+import re
+import shutil
+import threading
+import uuid
+from pathlib import Path
+
+from index_nodes.snapshot_files import sync_folder
+
+KEPT = 3
+_NAME = re.compile(r"(\d{20})-(\d{14})")
+_TEMPORARY, _DAMAGED = "tmp-", "damaged-"
+
+
+class StoreClosed(Exception):
+    """The index that was to be written is no longer wanted."""
+
+
+class SnapshotStore:
+    """Used by the follower, a thread that loads, and one that writes. All methods may raise OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._closed = False
+        for left in folder.glob(f"{_TEMPORARY}*"):
+            _remove(left)
+        self._counted = self._named()
+
+    @property
+    def oldest_seq(self) -> int:
+        """The log is needed from here on; 0 without a snapshot."""
+        counted = self._counted
+        return _seq(counted[0]) if counted else 0
+
+    @property
+    def newest_seq(self) -> int | None:
+        counted = self._counted
+        return _seq(counted[-1]) if counted else None
+
+    @property
+    def newest_at(self) -> float | None:
+        """When the newest was written, in seconds since 1970."""
+        counted = self._counted
+        return int(counted[-1].split("-")[1]) / 1_000 if counted else None
+
+    def newest_first(self) -> list[Path]:
+        return [self._folder / name for name in reversed(self._counted)]
+
+    def begin(self) -> Path:
+        """An empty folder to write a snapshot into."""
+        folder = self._folder / f"{_TEMPORARY}{uuid.uuid4().hex}"
+        folder.mkdir(mode=0o700, parents=True)
+        return folder
+
+    def publish(self, written: Path, name: str) -> Path:
+        """Give a folder that is complete and on the disk its name. It counts when it has been read again. Raises
+        StoreClosed."""
+        with self._lock:
+            if self._closed:
+                raise StoreClosed
+            target = self._folder / name
+            written.rename(target)
+            sync_folder(self._folder)
+            return target
+
+    def accept(self, verified: Path) -> None:
+        """Let a snapshot count, and drop the oldest beyond those that are kept. Raises StoreClosed."""
+        with self._lock:
+            if self._closed:
+                raise StoreClosed
+            counted = sorted({*self._counted, verified.name})
+            self._counted, old = counted[-KEPT:], counted[:-KEPT]
+            for name in old:
+                _remove(self._folder / name)
+
+    def set_aside(self, damaged: Path) -> None:
+        """Keep a refused snapshot under a name that nobody reads, in place of the one before."""
+        with self._lock:
+            self._counted = [name for name in self._counted if name != damaged.name]
+            for earlier in self._folder.glob(f"{_DAMAGED}*"):
+                _remove(earlier)
+            damaged.rename(self._folder / f"{_DAMAGED}{damaged.name}")
+
+    def discard(self, folder: Path) -> None:
+        with self._lock:
+            self._counted = [name for name in self._counted if name != folder.name]
+            _remove(folder)
+
+    def close(self) -> None:
+        """Accept nothing more; what is there stays for the next start."""
+        with self._lock:
+            self._closed = True
+
+    def close_and_discard(self) -> None:
+        """Accept nothing more, and keep nothing."""
+        self.close()
+        for name in self._named():
+            self.discard(self._folder / name)
+
+    def _named(self) -> list[str]:
+        return sorted(path.name for path in self._folder.glob("*") if _NAME.fullmatch(path.name))
+
+
+def remove_other_stores(folder: Path, kept: set[Path]) -> None:
+    """Remove the snapshots of logs that are no longer followed. Raises OSError."""
+    for store in folder.iterdir() if folder.exists() else ():
+        if store not in kept:
+            _remove(store)
+
+
+def _seq(name: str) -> int:
+    return int(name.split("-")[0])
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+"""The thread of a node that writes snapshots of its indexes, beside searches and changes.
+
+The lock of an index is held while one collection's arrays are copied, for milliseconds. Everything else happens without
+it: graphs never change, so their files get a second name; the copies are written, synced, named, and read again.
+A disk that is full or broken costs snapshots only. It is logged when it begins and when it ends.
+"""
+
+import errno
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import faiss
+
+from index_nodes.collection_state import CollectionState
+from index_nodes.feed import Log
+from index_nodes.hnsw_segment import EF_CONSTRUCTION, GRAPH_NEIGHBOURS
+from index_nodes.metrics import SNAPSHOT_SECONDS, SNAPSHOTS
+from index_nodes.snapshot_contents import array_bytes, graph_name, write_contents
+from index_nodes.snapshot_files import FileFacts, HashedFile, link_or_copy, sync_folder
+from index_nodes.snapshot_manifest import FORMAT, MANIFEST, Manifest, SnapshotDamaged, encode
+from index_nodes.snapshot_reader import verified
+from index_nodes.snapshot_store import SnapshotStore, StoreClosed
+from index_nodes.tally import DIGEST_MODULUS
+from index_nodes.version_index import VersionIndex
+
+SPARED_BYTES = 256 * 2**20
+"""A snapshot never takes the last room of a disk, on which Postgres may write too."""
+_LOOK_SECONDS = 0.5
+_RETRY_SECONDS = 60.0
+_STOP_SECONDS = 3.0
+_CAPTURES = 5
+"""How often a collection is taken again because a build removed a graph file in between."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotSource:
+    """A log, and the index that follows it."""
+
+    log: Log
+    epoch: str
+    seq: int
+    """The index contains every change up to here."""
+    index: VersionIndex
+    store: SnapshotStore
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the thread remembers of one store."""
+
+    due_at: float
+    published: int = 0
+    """Of the index, when it was last written."""
+    failing: bool = False
+
+
+class SnapshotWriter:
+    def __init__(self, sources: Callable[[], Sequence[SnapshotSource]], seconds: float) -> None:
+        self._sources = sources
+        self._seconds = seconds
+        self._progress = WeakKeyDictionary[SnapshotStore, _Progress]()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+
+    @property
+    def enabled(self) -> bool:
+        return self._seconds > 0
+
+    def start(self) -> None:
+        """Does nothing when snapshots are switched off."""
+        if self.enabled:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """A snapshot that is being written may be left unfinished: it has no name yet."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
+
+    def write_due(self, now: float) -> None:
+        """Write every snapshot whose time has come and whose index has changed since the last one."""
+        for source in self._sources():
+            progress = self._progress.setdefault(source.store, _Progress(due_at=now + self._seconds))
+            changed = source.seq != source.store.newest_seq or source.index.published != progress.published
+            if changed and now >= progress.due_at:
+                self._write(source, progress, now)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_LOOK_SECONDS):
+            try:
+                self.write_due(time.monotonic())
+            except Exception as error:
+                logger.exception("snapshots: %s", type(error).__name__)
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _write(self, source: SnapshotSource, progress: _Progress, now: float) -> None:
+        published, began = source.index.published, time.monotonic()
+        try:
+            write_snapshot(source)
+        except StoreClosed:
+            return
+        except (OSError, SnapshotDamaged) as error:
+            progress.due_at = now + min(self._seconds, _RETRY_SECONDS)
+            if source.index.closed or self._stopping.is_set():
+                return
+            SNAPSHOTS.labels("failed").inc()
+            if not progress.failing:
+                logger.warning("no snapshots of version %d for now: %s", source.log.version_key, error)
+            progress.failing = True
+            return
+        if progress.failing:
+            logger.info("snapshots of version %d are written again", source.log.version_key)
+        self._progress[source.store] = _Progress(now + self._seconds, published)
+        SNAPSHOTS.labels("written").inc()
+        SNAPSHOT_SECONDS.observe(time.monotonic() - began)
+
+
+def write_snapshot(source: SnapshotSource) -> Path:
+    """Write, name and read again. Raises OSError, SnapshotDamaged when it cannot be read again, StoreClosed."""
+    folder = source.store.begin()
+    try:
+        manifest = _fill(folder, source)
+        folder = source.store.publish(folder, manifest.folder_name)
+        verified(folder)
+        source.store.accept(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _fill(folder: Path, source: SnapshotSource) -> Manifest:
+    states, graphs = dict[int, CollectionState](), dict[str, FileFacts]()
+    for namespace_key in source.index.namespaces():
+        states[namespace_key], found = _captured(source.index, namespace_key, folder)
+        graphs |= found
+    _check_room(folder, array_bytes(states))
+    dimension = source.index.dimension
+    files = {**write_contents(folder, dimension, states), **graphs}
+    manifest = Manifest(
+        format=FORMAT,
+        epoch=source.epoch,
+        layout=source.log.layout,
+        version_key=source.log.version_key,
+        shard=source.log.shard,
+        seq=source.seq,
+        dimension=dimension,
+        metric="inner_product",
+        neighbours=GRAPH_NEIGHBOURS,
+        ef_construction=EF_CONSTRUCTION,
+        faiss=faiss.__version__,
+        documents=sum(state.documents for state in states.values()),
+        digest=sum(state.digest for state in states.values()) % DIGEST_MODULUS,
+        written_ms=time.time_ns() // 1_000_000,
+        files=files,
+    )
+    with HashedFile(folder / MANIFEST) as file:
+        file.write(encode(manifest))
+    sync_folder(folder)
+    return manifest
+
+
+def _captured(index: VersionIndex, namespace_key: int, folder: Path) -> tuple[CollectionState, dict[str, FileFacts]]:
+    """One collection, its graphs linked into `folder`. Raises OSError."""
+    for attempt in range(_CAPTURES):
+        state, linked = index.capture(namespace_key), dict[str, FileFacts]()
+        try:
+            for segment in state.segments:
+                if segment.graph:
+                    name = graph_name(namespace_key, segment.serial)
+                    (folder / name).unlink(missing_ok=True)
+                    link_or_copy(segment.graph.path, folder / name)
+                    linked[name] = FileFacts((folder / name).stat().st_size, segment.graph.sha256)
+        except FileNotFoundError:
+            if attempt == _CAPTURES - 1:
+                raise
+            for name in linked:
+                (folder / name).unlink()
+        else:
+            return state, linked
+    raise AssertionError("unreachable")
+
+
+def _check_room(folder: Path, size: int) -> None:
+    if shutil.disk_usage(folder).free < size + SPARED_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
