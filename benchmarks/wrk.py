@@ -54,11 +54,22 @@ def write_bodies(path: Path, bodies: Iterable[bytes]) -> Path:
     return path
 
 
-def run(url: str, path: str, bodies: Path, *, connections: int, seconds: int) -> Load:
-    """Post the bodies to `url` + `path` from `connections` clients. Raises BenchmarkError when a connection failed."""
+def run(url: str, path: str, bodies: Path, *, connections: int, seconds: int, key: str = "") -> Load:
+    """Post the bodies to `url` + `path` from `connections` clients, which send `key` if there is one. Raises
+    BenchmarkError when a connection failed."""
     command = (
         *("wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"),
-        *("--timeout", f"{_TIMEOUT_SECONDS}s", "--script", str(_SCRIPT), url, "--", path, str(bodies)),
+        *(
+            "--timeout",
+            f"{_TIMEOUT_SECONDS}s",
+            "--script",
+            str(_SCRIPT),
+            url,
+            "--",
+            path,
+            str(bodies),
+            *([key] if key else []),
+        ),
     )
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None

@@ -35,11 +35,13 @@ class Config:
     secret_key: str
     """Signs tokens and Django sessions; at least 32 characters."""
     api_key: str
-    """Bearer key that /v1 asks for; empty means keyless, which is allowed on loopback only."""
+    """The root key, with every scope. Empty means keyless, on loopback only, until a key is made in the registry."""
     admin_password: str
     """Password of the first administrator; used once, when the database has none."""
     host: str
     port: int
+    https: bool
+    """Whether clients reach the service through a proxy that ends TLS: secure cookies, and plain HTTP is redirected."""
     allowed_hosts: tuple[str, ...]
     """Host headers the api answers to, besides loopback names."""
     var_dir: Path
@@ -67,8 +69,8 @@ class Config:
     log_level: str
 
     @property
-    def keyless(self) -> bool:
-        return not self.api_key
+    def on_loopback(self) -> bool:
+        return self.host in LOOPBACK_HOSTS
 
 
 _DEFAULTS: Mapping[str, str] = {
@@ -80,6 +82,7 @@ _DEFAULTS: Mapping[str, str] = {
     "ADMIN_PASSWORD": "",
     "HOST": "127.0.0.1",
     "PORT": "8000",
+    "HTTPS": "0",
     "ALLOWED_HOSTS": "",
     "VAR_DIR": "var",
     "MODEL_ROOT": "models",
@@ -161,6 +164,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         admin_password=read.text("ADMIN_PASSWORD"),
         host=read.text("HOST"),
         port=read.integer("PORT", 1, 65535),
+        https=read.choice("HTTPS", "0", "1") == "1",
         allowed_hosts=tuple(part.strip() for part in read.text("ALLOWED_HOSTS").split(",") if part.strip()),
         var_dir=var_dir,
         model_root=model_root if model_root.is_absolute() else PROJECT_ROOT / model_root,
@@ -189,8 +193,6 @@ def _contradictions(config: Config) -> list[str]:
     problems = []
     if len(config.secret_key) < 32:
         problems.append("SECRET_KEY: needs at least 32 characters")
-    if config.keyless and config.host not in LOOPBACK_HOSTS:
-        problems.append(f"API_KEY: must be set when HOST is {config.host}; keyless works on loopback only")
     if config.api_key and len(config.api_key) < 16:
         problems.append("API_KEY: needs at least 16 characters")
     return problems

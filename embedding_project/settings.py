@@ -81,10 +81,23 @@ DATABASES = {
 
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
+AUTHENTICATION_BACKENDS = [
+    "embeddings_app.admin.login_limit.LoginLimit",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
 ]
+# Both protections are there, as subclasses that act on /admin/ alone.
+SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003"]
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _config.https
+SECURE_SSL_REDIRECT = _config.https
+# Probes ask the process itself, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _config.https else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _config.https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _config.https
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import django
 import pytest
+from django.core.management import call_command
 
 from embedding_project.supervisor.fleet import Fleet
 from embedding_project.supervisor.launch import running_instance
@@ -32,7 +33,7 @@ EXTERNAL_MODEL, EXTERNAL_DIMENSION = "external-8", 8
 _scratch: list[Path] = []
 
 
-def _scratch_directory() -> Path:
+def scratch_directory() -> Path:
     """One that an unprivileged Postgres can reach when the tests run as root, so that its data lies inside."""
     folder = Path(tempfile.mkdtemp(prefix="embeddings-tests-"))
     folder.chmod(0o755)
@@ -42,7 +43,7 @@ def _scratch_directory() -> Path:
 
 def _start_servers() -> Fleet:
     """Start the servers of the in-process tests and point this process at them."""
-    var = _scratch_directory()
+    var = scratch_directory()
     (var / "logs").mkdir()
     console = Console(None)
     fleet = Fleet(var / "logs", console)
@@ -111,8 +112,15 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
+def migrated() -> None:
+    """The database of this process has its tables and a default model."""
+    call_command("migrate", verbosity=0)
+    call_command("bootstrap")
+
+
+@pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    var = _scratch_directory()
+    var = scratch_directory()
     environ = outside_environment(var) | {"SHARDS": str(SHARDS), "REPLICAS": str(REPLICAS), "LOG_LEVEL": "INFO"}
     # Often enough that every role is killed between snapshots, and while one is written.
     environ["SNAPSHOT_SECONDS"] = "3"

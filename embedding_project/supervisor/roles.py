@@ -30,6 +30,8 @@ def environment(config: Config) -> dict[str, str]:
 
 
 def _text(value: str | int | Path | tuple[str, ...]) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 

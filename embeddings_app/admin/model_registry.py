@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import ModelRegistry, ModelStatus
+from embeddings_app.services import audit
 from embeddings_app.services.model_lifecycle import activate, probe
 
 
@@ -34,10 +35,11 @@ class ModelRegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
         allowed = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
 
-    def save_model(self, _request: HttpRequest, obj: ModelRegistry, _form: object, _change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: ModelRegistry, _form: object, change: bool) -> None:
         # What a probe found out holds for the fields it ran with.
         obj.probed_at, obj.probe_error = None, ""
         obj.save()
+        audit.record(_actor(request), "model.changed" if change else "model.registered", str(obj))
 
     @admin.action(description="Probe: embed a few texts and check the vectors", permissions=["change"])
     def probe_versions(self, request: HttpRequest, versions: QuerySet[ModelRegistry]) -> None:
@@ -60,11 +62,15 @@ class ModelRegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
                 self.message_user(request, f"{version}: {error.message}", messages.ERROR)
 
     def _probe(self, request: HttpRequest, version: ModelRegistry) -> None:
-        outcome = probe(version)
+        outcome = probe(version, _actor(request))
         self.message_user(request, f"{version}: {outcome.message}", messages.SUCCESS if outcome.ok else messages.ERROR)
         self.log_change(request, version, f"Probed: {outcome.message}")
 
     def _activate(self, request: HttpRequest, version: ModelRegistry) -> None:
-        activate(version)
+        activate(version, _actor(request))
         self.message_user(request, f"{version} is active", messages.SUCCESS)
         self.log_change(request, version, "Activated")
+
+
+def _actor(request: HttpRequest) -> str:
+    return audit.admin_actor(request.user.get_username())

@@ -1,19 +1,23 @@
-"""Who may ask: the Host header and the bearer key.
+"""Who may ask: the Host header and the key.
 
 Without a key only loopback names are answered, which keeps web pages out that a browser was led to by a forged name.
-With a key the hosts of the configuration are answered too, and every path but the open ones needs the key.
-Health checks are open, since probes carry no key; `/metrics` is not, since its figures tell about the load.
+That is over for good once a key was made. With keys the hosts of the configuration are answered too, and every path but
+the open ones needs a key. Health checks are open, since probes carry no key; `/metrics` is not, since its figures tell
+about the load.
 """
 
-import hashlib
 import hmac
+from collections.abc import Callable
 from functools import lru_cache
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from embedding_project.config import LOOPBACK_HOSTS
-from embedding_project.contracts.errors import InvalidRequest, ServiceError
+from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
+from embeddings_app.services.api_keys import key_hash
+from embeddings_app.services.attempts import Attempts
+from embeddings_app.services.callers import KEYLESS, ROOT, Caller, KeyRing
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
 _LOOPBACK = (*LOOPBACK_HOSTS, "[::1]")
@@ -21,21 +25,39 @@ _MAX_HOST_LENGTH = 255
 
 
 class Access:
-    def __init__(self, api_key: str) -> None:
-        self._key_hash = hashlib.sha256(api_key.encode()).digest() if api_key else None
+    def __init__(self, root_key: str, keys: KeyRing, keys_exist: Callable[[], bool], attempts: Attempts) -> None:
+        """`root_key` is empty when there is none; `keys_exist` tells whether a key was ever made."""
+        self._root_hash = key_hash(root_key) if root_key else None
+        self._keys = keys
+        self._keys_exist = keys_exist
+        self._attempts = attempts
 
-    def check(self, path: str, host: str, authorization: str) -> None:
-        """Raises ServiceError when the request must not be served."""
-        check_host(host, keyless=self._key_hash is None)
-        if self._key_hash is not None and path not in OPEN_PATHS:
-            self._check_key(authorization, self._key_hash)
+    def caller(self, path: str, host: str, authorization: str, address: str) -> Caller | None:
+        """Who asks, None on the open paths. Raises ServiceError when the request must not be served."""
+        if path in OPEN_PATHS:
+            check_host(host, keyless=False)
+            return None
+        keyless = self._root_hash is None and not self._keys_exist()
+        check_host(host, keyless=keyless)
+        return KEYLESS if keyless else self._key_holder(authorization, address)
 
-    def _check_key(self, authorization: str, expected: bytes) -> None:
+    def _key_holder(self, authorization: str, address: str) -> Caller:
         scheme, _, key = authorization.partition(" ")
-        # Both sides are hashes: comparing them takes the same time whatever was sent, and however long it is.
-        given = hashlib.sha256(key.strip().encode("utf-8", "surrogateescape")).digest()
-        if not hmac.compare_digest(given, expected) or scheme.lower() != "bearer":
-            raise ServiceError("unauthenticated")
+        key = key.strip()
+        if scheme.lower() == "bearer" and key:
+            # Both sides are hashes: comparing them takes the same time whatever was sent, and however long it is.
+            if self._root_hash is not None and hmac.compare_digest(key_hash(key), self._root_hash):
+                return ROOT
+            held = self._keys.held(key)
+            if held is not None:
+                return held
+            if self._attempts.exhausted(address) and not self._keys.was_good(key):
+                raise Unavailable("too_many_attempts")
+            caller = self._keys.caller(key)
+            if caller is not None:
+                return caller
+            self._attempts.count(address)
+        raise ServiceError("unauthenticated")
 
 
 def check_host(host: str, *, keyless: bool) -> None:

@@ -10,24 +10,31 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from rest_framework.request import Request
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
-from embeddings_app.api.access import OPEN_PATHS, Access
+from embeddings_app.api.access import Access
 from embeddings_app.api.admission import admission
 from embeddings_app.api.errors import error_response
 from embeddings_app.api.metrics import IN_PROGRESS, count_request
+from embeddings_app.services.attempts import Attempts
+from embeddings_app.services.callers import Caller, key_ring, keys_exist
+from embeddings_app.services.limits import limiter
 
 REQUEST_ID = "HTTP_X_REQUEST_ID"
+CALLER = "embedding_project.caller"
+"""Where in `META` a view finds who asks."""
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED = "unmatched"
+_NOTHING_ALLOWED = "default-src 'none'; frame-ancestors 'none'"
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class ApiGuard:
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
-        self._access = Access(load_config().api_key)
+        self._access = Access(load_config().api_key, key_ring(), keys_exist(), Attempts())
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith("/admin/"):
@@ -42,6 +49,9 @@ class ApiGuard:
         headers = response.headers
         headers["X-Request-Id"] = request_id
         headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers.setdefault("Content-Security-Policy", _NOTHING_ALLOWED)
         headers.setdefault("Cache-Control", "no-store")
         if isinstance(response, HttpResponse):
             headers.setdefault("Content-Length", str(len(response.content)))
@@ -51,9 +61,16 @@ class ApiGuard:
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         meta = request.META
         try:
-            self._access.check(request.path_info, meta.get("HTTP_HOST", ""), meta.get("HTTP_AUTHORIZATION", ""))
-            if request.path_info in OPEN_PATHS:
+            caller = self._access.caller(
+                request.path_info,
+                meta.get("HTTP_HOST", ""),
+                meta.get("HTTP_AUTHORIZATION", ""),
+                meta.get("REMOTE_ADDR", ""),
+            )
+            if caller is None:
                 return self._get_response(request)
+            meta[CALLER] = caller
+            limiter().count_request(caller)
             with admission().work.one():
                 return self._get_response(request)
         except ServiceError as error:
@@ -61,6 +78,12 @@ class ApiGuard:
             if error.code == "unauthenticated":
                 response.headers["WWW-Authenticate"] = 'Bearer realm="api"'
             return response
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks; only on paths that need a key."""
+    caller: Caller = request.META[CALLER]
+    return caller
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -1,6 +1,7 @@
 """Keys of the API: made, shown once, revoked."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,9 +10,13 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from embeddings_app.models import ApiKey
+from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.names import NAMESPACE_PATTERN
+from embeddings_app.models import ApiKey, Scope
 from embeddings_app.services import audit
 
+_MAX_NAME_LENGTH = 128
+_SLOWEST, _FASTEST = 0.001, 1_000_000
 _PREFIX_BYTES = 5
 _SECRET_BYTES = 30
 
@@ -35,7 +40,8 @@ def key_hash(key: str) -> bytes:
 
 
 def create_key(grant: KeyGrant, actor: str) -> tuple[ApiKey, str]:
-    """A new key and its text, which nobody can show a second time."""
+    """A new key and its text, which nobody can show a second time. Raises InvalidRequest."""
+    _check(grant)
     prefix = secrets.token_hex(_PREFIX_BYTES)
     text = f"emb_{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     with transaction.atomic():
@@ -53,6 +59,24 @@ def create_key(grant: KeyGrant, actor: str) -> tuple[ApiKey, str]:
         detail = {"name": grant.name, "scopes": key.scopes, "namespaces": key.namespaces}
         audit.record(actor, "key.created", prefix, detail)
     return key, text
+
+
+def _check(grant: KeyGrant) -> None:
+    if not 1 <= len(grant.name.strip()) <= _MAX_NAME_LENGTH:
+        raise InvalidRequest("invalid_value", f"needs 1 to {_MAX_NAME_LENGTH} characters", field="name")
+    if not grant.scopes or not set(grant.scopes) <= set(Scope):
+        raise InvalidRequest("invalid_value", f"needs one or more of {', '.join(Scope)}", field="scopes")
+    for namespace in grant.namespaces:
+        if not re.fullmatch(NAMESPACE_PATTERN, namespace, re.ASCII):
+            raise InvalidRequest(
+                "invalid_value", f"{namespace[:80]!r} is not the name of a namespace", field="namespaces"
+            )
+    if grant.expires_at is not None and grant.expires_at <= timezone.now():
+        raise InvalidRequest("invalid_value", "must lie in the future", field="expires_at")
+    for field in ("requests_per_second", "inputs_per_second"):
+        rate = getattr(grant, field)
+        if rate is not None and not _SLOWEST <= rate <= _FASTEST:
+            raise InvalidRequest("invalid_value", f"must be between {_SLOWEST} and {_FASTEST}", field=field)
 
 
 def revoke_key(prefix: str, actor: str) -> bool:

@@ -4,10 +4,15 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
-from embedding_project.config import PACKAGED_MODEL_ID
+from embedding_project.config import PACKAGED_MODEL_ID, Config
 from embedding_project.contracts.model_spec import ModelType
 from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ModelRegistry, ModelStatus
+from embeddings_app.records.api_keys import any_key
 from embeddings_app.services.model_lifecycle import prepare_indexes
+
+
+class KeyNeeded(Exception):
+    """The service would listen beyond loopback, and nobody would need a key."""
 
 
 class LayoutDiffers(Exception):
@@ -23,6 +28,15 @@ def install(*, shards: int, replicas: int, admin_password: str) -> bool:
         if admin_password:
             _install_admin(admin_password)
     return fresh
+
+
+def refuse_open_service(config: Config) -> None:
+    """Raises KeyNeeded where every host that reaches the port could read and write without a key."""
+    if not config.on_loopback and not config.api_key and not any_key():
+        raise KeyNeeded(
+            f"HOST is {config.host} and there is no key: set API_KEY, or start on loopback once and run "
+            "'manage.py apikey create'"
+        )
 
 
 def _install_layout(shards: int, replicas: int) -> bool:

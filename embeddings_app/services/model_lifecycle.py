@@ -16,6 +16,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embeddings_app import registry
 from embeddings_app.models import Document, ModelRegistry, ModelStatus
 from embeddings_app.records.topology import create_counters, writable_layouts
+from embeddings_app.services import audit
 from embeddings_app.services.embedding import embed_texts
 
 PROBE_TEXTS = (
@@ -32,13 +33,14 @@ class ProbeOutcome:
     message: str
 
 
-def probe(version: ModelRegistry) -> ProbeOutcome:
+def probe(version: ModelRegistry, actor: str) -> ProbeOutcome:
     """Embed a few texts with the version, past the cache, and keep the outcome with it."""
     spec = registry.spec_of(version)
     problem = _PROBES[spec.type](spec)
     version.probed_at = timezone.now()
     version.probe_error = problem
     version.save(update_fields=["probed_at", "probe_error"])
+    audit.record(actor, "model.probed", str(version), {"passed": not problem})
     return ProbeOutcome(not problem, problem or f"{len(PROBE_TEXTS)} texts, dimension {spec.dimension}")
 
 
@@ -62,7 +64,7 @@ _PROBES: Mapping[ModelType, Callable[[ModelSpec], str]] = {
 """What is wrong with a version of each type, empty for nothing."""
 
 
-def activate(version: ModelRegistry) -> None:
+def activate(version: ModelRegistry, actor: str) -> None:
     """Make the version the one that answers. Raises ServiceError while documents would be left without vectors."""
     if version.status == ModelStatus.ACTIVE:
         return
@@ -78,6 +80,7 @@ def activate(version: ModelRegistry) -> None:
         prepare_indexes(version)
         version.status = ModelStatus.ACTIVE
         version.save(update_fields=["status"])
+        audit.record(actor, "model.activated", str(version))
     registry.forget_cached()
 
 

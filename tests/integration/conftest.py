@@ -3,21 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 
 from embedding_project.config import load_config
 from embeddings_app import registry
 
 
-@pytest.fixture(scope="session")
-def _migrated() -> None:
-    call_command("migrate", verbosity=0)
-    call_command("bootstrap")
-
-
 @pytest.fixture
-def database(_migrated: None) -> Iterator[str]:
+def database(migrated: None) -> Iterator[str]:
     """The database URL; documents, vectors and logs are empty and all counters at zero."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -4,12 +4,12 @@ import re
 import unicodedata
 
 from embedding_project.contracts.errors import InvalidRequest
-from embedding_project.contracts.limits import MAX_DOC_ID_BYTES, MAX_MODEL_ID_LENGTH, MAX_NAMESPACE_LENGTH
+from embedding_project.contracts.limits import MAX_DOC_ID_BYTES, MAX_MODEL_ID_LENGTH
+from embedding_project.contracts.names import NAMESPACE_PATTERN
 from embedding_project.contracts.text import storable
 from embeddings_app.api.requests.fields import Fields, wrong_type
 
 DEFAULT_NAMESPACE = "default"
-NAMESPACE_PATTERN = rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_NAMESPACE_LENGTH - 1}}}$"
 MODEL_ID_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9._/-]{{0,{MAX_MODEL_ID_LENGTH - 1}}}$"
 _NAMESPACE = re.compile(NAMESPACE_PATTERN)
 _MODEL_ID = re.compile(MODEL_ID_PATTERN)

@@ -57,6 +57,7 @@ GET_NAMESPACE = extend_schema(
         ),
         **errors.error_answers(
             *errors.GUARDED,
+            *errors.NAMESPACED,
             "unknown_field",
             "unknown_namespace",
             "unknown_model",

@@ -25,7 +25,7 @@ _NAMESPACE = OpenApiParameter("namespace", NAMESPACE, OpenApiParameter.QUERY)
 _INCLUDE = OpenApiParameter(
     "include", {"type": "string", "enum": ["vector"]}, OpenApiParameter.QUERY, description="Also return the vector."
 )
-_ERRORS = (*errors.GUARDED, "unknown_field", "unknown_namespace", "database_unavailable")
+_ERRORS = (*errors.GUARDED, *errors.NAMESPACED, "unknown_field", "unknown_namespace", "database_unavailable")
 _DOCUMENT = record(
     {
         "id": DOC_ID,

@@ -7,9 +7,21 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from embedding_project.contracts.errors import ERROR_KINDS
 from embeddings_app.api.schema.parts import component
 
-GUARDED = ("invalid_value", "unauthenticated", "forbidden_host", "overloaded", "internal_error")
+GUARDED = (
+    "invalid_value",
+    "unauthenticated",
+    "forbidden_scope",
+    "forbidden_host",
+    "overloaded",
+    "rate_limited",
+    "too_many_attempts",
+    "internal_error",
+    "database_unavailable",
+)
 """What any request to a guarded path may hear."""
-OPEN = ("invalid_value", "forbidden_host", "internal_error")
+OPEN = ("invalid_value", "internal_error")
+NAMESPACED = ("forbidden_namespace",)
+"""On top, where a namespace is named."""
 BODY = (
     "invalid_json",
     "missing_field",

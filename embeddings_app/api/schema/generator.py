@@ -9,7 +9,11 @@ from embeddings_app.api.access import OPEN_PATHS
 from embeddings_app.api.rendering import to_json
 from embeddings_app.api.schema.parts import COMPONENTS
 
-_KEY: dict[str, Any] = {"type": "http", "scheme": "bearer", "description": "Needed when the service has an API key."}
+_KEY: dict[str, Any] = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key; needed unless the service is keyless.",
+}
 
 
 class ServiceSchema(SchemaGenerator):

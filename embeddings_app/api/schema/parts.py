@@ -11,7 +11,8 @@ from embedding_project.contracts.limits import (
     MAX_MODEL_ID_LENGTH,
     MAX_TEXT_BYTES,
 )
-from embeddings_app.api.requests.names import DEFAULT_NAMESPACE, MODEL_ID_PATTERN, NAMESPACE_PATTERN
+from embedding_project.contracts.names import NAMESPACE_PATTERN
+from embeddings_app.api.requests.names import DEFAULT_NAMESPACE, MODEL_ID_PATTERN
 
 Schema = dict[str, Any]
 

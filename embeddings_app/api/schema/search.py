@@ -107,6 +107,7 @@ SEARCH = extend_schema(
         ),
         **errors.error_answers(
             *errors.GUARDED,
+            *errors.NAMESPACED,
             *errors.BODY,
             *errors.TEXT,
             *errors.VECTOR,

@@ -99,6 +99,7 @@ UPSERT = extend_schema(
         ),
         **errors.error_answers(
             *errors.GUARDED,
+            *errors.NAMESPACED,
             *errors.BODY,
             *errors.TEXT,
             *errors.VECTOR,

@@ -1,12 +1,16 @@
 """What all views of the API share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from embeddings_app.api.middleware import caller_of
+from embeddings_app.models import Scope
 
 
 class FirstChoice(BaseContentNegotiation):
@@ -26,6 +30,15 @@ class ApiView(APIView):
     content_negotiation_class = FirstChoice
     # OPTIONS is left out: DRF would answer it with a description of its own.
     http_method_names = ("get", "post", "delete", "head")
+    scopes: ClassVar[Mapping[str, tuple[Scope, ...]]] = {}
+    """Method -> scopes of which the caller needs one. A method that is not named is open to every key."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a caller without the scope before its body is read."""
+        super().initial(request, *args, **kwargs)
+        needed = self.scopes.get("GET" if request.method == "HEAD" else str(request.method))
+        if needed:
+            caller_of(request).require(*needed)
 
     @property
     def default_response_headers(self) -> dict[str, str]:

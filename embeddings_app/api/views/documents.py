@@ -3,6 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.queries import (
     check_parameters,
     doc_id_in_path,
@@ -12,21 +13,30 @@ from embeddings_app.api.requests.queries import (
 from embeddings_app.api.responses import delete_answer, document_answer
 from embeddings_app.api.schema.documents import DELETE_DOCUMENT, GET_DOCUMENT
 from embeddings_app.api.views.base import ApiView
+from embeddings_app.models import Scope
 from embeddings_app.services.deleting import delete
 from embeddings_app.services.reading import read_document
 
 
 class Document(ApiView):
+    scopes = {"GET": (Scope.SEARCH, Scope.WRITE), "DELETE": (Scope.WRITE,)}
+
     @GET_DOCUMENT
     def get(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)
         check_parameters(request.query_params, "namespace", "include")
         with_vector = include_vector(request.query_params)
-        document = read_document(namespace_parameter(request.query_params), doc_id, with_vector)
+        document = read_document(_permitted_namespace(request), doc_id, with_vector)
         return Response(document_answer(document, with_vector=with_vector))
 
     @DELETE_DOCUMENT
     def delete(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)
         check_parameters(request.query_params, "namespace")
-        return Response(delete_answer(delete(namespace_parameter(request.query_params), doc_id)))
+        return Response(delete_answer(delete(_permitted_namespace(request), doc_id)))
+
+
+def _permitted_namespace(request: Request) -> str:
+    namespace = namespace_parameter(request.query_params)
+    caller_of(request).require_namespace(namespace)
+    return namespace

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from embeddings_app.api.metrics import CONTENT_TYPE, exposition
 from embeddings_app.api.schema.health import HEALTHZ, METRICS, READYZ
 from embeddings_app.api.views.base import ApiView
+from embeddings_app.models import Scope
 from embeddings_app.services.readiness import readiness_checks
 
 
@@ -29,6 +30,8 @@ class Readyz(ApiView):
 
 
 class Metrics(ApiView):
+    scopes = {"GET": (Scope.ADMIN,)}
+
     @METRICS
     def get(self, _request: Request) -> HttpResponse:
         return HttpResponse(exposition(), content_type=CONTENT_TYPE)

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from embedding_project.config import load_config
-from embeddings_app.services.installation import LayoutDiffers, install
+from embeddings_app.services.installation import KeyNeeded, LayoutDiffers, install, refuse_open_service
 
 
 class Command(BaseCommand):
@@ -19,6 +19,7 @@ class Command(BaseCommand):
                 replicas=config.replicas,
                 admin_password=config.admin_password,
             )
-        except LayoutDiffers as error:
+            refuse_open_service(config)
+        except (LayoutDiffers, KeyNeeded) as error:
             raise CommandError(str(error)) from error
         self.stdout.write("fresh database" if fresh else "existing database")

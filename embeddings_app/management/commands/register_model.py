@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelType
 from embeddings_app.models import ModelRegistry
+from embeddings_app.services import audit
 from embeddings_app.services.model_lifecycle import activate, probe
 
 
@@ -45,18 +46,19 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
         version.save()
+        audit.record(audit.command_actor(), "model.registered", str(version))
         if options["activate"]:
             self._activate(version)
         self.stdout.write(f"{version}: {version.status}")
 
     def _activate(self, version: ModelRegistry) -> None:
         """Activate the new version, or leave none behind."""
-        outcome = probe(version)
+        outcome = probe(version, audit.command_actor())
         if not outcome.ok:
             version.delete()
             raise CommandError(f"not registered, the probe failed: {outcome.message}")
         try:
-            activate(version)
+            activate(version, audit.command_actor())
         except ServiceError as error:
             version.delete()
             raise CommandError(f"not registered: {error.message}") from error

@@ -1,10 +1,10 @@
-"""What every request passes: answers of the whole middleware chain that need no database."""
+"""What every request passes: answers of the whole middleware chain that need no service."""
 
 import pytest
 from django.test import Client
 
 # WhiteNoise also looks for collected files, of which a checkout has none.
-pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:No directory at:UserWarning"), pytest.mark.usefixtures("migrated")]
 HOST = {"host": "localhost"}
 
 

@@ -1,0 +1,44 @@
+"""Guessing passwords of the admin is slowed down: ten wrong ones from an address for a name, then one a minute."""
+
+import hashlib
+from functools import cache
+from typing import Any
+
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import PermissionDenied
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from embedding_project.config import load_config
+from embedding_project.redis_clients import cache_client
+from embeddings_app.services.buckets import Buckets, Rate
+
+_WRONG_PASSWORDS = Rate(per_second=1 / 60, burst=10)
+
+
+class LoginLimit:
+    """Stands before the backend that knows passwords, and refuses to let it look while too many were wrong."""
+
+    def authenticate(self, request: HttpRequest | None, username: str | None = None, **_: Any) -> None:
+        """Raises PermissionDenied, which ends the attempt, when the bucket is empty."""
+        if request is None or username is None:
+            return
+        if _buckets().take(_bucket(request, username), _WRONG_PASSWORDS, 0, 0).left < 1:
+            raise PermissionDenied
+
+
+@receiver(user_login_failed)
+def _count(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    if request is not None:
+        _buckets().take(_bucket(request, str(credentials.get("username"))), _WRONG_PASSWORDS, 1, 1)
+
+
+def _bucket(request: HttpRequest, username: str) -> str:
+    # Hashed, since a name may be a password typed into the wrong field.
+    who = f"{request.META.get('REMOTE_ADDR', '')} {username}"
+    return f"login:{hashlib.sha256(who.encode()).hexdigest()}"
+
+
+@cache
+def _buckets() -> Buckets:
+    return Buckets(cache_client(load_config().cache_url))

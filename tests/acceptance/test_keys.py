@@ -1,0 +1,213 @@
+"""Keys: made and revoked by the command, with scopes, namespaces and limits, on an instance that has some."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from embedding_project.config import INSTANCE_FILE
+from embedding_project.supervisor.launch import running_instance
+from tests.acceptance.conftest import ok
+from tests.conftest import ROOT, Service, free_port, outside_environment, scratch_directory
+
+MakeKey = Callable[..., str]
+NAMESPACE = "tenant-a"
+
+
+@pytest.fixture(scope="module")
+def keyed() -> Iterator[Service]:
+    """A small instance of its own: the first key ends keyless use for good."""
+    var = scratch_directory()
+    environ = outside_environment(var) | {"SHARDS": "1", "REPLICAS": "1"}
+    with running_instance(var=var, port=free_port(), environ=environ) as url:
+        service = Service(url, var)
+        body = {"id": "d", "text": "a text", "namespace": NAMESPACE, "wait": "searchable"}
+        assert httpx.post(f"{url}/v1/upsert", json=body, timeout=30).status_code == 200
+        service.manage("apikey", "create", "--name", "first", "--scope", "search")
+        _until_keyed(url)
+        yield service
+
+
+def _until_keyed(url: str) -> None:
+    until = time.monotonic() + 5
+    while httpx.get(f"{url}/v1/models").status_code == 200 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert httpx.get(f"{url}/v1/models").status_code == 401
+
+
+@pytest.fixture(scope="module")
+def make_key(keyed: Service) -> MakeKey:
+    def make(*scopes: str, **options: object) -> str:
+        flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        scoped = [part for scope in scopes for part in ("--scope", scope)]
+        return keyed.manage("apikey", "create", "--name", "made", *scoped, *flags).strip()
+
+    return make
+
+
+def ask(service: Service, key: str, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+    with httpx.Client(base_url=service.url, timeout=30) as client:
+        return client.request(method, path, json=body, headers={"authorization": f"Bearer {key}", **headers})
+
+
+CALLS: dict[str, tuple[str, str, object]] = {
+    "embed": ("POST", "/v1/embed", {"inputs": ["x"]}),
+    "search": ("POST", "/v1/search", {"query": "text", "namespace": NAMESPACE}),
+    "upsert": ("POST", "/v1/upsert", {"id": "e", "text": "t", "namespace": NAMESPACE}),
+    "read": ("GET", f"/v1/vectors/d?namespace={NAMESPACE}", None),
+    "namespace": ("GET", f"/v1/namespaces/{NAMESPACE}", None),
+    "delete": ("DELETE", f"/v1/vectors/none?namespace={NAMESPACE}", None),
+    "metrics": ("GET", "/metrics", None),
+    "models": ("GET", "/v1/models", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"),
+    [
+        ("embed", {"embed", "models"}),
+        ("search", {"search", "read", "namespace", "models"}),
+        ("write", {"upsert", "delete", "read", "namespace", "models"}),
+        ("admin", {"metrics", "models"}),
+    ],
+)
+def test_a_key_may_do_what_its_scope_says_and_nothing_else(
+    keyed: Service, make_key: MakeKey, scope: str, allowed: set[str]
+) -> None:
+    key = make_key(scope)
+    answers = {name: ask(keyed, key, *call) for name, call in CALLS.items()}
+    assert {name for name, answer in answers.items() if answer.status_code == 200} == allowed
+    refused = [answer for name, answer in answers.items() if name not in allowed]
+    assert {(answer.status_code, answer.json()["error"]["code"]) for answer in refused} == {(403, "forbidden_scope")}
+
+
+def test_a_key_of_one_namespace_hears_the_same_of_all_others(keyed: Service, make_key: MakeKey) -> None:
+    key = make_key("search", "write", namespace="tenant-b")
+    for other in (NAMESPACE, "never-written", "default"):
+        calls: list[tuple[str, str, object]] = [
+            ("POST", "/v1/search", {"query": "text", "namespace": other}),
+            ("POST", "/v1/upsert", {"id": "e", "text": "t", "namespace": other}),
+            ("GET", f"/v1/vectors/d?namespace={other}", None),
+            ("DELETE", f"/v1/vectors/d?namespace={other}", None),
+            ("GET", f"/v1/namespaces/{other}", None),
+        ]
+        for call in calls:
+            answer = ask(keyed, key, *call)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_namespace"), call
+    answer = ask(keyed, key, "POST", "/v1/search", {"query": "text"})
+    assert answer.json()["error"]["code"] == "forbidden_namespace"
+    ok(ask(keyed, key, "POST", "/v1/upsert", {"id": "e", "text": "t", "namespace": "tenant-b"}))
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer x", "Basic eDp5", "Bearer emb_0123456789_" + "a" * 40, "Bearer " + "k" * 30_000],
+)
+def test_what_is_no_key_is_401(keyed: Service, authorization: str) -> None:
+    answer = httpx.post(f"{keyed.url}/v1/embed", json={"inputs": ["x"]}, headers={"authorization": authorization})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthenticated")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_key_in_the_url_is_no_key(keyed: Service, make_key: MakeKey) -> None:
+    key = make_key("search")
+    assert httpx.get(f"{keyed.url}/v1/models?api_key={key}&authorization=Bearer%20{key}").status_code == 401
+
+
+def test_a_revoked_key_is_refused_within_five_seconds(keyed: Service, make_key: MakeKey) -> None:
+    key = make_key("search")
+    assert ask(keyed, key, "GET", "/v1/models").status_code == 200
+    assert "revoked" in keyed.manage("apikey", "revoke", key.split("_")[1])
+    time.sleep(5)
+    assert ask(keyed, key, "GET", "/v1/models").status_code == 401
+    assert f"{key.split('_')[1]}  revoked" in keyed.manage("apikey", "list")
+
+
+def test_an_expired_key_is_refused(keyed: Service, make_key: MakeKey) -> None:
+    key = make_key("search", expires="2s")
+    assert ask(keyed, key, "GET", "/v1/models").status_code == 200
+    time.sleep(2.5)
+    assert ask(keyed, key, "GET", "/v1/models").status_code == 401
+
+
+def test_requests_beyond_the_limit_are_429_with_an_honest_wait(keyed: Service, make_key: MakeKey) -> None:
+    key = make_key("search", requests_per_second=0.5)
+    answers = [ask(keyed, key, "GET", "/v1/models") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 429, 429, 429, 429]
+    error = answers[-1].json()["error"]
+    assert error["code"] == "rate_limited"
+    time.sleep(int(answers[-1].headers["retry-after"]))
+    assert ask(keyed, key, "GET", "/v1/models").status_code == 200
+
+
+def test_inputs_are_counted_and_a_full_request_always_fits_the_bucket(keyed: Service, make_key: MakeKey) -> None:
+    key = make_key("embed", inputs_per_second=1)
+    texts = [f"input {number}" for number in range(256)]
+    assert ask(keyed, key, "POST", "/v1/embed", {"inputs": texts}).status_code == 200
+    answer = ask(keyed, key, "POST", "/v1/embed", {"inputs": texts[:10]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limited")
+    assert 1 <= int(answer.headers["retry-after"]) <= 10
+
+
+def test_the_scope_is_checked_before_the_body_is_read(keyed: Service, make_key: MakeKey) -> None:
+    answer = httpx.post(
+        f"{keyed.url}/v1/upsert", content=b"not json", headers={"authorization": f"Bearer {make_key('search')}"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_scope")
+
+
+def test_without_the_cache_limits_hold_in_each_process(keyed: Service, make_key: MakeKey) -> None:
+    key = make_key("search", requests_per_second=0.2)
+    processes = json.loads((keyed.var / INSTANCE_FILE).read_text())["processes"]
+    os.kill(processes["cache"], 19)
+    try:
+        statuses = [ask(keyed, key, "GET", "/v1/models").status_code for _ in range(4)]
+    finally:
+        os.kill(processes["cache"], 18)
+    assert statuses == [200, 429, 429, 429]
+
+
+def test_what_was_done_with_keys_is_in_the_audit_log(keyed: Service, make_key: MakeKey) -> None:
+    prefix = make_key("search").split("_")[1]
+    script = f"from embeddings_app.models import AuditEvent; print(AuditEvent.objects.get(subject='{prefix}').action)"
+    assert "key.created" in keyed.manage("shell", "-v", "0", "-c", script)
+
+
+def test_a_service_beyond_loopback_without_any_key_does_not_start() -> None:
+    var = scratch_directory()
+    environ = {**os.environ, **outside_environment(var), "HOST": "0.0.0.0", "PORT": str(free_port())}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "up", "--var", str(var)], cwd=ROOT, env=environ, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "HOST is 0.0.0.0 and there is no key" in done.stdout + done.stderr
+
+
+def test_the_deployment_checklist_is_clean_behind_https(keyed: Service) -> None:
+    environ = {**os.environ, **outside_environment(keyed.var), "HTTPS": "1"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"], cwd=ROOT, env=environ,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_passwords_of_the_admin_cannot_be_guessed_for_long(keyed: Service) -> None:
+    with httpx.Client(base_url=keyed.url, timeout=30) as client:
+        page = client.get("/admin/login/")
+        token = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+        password = json.loads((keyed.var / "secrets.json").read_text())["admin_password"]
+
+        def log_in(name: str, given: str) -> int:
+            form = {"username": name, "password": given, "csrfmiddlewaretoken": token}
+            return client.post("/admin/login/?next=/admin/", data=form).status_code
+
+        assert {log_in("admin", f"wrong {number}") for number in range(11)} == {200}
+        assert log_in("admin", password) == 200, "even the right one waits now"
+        assert "csrfmiddlewaretoken" in client.get("/admin/login/").text

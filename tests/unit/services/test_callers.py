@@ -1,0 +1,117 @@
+"""What a process knows of keys, and for how long."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app.records.api_keys import StoredKey
+from embeddings_app.services.callers import FRESH_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, Caller, KeyRing
+from tests.unit.api.refusals import refusal
+from tests.unit.api.test_access import KEY, STORED
+
+
+class Registry:
+    """Stands for the table of keys, and for the clock."""
+
+    def __init__(self) -> None:
+        self.stored: StoredKey | None = STORED
+        self.away = False
+        self.asked = 0
+        self.now = 100.0
+        self.ring = KeyRing(self.find, lambda: self.now)
+
+    def find(self, prefix: str) -> StoredKey | None:
+        self.asked += 1
+        if self.away:
+            raise OperationalError
+        return self.stored if prefix == STORED.prefix else None
+
+
+def test_a_key_is_looked_up_once_in_four_seconds() -> None:
+    registry = Registry()
+    for _ in range(1000):
+        assert registry.ring.caller(KEY)
+    assert registry.asked == 1
+    registry.now += FRESH_SECONDS
+    assert registry.ring.caller(KEY)
+    assert registry.asked == 2
+
+
+@pytest.mark.parametrize("change", [{"revoked_at": timezone.now()}, {"expires_at": timezone.now()}])
+def test_a_key_that_ends_is_refused_within_five_seconds(change: dict[str, object]) -> None:
+    registry = Registry()
+    assert registry.ring.caller(KEY)
+    registry.stored = replace(STORED, **change)  # type: ignore[arg-type]
+    registry.now += 4.9
+    assert registry.ring.caller(KEY) is None
+
+
+def test_a_key_is_not_held_beyond_its_expiry() -> None:
+    registry = Registry()
+    registry.stored = replace(STORED, expires_at=timezone.now() + timedelta(seconds=1))
+    assert registry.ring.caller(KEY)
+    registry.now += 1
+    assert registry.ring.held(KEY) is None
+
+
+def test_a_wrong_key_is_remembered_for_a_second_and_never_fills_the_memory() -> None:
+    registry = Registry()
+    for _ in range(10):
+        assert registry.ring.caller(KEY[:-1] + "x") is None
+    assert registry.asked == 1
+    registry.now += UNKNOWN_SECONDS
+    assert registry.ring.caller(KEY[:-1] + "x") is None
+    assert registry.asked == 2
+    assert registry.ring.caller(KEY)
+    for number in range(25_000):
+        registry.ring.caller(f"emb_{number:010x}_{'w' * 30}")
+    assert len(registry.ring._known) <= 10_000
+    assert registry.ring.held(KEY)
+
+
+def test_what_is_no_key_is_never_looked_up() -> None:
+    registry = Registry()
+    for text in ("", "x" * 100_000, "emb_0123456789_short", "emb_XYZ_" + "s" * 40, KEY + "\x00", "é" * 50):
+        assert registry.ring.caller(text) is None
+    assert registry.asked == 0
+
+
+def test_a_good_key_goes_on_for_a_minute_without_the_database() -> None:
+    registry = Registry()
+    assert registry.ring.caller(KEY)
+    registry.away = True
+    for _ in range(5):
+        registry.now += 10
+        assert registry.ring.caller(KEY)
+    registry.now += STALE_SECONDS
+    assert refusal(lambda: registry.ring.caller(KEY))[0] == "database_unavailable"
+
+
+def test_an_unknown_key_without_the_database_is_not_called_wrong() -> None:
+    registry = Registry()
+    registry.away = True
+    assert refusal(lambda: registry.ring.caller(KEY))[0] == "database_unavailable"
+    registry.away = False
+    assert registry.ring.caller(KEY)
+
+
+def test_the_last_use_is_told_once() -> None:
+    registry = Registry()
+    registry.ring.caller(KEY)
+    assert list(registry.ring.take_used()) == ["0123456789"]
+    assert registry.ring.take_used() == {}
+
+
+def test_a_caller_without_the_scope_or_the_namespace_is_refused() -> None:
+    caller = Caller(name="x", scopes=frozenset({"search"}), namespaces=frozenset({"a"}))
+    caller.require("search", "write")
+    caller.require_namespace("a")
+    with pytest.raises(ServiceError) as refused:
+        caller.require("write", "embed")
+    assert (refused.value.code, refused.value.message) == ("forbidden_scope", "the key lacks the scope write or embed")
+    assert refusal(lambda: caller.require_namespace("b")) == ("forbidden_namespace", "namespace")
+    Caller(name="x", scopes=frozenset()).require_namespace("anything")
