@@ -2,6 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
+from embedding_project.admin_theme import UNFOLD as UNFOLD
 from embedding_project.config import LOOPBACK_HOSTS, load_config
 
 _config = load_config()
@@ -23,6 +24,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -42,6 +45,7 @@ MIDDLEWARE = [
     "embeddings_app.admin.middleware.AdminAuthentication",
     "embeddings_app.admin.middleware.AdminMessages",
     "embeddings_app.admin.middleware.AdminFrames",
+    "embeddings_app.admin.middleware.AdminContentPolicy",
 ]
 
 TEMPLATES = [
