@@ -72,6 +72,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Embedding and semantic search",
     "SITE_HEADER": "Semantic search",
     "SITE_SYMBOL": "travel_explore",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("embeddings_app/icon.svg")}
+    ],
     "SITE_URL": "/v1/docs",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

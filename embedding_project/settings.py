@@ -17,6 +17,7 @@ APPEND_SLASH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+DATETIME_FORMAT = "Y-m-d H:i"
 
 INSTALLED_APPS = [
     "embeddings_app",

@@ -12,10 +12,10 @@ from unfold.contrib.filters.admin import ChoicesRadioFilter, RelatedDropdownFilt
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from embeddings_app.admin.dialogs import dialog, go_to
+from embeddings_app.admin.paging import EstimatedChangeList
 from embeddings_app.admin.read_only import ReadOnlyAdmin
 from embeddings_app.models import EmbeddingRecord, ModelRegistry, RecordState
 from embeddings_app.services.audit import admin_actor
@@ -42,7 +42,7 @@ class _VersionForm(BaseDialogForm):
     )
 
 
-class _PlainChangeList(ChangeList):
+class _WalkingChangeList(EstimatedChangeList):
     """Leaves an ordering as it is: the primary key added to it would no longer be that of the index."""
 
     def _get_deterministic_ordering(self, ordering: list[str]) -> list[str]:
@@ -73,8 +73,8 @@ class EmbeddingRecordAdmin(ReadOnlyAdmin):
     def has_retry_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
         return request.user.has_perm("embeddings_app.change_embeddingrecord")
 
-    def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[ChangeList]:
-        return _PlainChangeList
+    def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[EstimatedChangeList]:
+        return _WalkingChangeList
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """The order of the partial index of each state, so that a page is the beginning of a walk along it."""

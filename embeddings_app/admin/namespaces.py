@@ -6,14 +6,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.views import ChangeList
 
-from embeddings_app.admin.paging import EstimatingPaginator
+from embeddings_app.admin.paging import EstimatedChangeList, EstimatingPaginator
 from embeddings_app.models import Namespace
 from embeddings_app.records.operations import DocumentCount, count_documents
 
 
-class _CountingChangeList(ChangeList):
+class _CountingChangeList(EstimatedChangeList):
     """Puts the number of documents to each namespace of the page, all in one query."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -43,7 +42,7 @@ class NamespaceAdmin(ModelAdmin):
     def get_readonly_fields(self, _request: HttpRequest, obj: Namespace | None = None) -> tuple[str, ...]:
         return () if obj is None else ("name", "model_id", "documents", "metadata_fields", "created_at")
 
-    def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[ChangeList]:
+    def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[EstimatedChangeList]:
         return _CountingChangeList
 
     def has_delete_permission(self, _request: HttpRequest, _obj: Namespace | None = None) -> bool:

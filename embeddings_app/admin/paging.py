@@ -2,7 +2,9 @@
 
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 from django.utils.functional import cached_property
+from unfold.views import ChangeList
 
 from embeddings_app.records.operations import COUNT_CAP, estimated_rows
 
@@ -51,3 +53,11 @@ class EstimatingPaginator(Paginator):  # type: ignore[type-arg]  # generic in th
     @property
     def _filtered(self) -> bool:
         return bool(self._rows.query.where)
+
+
+class EstimatedChangeList(ChangeList):
+    """A list that says how many rows it has in one place only, below it."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.full_result_count = self.result_count

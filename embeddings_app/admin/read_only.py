@@ -6,7 +6,7 @@ from django.contrib.admin import ShowFacets
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from embeddings_app.admin.paging import EstimatingPaginator
+from embeddings_app.admin.paging import EstimatedChangeList, EstimatingPaginator
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -17,6 +17,9 @@ class ReadOnlyAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     show_full_result_count = False
     paginator = EstimatingPaginator
+
+    def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[EstimatedChangeList]:
+        return EstimatedChangeList
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
