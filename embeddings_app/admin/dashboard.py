@@ -20,8 +20,8 @@ _TILES = (
     ("texts", "Texts embedded / s", ""),
     ("cache_hits", "Cache hits", ""),
     ("failures", "Failed requests", ""),
-    ("pending", "Pending", "/admin/embeddings_app/embeddingrecord/?state__exact=pending"),
-    ("quarantined", "Quarantined", "/admin/embeddings_app/embeddingrecord/?state__exact=quarantined"),
+    ("pending", "Pending", "/admin/embeddings_app/embeddingrecord/?state=pending"),
+    ("quarantined", "Quarantined", "/admin/embeddings_app/embeddingrecord/?state=quarantined"),
     ("replicas", "Replicas ready", "/admin/embeddings_app/shardreplica/"),
     ("queued", "Messages queued", "/admin/operations/"),
 )

@@ -59,7 +59,6 @@ class DocumentAdmin(ReadOnlyAdmin):
     list_select_related = ("namespace",)
     search_fields = ("doc_id",)
     search_help_text = f"Beginning of the document id; shows {SEARCH_LIMIT} at most"
-    ordering = ("-id",)
     sortable_by = ()
     fields = (
         "doc_id",
@@ -73,6 +72,10 @@ class DocumentAdmin(ReadOnlyAdmin):
         "updated_at",
     )
     inlines = (_RecordInline,)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """The newest first; in one namespace by the ids, since that is the order of its index."""
+        return ("namespace_id", "doc_id") if request.GET.get(_NAMESPACE_PARAMETER) else ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
         documents: QuerySet[Document] = super().get_queryset(request)

@@ -8,14 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.text import Truncator
-from unfold.contrib.filters.admin import ChoicesRadioFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import RadioFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from embeddings_app.admin.dialogs import dialog, go_to
-from embeddings_app.admin.paging import EstimatedChangeList
 from embeddings_app.admin.read_only import ReadOnlyAdmin
 from embeddings_app.models import EmbeddingRecord, ModelRegistry, RecordState
 from embeddings_app.services.audit import admin_actor
@@ -28,7 +27,7 @@ STATE_COLOURS = {
 }
 _PREVIEW_CHARACTERS = 80
 _MAX_SELECTED = 10_000
-_STATE_PARAMETER = "state__exact"
+_STATE_PARAMETER = "state"
 
 
 def is_stale(record: EmbeddingRecord) -> bool:
@@ -42,17 +41,22 @@ class _VersionForm(BaseDialogForm):
     )
 
 
-class _WalkingChangeList(EstimatedChangeList):
-    """Leaves an ordering as it is: the primary key added to it would no longer be that of the index."""
+class _StateFilter(RadioFilter):
+    """The two states that have an index of their own. Any other record is found by way of its document."""
 
-    def _get_deterministic_ordering(self, ordering: list[str]) -> list[str]:
-        return ordering
+    title = "state"
+    parameter_name = _STATE_PARAMETER
+
+    def lookups(self, _request: HttpRequest, _admin: Any) -> list[tuple[str, str]]:
+        return [(state.value, state.label) for state in (RecordState.PENDING, RecordState.QUARANTINED)]
+
+    def queryset(self, _request: HttpRequest, records: QuerySet[EmbeddingRecord]) -> QuerySet[EmbeddingRecord]:
+        return records.filter(state=self.value()) if self.value() else records
 
 
 @admin.register(EmbeddingRecord)
 class EmbeddingRecordAdmin(ReadOnlyAdmin):
     list_display = ("document", "model_version", "state_label", "embedded", "attempts", "next_attempt_at", "error")
-    list_filter = (("state", ChoicesRadioFilter), ("model_version", RelatedDropdownFilter))
     list_select_related = ("document", "model_version")
     sortable_by = ()
     actions = ("retry_selected",)
@@ -73,8 +77,11 @@ class EmbeddingRecordAdmin(ReadOnlyAdmin):
     def has_retry_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
         return request.user.has_perm("embeddings_app.change_embeddingrecord")
 
-    def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[EstimatedChangeList]:
-        return _WalkingChangeList
+    def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
+        """By version only among quarantined records, whose index begins with it."""
+        if request.GET.get(_STATE_PARAMETER) == RecordState.QUARANTINED:
+            return (_StateFilter, ("model_version", RelatedDropdownFilter))
+        return (_StateFilter,)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """The order of the partial index of each state, so that a page is the beginning of a walk along it."""

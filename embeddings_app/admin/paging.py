@@ -43,7 +43,8 @@ class EstimatingPaginator(Paginator):  # type: ignore[type-arg]  # generic in th
 
     @cached_property
     def _counted(self) -> int:
-        return self._rows.order_by()[: COUNT_CAP + 1].count()
+        # In the order of the page, so that both walk along the same index.
+        return self._rows[: COUNT_CAP + 1].count()
 
     @property
     def _rows(self) -> "QuerySet[Model]":
@@ -56,8 +57,12 @@ class EstimatingPaginator(Paginator):  # type: ignore[type-arg]  # generic in th
 
 
 class EstimatedChangeList(ChangeList):
-    """A list that says how many rows it has in one place only, below it."""
+    """A list that says how many rows it has in one place only, below it, and whose order is that of an index."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.full_result_count = self.result_count
+
+    def _get_deterministic_ordering(self, ordering: list[str]) -> list[str]:
+        # Django would add the primary key, which no other index ends with.
+        return ordering

@@ -160,7 +160,7 @@ def test_a_document_is_found_by_the_beginning_of_its_id(visit: Visit) -> None:
 def test_a_quarantined_record_gets_another_try(visit: Visit) -> None:
     with visit.database() as database:
         database.execute("UPDATE embedding_record SET state = 'quarantined', attempts = 3, last_error = 'model_error'")
-        page = visit.open(f"{PAGES}embeddingrecord/?state__exact=quarantined")
+        page = visit.open(f"{PAGES}embeddingrecord/?state=quarantined")
         page.locator("input.action-select").first.check()
         page.select_option("[name=action]", "retry_selected")
         page.get_by_role("button", name="Run").click()

@@ -14,6 +14,8 @@ from embeddings_app.models import ModelRegistry
 from embeddings_app.records.operations import COUNT_CAP, NAMESPACE_COUNT_CAP, backlog, count_documents, find_by_prefix
 
 DOCUMENTS, NAMESPACES, PENDING, QUARANTINED = 200_000, 20, 20_000, 300
+IN_NAMESPACE = DOCUMENTS // NAMESPACES
+"""Namespaces were filled one after the other, so that those of the first lie furthest from the newest."""
 LISTS = "/admin/embeddings_app/"
 LARGE = ("document", "embedding_record")
 MAX_ROWS_TOUCHED = 2 * COUNT_CAP + 1_000
@@ -36,10 +38,10 @@ def many_rows(_migrated: None) -> Iterator[None]:
             """
             INSERT INTO document (id, namespace_id, doc_id, text, metadata, content_hash, revision, text_revision,
                                   deleted, shard_hash, created_at, updated_at)
-            SELECT n, 1 + n %% %s, 'doc/' || n, 'text of ' || n, '{}', '', 1, 1, false, n, now(), now()
+            SELECT n, 1 + (n - 1) / %s, 'doc/' || n, 'text of ' || n, '{}', '', 1, 1, false, n, now(), now()
             FROM generate_series(1, %s) AS n
             """,
-            [NAMESPACES, DOCUMENTS],
+            [IN_NAMESPACE, DOCUMENTS],
         )
         cursor.execute(
             """
@@ -61,7 +63,7 @@ def many_rows(_migrated: None) -> Iterator[None]:
 
 @pytest.fixture
 def admin(many_rows: None) -> Client:
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     user, _ = get_user_model().objects.get_or_create(username="many-rows", is_staff=True, is_superuser=True)
     client.force_login(user)
     return client
@@ -93,17 +95,14 @@ def rows_touched(sql: str) -> int:
         "document/?p=100",
         "document/?q=doc/1",
         "document/?q=nothing",
-        "document/?namespace__id__exact=3",
+        "document/?namespace__id__exact=1",
         "document/?namespace__id__exact=3&q=doc/1",
         "document/150000/change/",
         "embeddingrecord/",
         "embeddingrecord/?p=100",
-        "embeddingrecord/?state__exact=pending",
-        "embeddingrecord/?state__exact=quarantined",
-        "embeddingrecord/?state__exact=ready",
-        "embeddingrecord/?state__exact=pending&model_version__id__exact=1",
-        "embeddingrecord/?state__exact=quarantined&model_version__id__exact=1",
-        "embeddingrecord/?model_version__id__exact=1",
+        "embeddingrecord/?state=pending",
+        "embeddingrecord/?state=quarantined",
+        "embeddingrecord/?state=quarantined&model_version__id__exact=1",
         "namespace/",
         "namespace/3/change/",
         "modelregistry/",
@@ -127,13 +126,13 @@ def test_the_pages_end_long_before_the_rows_do(admin: Client) -> None:
     page = admin.get(f"{LISTS}document/").content.decode()
     assert "about 200,000" in page
     assert "search or filter to see others" in page
-    assert "more than 10,000" in admin.get(f"{LISTS}embeddingrecord/?state__exact=pending").content.decode()
+    assert "more than 10,000" in admin.get(f"{LISTS}embeddingrecord/?state=pending").content.decode()
 
 
 def test_a_search_by_prefix_finds_in_every_namespace_and_in_one(many_rows: None) -> None:
     found = find_by_prefix("doc/1234", None)
     assert sorted(found) == [1234, *range(12340, 12350), *range(123400, 123500)]
-    assert sorted(find_by_prefix("doc/1234", 15)) == [key for key in sorted(found) if 1 + key % NAMESPACES == 15]
+    assert sorted(find_by_prefix("doc/1234", 2)) == list(range(12340, 12350))
     assert find_by_prefix("doc_1234", None) == []
     assert find_by_prefix("%", None) == []
 
@@ -146,5 +145,5 @@ def test_waiting_records_are_counted_up_to_a_limit(many_rows: None) -> None:
 def test_documents_of_a_large_namespace_are_estimated(many_rows: None) -> None:
     counted = count_documents([1])[1]
     assert counted.counted == NAMESPACE_COUNT_CAP + 1
-    assert counted.estimated == pytest.approx(DOCUMENTS / NAMESPACES, rel=0.2)
+    assert counted.estimated == pytest.approx(IN_NAMESPACE, rel=0.3)
     assert str(counted).startswith("about ")
