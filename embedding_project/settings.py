@@ -17,7 +17,7 @@ APPEND_SLASH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
-DATETIME_FORMAT = "Y-m-d H:i"
+FORMAT_MODULE_PATH = "embedding_project.formats"
 
 INSTALLED_APPS = [
     "embeddings_app",

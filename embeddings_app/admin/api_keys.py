@@ -187,7 +187,7 @@ class ApiKeyAdmin(ModelAdmin):
         icon="block",
         variant=ActionVariant.DANGER,
         url_path="revoke",
-        dialog=dialog("Revoke this key", "It stops working within a second and cannot be brought back.", "Revoke"),
+        dialog=dialog("Revoke this key", "It stops working for good and cannot be brought back.", "Revoke"),
     )
     def revoke(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
         key = get_object_or_404(ApiKey, pk=object_id)

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
@@ -67,7 +68,7 @@ class DocumentAdmin(ReadOnlyAdmin):
         "metadata_json",
         "revision",
         "text_revision",
-        "deleted",
+        "is_deleted",
         "created_at",
         "updated_at",
     )
@@ -107,7 +108,11 @@ class DocumentAdmin(ReadOnlyAdmin):
 
     @display(description="metadata")
     def metadata_json(self, document: Document) -> str:
-        return json.dumps(document.metadata, ensure_ascii=False, indent=2)
+        return format_html("<pre>{}</pre>", json.dumps(document.metadata, ensure_ascii=False, indent=2))
+
+    @display(description="deleted")
+    def is_deleted(self, document: Document) -> str:
+        return "yes, its revisions stay" if document.deleted else "no"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Document], search_term: str

@@ -59,6 +59,11 @@ class ModelRegistryAdmin(ModelAdmin):
     def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[ChangeList]:
         return _CountingChangeList
 
+    def get_form(self, request: HttpRequest, obj: ModelRegistry | None = None, **more: Any) -> Any:
+        # Help is shown as HTML, which has no place for the angle brackets of the model's own.
+        helps = {"artifact": "package:NAME with the name of a Python module, or a folder below MODEL_ROOT"}
+        return super().get_form(request, obj, **{"help_texts": helps, **more})
+
     @display(description="status", label=_STATUS_COLOURS)
     def status_label(self, version: ModelRegistry) -> str:
         return str(ModelStatus(version.status).label)

@@ -5,6 +5,7 @@ oldest samples are forgotten.
 """
 
 import logging
+import struct
 import threading
 import time
 from collections import deque
@@ -58,6 +59,14 @@ class TrafficHistory:
             return list(self._samples)
 
 
+def record_if_readable(history: TrafficHistory) -> None:
+    """Take a sample, or leave it out: files of METRICS_DIR come and go with their processes."""
+    try:
+        history.record()
+    except (OSError, ValueError, LookupError, struct.error) as error:
+        logger.warning("counters not read: %s", type(error).__name__)
+
+
 @cache
 def traffic_history() -> TrafficHistory:
     """The history of this instance; the first call starts the thread that keeps it."""
@@ -65,11 +74,9 @@ def traffic_history() -> TrafficHistory:
 
     def record_and_wait() -> None:
         try:
-            history.record()
-        except (OSError, ValueError, LookupError) as error:
-            # Files of METRICS_DIR come and go with their processes.
-            logger.warning("counters not read: %s", type(error).__name__)
-        time.sleep(SAMPLE_SECONDS)
+            record_if_readable(history)
+        finally:
+            time.sleep(SAMPLE_SECONDS)
 
     repeat_forever("traffic", record_and_wait)
     return history

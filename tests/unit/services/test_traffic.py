@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 
 from embeddings_app.services.traffic import Sample, Span, quantile, read_sample
-from embeddings_app.services.traffic_history import KEPT_SECONDS, SAMPLE_SECONDS, TrafficHistory
+from embeddings_app.services.traffic_history import KEPT_SECONDS, SAMPLE_SECONDS, TrafficHistory, record_if_readable
 
 
 class Clock:
@@ -153,9 +153,18 @@ def test_a_sample_holds_what_the_counters_say(counted: Counted) -> None:
     assert sample.latency["/v1/search"] == {0.01: 0.0, 0.1: 1.0, 1.0: 1.0, math.inf: 1.0}
 
 
-def test_damaged_files_of_counters_are_no_sample(clock: Clock) -> None:
-    def damaged() -> Iterator[Metric]:
-        raise struct.error("a file was cut short")
+@pytest.mark.parametrize("error", [struct.error("cut short"), FileNotFoundError(), ValueError("no such directory")])
+def test_a_moment_whose_counters_cannot_be_read_is_left_out(counted: Counted, clock: Clock, error: Exception) -> None:
+    readable = iter([True, False, True])
 
-    with pytest.raises(struct.error):
-        TrafficHistory(damaged, clock).record()
+    def collect() -> Iterator[Metric]:
+        if not next(readable):
+            raise error
+        return counted()
+
+    history = TrafficHistory(collect, clock)
+    for _ in range(3):
+        clock.now += SAMPLE_SECONDS
+        record_if_readable(history)
+    (only,) = history.windows(1)
+    assert only.seconds == 2 * SAMPLE_SECONDS
