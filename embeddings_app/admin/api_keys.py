@@ -165,6 +165,14 @@ class ApiKeyAdmin(ModelAdmin):
         obj.pk = made.pk
         request.made_key_text = text  # type: ignore[attr-defined]
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *rest: Any, **more: Any
+    ) -> HttpResponse:
+        # Every way to save leads to the page that shows the key.
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        response: HttpResponse = super().render_change_form(request, context | buttons, *rest, **more)
+        return response
+
     def response_add(self, request: HttpRequest, obj: ApiKey, _post_url_continue: Any = None) -> HttpResponse:
         """The one page that shows the text. It is the answer to the form itself, so nobody has to keep it meanwhile."""
         context = {

@@ -41,6 +41,9 @@ class _VersionForm(BaseDialogForm):
     )
 
 
+_INDEXED_STATES = (RecordState.PENDING, RecordState.QUARANTINED)
+
+
 class _StateFilter(RadioFilter):
     """The two states that have an index of their own. Any other record is found by way of its document."""
 
@@ -48,10 +51,10 @@ class _StateFilter(RadioFilter):
     parameter_name = _STATE_PARAMETER
 
     def lookups(self, _request: HttpRequest, _admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, state.label) for state in (RecordState.PENDING, RecordState.QUARANTINED)]
+        return [(state.value, str(state.label)) for state in _INDEXED_STATES]
 
     def queryset(self, _request: HttpRequest, records: QuerySet[EmbeddingRecord]) -> QuerySet[EmbeddingRecord]:
-        return records.filter(state=self.value()) if self.value() else records
+        return records.filter(state=self.value()) if self.value() in _INDEXED_STATES else records
 
 
 @admin.register(EmbeddingRecord)

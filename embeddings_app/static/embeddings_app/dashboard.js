@@ -2,6 +2,7 @@
 
 const REFRESH_MS = 5000;
 const ANSWER_MS = 4000;
+const SHOWN_MINUTES = 15;
 const LINES = {
   rates: [
     ["requests", "all", "--color-base-400"],
@@ -22,20 +23,22 @@ function colour(name) {
   return getComputedStyle(dashboard).getPropertyValue(name).trim();
 }
 
-function age(secondsAgo) {
-  const minutes = secondsAgo / 60;
-  return secondsAgo === 0 ? "now" : Number.isInteger(minutes) ? `-${minutes} min` : "";
+function age(minutes) {
+  return minutes === 0 ? "now" : `${minutes} min`;
+}
+
+function points(series, key) {
+  return series[key].map((value, index) => ({ x: -series.seconds_ago[index] / 60, y: value }));
 }
 
 function drawChart(name, series) {
   const datasets = LINES[name].map(([key, label, tint]) => ({
     label,
-    data: series[key],
+    data: points(series, key),
     borderColor: colour(tint),
     backgroundColor: colour(tint),
   }));
   if (charts[name]) {
-    charts[name].data.labels = series.seconds_ago;
     charts[name].data.datasets.forEach((dataset, index) => (dataset.data = datasets[index].data));
     charts[name].update("none");
     return;
@@ -43,7 +46,7 @@ function drawChart(name, series) {
   const grid = "rgba(128, 136, 148, 0.2)";
   charts[name] = new Chart(document.querySelector(`[data-chart="${name}"]`), {
     type: "line",
-    data: { labels: series.seconds_ago, datasets },
+    data: { datasets },
     options: {
       animation: false,
       maintainAspectRatio: false,
@@ -52,20 +55,15 @@ function drawChart(name, series) {
       elements: { line: { borderWidth: 2 }, point: { radius: 0, hitRadius: 8 } },
       plugins: {
         legend: { position: "bottom", labels: { boxWidth: 8, boxHeight: 8, color: "#8a93a3" } },
-        tooltip: { callbacks: { title: (items) => `${items[0].label} s ago` } },
+        tooltip: { callbacks: { title: (items) => `${Math.round(-items[0].parsed.x * 60)} s ago` } },
       },
       scales: {
         x: {
+          type: "linear",
+          min: -SHOWN_MINUTES,
+          max: 0,
           grid: { display: false },
-          ticks: {
-            color: "#8a93a3",
-            autoSkip: true,
-            maxTicksLimit: 6,
-            maxRotation: 0,
-            callback(value) {
-              return age(this.getLabelForValue(value));
-            },
-          },
+          ticks: { color: "#8a93a3", stepSize: 3, maxRotation: 0, callback: age },
         },
         y: { beginAtZero: true, grid: { color: grid }, ticks: { color: "#8a93a3", maxTicksLimit: 5 } },
       },
