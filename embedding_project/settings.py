@@ -2,6 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
+from embedding_project.admin_theme import UNFOLD as UNFOLD
 from embedding_project.config import LOOPBACK_HOSTS, load_config
 
 _config = load_config()
@@ -16,6 +17,7 @@ APPEND_SLASH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "embedding_project.formats"
 
 INSTALLED_APPS = [
     "embeddings_app",
@@ -23,6 +25,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -42,6 +46,7 @@ MIDDLEWARE = [
     "embeddings_app.admin.middleware.AdminAuthentication",
     "embeddings_app.admin.middleware.AdminMessages",
     "embeddings_app.admin.middleware.AdminFrames",
+    "embeddings_app.admin.middleware.AdminContentPolicy",
 ]
 
 TEMPLATES = [

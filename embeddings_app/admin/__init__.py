@@ -1,15 +1,26 @@
-"""The admin: home of the models, and windows on documents, embeddings and shards. Whatever changes calls a service."""
+"""The admin: home of models and keys, windows on documents, embeddings and shards. Whatever changes calls a service."""
 
-from embeddings_app.admin.documents import DocumentAdmin, NamespaceAdmin
+from embeddings_app.admin.accounts import ThemedGroupAdmin, ThemedUserAdmin
+from embeddings_app.admin.api_keys import ApiKeyAdmin
+from embeddings_app.admin.audit import AuditEventAdmin
+from embeddings_app.admin.documents import DocumentAdmin
 from embeddings_app.admin.embeddings import EmbeddingRecordAdmin
 from embeddings_app.admin.model_registry import ModelRegistryAdmin
-from embeddings_app.admin.shards import LayoutAdmin, ShardReplicaAdmin
+from embeddings_app.admin.namespaces import NamespaceAdmin
+from embeddings_app.admin.schedule import ScheduleAdmin
+from embeddings_app.admin.shards import LayoutAdmin, ShardAdmin, ShardReplicaAdmin
 
 __all__ = [
+    "ApiKeyAdmin",
+    "AuditEventAdmin",
     "DocumentAdmin",
     "EmbeddingRecordAdmin",
     "LayoutAdmin",
     "ModelRegistryAdmin",
     "NamespaceAdmin",
+    "ScheduleAdmin",
+    "ShardAdmin",
     "ShardReplicaAdmin",
+    "ThemedGroupAdmin",
+    "ThemedUserAdmin",
 ]

@@ -1,39 +1,97 @@
 """Model versions: registered here as drafts, probed, activated."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesRadioFilter
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.views import ChangeList
 
 from embedding_project.contracts.errors import ServiceError
+from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.models import ModelRegistry, ModelStatus
+from embeddings_app.records.operations import COUNT_CAP, count_quarantined
 from embeddings_app.services import audit
 from embeddings_app.services.model_lifecycle import activate, probe
 
+_STATUS_COLOURS = {
+    ModelStatus.DRAFT.label: "info",
+    ModelStatus.BACKFILLING.label: "warning",
+    ModelStatus.SHADOW.label: "warning",
+    ModelStatus.ACTIVE.label: "success",
+}
+
+
+class _CountingChangeList(ChangeList):
+    """Puts the number of quarantined records to each version of the page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        counts = count_quarantined([version.pk for version in self.result_list])
+        for version in self.result_list:
+            version.quarantined_count = counts[version.pk]
+
 
 @admin.register(ModelRegistry)
-class ModelRegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    list_display = ("model_id", "version", "type", "dimension", "status", "probe_state")
-    list_filter = ("status", "type")
+class ModelRegistryAdmin(ModelAdmin):
+    list_display = ("model_id", "version", "type", "dimension", "status_label", "probe_state", "quarantined")
+    list_filter = (("status", ChoicesRadioFilter), ("type", ChoicesRadioFilter))
+    list_filter_submit = True
     search_fields = ("model_id",)
-    readonly_fields = ("status", "probed_at", "probe_error", "created_at")
+    search_help_text = "Part of the model id"
+    readonly_fields = ("status", "probe_state", "created_at")
+    fieldsets = (
+        (None, {"fields": (("model_id", "version"), ("status", "probe_state"), "created_at")}),
+        ("Where the vectors come from", {"fields": ("type", "artifact", "endpoint", "modality")}),
+        ("How they are made", {"fields": (("dimension", "max_tokens"), ("pooling", "dtype"), "normalize")}),
+        ("Put before every text", {"fields": ("query_prompt", "document_prompt")}),
+    )
     actions = ("probe_versions", "activate_versions")
+    actions_detail = ("probe_version", "activate_version")
+    warn_unsaved_form = True
 
-    @admin.display(description="probe")
+    def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[ChangeList]:
+        return _CountingChangeList
+
+    def get_form(self, request: HttpRequest, obj: ModelRegistry | None = None, **more: Any) -> Any:
+        # Help is shown as HTML, which has no place for the angle brackets of the model's own.
+        helps = {"artifact": "package:NAME with the name of a Python module, or a folder below MODEL_ROOT"}
+        return super().get_form(request, obj, **{"help_texts": helps, **more})
+
+    @display(description="status", label=_STATUS_COLOURS)
+    def status_label(self, version: ModelRegistry) -> str:
+        return str(ModelStatus(version.status).label)
+
+    @display(description="probe")
     def probe_state(self, version: ModelRegistry) -> str:
         if version.probed_at is None:
             return "not probed"
         return version.probe_error or f"passed {version.probed_at:%Y-%m-%d %H:%M}"
 
+    @display(description="quarantined")
+    def quarantined(self, version: ModelRegistry) -> str:
+        count: int = getattr(version, "quarantined_count", 0)
+        return f"more than {COUNT_CAP:,}" if count > COUNT_CAP else f"{count:,}"
+
     def has_change_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
         """A version that ever answered is only shown, since its vectors were made with its fields."""
-        allowed = super().has_change_permission(request, obj)
+        allowed: bool = super().has_change_permission(request, obj)
         return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
-        allowed = super().has_delete_permission(request, obj)
+        allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
+
+    def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
+        """Who may probe and activate, whatever the state of the version."""
+        return request.user.has_perm("embeddings_app.change_modelregistry")
 
     def save_model(self, request: HttpRequest, obj: ModelRegistry, _form: object, change: bool) -> None:
         # What a probe found out holds for the fields it ran with.
@@ -41,18 +99,50 @@ class ModelRegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
         obj.save()
         audit.record(_actor(request), "model.changed" if change else "model.registered", str(obj))
 
-    @admin.action(description="Probe: embed a few texts and check the vectors", permissions=["change"])
+    @admin.action(description="Probe: embed a few texts and check the vectors", permissions=["operate"])
     def probe_versions(self, request: HttpRequest, versions: QuerySet[ModelRegistry]) -> None:
         self._each(request, versions, self._probe)
 
-    @admin.action(description="Activate: answer with this version", permissions=["change"])
+    @admin.action(description="Activate: answer with this version", permissions=["operate"])
     def activate_versions(self, request: HttpRequest, versions: QuerySet[ModelRegistry]) -> None:
         self._each(request, versions, self._activate)
+
+    @action(
+        description="Probe",
+        permissions=["operate"],
+        icon="science",
+        url_path="probe",
+        dialog=dialog("Probe this version", "A few texts are embedded and their vectors checked.", "Probe"),
+    )
+    def probe_version(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        return self._one(request, object_id, self._probe)
+
+    @action(
+        description="Activate",
+        permissions=["operate"],
+        icon="bolt",
+        variant=ActionVariant.PRIMARY,
+        url_path="activate",
+        dialog=dialog(
+            "Activate this version",
+            "From now on the model answers with it; the version that answered until now is retired.",
+            "Activate",
+        ),
+    )
+    def activate_version(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
+        return self._one(request, object_id, self._activate)
+
+    def _one(
+        self, request: HttpRequest, object_id: str, act: Callable[[HttpRequest, ModelRegistry], None]
+    ) -> HttpResponse:
+        version = get_object_or_404(ModelRegistry, pk=object_id)
+        self._each(request, [version], act)
+        return go_to(request, reverse("admin:embeddings_app_modelregistry_change", args=(version.pk,)))
 
     def _each(
         self,
         request: HttpRequest,
-        versions: QuerySet[ModelRegistry],
+        versions: "QuerySet[ModelRegistry] | list[ModelRegistry]",
         act: Callable[[HttpRequest, ModelRegistry], None],
     ) -> None:
         for version in versions:

@@ -2,12 +2,24 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib.admin import ShowFacets
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from embeddings_app.admin.paging import EstimatedChangeList, EstimatingPaginator
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    actions = None
+class ReadOnlyAdmin(ModelAdmin):
+    actions: Any = None
+    list_per_page = 50
+    list_filter_submit = True
+    # Numbers beside filters, and the total beside a search, would count the whole table.
+    show_facets = ShowFacets.NEVER
+    show_full_result_count = False
+    paginator = EstimatingPaginator
+
+    def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[EstimatedChangeList]:
+        return EstimatedChangeList
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False

@@ -1,0 +1,51 @@
+"""Quarantined records: found by version, and made work again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+
+from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    document_key: int
+    version_key: int
+
+
+def quarantined_keys(version_key: int, after: int, limit: int) -> list[int]:
+    """Up to `limit` keys of quarantined records of a version, in order, beyond the key `after`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id FROM embedding_record
+            WHERE model_version_id = %s AND state = 'quarantined' AND id > %s ORDER BY id LIMIT %s
+            """,
+            [version_key, after, limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def requeue(record_keys: Sequence[int]) -> list[Requeued]:
+    """Make the quarantined ones among the records pending and due, as if they had never failed.
+
+    A record whose text is not kept stays quarantined: there is nothing to embed until the client sends it again.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH picked AS (
+                SELECT r.id FROM embedding_record r JOIN document d ON d.id = r.document_id
+                WHERE r.id = ANY(%s) AND r.state = 'quarantined' AND NOT d.deleted AND d.text <> ''
+                ORDER BY r.id FOR UPDATE OF r
+            )
+            UPDATE embedding_record r SET
+                state = 'pending', lease_until = NULL, next_attempt_at = now(), attempts = 0, batch_limit = %s,
+                last_error = ''
+            FROM picked WHERE r.id = picked.id
+            RETURNING r.document_id, r.model_version_id
+            """,
+            [list(record_keys), EMBED_BATCH_ITEMS],
+        )
+        return [Requeued(*row) for row in cursor.fetchall()]

@@ -1,0 +1,74 @@
+"""How the service stands now, for people: waiting work, queues, replicas. Bounded in time; what is silent is None."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import cast
+
+from django.db import Error as DatabaseError
+from redis import Redis
+from redis.exceptions import RedisError
+
+from embedding_project.celery import INDEX_QUEUE, embed_queue, search_queue
+from embedding_project.config import load_config
+from embedding_project.contracts.messages import Lane
+from embedding_project.redis_clients import broker_client
+from embeddings_app.models import Layout, LayoutStatus
+from embeddings_app.records import operations
+from embeddings_app.records.operations import Backlog
+from embeddings_app.records.topology import ready_replicas, writable_layouts
+
+_BROKER_SECONDS = 0.5
+_BACKLOG_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    name: str
+    purpose: str
+    waiting: int | None
+    """Messages nobody has taken yet; None when the broker does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaCount:
+    ready: int
+    expected: int
+
+
+@cache
+def _broker() -> Redis:
+    return broker_client(load_config().redis_url, timeout_seconds=_BROKER_SECONDS)
+
+
+def queues() -> list[Queue]:
+    """Every queue of the service with its length. Raises DatabaseError, which knows the layouts."""
+    named = [(embed_queue(lane), f"texts to embed, {lane}") for lane in Lane]
+    named.append((INDEX_QUEUE, "hints to the indexer"))
+    for layout in writable_layouts():
+        named += [(search_queue(layout.pk, shard), f"searches of shard {shard}") for shard in range(layout.shards)]
+    lengths = _lengths([name for name, _ in named])
+    return [Queue(name, purpose, waiting) for (name, purpose), waiting in zip(named, lengths, strict=True)]
+
+
+def _lengths(names: list[str]) -> list[int] | list[None]:
+    try:
+        pipeline = _broker().pipeline(transaction=False)
+        for name in names:
+            pipeline.llen(name)
+        return cast(list[int], pipeline.execute())
+    except RedisError:
+        return [None] * len(names)
+
+
+def backlog() -> Backlog | None:
+    """Pending and quarantined records; None when they cannot be counted quickly."""
+    try:
+        return operations.backlog(_BACKLOG_SECONDS)
+    except DatabaseError:
+        return None
+
+
+def replica_count() -> ReplicaCount:
+    """Replicas of the active layout that answer searches, of those it is meant to have."""
+    layout = Layout.objects.get(status=LayoutStatus.ACTIVE)
+    return ReplicaCount(sum(ready_replicas(layout.pk).values()), layout.shards * layout.replicas)

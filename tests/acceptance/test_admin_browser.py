@@ -1,0 +1,199 @@
+"""The admin in a real browser, as its users meet it. The instance is its own: keys are made here, and they count."""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from embedding_project.config import INSTANCE_FILE
+from embedding_project.supervisor.launch import running_instance
+from tests.acceptance.conftest import ok
+from tests.conftest import free_port, outside_environment, scratch_directory
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PAGES = "/admin/embeddings_app/"
+REFRESHED_MS = 20_000
+
+
+@dataclass
+class Visit:
+    """A logged-in page, and what it did that it must not do."""
+
+    page: Page
+    url: str
+    var: Path
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._see)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} {message.location}")
+
+    def _see(self, request: Request) -> None:
+        if not request.url.startswith((self.url, "data:")):
+            self.foreign.append(request.url)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        return self.page
+
+    def database(self) -> "psycopg.Connection[tuple[object, ...]]":
+        environment = json.loads((self.var / INSTANCE_FILE).read_text())["environment"]
+        return psycopg.connect(environment["DATABASE_URL"], autocommit=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        assert not os.environ.get("REQUIRE_BROWSER"), "REQUIRE_BROWSER is set, and there is no Chromium on the PATH"
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def instance(browser: Browser) -> Iterator[tuple[str, Path]]:
+    """1 x 1, with a few documents, and an administrator."""
+    var = scratch_directory()
+    environ = outside_environment(var) | {"SHARDS": "1", "REPLICAS": "1"}
+    with running_instance(var=var, port=free_port(), environ=environ) as url:
+        documents = [{"id": f"fox/{number}", "text": f"A fox near river {number}."} for number in range(3)]
+        ok(httpx.post(f"{url}/v1/upsert", json={"documents": documents, "wait": "searchable"}, timeout=60.0))
+        yield url, var
+
+
+@pytest.fixture
+def visit(browser: Browser, instance: tuple[str, Path]) -> Iterator[Visit]:
+    url, var = instance
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    visit = Visit(page, url, var)
+    visit.open("/admin/")
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", json.loads((var / "secrets.json").read_text())["admin_password"])
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#dashboard")).to_be_visible()
+    yield visit
+    page.close()
+    assert visit.complaints == []
+    assert visit.foreign == []
+
+
+def search(url: str, query: str) -> None:
+    ok(httpx.post(f"{url}/v1/search", json={"query": query}, timeout=30.0))
+
+
+def test_the_dashboard_shows_searches_as_they_happen(visit: Visit) -> None:
+    page = visit.open("/admin/")
+    expect(page.locator("[data-tile=replicas]")).to_have_text("1 of 1")
+    expect(page.locator("[data-tile=pending]")).to_have_text("0")
+    tile = page.locator("[data-tile=searches]")
+    expect(tile).to_have_text(re.compile(r"\d"), timeout=REFRESHED_MS)
+    until = time.monotonic() + REFRESHED_MS / 1000
+    while tile.inner_text() in ("0.0", "…") and time.monotonic() < until:
+        search(visit.url, "where do foxes live?")
+        page.wait_for_timeout(200)
+    assert float(tile.inner_text()) > 0
+    row = page.locator("[data-routes] tr", has_text="/v1/search")
+    expect(row.locator("td").nth(3)).to_have_text(re.compile(r"^[\d.,]+ ms$"), timeout=REFRESHED_MS)
+    assert page.evaluate("Object.keys(Chart.instances).length") == 2
+
+
+def test_every_page_opens_without_a_complaint(visit: Visit) -> None:
+    page = visit.open("/admin/")
+    links = page.locator("#nav-sidebar-apps a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert len(links) == 14
+    for link in links:
+        page.goto(visit.url + link)
+        expect(page.locator("#content")).to_be_visible()
+        assert "Server Error" not in page.content()
+
+
+def test_a_model_version_is_registered_probed_and_activated(visit: Visit) -> None:
+    page = visit.open(f"{PAGES}modelregistry/add/")
+    page.fill("[name=model_id]", "browser-made")
+    page.select_option("[name=type]", "external")
+    page.fill("[name=dimension]", "4")
+    page.click("[name=_save]")
+    page.get_by_role("link", name="browser-made").last.click()
+    for button, said in (("Activate", "probe the version first"), ("Probe", "dimension 4"), ("Activate", "is active")):
+        page.get_by_role("link", name=button, exact=False).first.click()
+        page.get_by_role("button", name=button, exact=True).click()
+        expect(page.get_by_text(said).first).to_be_visible()
+    models = {model["model_id"]: model["status"] for model in ok(httpx.get(f"{visit.url}/v1/models"))["models"]}
+    assert models["browser-made"] == "active"
+
+
+def test_a_document_is_found_by_the_beginning_of_its_id(visit: Visit) -> None:
+    page = visit.open(f"{PAGES}document/")
+    page.fill("#searchbar", "fox/2")
+    page.press("#searchbar", "Enter")
+    page.get_by_role("link", name="fox/2").click()
+    expect(page.get_by_text("A fox near river 2.").first).to_be_visible()
+    expect(page.get_by_text("all-MiniLM-L6-v2 v1").first).to_be_visible()
+
+
+def test_a_quarantined_record_gets_another_try(visit: Visit) -> None:
+    with visit.database() as database:
+        database.execute("UPDATE embedding_record SET state = 'quarantined', attempts = 3, last_error = 'model_error'")
+        page = visit.open(f"{PAGES}embeddingrecord/?state=quarantined")
+        page.locator("input.action-select").first.check()
+        page.select_option("[name=action]", "retry_selected")
+        page.get_by_role("button", name="Run").click()
+        expect(page.get_by_text("1 records are tried again")).to_be_visible()
+        page.get_by_role("link", name="Retry all quarantined").click()
+        page.get_by_role("button", name="Retry", exact=True).click()
+        expect(page.get_by_text("2 records are tried again")).to_be_visible()
+        until = time.monotonic() + 30
+        states = "SELECT DISTINCT state FROM embedding_record"
+        while database.execute(states).fetchall() != [("ready",)] and time.monotonic() < until:
+            time.sleep(0.1)
+        assert database.execute(states).fetchall() == [("ready",)]
+        found = database.execute("SELECT actor, detail FROM audit_event WHERE action = 'record.retried' ORDER BY id")
+        assert found.fetchall() == [("admin:admin", {"records": 1}), ("admin:admin", {"records": "all"})]
+
+
+def test_a_key_is_shown_once_and_revoked(visit: Visit) -> None:
+    page = visit.open(f"{PAGES}apikey/add/")
+    page.fill("[name=name]", "made in a browser")
+    page.check("[name=scopes][value=embed]")
+    page.fill("[name=namespaces]", "notes, tickets")
+    page.click("[name=_save]")
+    text = page.locator("#made-key").input_value()
+    assert re.fullmatch(r"emb_[0-9a-f]{10}_\S{40}", text)
+    page.reload()
+    expect(page.get_by_role("link", name="made in a browser")).to_be_visible()
+    assert text not in page.content()
+    page.get_by_role("link", name="made in a browser").click()
+    expect(page.get_by_text("notes, tickets")).to_be_visible()
+    assert text not in page.content()
+    page.get_by_role("link", name="Revoke").first.click()
+    page.get_by_role("button", name="Revoke", exact=True).click()
+    expect(page.get_by_text(f"Key {text.split('_')[1]} is revoked")).to_be_visible()
+    with visit.database() as database:
+        stored = database.execute("SELECT name, scopes, namespaces, revoked_at IS NOT NULL FROM api_key").fetchall()
+    assert stored == [("made in a browser", ["embed", "search"], ["notes", "tickets"], True)]

@@ -1,0 +1,79 @@
+"""The dashboard with something out of reach: it says so, in bounded time, and shows the rest."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from embedding_project.redis_clients import broker_client
+from embeddings_app.admin import dashboard_numbers
+from embeddings_app.services import operations
+from tests.conftest import free_port
+from tests.integration import indexing_steps as steps
+
+NUMBERS = "/admin/dashboard.json"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    dashboard_numbers._numbers.clear()
+
+
+@pytest.fixture
+def admin(database: str) -> Iterator[Client]:
+    client = Client(SERVER_NAME="localhost")
+    user, _ = get_user_model().objects.get_or_create(username="watcher", is_staff=True)
+    client.force_login(user)
+    yield client
+    user.delete()
+
+
+def tiles(client: Client) -> dict[str, str]:
+    response = client.get(NUMBERS)
+    assert response.status_code == 200
+    return {name: tile["text"] for name, tile in response.json()["tiles"].items()}
+
+
+def test_waiting_work_is_counted(admin: Client) -> None:
+    steps.put(("a", "one"), ("b", "two"))
+    shown = tiles(admin)
+    assert (shown["pending"], shown["quarantined"], shown["replicas"]) == ("2", "0", "0 of 4")
+
+
+def test_queues_are_unknown_without_the_broker_and_the_rest_is_shown(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = broker_client(f"redis://127.0.0.1:{free_port()}/0", timeout_seconds=0.2)
+    monkeypatch.setattr(operations, "_broker", lambda: nobody)
+    assert {queue.waiting for queue in operations.queues()} == {None}
+    shown = tiles(admin)
+    assert (shown["queued"], shown["pending"]) == ("unknown", "0")
+
+
+def test_work_is_unknown_while_its_table_cannot_be_read(admin: Client, database: str) -> None:
+    with psycopg.connect(database) as blocker:
+        blocker.execute("LOCK TABLE embedding_record IN ACCESS EXCLUSIVE MODE")
+        shown = tiles(admin)
+    assert (shown["pending"], shown["quarantined"], shown["replicas"]) == ("unknown", "unknown", "0 of 4")
+
+
+def test_numbers_are_for_those_who_may_open_the_admin(database: str) -> None:
+    client = Client(SERVER_NAME="localhost")
+    assert client.get(NUMBERS).status_code == 403
+    user = get_user_model().objects.create(username="outsider")
+    client.force_login(user)
+    assert client.get(NUMBERS).status_code == 403
+    user.delete()
+
+
+def test_audit_events_are_for_those_who_may_see_them(admin: Client) -> None:
+    assert "Last changes" not in admin.get("/admin/").content.decode()
+
+
+def test_pages_of_the_admin_load_nothing_from_elsewhere(admin: Client) -> None:
+    policy = admin.get("/admin/").headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+    assert "Content-Security-Policy" not in admin.get("/healthz").headers
