@@ -149,6 +149,12 @@ def references_checked_at_end() -> Iterator[None]:
             cursor.execute(add.format(sql.Identifier(table), sql.Identifier(name), sql.SQL(definition)))
 
 
+def analyze(tables: Iterable[str]) -> None:
+    """Let the planner know the tables as they are now."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
+
+
 def key_sequences() -> list[KeySequence]:
     """Where each table's next key comes from."""
     found = []

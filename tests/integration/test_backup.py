@@ -162,7 +162,7 @@ def test_references_are_checked_again_after_a_restore(directory: Path) -> None:
 
 
 def test_a_backup_under_writers_is_one_moment(directory: Path) -> None:
-    stopped = threading.Event()
+    writing, stopped = threading.Event(), threading.Event()
 
     def write() -> None:
         try:
@@ -170,6 +170,7 @@ def test_a_backup_under_writers_is_one_moment(directory: Path) -> None:
             while not stopped.is_set():
                 put((f"left {turn}", f"left {turn}"), (f"right {turn}", f"right {turn}"))
                 index()
+                writing.set()
                 turn += 1
         finally:
             connection.close()
@@ -177,6 +178,7 @@ def test_a_backup_under_writers_is_one_moment(directory: Path) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
+        assert writing.wait(10)
         backup(directory)
     finally:
         stopped.set()

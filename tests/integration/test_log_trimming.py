@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from django.db import connection as django_connection
 
+import embeddings_app.tasks  # noqa: F401
+from embedding_project.celery import TRIM_TASK, job_app
 from embeddings_app.models import Layout, LayoutStatus
 from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.log_trimming import log_floors, trim_chunk
@@ -242,6 +244,15 @@ def test_a_document_can_be_created_again_when_its_tombstone_is_gone(
     follow(follower, connection)
     assert served(follower).tally()[0] > 0
     assert keys.isdisjoint(key for (key,) in rows("SELECT id FROM document"))
+
+
+def test_the_indexer_trims_when_beat_says_so(connection: feed.Connection) -> None:
+    write("text")
+    let_time_pass(connection)
+    scheduled = {entry["task"] for entry in job_app.conf.beat_schedule.values()}
+    assert scheduled <= set(job_app.tasks)
+    job_app.tasks[TRIM_TASK]()
+    assert log_lengths() == []
 
 
 def test_a_long_log_goes_in_chunks(connection: feed.Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,11 +85,12 @@ def _copy_tables(root: Path, say: Say) -> _Snapshot:
         except table_copy.TablesBusy as error:
             raise BackupRefused("a table is locked: a restore or a migration is running") from error
         epoch = LogEpoch.objects.first()
+        made_at = timezone.now()
         layout = Layout.objects.filter(status=LayoutStatus.ACTIVE).first()
         partitions = table_copy.vector_partitions()
         copied = [_copy_table(root, name, say) for name in [*table_copy.copied_tables(), *partitions.values()]]
         manifest = Manifest(
-            made_at=timezone.now().isoformat(timespec="seconds"),
+            made_at=made_at.isoformat(timespec="seconds"),
             postgres=table_copy.server_version(),
             migrations=tuple(table_copy.applied_migrations()),
             epoch=str(epoch.epoch) if epoch else "",

@@ -117,6 +117,7 @@ def _replace_everything(directory: Path, manifest: Manifest, actor: str, say: Sa
     for version_key in manifest.vector_versions:
         registry.create_vector_partition(version_key)
     _copy_tables(directory, manifest, say)
+    table_copy.analyze(table.name for table in manifest.tables)
     table_copy.advance_sequences(manifest.sequences)
     _keep_revoked(revoked)
     PeriodicTasks.update_changed()
