@@ -105,8 +105,8 @@ def _purge_tombstones(version_key: int, document_keys: Sequence[int | None], ret
             ), purged AS (
                 SELECT d.id FROM document d
                 WHERE d.id = ANY(%(keys)s) AND d.deleted AND d.updated_at < now() - make_interval(hours => %(hours)s)
-                  -- A minute more than any transaction lasts, because times do not quite follow the numbers. An entry
-                  -- whose document went a minute early is a gap: whoever still needs it begins anew.
+                  -- Times do not quite follow the numbers; a minute is longer than any transaction. A tombstone that
+                  -- goes so much too early leaves a gap: who still needs its entry begins anew.
                   AND NOT EXISTS (SELECT 1 FROM oldest o WHERE o.shard = d.shard_hash %% o.shards
                                   AND o.created_at < d.updated_at - interval '1 minute')
                 ORDER BY d.namespace_id, d.doc_id FOR UPDATE

@@ -120,7 +120,7 @@ def _copy_statement(template: Any, table: str, names: Sequence[str]) -> sql.Comp
 
 def empty_all() -> None:
     """Remove every row of the service's tables, and the partitions of the vectors."""
-    names = sql.SQL(", ").join(map(sql.Identifier, [*copied_tables(), *EPHEMERAL]))
+    names = sql.SQL(", ").join(map(sql.Identifier, [*copied_tables(), *EPHEMERAL, _VECTORS]))
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("TRUNCATE {}").format(names))
         for partition in vector_partitions().values():

@@ -9,6 +9,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -430,6 +431,35 @@ def test_a_backup_is_refused_while_a_restore_runs(directory: Path) -> None:
     with somebody_holds(table_copy.begin_replacement), pytest.raises(BackupRefused, match="locked"):
         backup(directory)
     assert list(directory.parent.iterdir()) == []
+
+
+def test_a_backup_that_waited_for_a_restore_holds_what_was_restored(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Had it looked before it was let in, it would have found the tables empty."""
+    monkeypatch.setattr(restoring, "SETTLE_SECONDS", 1.0)
+    write_some()
+    backup(directory)
+    write_more()
+    committing = threading.Event()
+
+    def say(line: str) -> None:
+        if line == "committing":
+            committing.set()
+
+    def restore_slowly() -> None:
+        try:
+            restoring.restore_backup(directory, directory, "command:tests", say, replace=True)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        restored = pool.submit(restore_slowly)
+        assert committing.wait(10)
+        second = make_backup(tmp_path / "second", None, silent)
+        restored.result()
+    counts = {table.name: table.rows for table in second.tables}
+    assert (counts["document"], second.epoch) == (20, read_topology().epoch)
 
 
 def test_a_restore_is_refused_while_a_backup_runs(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,14 +53,12 @@ def restore_backup(directory: Path, model_root: Path, actor: str, say: Say, *, r
     _refuse_documents(replace)
     for folder in place_in_root(directory, manifest.models, manifest.files, model_root):
         say(f"model folder {folder} is in place")
-    epoch = _in_locked_transaction(lambda: _replace_everything(directory, manifest, actor, say, replace=replace))
+    epoch, documents = _in_locked_transaction(
+        lambda: _replace_everything(directory, manifest, actor, say, replace=replace)
+    )
     cache_emptied = empty_cache()
     registry.forget_cached()
-    return Restored(documents=_documents(), epoch=epoch, cache_emptied=cache_emptied)
-
-
-def _documents() -> int:
-    return Document.objects.filter(deleted=False).count()
+    return Restored(documents=documents, epoch=epoch, cache_emptied=cache_emptied)
 
 
 def _refuse_misfit(manifest: Manifest) -> None:
@@ -107,8 +105,10 @@ def _in_locked_transaction(work: Callable[[], Result]) -> Result:
             time.sleep(1.0)
 
 
-def _replace_everything(directory: Path, manifest: Manifest, actor: str, say: Say, *, replace: bool) -> str:
-    """1. what must survive  2. the tables  3. what must be new: epoch, beat's schedule, the audit event."""
+def _replace_everything(directory: Path, manifest: Manifest, actor: str, say: Say, *, replace: bool) -> tuple[str, int]:
+    """1. what must survive  2. the tables  3. what must be new: epoch, beat's schedule, the audit event.
+
+    Gives the new epoch, and the number of live documents."""
     locked_at = time.monotonic()
     _refuse_documents(replace)
     before = LogEpoch.objects.first()
@@ -122,16 +122,17 @@ def _replace_everything(directory: Path, manifest: Manifest, actor: str, say: Sa
     _keep_revoked(revoked)
     PeriodicTasks.update_changed()
     epoch = renew_epoch()
+    documents = Document.objects.filter(deleted=False).count()
     detail = {
         "made_at": manifest.made_at,
         "epoch_of_backup": manifest.epoch,
         "epoch_before": str(before.epoch) if before else "",
-        "documents": _documents(),
+        "documents": documents,
     }
     audit.record(actor, "backup.restored", directory.name[:255], detail)
     say("committing")
     time.sleep(max(locked_at + SETTLE_SECONDS - time.monotonic(), 0))
-    return epoch
+    return epoch, documents
 
 
 def _copy_tables(directory: Path, manifest: Manifest, say: Say) -> None:
