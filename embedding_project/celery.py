@@ -17,9 +17,11 @@ SEARCH_TASK = "index_nodes.search_shard"
 EMBED_TASK = "workers.embed_texts"
 INDEX_TASK = "embeddings_app.index_documents"
 SWEEP_TASK = "embeddings_app.sweep"
+TRIM_TASK = "embeddings_app.trim_logs"
 
 INDEX_QUEUE = "index"
 SWEEP_SECONDS = 3.0
+TRIM_SECONDS = 60.0
 
 
 def embed_queue(lane: str) -> str:
@@ -88,7 +90,10 @@ def _job_app(config: Config) -> Celery:
             unacked_mutex_key="jobs.unacked_mutex",
         ),
         worker_soft_shutdown_timeout=3.0,
-        beat_schedule={"sweep": {"task": SWEEP_TASK, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}},
+        beat_schedule={
+            "sweep": {"task": SWEEP_TASK, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+            "trim": {"task": TRIM_TASK, "schedule": TRIM_SECONDS, "options": {"expires": TRIM_SECONDS}},
+        },
         beat_max_loop_interval=1.0,
     )
     return app

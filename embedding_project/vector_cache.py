@@ -54,3 +54,7 @@ class VectorCache:
             pipeline.execute()
         except RedisError as error:
             logger.warning("cache forget failed: %s", type(error).__name__)
+
+    def clear(self) -> None:
+        """Drop every entry, after which the same key may mean another vector. Raises RedisError."""
+        self._redis.flushdb(asynchronous=True)

@@ -6,13 +6,14 @@ from functools import cache
 from celery.signals import worker_ready
 from redis import Redis
 
-from embedding_project.celery import INDEX_TASK, SWEEP_TASK, job_app
+from embedding_project.celery import INDEX_TASK, SWEEP_TASK, TRIM_TASK, job_app
 from embedding_project.config import load_config
 from embedding_project.dispatch import send_index_hint
 from embedding_project.liveness import report_alive, restarted_since, start_heartbeat
 from embedding_project.redis_clients import broker_client
 from embeddings_app.records.embeddings import any_due
 from embeddings_app.services.indexing import embed_documents, index_pending
+from embeddings_app.services.trimming import trim_logs
 
 TURN_SECONDS = 10.0
 """A turn of indexing ends after this, and asks for the next one, so that other jobs get theirs."""
@@ -47,6 +48,12 @@ def sweep() -> None:
     report_alive(_broker(), "sweep")
     if any_due():
         send_index_hint([])
+
+
+@job_app.task(name=TRIM_TASK)
+def trim() -> None:
+    """Forget the part of the logs that nobody needs any more."""
+    trim_logs(load_config().log_retention_hours)
 
 
 @worker_ready.connect

@@ -25,6 +25,8 @@ class Claim:
     batch_limit: int
     text: str
     text_revision: int
+    epoch: str
+    """History the claim belongs to; after a restore the same key and revision may mean another text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ def claim_pending(limit: int, lease_seconds: float) -> list[Claim]:
                 ORDER BY next_attempt_at LIMIT %s FOR UPDATE SKIP LOCKED
             )
             UPDATE embedding_record r SET lease_until = now() + make_interval(secs => %s)
-            FROM due, document d WHERE r.id = due.id AND d.id = r.document_id
-            RETURNING r.id, r.document_id, r.model_version_id, r.batch_limit, d.text, d.text_revision
+            FROM due, document d, log_epoch e WHERE r.id = due.id AND d.id = r.document_id
+            RETURNING r.id, r.document_id, r.model_version_id, r.batch_limit, d.text, d.text_revision, e.epoch::text
             """,
             [limit, lease_seconds],
         )
@@ -134,8 +136,11 @@ def count_failure(record_keys: Sequence[int], backoff_seconds: float, reason: st
         )
 
 
-def lock_embedded(document_keys: Sequence[int], text_revisions: Sequence[int]) -> dict[int, WritableDocument]:
-    """Lock the documents that still live and whose text is still the embedded one; the others are not returned.
+def lock_embedded(
+    document_keys: Sequence[int], text_revisions: Sequence[int], epoch: str
+) -> dict[int, WritableDocument]:
+    """Lock the documents that still live and whose text is still the embedded one; the others are not returned, and
+    none is when the history has changed since the claims.
 
     Without the lock a delete that is about to commit would be overtaken, and its tombstone followed by a vector.
     """
@@ -145,9 +150,10 @@ def lock_embedded(document_keys: Sequence[int], text_revisions: Sequence[int]) -
             SELECT d.id, d.revision, d.shard_hash
             FROM document d JOIN unnest(%s::bigint[], %s::int[]) AS e(id, text_revision) ON e.id = d.id
             WHERE NOT d.deleted AND d.text_revision = e.text_revision
+              AND EXISTS (SELECT 1 FROM log_epoch WHERE epoch = %s)
             ORDER BY d.namespace_id, d.doc_id FOR NO KEY UPDATE OF d
             """,
-            [list(document_keys), list(text_revisions)],
+            [list(document_keys), list(text_revisions), epoch],
         )
         return {row[0]: WritableDocument(*row) for row in cursor.fetchall()}
 

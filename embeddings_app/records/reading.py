@@ -133,3 +133,17 @@ def count_unapplied(namespace_key: int, layout: int, version_key: int, applied: 
         )
         count: int = cursor.fetchone()[0]
     return count
+
+
+def count_indexed(namespace_key: int, version_key: int, shards: int, among: Sequence[int]) -> int:
+    """Live documents with a vector in some of the shards of a layout."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*) FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
+            WHERE d.namespace_id = %s AND NOT d.deleted AND r.text_revision > 0 AND d.shard_hash %% %s = ANY(%s)
+            """,
+            [version_key, namespace_key, shards, list(among)],
+        )
+        count: int = cursor.fetchone()[0]
+    return count

@@ -1,5 +1,6 @@
 """Layouts, log epoch and replicas."""
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,6 +32,13 @@ def read_topology() -> Topology:
     layout = Layout.objects.get(status=LayoutStatus.ACTIVE)
     epoch = LogEpoch.objects.get().epoch
     return Topology(str(epoch), layout.pk, layout.shards, layout.replicas)
+
+
+def renew_epoch() -> str:
+    """Begin a new history: every index node discards what it holds, claims and tokens of the old one are void."""
+    epoch = uuid.uuid4()
+    LogEpoch.objects.update_or_create(id=1, defaults={"epoch": epoch})
+    return str(epoch)
 
 
 def writable_layouts() -> list[Layout]:

@@ -95,7 +95,9 @@ def _give_back(lost: Sequence[Claim], batch_size: int, *, suspect: bool) -> None
 def _write(spec: ModelSpec, done: Sequence[tuple[Claim, EmbedOutcome]]) -> None:
     """1. lock the documents that still hold the embedded text  2. their vectors  3. the log, counters last."""
     locked = embeddings.lock_embedded(
-        [claim.document_key for claim, _ in done], [claim.text_revision for claim, _ in done]
+        [claim.document_key for claim, _ in done],
+        [claim.text_revision for claim, _ in done],
+        epoch=done[0][0].epoch,
     )
     finished = [
         FinishedVector(

@@ -78,10 +78,13 @@ def namespace_status(name: str) -> NamespaceStatus:
     spec = registry.active_spec(space.model_id)
     counts = reading.count_namespace(space.pk, spec.version_key)
     current = topology()
-    slowest = dict.fromkeys(range(current.shards), 0)
+    slowest: dict[int, int] = {}
     for replica in sorted(consuming_replicas(current.layout, spec.version_key), key=lambda item: -item.applied_seq):
         slowest[replica.shard] = replica.applied_seq
     waiting = reading.count_unapplied(space.pk, current.layout, spec.version_key, slowest)
+    silent = [shard for shard in range(current.shards) if shard not in slowest]
+    if silent:
+        waiting += reading.count_indexed(space.pk, spec.version_key, current.shards, silent)
     return NamespaceStatus(
         name=space.name,
         model_id=space.model_id,

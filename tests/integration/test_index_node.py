@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.deleting import delete
 from index_nodes import feed
@@ -16,12 +17,6 @@ from index_nodes.version_index import VersionIndex
 from tests.integration.indexing_steps import NAMESPACE, embedded, index, put, rows
 
 SHARD, REPLICA = 0, 0
-_DIGEST = """
-SELECT coalesce(mod(sum(h::bigint::numeric + CASE WHEN h::bigint < 0 THEN 18446744073709551616 ELSE 0 END),
-                    9223372036854775808), 0), count(*)
-FROM (SELECT ('x' || left(md5(document_key || ':' || revision || ':' || text_revision), 16))::bit(64) AS h
-      FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s) hashed
-"""
 
 
 @pytest.fixture
@@ -68,7 +63,7 @@ def converged(follower: Follower, connection: feed.Connection) -> None:
     )
     until(follower, connection, lambda: rows(applied, *log) == [(rows(head, *log)[0][0], "ready")] and ready(follower))
     documents, _, digest = served(follower).tally()
-    assert rows(_DIGEST, *log) == [(digest, documents)]
+    assert shard_digest(*log) == ShardDigest(digest, documents)
 
 
 def write(*texts: str) -> None:

@@ -1,0 +1,31 @@
+"""`manage.py backup`: one consistent backup of the whole service, while it runs."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseError
+
+from embedding_project.config import load_config
+from embeddings_app.services.backups.errors import BackupRefused
+from embeddings_app.services.backups.making import make_backup
+
+
+class Command(BaseCommand):
+    help = "Write every table and the model folders into a new directory."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("directory", type=Path, help="must not exist yet")
+        parser.add_argument("--without-models", action="store_true", help="leave the folders below MODEL_ROOT out")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        directory = options["directory"].absolute()
+        model_root = None if options["without_models"] else load_config().model_root
+        try:
+            manifest = make_backup(directory, model_root, self.stdout.write)
+        except (BackupRefused, OSError) as error:
+            raise CommandError(f"no backup was made: {error}") from error
+        except DatabaseError as error:
+            raise CommandError(f"no backup was made: {type(error).__name__}") from error
+        size = sum(entry.size for entry in manifest.files)
+        self.stdout.write(f"{directory}: {len(manifest.files)} files, {size:,} bytes, as of {manifest.made_at}")

@@ -1,0 +1,24 @@
+"""`manage.py verify_backup`: read a backup and compare it with its manifest."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from embeddings_app.services.backups.errors import BackupRefused
+from embeddings_app.services.backups.making import verify_backup
+
+
+class Command(BaseCommand):
+    help = "Read every file of a backup and compare it with the manifest. The database is not asked."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("directory", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            manifest = verify_backup(options["directory"].absolute())
+        except (BackupRefused, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{len(manifest.files)} files are whole, as of {manifest.made_at}")

@@ -1,0 +1,113 @@
+"""Backup: one moment of every table, while the service runs."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from django.db import transaction
+from django.utils import timezone
+
+from embeddings_app.models import Layout, LayoutStatus, LogEpoch
+from embeddings_app.records import table_copy
+from embeddings_app.services.backups.errors import BackupDamaged, BackupRefused
+from embeddings_app.services.backups.files import FileEntry, check_files, new_file, sync, sync_tree
+from embeddings_app.services.backups.manifest import (
+    MANIFEST,
+    MANIFEST_HASH,
+    Manifest,
+    TableEntry,
+    read_manifest,
+    write_manifest,
+)
+from embeddings_app.services.backups.model_folders import Say, copy_from_root, registered_folders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Snapshot:
+    manifest: Manifest
+    folders: dict[str, bool]
+    """Model folders that the registry named at that moment, and whether they are needed."""
+
+
+def make_backup(directory: Path, model_root: Path | None, say: Say) -> Manifest:
+    """Write a backup into `directory`, which must not exist; without a `model_root`, without model folders. What stands
+    there in the end was read again and is on disk. Raises BackupRefused, OSError, django.db.Error."""
+    with _partial(directory) as partial:
+        snapshot = _copy_tables(partial, say)
+        copied = {} if model_root is None else copy_from_root(model_root, snapshot.folders, partial, say)
+        files = (*snapshot.manifest.files, *(entry for entries in copied.values() for entry in entries))
+        manifest = replace(snapshot.manifest, models=tuple(copied), files=files)
+        write_manifest(partial, manifest)
+        sync_tree(partial)
+        say("verifying")
+        verify_backup(partial)
+    return manifest
+
+
+def verify_backup(directory: Path) -> Manifest:
+    """Read every byte of a backup and compare; needs no database. Raises BackupRefused."""
+    if not directory.is_dir():
+        raise BackupDamaged(f"there is no directory {directory}")
+    manifest = read_manifest(directory)
+    check_files(directory, manifest.files, beside=(MANIFEST, MANIFEST_HASH))
+    return manifest
+
+
+@contextmanager
+def _partial(directory: Path) -> Iterator[Path]:
+    """A directory to write into, which takes its name when all went well and else is removed."""
+    partial = directory.with_name(f"{directory.name}.partial")
+    if directory.exists() or directory.is_symlink():
+        raise BackupRefused(f"{directory} exists; a backup never goes over another")
+    try:
+        partial.mkdir(mode=0o700)
+    except FileExistsError as error:
+        raise BackupRefused(
+            f"{partial} exists: a backup is being made there, or was cut off; then remove it"
+        ) from error
+    except FileNotFoundError as error:
+        raise BackupRefused(f"there is no directory {directory.parent}") from error
+    try:
+        yield partial
+        partial.rename(directory)
+        sync(directory.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _copy_tables(root: Path, say: Say) -> _Snapshot:
+    with transaction.atomic():
+        try:
+            table_copy.begin_snapshot()
+        except table_copy.TablesBusy as error:
+            raise BackupRefused("a table is locked: a restore or a migration is running") from error
+        epoch = LogEpoch.objects.first()
+        made_at = timezone.now()
+        layout = Layout.objects.filter(status=LayoutStatus.ACTIVE).first()
+        partitions = table_copy.vector_partitions()
+        copied = [_copy_table(root, name, say) for name in [*table_copy.copied_tables(), *partitions.values()]]
+        manifest = Manifest(
+            made_at=made_at.isoformat(timespec="seconds"),
+            postgres=table_copy.server_version(),
+            migrations=tuple(table_copy.applied_migrations()),
+            epoch=str(epoch.epoch) if epoch else "",
+            shards=layout.shards if layout else 0,
+            vector_versions=tuple(partitions),
+            sequences=tuple(table_copy.key_sequences()),
+            models=(),
+            tables=tuple(table for table, _ in copied),
+            files=tuple(file for _, file in copied),
+        )
+        return _Snapshot(manifest=manifest, folders=registered_folders())
+
+
+def _copy_table(root: Path, name: str, say: Say) -> tuple[TableEntry, FileEntry]:
+    columns = tuple(table_copy.columns(name))
+    with new_file(root, TableEntry(name, columns, 0).path) as file:
+        table = TableEntry(name, columns, table_copy.copy_out(name, columns, file.write))
+        entry = file.finish()
+    say(f"{name}: {table.rows:,} rows, {entry.size:,} bytes")
+    return table, entry

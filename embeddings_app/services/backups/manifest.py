@@ -1,0 +1,95 @@
+"""The manifest: what a backup holds, of which moment, and the hash of every file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from embeddings_app.records.table_copy import KeySequence
+from embeddings_app.services.backups.errors import BackupDamaged
+from embeddings_app.services.backups.files import FileEntry, new_file
+
+FORMAT = 1
+MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class TableEntry:
+    """One table, or one partition of the vectors."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: int
+
+    @property
+    def path(self) -> str:
+        return f"tables/{self.name}.copy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One backup."""
+
+    made_at: str
+    """Time of the snapshot, ISO 8601."""
+    postgres: str
+    """Version of the server it was taken from."""
+    migrations: tuple[str, ...]
+    epoch: str
+    shards: int
+    """Of the active layout; 0 when there was none."""
+    vector_versions: tuple[int, ...]
+    """Model versions that have a partition of the vectors."""
+    sequences: tuple[KeySequence, ...]
+    models: tuple[str, ...]
+    """Model folders, by their path below MODEL_ROOT."""
+    tables: tuple[TableEntry, ...]
+    files: tuple[FileEntry, ...]
+
+
+def write_manifest(root: Path, manifest: Manifest) -> None:
+    """Write it, with its own hash beside it as `sha256sum -c` reads it. Raises OSError."""
+    content = json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1).encode()
+    with new_file(root, MANIFEST) as file:
+        file.write(content)
+        entry = file.finish()
+    with new_file(root, MANIFEST_HASH) as file:
+        file.write(f"{entry.sha256}  {MANIFEST}\n".encode())
+        file.finish()
+
+
+def read_manifest(root: Path) -> Manifest:
+    """The manifest of the backup in `root`. Raises BackupDamaged."""
+    try:
+        content = (root / MANIFEST).read_bytes()
+        hashed = (root / MANIFEST_HASH).read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise BackupDamaged(f"{root} holds no backup: {MANIFEST} or {MANIFEST_HASH} cannot be read") from error
+    if hashed.split() != [hashlib.sha256(content).hexdigest(), MANIFEST]:
+        raise BackupDamaged(f"{MANIFEST} has another SHA-256 than {MANIFEST_HASH} says")
+    try:
+        return _decoded(json.loads(content))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BackupDamaged(f"{MANIFEST} is not one of format {FORMAT}") from error
+
+
+def _decoded(value: Mapping[str, Any]) -> Manifest:
+    if value["format"] != FORMAT:
+        raise ValueError(value["format"])
+    manifest = Manifest(
+        made_at=str(value["made_at"]),
+        postgres=str(value["postgres"]),
+        migrations=tuple(map(str, value["migrations"])),
+        epoch=str(value["epoch"]),
+        shards=int(value["shards"]),
+        vector_versions=tuple(map(int, value["vector_versions"])),
+        sequences=tuple(KeySequence(**entry) for entry in value["sequences"]),
+        models=tuple(map(str, value["models"])),
+        tables=tuple(TableEntry(**{**entry, "columns": tuple(entry["columns"])}) for entry in value["tables"]),
+        files=tuple(FileEntry(**entry) for entry in value["files"]),
+    )
+    if not {table.path for table in manifest.tables} <= {file.path for file in manifest.files}:
+        raise ValueError("a table has no file")
+    return manifest
