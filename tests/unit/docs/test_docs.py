@@ -11,6 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 import embeddings_app.api.metrics
+import embeddings_app.services.search_metrics
 import index_nodes.metrics
 import workers.metrics
 from embedding_project import config
@@ -23,7 +24,12 @@ from tests.conftest import ROOT
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
-METRIC_MODULES = (embeddings_app.api.metrics, index_nodes.metrics, workers.metrics)
+METRIC_MODULES = (
+    embeddings_app.api.metrics,
+    embeddings_app.services.search_metrics,
+    index_nodes.metrics,
+    workers.metrics,
+)
 LIMITS = {name: value for name, value in vars(limits).items() if name.isupper()}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
