@@ -28,9 +28,9 @@ def embed_queue(lane: str) -> str:
     return f"embed.{lane}"
 
 
-def search_queue(layout: int, shard: int) -> str:
-    """The queue that the replicas of a shard consume while they are ready, and no other replica."""
-    return f"search.l{layout}.s{shard}"
+def search_queue(layout: int, version_key: int, shard: int) -> str:
+    """The queue of one model version on one shard; only replicas that may answer for that version consume it."""
+    return f"search.l{layout}.v{version_key}.s{shard}"
 
 
 def _transport_options(**options: Any) -> dict[str, Any]:

@@ -47,10 +47,10 @@ def _options(queue: str, deadline: float) -> dict[str, Any]:
 
 def send_search(layout: int, shards: Iterable[int], batch: SearchBatch) -> None:
     """Fan `batch` out: one task per shard, published together. Raises Unavailable."""
-    body = batch.to_wire()
+    body, version_key = batch.to_wire(), batch.queries[0].version_key
+    queues = [search_queue(layout, version_key, shard) for shard in shards]
     tasks = group(
-        query_app.signature(SEARCH_TASK, args=(body,), options=_options(search_queue(layout, shard), batch.deadline))
-        for shard in shards
+        query_app.signature(SEARCH_TASK, args=(body,), options=_options(queue, batch.deadline)) for queue in queues
     )
     with _broker_errors(), query_app.producer_or_acquire() as producer, producer.batch():
         tasks.apply_async(producer=producer)

@@ -1,12 +1,13 @@
-"""The loop that drains a shard's search queue, for as long as the replica may answer.
+"""The loop that drains a shard's search queues, one per model version, for as long as the replica may answer.
 
-A replica that is behind leaves the queue by not popping; the others of its shard go on. One message is taken at a time,
-so that replicas share the work and none hoards it. Celery would need four round trips and a task for each; here a
-message costs one, and its answer another.
+A replica that is behind with a version leaves its queue by not popping; the others of its shard go on. One message is
+taken at a time, so that replicas share the work and none hoards it. Celery would need four round trips and a task for
+each; here a message costs one, and its answer another.
 """
 
 import logging
 import threading
+from collections.abc import Sequence
 from types import UnionType
 from typing import cast
 
@@ -31,6 +32,7 @@ class SearchDrainer:
         self._redis = redis
         self._node = node
         self._stopping = threading.Event()
+        self._turn = 0
         self._broker_away = False
 
     def stop(self) -> None:
@@ -40,17 +42,22 @@ class SearchDrainer:
     def run(self) -> None:
         self._node.search_here()
         while not self._stopping.is_set():
-            queue = self._node.queue()
-            if queue is None:
+            queues = self._node.queues()
+            if not queues:
                 self._stopping.wait(_NOT_READY_SECONDS)
                 continue
-            raw = self._pop(queue)
+            raw = self._pop(self._in_turn(queues))
             if raw is not None:
                 self._answer(raw)
 
-    def _pop(self, queue: str) -> bytes | None:
+    def _in_turn(self, queues: Sequence[str]) -> list[str]:
+        # Redis looks into them in the order given: a busy queue that always came first would starve the others.
+        self._turn = (self._turn + 1) % len(queues)
+        return [*queues[self._turn :], *queues[: self._turn]]
+
+    def _pop(self, queues: list[str]) -> bytes | None:
         try:
-            popped = cast(list[bytes] | None, self._redis.brpop([queue], timeout=_BLOCK_SECONDS))
+            popped = cast(list[bytes] | None, self._redis.brpop(queues, timeout=_BLOCK_SECONDS))
         except RedisError as error:
             BROKER_ERRORS.inc()
             if not self._broker_away:

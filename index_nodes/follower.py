@@ -122,7 +122,6 @@ class Follower:
         self._serving = Serving(
             epoch=self._epoch,
             layout=self._layout,
-            confirmed_at=asked_at,
             heartbeat_at=self._heartbeat_at,
             versions={key: version.served() for key, version in self._versions.items()},
         )

@@ -53,9 +53,9 @@ class ShardNode:
         """Make the calling thread the one that searches."""
         search_one_thread_each()
 
-    def queue(self) -> str | None:
-        """The queue this replica is to consume now; None while it may not answer."""
-        return self._follower.serving.queue(self._shard, time.monotonic())
+    def queues(self) -> tuple[str, ...]:
+        """The queues this replica is to consume now; empty while it may not answer."""
+        return self._follower.serving.queues(self._shard, time.monotonic())
 
     def answer(self, batch: SearchBatch) -> None:
         """Search and reply, unless nobody waits for it any more."""

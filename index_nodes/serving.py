@@ -35,8 +35,6 @@ class ServedVersion:
 class Serving:
     epoch: str = ""
     layout: int | None = None
-    confirmed_at: float = NEVER
-    """When Postgres was last asked for the heads, successfully."""
     heartbeat_at: float = NEVER
     """When the last heartbeat that arrived was sent."""
     versions: Mapping[int, ServedVersion] = field(default_factory=dict)
@@ -49,14 +47,15 @@ class Serving:
             return None
         return version.index
 
-    def ready(self, now: float) -> bool:
-        """Whether the replica takes its share of the shard's searches."""
-        confirmed = now - self.confirmed_at < MAX_LAG_SECONDS
-        return confirmed and all(version.answers(now) for version in self.versions.values()) and not self.fenced(now)
-
     def fenced(self, now: float) -> bool:
-        return bool(self.versions) and now - self.heartbeat_at >= FENCE_SECONDS
+        return now - self.heartbeat_at >= FENCE_SECONDS
 
-    def queue(self, shard: int, now: float) -> str | None:
-        """The queue to consume: the shard's, while ready."""
-        return search_queue(self.layout, shard) if self.layout is not None and self.ready(now) else None
+    def queues(self, shard: int, now: float) -> tuple[str, ...]:
+        """The queues to consume: of the versions that may be answered. One that lags leaves its own queue alone."""
+        if self.layout is None or self.fenced(now):
+            return ()
+        return tuple(
+            search_queue(self.layout, version_key, shard)
+            for version_key, version in self.versions.items()
+            if version.answers(now)
+        )

@@ -84,10 +84,11 @@ def models_answer(models: Iterable[ModelView]) -> Json:
 
 
 def search_answer(result: SearchResult) -> Json:
+    total, failed = result.shards_total, result.shards_failed
     return {
         "hits": [_hit(hit) for hit in result.hits],
-        "partial": result.partial,
-        "shards": {"total": result.shards_total, "ok": result.shards_ok},
+        "partial": bool(failed),
+        "shards": {"total": total, "ok": total - len(failed), "failed": failed},
         "timings_ms": result.timings_ms,
         "model_id": result.model_id,
         "model_version": result.model_version,

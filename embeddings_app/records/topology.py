@@ -61,14 +61,16 @@ def heads(layout: int, version_key: int, shards: Iterable[int]) -> dict[int, int
 
 
 def ready_replicas(layout: int) -> dict[int, int]:
-    """Shard -> number of replicas that answer searches of every live version."""
+    """Shard -> number of replicas that answer searches of every active version."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
+            WITH active AS (SELECT id FROM model_registry WHERE status = 'active')
             SELECT shard, count(*) FROM (
-                SELECT r.shard, r.replica FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch
-                WHERE r.layout_id = %s AND r.heartbeat > now() - make_interval(secs => %s)
-                GROUP BY r.shard, r.replica HAVING bool_and(r.state = 'ready')
+                SELECT r.shard, r.replica
+                FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch JOIN active ON active.id = r.model_version_id
+                WHERE r.layout_id = %s AND r.state = 'ready' AND r.heartbeat > now() - make_interval(secs => %s)
+                GROUP BY r.shard, r.replica HAVING count(*) = (SELECT count(*) FROM active)
             ) AS ready GROUP BY shard
             """,
             [layout, HEARTBEAT_SECONDS],

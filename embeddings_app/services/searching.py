@@ -18,9 +18,11 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.vectors import Vector, checked_vector, unit_length
 from embeddings_app import registry
 from embeddings_app.services import tokens
-from embeddings_app.services.coalescer import Ticket, coalescer
+from embeddings_app.services.coalescer import coalescer
 from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, embed_texts
 from embeddings_app.services.hydration import SearchHit, Shown, verified_hits
+from embeddings_app.services.search_metrics import PARTIAL_ANSWERS
+from embeddings_app.services.tickets import Ticket
 from embeddings_app.services.topology import topology
 from embeddings_app.services.waiting import wait_until_applied
 
@@ -44,15 +46,16 @@ class SearchRequest:
     """Of `metadata` and `text`."""
     min_token: str | None
     """Position the index must have reached, from an upsert."""
+    allow_partial: bool
+    """Whether an answer without some of the shards is better than none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
     hits: tuple[SearchHit, ...]
-    partial: bool
-    """A shard did not answer in time."""
     shards_total: int
-    shards_ok: int
+    shards_failed: tuple[int, ...]
+    """Their numbers, in order."""
     timings_ms: dict[str, float]
     model_id: str
     model_version: int
@@ -79,7 +82,8 @@ class _Stopwatch:
 
 
 def search(request: SearchRequest) -> SearchResult:
-    """The documents nearest in meaning. Raises ServiceError; a missing shard is said, not raised, unless all miss."""
+    """The documents nearest in meaning. Raises ServiceError; shards that are missing are said, not raised, unless all
+    of them are or the caller wants all or nothing."""
     deadline = time.time() + SEARCH_DEADLINE_SECONDS
     watch = _Stopwatch()
     space = registry.namespace(request.namespace)
@@ -97,7 +101,7 @@ def search(request: SearchRequest) -> SearchResult:
         watch.lap("shards")
         watch.add("nodes", node_ms)
         answered = [outcome for outcome in outcomes.values() if isinstance(outcome, ShardHits)]
-        if not answered:
+        if not answered or (len(answered) < len(outcomes) and not request.allow_partial):
             raise _no_answer(outcomes)
         hits = verified_hits(merge_hits(answered, fetch), shown)
         watch.lap("hydrate")
@@ -105,11 +109,13 @@ def search(request: SearchRequest) -> SearchResult:
         if len(hits) >= request.top_k or not more or fetch > request.top_k + _SPARE_HITS:
             break
         fetch = 4 * fetch
+    failed = tuple(sorted(shard for shard, outcome in outcomes.items() if isinstance(outcome, str)))
+    if failed:
+        PARTIAL_ANSWERS.inc()
     return SearchResult(
         hits=tuple(hits[: request.top_k]),
-        partial=len(answered) < len(outcomes),
         shards_total=len(outcomes),
-        shards_ok=len(answered),
+        shards_failed=failed,
         timings_ms=watch.total(),
         model_id=spec.model_id,
         model_version=spec.version,

@@ -60,7 +60,7 @@ def test_the_nearest_in_meaning_comes_first(api: httpx.Client, query: str, neare
 
 def test_an_answer_describes_itself(api: httpx.Client) -> None:
     result = search(api, "animals", top_k=3)
-    assert (result["partial"], result["shards"]) == (False, {"total": 2, "ok": 2})
+    assert (result["partial"], result["shards"]) == (False, {"total": 2, "ok": 2, "failed": []})
     assert (result["model_id"], result["model_version"]) == ("all-MiniLM-L6-v2", 1)
     assert result["timings_ms"]["total"] > 0
     scores = [hit["score"] for hit in result["hits"]]

@@ -1,7 +1,5 @@
 """Any single role may be killed, and Redis emptied, under a stream of writes: nothing acknowledged is lost."""
 
-import os
-import signal
 import time
 from urllib.parse import quote
 
@@ -11,22 +9,13 @@ from redis import Redis
 
 from embedding_project.supervisor import instance
 from tests.conftest import Service
+from tests.faults.roles import kill
 from tests.faults.stream import History, Stream
 
 NAMESPACE = "faults"
 RECOVERY_SECONDS = 60.0
 SEARCHABLE_SECONDS = 30.0
 ROLES = ("indexer", "embedder-0", "node-s0-r0", "node-s1-r1", "beat", "api", "cache", "broker", "postgres")
-
-
-def _processes(service: Service) -> dict[str, int]:
-    running = instance.load(service.var)
-    assert running is not None
-    return dict(running.processes)
-
-
-def _kill(service: Service, role: str) -> None:
-    os.kill(_processes(service)[role], signal.SIGKILL)
 
 
 def _flush(service: Service) -> None:
@@ -86,7 +75,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_deleted_comes_back(service: Se
     try:
         time.sleep(2)
         for role in ROLES:
-            _kill(service, role)
+            kill(service, role)
             time.sleep(1)
             _wait_until_ready(service)
         _flush(service)

@@ -40,7 +40,7 @@ def until(follower: Follower, connection: feed.Connection, condition: Callable[[
 
 
 def ready(follower: Follower) -> bool:
-    return bool(follower.serving.versions) and follower.serving.ready(time.monotonic())
+    return len(follower.serving.queues(SHARD, time.monotonic())) == len(follower.serving.versions) > 0
 
 
 def version_key() -> int:

@@ -24,6 +24,7 @@ _KNOWN = frozenset(
         "exact",
         "include",
         "min_token",
+        "allow_partial",
     }
 )
 
@@ -46,6 +47,7 @@ def search_request(body: dict[str, object]) -> SearchRequest:
         exact=fields.boolean("exact", None) or False,
         include=_include(fields),
         min_token=_min_token(fields),
+        allow_partial=fields.boolean("allow_partial", True) is True,
     )
 
 

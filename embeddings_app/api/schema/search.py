@@ -42,6 +42,9 @@ _OPTIONS = {
         default=["metadata"],
     ),
     "min_token": described(TOKEN, "From an upsert: search only an index that has reached it. Null asks for nothing."),
+    "allow_partial": described(
+        BOOLEAN, "Whether to answer without a shard that is silent. If not, the answer then is 503.", default=True
+    ),
 }
 _REQUEST = {
     "oneOf": [
@@ -63,7 +66,9 @@ _ANSWER = record(
     {
         "hits": array(_HIT, "Nearest first."),
         "partial": described(BOOLEAN, "A shard did not answer in time, so hits may be missing."),
-        "shards": record({"total": COUNT, "ok": COUNT}),
+        "shards": record(
+            {"total": COUNT, "ok": COUNT, "failed": array(COUNT, "Numbers of those that did not answer.")}
+        ),
         "timings_ms": described({"type": "object", "additionalProperties": NUMBER}, "Milliseconds by stage."),
         "model_id": STRING,
         "model_version": MODEL_VERSION,
@@ -97,7 +102,7 @@ SEARCH = extend_schema(
                     value={
                         "hits": [{"id": "notes/1", "score": 0.71, "metadata": {"lang": "en"}}],
                         "partial": False,
-                        "shards": {"total": 2, "ok": 2},
+                        "shards": {"total": 2, "ok": 2, "failed": []},
                         "timings_ms": {"embed": 4.1, "shards": 5.0, "nodes": 1.1, "hydrate": 1.2, "total": 10.5},
                         "model_id": "all-MiniLM-L6-v2",
                         "model_version": 1,

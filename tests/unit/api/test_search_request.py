@@ -15,6 +15,7 @@ def test_a_plain_query_gets_the_defaults() -> None:
     request = search_request(dict(QUERY))
     assert (request.query, request.vector, request.namespace) == ("foxes", None, "default")
     assert (request.top_k, request.ef_search, request.exact) == (DEFAULT_TOP_K, DEFAULT_EF_SEARCH, False)
+    assert request.allow_partial
     assert (request.filter, request.include, request.min_token) == (None, frozenset({"metadata"}), None)
 
 
@@ -26,6 +27,10 @@ def test_filters_are_parsed() -> None:
     request = search_request({**QUERY, "filters": {"lang": "en"}, "include": [], "exact": True})
     assert request.filter == Condition("lang", "eq", "en")
     assert (request.include, request.exact) == (frozenset(), True)
+
+
+def test_all_shards_or_none_can_be_asked_for() -> None:
+    assert not search_request({**QUERY, "allow_partial": False}).allow_partial
 
 
 @pytest.mark.parametrize("optional", ["filters", "min_token"])
@@ -58,6 +63,7 @@ def test_a_filter_key_is_only_ever_a_name(key: str) -> None:
         ({**QUERY, "top_k": None}, "invalid_type", "top_k"),
         ({**QUERY, "ef_search": 10**9}, "invalid_value", "ef_search"),
         ({**QUERY, "exact": 1}, "invalid_type", "exact"),
+        ({**QUERY, "allow_partial": None}, "invalid_type", "allow_partial"),
         ({**QUERY, "include": "text"}, "invalid_type", "include"),
         ({**QUERY, "include": ["vector"]}, "invalid_value", "include[0]"),
         ({**QUERY, "include": ["text", 1]}, "invalid_type", "include[1]"),

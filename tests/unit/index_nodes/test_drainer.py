@@ -20,19 +20,21 @@ from embedding_project.redis_clients import broker_client
 from index_nodes.drainer import SearchDrainer, decode_search
 from index_nodes.node import ShardNode
 
+VERSION, OTHER_VERSION = 1, 2
+
 
 class Replica(ShardNode):
     """A node that notes what it is asked; the test says whether it is ready."""
 
-    def __init__(self, queue: str | None) -> None:
-        self.ready_queue = queue
+    def __init__(self, *queues: str) -> None:
+        self.ready_queues = queues
         self.answered: list[SearchBatch] = []
 
     def search_here(self) -> None:
         pass
 
-    def queue(self) -> str | None:
-        return self.ready_queue
+    def queues(self) -> tuple[str, ...]:
+        return self.ready_queues
 
     def answer(self, batch: SearchBatch) -> None:
         self.answered.append(batch)
@@ -62,8 +64,8 @@ def draining(redis: Redis, replica: Replica) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def _batch() -> SearchBatch:
-    query = ShardQuery(version_key=1, namespace_key=2, top_k=3, ef_search=4, exact=False, filter="")
+def _batch(version_key: int = VERSION) -> SearchBatch:
+    query = ShardQuery(version_key=version_key, namespace_key=2, top_k=3, ef_search=4, exact=False, filter="")
     return SearchBatch(
         fanout_id=uuid.uuid4().hex,
         inbox="reply.x",
@@ -81,7 +83,7 @@ def _until(condition: object) -> None:
 
 
 def test_a_group_that_celery_published_is_answered_by_each_shard(redis: Redis, layout: int) -> None:
-    replicas = [Replica(search_queue(layout, shard)) for shard in (0, 1)]
+    replicas = [Replica(search_queue(layout, VERSION, shard)) for shard in (0, 1)]
     sent = _batch()
     with draining(redis, replicas[0]), draining(redis, replicas[1]):
         send_search(layout, (0, 1), sent)
@@ -93,19 +95,29 @@ def test_a_group_that_celery_published_is_answered_by_each_shard(redis: Redis, l
 
 
 def test_a_replica_that_is_not_ready_leaves_the_message_to_the_others(redis: Redis, layout: int) -> None:
-    behind, ready = Replica(None), Replica(None)
+    behind, ready = Replica(), Replica()
     with draining(redis, behind), draining(redis, ready):
         send_search(layout, (0,), _batch())
         time.sleep(0.1)
-        assert redis.llen(search_queue(layout, 0)) == 1
-        ready.ready_queue = search_queue(layout, 0)
+        assert redis.llen(search_queue(layout, VERSION, 0)) == 1
+        ready.ready_queues = (search_queue(layout, VERSION, 0),)
         _until(lambda: ready.answered)
     assert len(ready.answered) == 1
     assert behind.answered == []
 
 
+def test_a_busy_version_does_not_starve_another(redis: Redis, layout: int) -> None:
+    replica = Replica(search_queue(layout, VERSION, 0), search_queue(layout, OTHER_VERSION, 0))
+    for version_key in (VERSION, VERSION, VERSION, VERSION, OTHER_VERSION):
+        send_search(layout, (0,), _batch(version_key))
+    with draining(redis, replica):
+        _until(lambda: len(replica.answered) == 5)
+    order = [batch.queries[0].version_key for batch in replica.answered]
+    assert order.index(OTHER_VERSION) < 2
+
+
 def test_garbage_is_dropped_and_the_next_message_answered(redis: Redis, layout: int) -> None:
-    queue = search_queue(layout, 0)
+    queue = search_queue(layout, VERSION, 0)
     replica = Replica(queue)
     redis.lpush(queue, b"not json", b"{}", b'{"headers": {"task": "other"}}')
     send_search(layout, (0,), _batch())
@@ -117,7 +129,7 @@ def test_garbage_is_dropped_and_the_next_message_answered(redis: Redis, layout: 
 
 @pytest.mark.parametrize("body", [(), (1,), (b"x",), (msgpack.packb([1, 2]),)])
 def test_what_is_no_search_is_corrupt(body: tuple[object, ...], redis: Redis, layout: int) -> None:
-    queue = search_queue(layout, 0)
+    queue = search_queue(layout, VERSION, 0)
     send_search(layout, (0,), _batch())
     raw = redis.rpop(queue)
     assert isinstance(raw, bytes)

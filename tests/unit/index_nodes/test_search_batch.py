@@ -23,7 +23,7 @@ def serving(tmp_path: Path) -> Serving:
     fill(index, VECTORS, [{"n": number} for number in range(len(VECTORS))])
     now = time.monotonic()
     version = ServedVersion(index=index, caught_up_at=now, announced_at=0.0)
-    return Serving(epoch="e", layout=1, confirmed_at=now, heartbeat_at=now, versions={1: version})
+    return Serving(epoch="e", layout=1, heartbeat_at=now, versions={1: version})
 
 
 def query(version_key: int = 1, namespace_key: int = NAMESPACE, top_k: int = 3, wire: str = "") -> ShardQuery:

@@ -10,7 +10,7 @@ from index_nodes.serving import FENCE_SECONDS, MAX_LAG_SECONDS, NEVER, ServedVer
 from index_nodes.version_index import VersionIndex
 
 NOW = 1_000.0
-SHARED = search_queue(7, 3)
+QUEUE = search_queue(7, 5, 3)
 
 
 @pytest.fixture
@@ -20,12 +20,12 @@ def version(tmp_path: Path) -> ServedVersion:
 
 @pytest.fixture
 def serving(version: ServedVersion) -> Serving:
-    return Serving(epoch="e", layout=7, confirmed_at=NOW - 0.1, heartbeat_at=NOW - 0.5, versions={5: version})
+    return Serving(epoch="e", layout=7, heartbeat_at=NOW - 0.5, versions={5: version})
 
 
 def test_a_replica_that_is_up_to_date_answers_and_consumes(serving: Serving, version: ServedVersion) -> None:
     assert serving.index(5, "e", NOW) is version.index
-    assert serving.queue(3, NOW) == SHARED
+    assert serving.queues(3, NOW) == (QUEUE,)
 
 
 def test_another_epoch_or_an_unknown_version_is_behind(serving: Serving) -> None:
@@ -34,14 +34,19 @@ def test_another_epoch_or_an_unknown_version_is_behind(serving: Serving) -> None
 
 
 @pytest.mark.parametrize("caught_up_at", [NOW - MAX_LAG_SECONDS, NEVER])
-def test_a_version_that_lags_or_loads_makes_the_replica_leave(
+def test_a_version_that_lags_or_loads_leaves_its_own_queue_alone(
     serving: Serving, version: ServedVersion, caught_up_at: float
 ) -> None:
     lagging = replace(version, caught_up_at=caught_up_at)
     serving = replace(serving, versions={5: version, 6: lagging})
     assert serving.index(6, "e", NOW) is None
     assert serving.index(5, "e", NOW) is version.index
-    assert serving.queue(3, NOW) is None
+    assert serving.queues(3, NOW) == (QUEUE,)
+
+
+def test_every_version_that_is_up_to_date_has_its_queue(serving: Serving, version: ServedVersion) -> None:
+    serving = replace(serving, versions={5: version, 6: version})
+    assert serving.queues(3, NOW) == (QUEUE, search_queue(7, 6, 3))
 
 
 def test_what_was_acknowledged_before_the_announcement_must_be_applied_first(
@@ -56,16 +61,12 @@ def test_what_was_acknowledged_before_the_announcement_must_be_applied_first(
 def test_a_replica_whose_heartbeat_does_not_arrive_fences_itself(serving: Serving) -> None:
     silent = replace(serving, heartbeat_at=NOW - FENCE_SECONDS)
     assert silent.index(5, "e", NOW) is None
-    assert silent.queue(3, NOW) is None
+    assert silent.queues(3, NOW) == ()
 
 
 def test_a_hanging_follower_makes_it_leave_by_the_clock_alone(serving: Serving) -> None:
-    assert serving.queue(3, NOW + MAX_LAG_SECONDS) is None
+    assert serving.queues(3, NOW + MAX_LAG_SECONDS) == ()
 
 
-def test_a_new_layout_without_versions_is_consumed(serving: Serving) -> None:
-    assert replace(serving, versions={}, heartbeat_at=NEVER).queue(3, NOW) == SHARED
-
-
-def test_without_a_layout_nothing_is_consumed() -> None:
-    assert Serving().queue(3, NOW) is None
+def test_without_a_layout_nothing_is_consumed(serving: Serving) -> None:
+    assert replace(serving, layout=None).queues(3, NOW) == ()

@@ -1,0 +1,62 @@
+"""What carries messages to the shards and their answers back."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from embedding_project.celery import search_queue
+from embedding_project.config import load_config
+from embedding_project.contracts.messages import SearchBatch
+from embedding_project.dispatch import send_search
+from embedding_project.inbox import OnSearchReply, reply_inbox
+from embedding_project.redis_clients import broker_client
+from embedding_project.search_queues import SearchQueues
+from embeddings_app.services.circuits import ShardKey
+
+_GLANCE_SECONDS = 0.25
+"""A broker that takes longer to tell the length of a queue is in no state for additional messages."""
+
+
+class ShardTransport(Protocol):
+    @property
+    def inbox(self) -> str:
+        """Redis list that the answers go to."""
+
+    def send(self, layout: int, shards: Iterable[int], batch: SearchBatch) -> None:
+        """Raises ServiceError."""
+
+    def queue_length(self, key: ShardKey) -> int:
+        """Messages nobody has taken yet. Raises ServiceError."""
+
+    def let_expire(self, keys: Iterable[ShardKey]) -> None:
+        """Have the queues deleted unless they are consumed. Raises ServiceError."""
+
+    def expect(self, fanout_id: str, on_reply: OnSearchReply) -> None: ...
+
+    def forget(self, fanout_id: str) -> None: ...
+
+
+class BrokerTransport:
+    """Over Celery messages, and the reply inbox of this process."""
+
+    def __init__(self) -> None:
+        self._replies = reply_inbox()
+        self._queues = SearchQueues(broker_client(load_config().redis_url, timeout_seconds=_GLANCE_SECONDS))
+
+    @property
+    def inbox(self) -> str:
+        return self._replies.name
+
+    def send(self, layout: int, shards: Iterable[int], batch: SearchBatch) -> None:
+        send_search(layout, shards, batch)
+
+    def queue_length(self, key: ShardKey) -> int:
+        return self._queues.length(search_queue(*key))
+
+    def let_expire(self, keys: Iterable[ShardKey]) -> None:
+        self._queues.let_expire(search_queue(*key) for key in keys)
+
+    def expect(self, fanout_id: str, on_reply: OnSearchReply) -> None:
+        self._replies.expect_search(fanout_id, on_reply)
+
+    def forget(self, fanout_id: str) -> None:
+        self._replies.forget(fanout_id)

@@ -1,0 +1,158 @@
+"""Replicas of a shard die or freeze under searches: the others take over, and what cannot be had is said soon."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from embeddings_app.records.topology import HEARTBEAT_SECONDS
+from tests.conftest import EXTERNAL_DIMENSION, Service
+from tests.faults.roles import frozen, kill
+from tests.faults.searchers import Answer, Searchers
+
+NAMESPACE = "replicas"
+IDS = {f"d{number}" for number in range(40)}
+NODES = ("node-s0-r0", "node-s0-r1", "node-s1-r0", "node-s1-r1")
+CLIENTS = 8
+ANSWER_SECONDS = 1.0
+"""What is promised of a search when a shard is silent."""
+RESTART_SECONDS = 60.0
+SEARCH = {"vector": [1.0] * EXTERNAL_DIMENSION, "namespace": NAMESPACE, "top_k": len(IDS), "exact": True}
+
+
+def _vector(number: int) -> list[float]:
+    return [1.0 + ((number >> place) & 1) for place in range(EXTERNAL_DIMENSION)]
+
+
+@pytest.fixture
+def client(service: Service, external_model: str) -> Iterator[httpx.Client]:
+    documents = [{"id": doc_id, "vector": _vector(number)} for number, doc_id in enumerate(sorted(IDS))]
+    body = {"documents": documents, "namespace": NAMESPACE, "model_id": external_model, "wait": "searchable"}
+    with httpx.Client(base_url=service.url, timeout=20) as client:
+        _until(lambda: _replicas_ready(client) == len(NODES))
+        assert client.post("/v1/upsert", json=body).status_code == 200
+        _until(lambda: _is_complete(_search(client)))
+        yield client
+        _until(lambda: _is_complete(_search(client)))
+
+
+@contextmanager
+def searching(service: Service) -> Iterator[Searchers]:
+    searchers = Searchers(service.url, SEARCH, CLIENTS)
+    try:
+        time.sleep(1)
+        yield searchers
+    finally:
+        searchers.stop()
+
+
+def _search(client: httpx.Client, **options: Any) -> Answer:
+    began_at = time.monotonic()
+    response = client.post("/v1/search", json={**SEARCH, **options})
+    seconds = time.monotonic() - began_at
+    return Answer(began_at=began_at, seconds=seconds, status=response.status_code, body=response.json())
+
+
+def _is_complete(answer: Answer) -> bool:
+    return answer.status == 200 and not answer.partial and answer.ids == IDS
+
+
+def _complete_again(searchers: Searchers) -> bool:
+    lately = searchers.since(time.monotonic() - 1)
+    return len(lately) > CLIENTS and all(map(_is_complete, lately))
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + RESTART_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _replicas_ready(client: httpx.Client) -> int:
+    """From a detail such as "shard 0: 2 of 2, shard 1: 1 of 2"."""
+    detail = client.get("/readyz").json()["checks"]["shards"]["detail"]
+    return sum(int(count) for count in re.findall(r": (\d+) of", detail))
+
+
+def _metric(client: httpx.Client, name: str) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+def test_a_killed_replica_costs_no_search_anything(service: Service, client: httpx.Client) -> None:
+    with searching(service) as searchers:
+        kill(service, "node-s0-r0")
+        time.sleep(HEARTBEAT_SECONDS + 1)
+        # By now its old heartbeat does not count any more.
+        _until(lambda: _replicas_ready(client) == len(NODES))
+        answers = searchers.stop()
+    assert [answer.body for answer in answers if not _is_complete(answer)] == []
+    assert len(answers) > 100
+
+
+def test_a_frozen_replica_costs_no_search_anything(service: Service, client: httpx.Client) -> None:
+    hedges = _metric(client, 'api_hedges_total{outcome="won"}')
+    with searching(service) as searchers:
+        # Most times it holds a message when it freezes; a few times in a row make that certain.
+        for seconds in (4.0, 0.5, 0.5, 0.5, 0.5):
+            with frozen(service, "node-s1-r1"):
+                time.sleep(seconds)
+            time.sleep(1)
+        answers = searchers.stop()
+    assert [answer.body for answer in answers if not _is_complete(answer)] == []
+    assert len(answers) > 100
+    assert _metric(client, 'api_hedges_total{outcome="won"}') > hedges
+
+
+def test_without_both_replicas_of_a_shard_answers_say_what_is_missing(service: Service, client: httpx.Client) -> None:
+    with searching(service) as searchers:
+        kill(service, "node-s1-r0", "node-s1-r1")
+        killed_at = time.monotonic()
+        _until(lambda: any(answer.partial for answer in searchers.since(killed_at)))
+        _until(lambda: _complete_again(searchers))
+        answers = searchers.stop()
+    assert {answer.status for answer in answers} == {200}
+    incomplete = [answer for answer in answers if not _is_complete(answer)]
+    assert all(answer.partial and answer.body["shards"]["failed"] == [1] for answer in incomplete)
+    assert all(answer.ids < IDS for answer in incomplete)
+    assert max(answer.seconds for answer in answers) < ANSWER_SECONDS
+    waited = [answer for answer in incomplete if answer.seconds > ANSWER_SECONDS / 2]
+    assert len(waited) < len(incomplete) / 2
+
+
+def test_all_or_nothing_is_nothing_while_a_shard_is_missing(service: Service, client: httpx.Client) -> None:
+    with frozen(service, "node-s0-r0", "node-s0-r1"):
+        answer = _search(client, allow_partial=False)
+        assert (answer.status, answer.body["error"]["code"]) == (503, "index_unavailable")
+        assert answer.seconds < ANSWER_SECONDS
+        assert _search(client, allow_partial=True).body["shards"] == {"total": 2, "ok": 1, "failed": [0]}
+
+
+def test_without_any_node_every_search_hears_so_within_a_second(service: Service, client: httpx.Client) -> None:
+    with searching(service) as searchers:
+        with frozen(service, *NODES):
+            frozen_at = time.monotonic()
+            time.sleep(3)
+            during = searchers.since(frozen_at + 0.5)
+        _until(lambda: _complete_again(searchers))
+        answers = searchers.stop()
+    assert {(answer.status, answer.body["error"]["code"]) for answer in during} == {(503, "index_unavailable")}
+    assert max(answer.seconds for answer in answers) < ANSWER_SECONDS
+
+
+def test_a_token_is_honoured_while_a_replica_is_frozen(service: Service, client: httpx.Client) -> None:
+    with frozen(service, "node-s0-r1", "node-s1-r1"):
+        for number in range(3):
+            body = {"id": "d0", "vector": _vector(0), "metadata": {"n": number}, "namespace": NAMESPACE}
+            token = client.post("/v1/upsert", json=body).json()["token"]
+            answer = _search(client, min_token=token, filters={"n": number})
+            # Who froze may hold back the token for as long as its last heartbeat counts, but no answer is without it.
+            while answer.status == 503:
+                assert answer.body["error"]["code"] == "not_caught_up"
+                answer = _search(client, min_token=token, filters={"n": number})
+            assert answer.ids == {"d0"}
