@@ -39,7 +39,7 @@ def _run_planted(names: Sequence[str], seed: int, folder: Path) -> int:
     for name in names:
         began = time.monotonic()
         verdict = run(planted_options(name, seed, folder / name), _say)
-        caught = ", ".join(check for check in verdict.violations if check != "void")
+        caught = ", ".join(f"{check} ({len(found)})" for check, found in verdict.violations.items() if check != "void")
         rows.append((name, caught or "NOTHING", f"{time.monotonic() - began:.0f} s"))
         _say(f"{name}: caught by {caught or 'NOTHING'}")
     width = max(len(name) for name in names)

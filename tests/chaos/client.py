@@ -200,5 +200,5 @@ def _seen(document: Any) -> Seen:
 
 
 def _wrong_text(document: Any) -> str:
-    same = document["text"] == text_of(document["id"], document["metadata"].get("text", ABSENT))
+    same = document.get("text") == text_of(document["id"], document["metadata"].get("text", ABSENT))
     return "" if same else f"{document['id']} has the metadata of another text"

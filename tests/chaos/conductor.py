@@ -50,6 +50,7 @@ class _Active:
     fault: Fault
     injected: float
     heal_at: float
+    complete: bool = False
 
 
 class Conductor:
@@ -61,7 +62,6 @@ class Conductor:
         self._pace = pace
         self._log = folder / "faults.jsonl"
         self._active: list[_Active] = []
-        self._missed = 0
         self.records: list[FaultRecord] = []
         self.calms: list[Calm] = []
 
@@ -94,19 +94,20 @@ class Conductor:
                 break
             time.sleep(0.25)
         self.calms.append(Calm(began, time.monotonic(), rate))
+        self._write("calm", seconds=f"{time.monotonic() - began:.1f}", rate=f"{rate:.1f}", before=f"{baseline:.1f}")
 
     def _inject(self, fault: Fault) -> None:
+        # Noted first: what it does begins before `inject` returns, and it may fail half way.
         injected = time.monotonic()
-        # Noted first: what it does begins before `inject` returns.
         active = _Active(fault, injected, injected + self._random.uniform(*self._pace.lasting))
+        self._active.append(active)
         try:
             fault.inject(self._cluster)
         except _OUT_OF_REACH as error:
-            self._missed += 1
-            self._write("missed", fault, reason=type(error).__name__)
+            self._write("missed", kind=fault.kind, target=fault.target, reason=type(error).__name__)
         else:
-            self._write("injected", fault)
-        self._active.append(active)
+            active.complete = True
+            self._write("injected", kind=fault.kind, target=fault.target)
 
     def _heal(self, now: float) -> None:
         """Heal what is due. One that cannot be reached is dead, and comes back healed."""
@@ -114,9 +115,9 @@ class Conductor:
             try:
                 active.fault.heal(self._cluster)
             except _OUT_OF_REACH as error:
-                self._write("not healed", active.fault, reason=type(error).__name__)
+                self._write("not reached", kind=active.fault.kind, reason=type(error).__name__)
             self._active.remove(active)
-            self._write("healed", active.fault)
+            self._write("healed", kind=active.fault.kind, target=active.fault.target)
             self.records.append(
                 FaultRecord(
                     kind=active.fault.kind,
@@ -124,10 +125,11 @@ class Conductor:
                     parts=active.fault.parts,
                     injected=active.injected,
                     healed=time.monotonic(),
+                    complete=active.complete,
                 )
             )
 
-    def _write(self, event: str, fault: Fault, **more: str) -> None:
-        line = json.dumps({"at": time.monotonic(), "event": event, "kind": fault.kind, "target": fault.target, **more})
+    def _write(self, event: str, **more: str) -> None:
+        line = json.dumps({"at": time.monotonic(), "event": event, **more})
         with self._log.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")

@@ -10,7 +10,12 @@ from tests.chaos.workload import Plan
 
 _NODES_LAG = ("slow postgres for a node",)
 _SLOW_EMBEDDING = ("slow broker", "freeze embedder-0")
-_FEW = Plan(documents=15, waits=("accepted",), new_text_share=1.0)
+_FEW = Plan(
+    documents=15,
+    waits=("accepted", "searchable"),
+    new_text_share=1.0,
+    weights={"upsert": 60, "delete": 2, "find": 25},
+)
 """Few documents, written again before their last text is embedded."""
 
 
@@ -26,11 +31,11 @@ class Scene:
 
 PLANTED: Mapping[str, Scene] = {
     "log-rows-skipped": Scene(faults=("kill node-s0-r0",)),
-    "text-revision-ignored": Scene(faults=_SLOW_EMBEDDING, plan=_FEW),
+    "text-revision-ignored": Scene(faults=_SLOW_EMBEDDING, plan=_FEW, ends_under_fault=True),
     "delete-not-logged": Scene(),
     "hits-not-verified": Scene(),
     "partial-never-said": Scene(faults=("freeze-shard",)),
-    "sweep-finds-nothing": Scene(faults=("silent broker",), ends_under_fault=True),
+    "sweep-finds-nothing": Scene(faults=("cut broker",), ends_under_fault=True),
     "token-ignored": Scene(),
     "namespaces-mixed": Scene(),
     "old-rows-kept": Scene(),

@@ -110,7 +110,7 @@ def _evidence(cluster: Cluster, journal: Journal, options: Options, say: Say) ->
 def _verdict(evidence: Evidence) -> Verdict:
     return Verdict(
         violations=judge(evidence),
-        faults=Counter(fault.kind for fault in evidence.faults),
+        faults=Counter(fault.kind for fault in evidence.faults if fault.complete),
         operations=Counter(f"{operation.asked.kind} {operation.outcome}" for operation in evidence.operations),
         longest_calm_seconds=max((calm.ended - calm.began for calm in evidence.calms), default=0.0),
     )

@@ -20,9 +20,9 @@ _BATCH = 8
 class Plan:
     """Who does what, and how often. The weights are relative."""
 
-    clients: int = 5
+    clients: int = 6
     documents: int = 210
-    period_seconds: float = 0.12
+    period_seconds: float = 0.2
     waits: tuple[str, ...] = ("accepted", "indexed", "searchable")
     new_text_share: float = 0.8
     weights: dict[str, int] = field(

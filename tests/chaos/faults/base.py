@@ -48,7 +48,8 @@ class FaultRecord:
     parts: frozenset[Part]
     injected: float
     healed: float
-    """Infinite while it lasts."""
+    complete: bool = True
+    """False when its target was out of reach, for all of it or for a part."""
 
     def near(self, begin: float, end: float, grace_seconds: float) -> bool:
         """Whether it, or what it left behind within the grace, overlaps the time."""

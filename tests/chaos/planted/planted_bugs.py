@@ -7,6 +7,12 @@ from typing import Any
 Change = Callable[[Any], None]
 
 
+def _put(owner: Any, name: str, value: Any) -> None:
+    """Raises AttributeError when the product no longer has what the bug is to replace."""
+    getattr(owner, name)
+    setattr(owner, name, value)
+
+
 def _skip_log_rows(feed: Any) -> None:
     """A replica counts every seventh entry of the log without applying it."""
     read_changes = feed.read_changes
@@ -16,7 +22,7 @@ def _skip_log_rows(feed: Any) -> None:
         kept = next((state for seq, state in changes if seq % 7), None)
         return [(seq, state if seq % 7 or kept is None else kept) for seq, state in changes]
 
-    feed.read_changes = skipping
+    _put(feed, "read_changes", skipping)
 
 
 def _forget_text_revisions(embeddings: Any) -> None:
@@ -31,7 +37,7 @@ def _forget_text_revisions(embeddings: Any) -> None:
             )
             return {row[0]: embeddings.WritableDocument(*row) for row in cursor.fetchall()}
 
-    embeddings.lock_embedded = lock_embedded
+    _put(embeddings, "lock_embedded", lock_embedded)
 
 
 def _delete_without_log(deleting: Any) -> None:
@@ -43,7 +49,7 @@ def _delete_without_log(deleting: Any) -> None:
         @staticmethod
         def append_changes(*_: Any) -> None: ...
 
-    deleting.changes = Silent
+    _put(deleting, "changes", Silent)
 
 
 def _show_unverified(reading: Any) -> None:
@@ -63,7 +69,7 @@ def _show_unverified(reading: Any) -> None:
                 for key, doc_id, stored, current, metadata, text in cursor.fetchall()
             }
 
-    reading.hydrate = hydrate
+    _put(reading, "hydrate", hydrate)
 
 
 def _never_partial(searching: Any) -> None:
@@ -74,17 +80,17 @@ def _never_partial(searching: Any) -> None:
         result = search(request)
         return replace(result, partial=False, shards_ok=result.shards_total)
 
-    searching.search = whole
+    _put(searching, "search", whole)
 
 
 def _sweep_finds_nothing(embeddings: Any) -> None:
     """Work whose hint was lost is found by nobody."""
-    embeddings.any_due = lambda: False
+    _put(embeddings, "any_due", lambda: False)
 
 
 def _ignore_tokens(searching: Any) -> None:
     """A search with a token does not wait for it."""
-    searching._wait_for_token = lambda token, deadline: None
+    _put(searching, "_wait_for_token", lambda token, deadline: None)
 
 
 def _search_all_namespaces(version_index: Any) -> None:
@@ -94,7 +100,7 @@ def _search_all_namespaces(version_index: Any) -> None:
     def anywhere(self: Any, namespace_key: int, queries: Any, spec: Any) -> Any:
         return search(self, min(self._collections, default=namespace_key), queries, spec)
 
-    version_index.VersionIndex.search = anywhere
+    _put(version_index.VersionIndex, "search", anywhere)
 
 
 def _hydrate_all_namespaces(reading: Any) -> None:
@@ -107,7 +113,7 @@ def _hydrate_all_namespaces(reading: Any) -> None:
             namespaces = [key for (key,) in cursor.fetchall()]
         return {k: row for key in namespaces for k, row in hydrate(key, version_key, document_keys, **more).items()}
 
-    reading.hydrate = anywhere
+    _put(reading, "hydrate", anywhere)
 
 
 def _keep_old_rows(collection: Any) -> None:
@@ -118,7 +124,7 @@ def _keep_old_rows(collection: Any) -> None:
         self._slots.stamps[slot] = -1
         replace_vector(self, slot, vector, now)
 
-    collection.Collection._replace_vector = keeping
+    _put(collection.Collection, "_replace_vector", keeping)
 
 
 def _acknowledge_before_flush(settings: Any) -> None:
