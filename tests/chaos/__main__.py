@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.chaos.faults.catalogue import CATALOGUE
 from tests.chaos.planted_runs import PLANTED, planted_options
 from tests.chaos.run import Options, Verdict, run
 
@@ -22,13 +23,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("CHAOS_SECONDS", "300")))
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED") or random.randrange(10**6)))
     parser.add_argument("--folder", type=Path, help="for history and logs (default: a new one for temporary files)")
+    parser.add_argument("--only", nargs="+", choices=CATALOGUE, metavar="FAULT", help="draw from these alone")
     parser.add_argument("--planted", choices=(*PLANTED, "all"), help="switch a bug on; succeed if a check catches it")
     arguments = parser.parse_args(argv)
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     if arguments.planted:
         names = tuple(PLANTED) if arguments.planted == "all" else (arguments.planted,)
         return _run_planted(names, arguments.seed, folder)
-    verdict = run(Options(seed=arguments.seed, seconds=arguments.seconds, folder=folder), _say)
+    faults = tuple(arguments.only or CATALOGUE)
+    verdict = run(Options(seed=arguments.seed, seconds=arguments.seconds, folder=folder, faults=faults), _say)
     _report(verdict)
     _say(f"seed {arguments.seed}: {'sound' if verdict.sound else 'NOT SOUND'}; history and logs in {folder}")
     return 0 if verdict.sound else 1
@@ -39,7 +42,7 @@ def _run_planted(names: Sequence[str], seed: int, folder: Path) -> int:
     for name in names:
         began = time.monotonic()
         verdict = run(planted_options(name, seed, folder / name), _say)
-        caught = ", ".join(f"{check} ({len(found)})" for check, found in verdict.violations.items() if check != "void")
+        caught = ", ".join(check for check in PLANTED[name].caught_by if check in verdict.violations)
         rows.append((name, caught or "NOTHING", f"{time.monotonic() - began:.0f} s"))
         _say(f"{name}: caught by {caught or 'NOTHING'}")
     width = max(len(name) for name in names)

@@ -11,7 +11,7 @@ from tests.chaos.workload import Plan
 _NODES_LAG = ("slow postgres for a node",)
 _SLOW_EMBEDDING = ("slow broker", "freeze embedder-0")
 _FEW = Plan(
-    documents=15,
+    documents=21,
     waits=("accepted", "searchable"),
     new_text_share=1.0,
     weights={"upsert": 60, "delete": 2, "find": 25},
@@ -21,8 +21,9 @@ _FEW = Plan(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What is done while the bug is in."""
+    """What is done while the bug is in, and which checks must then find fault."""
 
+    caught_by: tuple[str, ...]
     faults: tuple[str, ...] = _NODES_LAG
     seconds: float = 15.0
     plan: Plan = field(default_factory=Plan)
@@ -30,16 +31,18 @@ class Scene:
 
 
 PLANTED: Mapping[str, Scene] = {
-    "log-rows-skipped": Scene(faults=("kill node-s0-r0",)),
-    "text-revision-ignored": Scene(faults=_SLOW_EMBEDDING, plan=_FEW, ends_under_fault=True),
-    "delete-not-logged": Scene(),
-    "hits-not-verified": Scene(),
-    "partial-never-said": Scene(faults=("freeze-shard",)),
-    "sweep-finds-nothing": Scene(faults=("cut broker",), ends_under_fault=True),
-    "token-ignored": Scene(),
-    "namespaces-mixed": Scene(),
-    "old-rows-kept": Scene(),
-    "acknowledged-before-flush": Scene(faults=("kill postgres",), seconds=30.0),
+    "log-rows-skipped": Scene(caught_by=("C6 convergence",), faults=("kill node-s0-r0",)),
+    "text-revision-ignored": Scene(
+        caught_by=("C1 lost", "C5 honesty"), faults=_SLOW_EMBEDDING, plan=_FEW, ends_under_fault=True
+    ),
+    "delete-not-logged": Scene(caught_by=("C6 convergence",)),
+    "hits-not-verified": Scene(caught_by=("C2 resurrected",)),
+    "partial-never-said": Scene(caught_by=("C5 honesty",), faults=("freeze-shard",)),
+    "sweep-finds-nothing": Scene(caught_by=("C6 convergence",), faults=("cut broker",), ends_under_fault=True),
+    "token-ignored": Scene(caught_by=("C5 honesty",)),
+    "namespaces-mixed": Scene(caught_by=("C4 strangers",)),
+    "old-rows-kept": Scene(caught_by=("C4 strangers",)),
+    "acknowledged-before-flush": Scene(caught_by=("C1 lost", "C3 registers"), faults=("kill postgres",), seconds=30.0),
 }
 """Name of the bug -> how it is provoked. The names are those of `planted/planted_bugs.py`."""
 

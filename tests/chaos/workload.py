@@ -20,7 +20,7 @@ _BATCH = 8
 class Plan:
     """Who does what, and how often. The weights are relative."""
 
-    clients: int = 6
+    clients: int = 7
     documents: int = 210
     period_seconds: float = 0.2
     waits: tuple[str, ...] = ("accepted", "indexed", "searchable")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from tests.chaos.checks.all_checks import CHECKS
 from tests.chaos.cluster import PLANTED_FOLDER
 from tests.chaos.faults.catalogue import CATALOGUE
 from tests.chaos.planted.planted_bugs import BUGS
@@ -41,6 +42,11 @@ def _python(code: str, **environ: str) -> str:
 
 def test_every_bug_has_a_run_that_provokes_it() -> None:
     assert set(PLANTED) == set(BUGS)
+
+
+def test_every_run_names_checks_that_there_are() -> None:
+    names = {check.name for check in CHECKS}
+    assert all(scene.caught_by and set(scene.caught_by) <= names for scene in PLANTED.values())
 
 
 def test_every_run_uses_faults_of_the_catalogue() -> None:
