@@ -21,6 +21,7 @@ RECOVERED_SHARE = 0.8
 RECOVERY_SECONDS = 30.0
 """Within which the service must be back at its share of the rate from before."""
 _SHORTEST_CALM_SECONDS = 8.0
+_LAST_FAULT_SECONDS = 3.0
 _TICK_SECONDS = 0.05
 _OUT_OF_REACH = (NotRunning, RedisError, psycopg.Error)
 
@@ -68,10 +69,20 @@ class Conductor:
     def run(self, until: float, baseline: float) -> None:
         """Stretches of faults and calms until the time; `baseline` is the rate of an undisturbed service."""
         while time.monotonic() < until:
-            self.stretch(min(until, time.monotonic() + self._pace.stretch_seconds))
+            self._stretch(min(until, time.monotonic() + self._pace.stretch_seconds))
             self._calm(baseline)
 
-    def stretch(self, until: float, before_last_heal: Callable[[], None] = lambda: None) -> None:
+    def end_under_fault(self, stop_workload: Callable[[], None]) -> None:
+        """One more fault, which outlasts the workload: what it makes go wrong, no later request puts right."""
+        try:
+            self._inject(self._deck.draw())
+            time.sleep(_LAST_FAULT_SECONDS)
+            stop_workload()
+            time.sleep(_LAST_FAULT_SECONDS)
+        finally:
+            self._heal(float("inf"))
+
+    def _stretch(self, until: float) -> None:
         """Faults until the time, all of them healed at the end, however it ends."""
         next_at = time.monotonic()
         try:
@@ -81,7 +92,6 @@ class Conductor:
                     self._inject(self._deck.draw())
                     next_at = now + self._random.uniform(*self._pace.between)
                 time.sleep(_TICK_SECONDS)
-            before_last_heal()
         finally:
             self._heal(float("inf"))
 

@@ -14,6 +14,7 @@ _FEW = Plan(
     documents=21,
     waits=("accepted", "searchable"),
     new_text_share=1.0,
+    period_seconds=0.08,
     weights={"upsert": 60, "delete": 2, "find": 25},
 )
 """Few documents, written again before their last text is embedded."""

@@ -86,7 +86,7 @@ def _evidence(cluster: Cluster, journal: Journal, options: Options, say: Say) ->
         say(f"{baseline:.0f} operations a second before the first fault")
         conductor.run(now + options.seconds, baseline)
         if options.ends_under_fault:
-            conductor.stretch(time.monotonic() + options.pace.stretch_seconds, before_last_heal=workload.stop)
+            conductor.end_under_fault(workload.stop)
         workload.stop()
         say(f"{len(conductor.records)} faults; waiting for rest")
         final = wait_for_rest(cluster, REPLICAS)

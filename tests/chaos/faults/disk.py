@@ -10,7 +10,6 @@ from tests.chaos.faults.base import Fault, parts_of
 from tests.chaos.processes import send, tree
 
 _FULL_AT_BYTES = 4096
-_UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
 class DiskFull(Fault):
@@ -22,15 +21,16 @@ class DiskFull(Fault):
         super().__init__(node, parts_of(node))
 
     def inject(self, cluster: Cluster) -> None:
-        self._limit(cluster, (_FULL_AT_BYTES, resource.RLIM_INFINITY))
+        self._limit(cluster, full=True)
 
     def heal(self, cluster: Cluster) -> None:
-        self._limit(cluster, _UNLIMITED)
+        self._limit(cluster, full=False)
 
-    def _limit(self, cluster: Cluster, limit: tuple[int, int]) -> None:
+    def _limit(self, cluster: Cluster, *, full: bool) -> None:
         for pid in tree(cluster.pid(self.target)):
             try:
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
+                _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (_FULL_AT_BYTES if full else hard, hard))
             except ProcessLookupError:
                 continue  # a builder that has ended meanwhile
 
