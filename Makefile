@@ -10,10 +10,10 @@ INSTANCE := $(if $(VAR),--var $(VAR))
 LISTEN := $(if $(PORT),--port $(PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down doctor test check format bench clean
+.PHONY: help setup demo up down doctor test chaos chaos-planted check format bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## make .venv with everything in it
 
@@ -39,6 +39,12 @@ doctor: $(STAMP) ## what this machine has and lacks
 
 test: $(STAMP) ## every test; starts and stops what it needs
 	$(BIN)/python -m pytest
+
+chaos: $(STAMP) ## faults at random against a real instance (CHAOS_SECONDS=300 CHAOS_SEED=n)
+	$(BIN)/python -m tests.chaos
+
+chaos-planted: $(STAMP) ## plant bugs one by one; a check must catch each
+	$(BIN)/python -m tests.chaos --planted all
 
 check: $(STAMP) ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -41,6 +41,8 @@ def _transport_options(**options: Any) -> dict[str, Any]:
         "socket_connect_timeout": 1,
         "socket_keepalive": True,
         "health_check_interval": 5,
+        # Else who sends is held for six seconds while the broker refuses connections. Workers reconnect by other rules.
+        "max_retries": 0,
         **options,
     }
 

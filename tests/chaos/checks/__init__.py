@@ -1,0 +1,1 @@
+"""The checks of a run: each a small class that looks at the evidence and says what is wrong with it."""

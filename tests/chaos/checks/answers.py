@@ -1,0 +1,86 @@
+"""C5 honesty, C7 liveness, C9 errors: what an answer claims, how long it took, and how a refusal looks."""
+
+from collections.abc import Iterator
+
+from tests.chaos.checks.base import Check, Evidence
+from tests.chaos.conductor import RECOVERED_SHARE, RECOVERY_SECONDS
+from tests.chaos.faults.base import Part
+from tests.chaos.final_state import AUDITOR
+from tests.chaos.history import NO_ANSWER, Kind, Operation, Outcome
+
+GRACE_SECONDS = 1.5
+"""On top of a deadline: machines are busy while others start again."""
+_SEARCHABLE = "searchable"
+
+
+class Honesty(Check):
+    """An answer that is not partial has what could be searched for certain; a partial one has a fault to explain it."""
+
+    name = "C5 honesty"
+
+    def violations(self, evidence: Evidence) -> Iterator[str]:
+        numbered = {operation.number: operation for operation in evidence.operations}
+        for operation in evidence.operations:
+            if operation.asked.kind is not Kind.SEARCH or operation.outcome is not Outcome.OK:
+                continue
+            if operation.answered.partial:
+                if not evidence.explained(operation, Part.API, Part.SEARCH):
+                    yield f"operation {operation.number} was answered in part without a reason"
+            elif _must_find(operation, numbered, evidence) and operation.asked.doc_id not in operation.found:
+                why = " with its token" if operation.asked.token_of else ""
+                yield f"{operation.asked.doc_id} was searchable and not found{why} (operation {operation.number})"
+
+
+def _must_find(operation: Operation, numbered: dict[int, Operation], evidence: Evidence) -> bool:
+    """Whether the text that was searched for is that of a document which was searchable all the while."""
+    register = evidence.registers.get(operation.asked.doc_id)
+    current = register.undisturbed(operation.invoked, operation.finished) if register else None
+    if current is None or current.written.text_version != operation.asked.text_version:
+        return False
+    by_token = operation.asked.token_of is not None and numbered.get(operation.asked.token_of) is current.operation
+    return by_token or current.written.state == _SEARCHABLE
+
+
+class Liveness(Check):
+    """No request takes longer than its deadline and a grace, and the service is soon back at its pace."""
+
+    name = "C7 liveness"
+
+    def violations(self, evidence: Evidence) -> Iterator[str]:
+        frozen = [fault for fault in evidence.faults if fault.kind == "freeze" and fault.target == "api"]
+        for operation in evidence.operations:
+            seconds = operation.finished - operation.invoked
+            excused = any(fault.near(operation.invoked, operation.finished, 0) for fault in frozen)
+            if seconds > operation.asked.limit_seconds + GRACE_SECONDS and not excused:
+                kind, number = operation.asked.kind, operation.number
+                yield f"a {kind} took {seconds:.1f} s (operation {number}, status {operation.answered.status})"
+        for calm in evidence.calms:
+            if calm.rate < RECOVERED_SHARE * evidence.baseline:
+                rates = f"{calm.rate:.1f} operations a second, {evidence.baseline:.1f} before"
+                yield f"not recovered {RECOVERY_SECONDS:.0f} s after the faults until {calm.began:.1f}: {rates}"
+
+
+class Errors(Check):
+    """Only answers that are documented for a sound request, in their documented form."""
+
+    name = "C9 errors"
+
+    def violations(self, evidence: Evidence) -> Iterator[str]:
+        for operation in evidence.operations:
+            fault = _wrong_answer(operation, evidence)
+            if fault:
+                kind, status, code = operation.asked.kind, operation.answered.status, operation.answered.code
+                yield f"{kind} was answered {status} {code}: {fault} (operation {operation.number})"
+
+
+def _wrong_answer(operation: Operation, evidence: Evidence) -> str:
+    answered = operation.answered
+    if answered.fault:
+        return answered.fault
+    if answered.status == NO_ANSWER:
+        explained = operation.client != AUDITOR and evidence.explained(operation, Part.API)
+        return "" if explained else "nothing was done to the api"
+    if answered.status in (429, 503):
+        valid = answered.retry_after.isdigit() and int(answered.retry_after) >= 1
+        return "" if valid else f"Retry-After is {answered.retry_after!r}"
+    return "" if operation.served else "not an answer to a sound request"

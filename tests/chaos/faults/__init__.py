@@ -1,0 +1,1 @@
+"""What is done to the instance: one class per kind of fault, with `inject` and `heal`."""

@@ -1,0 +1,149 @@
+"""The bugs: for each the modules it changes, and how. The product is not imported here: that would be too early."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+Change = Callable[[Any], None]
+
+
+def _put(owner: Any, name: str, value: Any) -> None:
+    """Raises AttributeError when the product no longer has what the bug is to replace."""
+    getattr(owner, name)
+    setattr(owner, name, value)
+
+
+def _skip_log_rows(feed: Any) -> None:
+    """A replica counts every seventh entry of the log without applying it."""
+    read_changes = feed.read_changes
+
+    def skipping(*arguments: Any) -> Any:
+        changes = read_changes(*arguments)
+        kept = next((state for seq, state in changes if seq % 7), None)
+        return [(seq, state if seq % 7 or kept is None else kept) for seq, state in changes]
+
+    _put(feed, "read_changes", skipping)
+
+
+def _forget_text_revisions(embeddings: Any) -> None:
+    """A vector is written whatever text the document has by now."""
+
+    def lock_embedded(document_keys: Any, text_revisions: Any) -> Any:
+        with embeddings.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id, revision, shard_hash FROM document WHERE id = ANY(%s) AND NOT deleted "
+                "ORDER BY namespace_id, doc_id FOR NO KEY UPDATE",
+                [list(document_keys)],
+            )
+            return {row[0]: embeddings.WritableDocument(*row) for row in cursor.fetchall()}
+
+    _put(embeddings, "lock_embedded", lock_embedded)
+
+
+def _delete_without_log(deleting: Any) -> None:
+    """Deletes reach Postgres and the cache, and no index."""
+
+    class Silent:
+        ChangedDocument = deleting.changes.ChangedDocument
+
+        @staticmethod
+        def append_changes(*_: Any) -> None: ...
+
+    _put(deleting, "changes", Silent)
+
+
+def _show_unverified(reading: Any) -> None:
+    """Hits are made whole without a look at whether they still hold."""
+
+    def hydrate(namespace_key: int, version_key: int, document_keys: Any, **_: Any) -> Any:
+        with reading.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT d.id, d.doc_id, coalesce(r.text_revision, d.text_revision), d.text_revision, "
+                "d.metadata::text, d.text FROM document d "
+                "LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s "
+                "WHERE d.id = ANY(%s) AND d.namespace_id = %s",
+                [version_key, list(document_keys), namespace_key],
+            )
+            return {
+                key: reading.HitRow(doc_id, stored, current, reading.json.loads(metadata), text)
+                for key, doc_id, stored, current, metadata, text in cursor.fetchall()
+            }
+
+    _put(reading, "hydrate", hydrate)
+
+
+def _never_partial(searching: Any) -> None:
+    """An answer claims to be whole, whatever shard was silent."""
+    search = searching.search
+
+    def whole(request: Any) -> Any:
+        result = search(request)
+        return replace(result, partial=False, shards_ok=result.shards_total)
+
+    _put(searching, "search", whole)
+
+
+def _sweep_finds_nothing(embeddings: Any) -> None:
+    """Work whose hint was lost is found by nobody."""
+    _put(embeddings, "any_due", lambda: False)
+
+
+def _ignore_tokens(searching: Any) -> None:
+    """A search with a token does not wait for it."""
+    _put(searching, "_wait_for_token", lambda token, deadline: None)
+
+
+def _search_all_namespaces(version_index: Any) -> None:
+    """The index searches whatever namespace comes first."""
+    search = version_index.VersionIndex.search
+
+    def anywhere(self: Any, namespace_key: int, queries: Any, spec: Any) -> Any:
+        return search(self, min(self._collections, default=namespace_key), queries, spec)
+
+    _put(version_index.VersionIndex, "search", anywhere)
+
+
+def _hydrate_all_namespaces(reading: Any) -> None:
+    """And hydration does not ask which namespace a hit is of."""
+    hydrate = reading.hydrate
+
+    def anywhere(_: int, version_key: int, document_keys: Any, **more: Any) -> Any:
+        with reading.connection.cursor() as cursor:
+            cursor.execute("SELECT DISTINCT namespace_id FROM document WHERE id = ANY(%s)", [list(document_keys)])
+            namespaces = [key for (key,) in cursor.fetchall()]
+        return {k: row for key in namespaces for k, row in hydrate(key, version_key, document_keys, **more).items()}
+
+    _put(reading, "hydrate", anywhere)
+
+
+def _keep_old_rows(collection: Any) -> None:
+    """An update leaves the old vector of the document in the index."""
+    replace_vector = collection.Collection._replace_vector
+
+    def keeping(self: Any, slot: int, vector: Any, now: float) -> None:
+        self._slots.stamps[slot] = -1
+        replace_vector(self, slot, vector, now)
+
+    _put(collection.Collection, "_replace_vector", keeping)
+
+
+def _acknowledge_before_flush(settings: Any) -> None:
+    """Postgres acknowledges what is not on disk yet."""
+    settings.DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"
+
+
+BUGS: Mapping[str, Mapping[str, Change]] = {
+    "log-rows-skipped": {"index_nodes.feed": _skip_log_rows},
+    "text-revision-ignored": {"embeddings_app.records.embeddings": _forget_text_revisions},
+    "delete-not-logged": {"embeddings_app.services.deleting": _delete_without_log},
+    "hits-not-verified": {"embeddings_app.records.reading": _show_unverified},
+    "partial-never-said": {"embeddings_app.services.searching": _never_partial},
+    "sweep-finds-nothing": {"embeddings_app.records.embeddings": _sweep_finds_nothing},
+    "token-ignored": {"embeddings_app.services.searching": _ignore_tokens},
+    "namespaces-mixed": {
+        "index_nodes.version_index": _search_all_namespaces,
+        "embeddings_app.records.reading": _hydrate_all_namespaces,
+    },
+    "old-rows-kept": {"index_nodes.collection": _keep_old_rows},
+    "acknowledged-before-flush": {"embedding_project.settings": _acknowledge_before_flush},
+}

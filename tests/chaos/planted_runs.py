@@ -1,0 +1,64 @@
+"""For each planted bug the short run that provokes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.conductor import Pace
+from tests.chaos.run import Options
+from tests.chaos.workload import Plan
+
+_NODES_LAG = ("slow postgres for a node",)
+_SLOW_EMBEDDING = ("slow broker", "freeze embedder-0")
+_FEW = Plan(
+    documents=21,
+    waits=("accepted", "searchable"),
+    new_text_share=1.0,
+    period_seconds=0.08,
+    weights={"upsert": 60, "delete": 2, "find": 25},
+)
+"""Few documents, written again before their last text is embedded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is done while the bug is in, and which checks must then find fault."""
+
+    caught_by: tuple[str, ...]
+    faults: tuple[str, ...] = _NODES_LAG
+    seconds: float = 15.0
+    plan: Plan = field(default_factory=Plan)
+    ends_under_fault: bool = False
+
+
+PLANTED: Mapping[str, Scene] = {
+    "log-rows-skipped": Scene(caught_by=("C6 convergence",), faults=("kill node-s0-r0",)),
+    "text-revision-ignored": Scene(
+        caught_by=("C1 lost", "C5 honesty"), faults=_SLOW_EMBEDDING, plan=_FEW, ends_under_fault=True
+    ),
+    "delete-not-logged": Scene(caught_by=("C6 convergence",)),
+    "hits-not-verified": Scene(caught_by=("C2 resurrected",)),
+    "partial-never-said": Scene(caught_by=("C5 honesty",), faults=("freeze-shard",)),
+    "sweep-finds-nothing": Scene(caught_by=("C6 convergence",), faults=("cut broker",), ends_under_fault=True),
+    "token-ignored": Scene(caught_by=("C5 honesty",)),
+    "namespaces-mixed": Scene(caught_by=("C4 strangers",)),
+    "old-rows-kept": Scene(caught_by=("C4 strangers",)),
+    "acknowledged-before-flush": Scene(caught_by=("C1 lost", "C3 registers"), faults=("kill postgres",), seconds=30.0),
+}
+"""Name of the bug -> how it is provoked. The names are those of `planted/planted_bugs.py`."""
+
+
+def planted_options(name: str, seed: int, folder: Path) -> Options:
+    scene = PLANTED[name]
+    return Options(
+        seed=seed,
+        seconds=scene.seconds,
+        folder=folder,
+        faults=scene.faults,
+        planted=name,
+        plan=scene.plan,
+        pace=Pace(lasting=(3.0, 5.0), stretch_seconds=scene.seconds),
+        warm_up_seconds=1.0,
+        baseline_seconds=4.0,
+        ends_under_fault=scene.ends_under_fault,
+    )
