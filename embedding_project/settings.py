@@ -108,7 +108,7 @@ X_FRAME_OPTIONS = "DENY"
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["embeddings_app.api.rendering.OrjsonRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["embeddings_app.api.parsing.OrjsonParser"],
+    "DEFAULT_PARSER_CLASSES": ["embeddings_app.api.parsing.StrictJsonParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -1,19 +1,18 @@
-"""JSON in, by orjson, after the transport was checked: media type, encoding and length.
+"""JSON in, after the transport was checked: media type, encoding and length.
 
-A body is refused by its headers before a byte of it is read. Depth, infinite numbers, unpaired surrogates, invalid
-UTF-8 and byte order marks are refused by orjson itself. Of a key that stands twice in one object the last value counts.
+A body is refused by its headers before a byte of it is read.
 """
 
 from collections.abc import Mapping
 from typing import IO, Any
 
-import orjson
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_BODY_BYTES
 from embeddings_app.api.rendering import MEDIA_TYPE
+from embeddings_app.api.strict_json import strict_loads
 
 _CHARSETS = ("utf-8", "utf8")
 
@@ -55,14 +54,12 @@ def _check_media_type(content_type: str) -> None:
         raise InvalidRequest("unsupported_media_type")
 
 
-class OrjsonParser(BaseParser):
+class StrictJsonParser(BaseParser):
     media_type = MEDIA_TYPE
 
-    def parse(
-        self, stream: IO[bytes], _media_type: str | None = None, _context: Mapping[str, Any] | None = None
-    ) -> Any:
-        """The value in `stream`, which ends at the announced length. Raises InvalidRequest."""
-        try:
-            return orjson.loads(stream.read())
-        except orjson.JSONDecodeError as error:
-            raise InvalidRequest("invalid_json", f"the body is not JSON: {error}") from None
+    def parse(self, stream: IO[bytes], _media_type: str | None = None, context: Mapping[str, Any] | None = None) -> Any:
+        """The value in `stream`. Raises InvalidRequest, also when the body ends before its announced length."""
+        body = stream.read()
+        if context and len(body) != content_length(context["request"].META):
+            raise InvalidRequest("invalid_json", "the body is shorter than its Content-Length")
+        return strict_loads(body)

@@ -48,6 +48,10 @@ def syntax() -> Iterator[Case]:
         "5,000 brackets": b"[" * 5_000,
         "100,000 brackets": b"[" * 100_000 + b"]" * 100_000,
         "100,000 objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        "33 levels": b'{"inputs": ' + b"[" * 32 + b"]" * 32 + b"}",
+        "a key twice": b'{"inputs": ["x"], "inputs": ["y"]}',
+        "a key twice, once escaped": b'{"inputs": ["x"], "\\u0069nputs": ["y"]}',
+        "a body of braces": b"[" + b"{}," * 140_000 + b"{}]",
     }
     for name, body in bodies.items():
         yield post(name, "/v1/embed", body, 400, "invalid_json")
@@ -158,6 +162,16 @@ def upsert() -> Iterator[Case]:
     ]  # fmt: skip
     for name, body, status, code, where in rows:
         yield post(name, "/v1/upsert", body, status, code, where)
+    texts: list[tuple[str, bytes, str]] = [
+        ("a key of metadata twice", b'{"id":"a","text":"t","metadata":{"k":1,"k":2}}', "invalid_json"),
+        ("an integer of 65 bits", b'{"id":"a","text":"t","metadata":{"k":18446744073709551616}}', "invalid_number"),
+        ("an integer of 5,000 digits", b'{"id":"a","text":"t","metadata":{"k":%s}}' % (b"1" * 5000), "invalid_json"),
+        ("a number beyond float64", b'{"id":"a","text":"t","metadata":{"k":1e400}}', "invalid_json"),
+        ("NaN in metadata", b'{"id":"a","text":"t","metadata":{"k":NaN}}', "invalid_json"),
+        ("a lone surrogate in metadata", b'{"id":"a","text":"t","metadata":{"k":"\\ud800"}}', "invalid_json"),
+    ]
+    for name, text, code in texts:
+        yield post(name, "/v1/upsert", text, 400, code)
 
 
 def vectors() -> Iterator[Case]:

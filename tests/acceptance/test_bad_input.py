@@ -1,13 +1,16 @@
 """Every row of the bad-input catalogue has one answer, none is a 500, and the service goes on."""
 
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from tests.acceptance.bad_inputs import CASES, EXTERNAL_SPACE, TEXT_SPACE, Case
 from tests.acceptance.conftest import ok
-from tests.acceptance.wire import send
+from tests.acceptance.raw_requests import BODY, RAW_CASES, RawCase, raw_post
+from tests.acceptance.wire import send, send_twice
 from tests.conftest import Service
 
 
@@ -76,9 +79,39 @@ def test_a_method_override_is_ignored(api: httpx.Client) -> None:
     ok(api.get(f"/v1/vectors/good?namespace={TEXT_SPACE}"))
 
 
-def test_the_last_of_two_equal_keys_counts(api: httpx.Client) -> None:
-    body = b'{"inputs": [], "inputs": ["x"]}'
-    ok(api.post("/v1/embed", content=body, headers={"content-type": "application/json"}))
+@pytest.mark.parametrize("case", RAW_CASES, ids=lambda case: case.name)
+def test_a_raw_request_has_its_answer(service: Service, case: RawCase) -> None:
+    answer = send(service.url, case.request, finished=case.finished)
+    code = answer.json()["error"]["code"] if answer.body[:1] == b"{" and answer.status >= 400 else ""
+    assert (answer.status, code) == (case.status, case.code)
+
+
+def test_what_follows_a_body_is_no_part_of_it_and_no_second_answer_belongs_to_it(service: Service) -> None:
+    first, second = send_twice(service.url, raw_post(b"") + BODY + b"GARBAGE\r\n\r\n")
+    assert (first.status, second.status) == (200, 400)
+
+
+def test_bodies_that_never_arrive_hold_places_and_leave_health_alone(service: Service) -> None:
+    address = urlsplit(service.url)
+    stalled = [socket.create_connection((address.hostname, address.port or 80), timeout=10) for _ in range(40)]
+    try:
+        for connection in stalled:
+            connection.sendall(raw_post(b"") + BODY[:5])
+        assert httpx.get(f"{service.url}/healthz", timeout=2).status_code == 200
+        assert httpx.post(f"{service.url}/v1/embed", json={"inputs": ["x"]}, timeout=10).status_code == 200
+    finally:
+        for connection in stalled:
+            connection.close()
+
+
+def test_integers_of_64_bits_come_back_exactly(api: httpx.Client) -> None:
+    metadata = {"low": -(2**63), "odd": 9007199254740993, "high": 2**64 - 1}
+    ok(
+        api.post(
+            "/v1/upsert", json={"id": "exact", "text": "t", "namespace": "bad-input-numbers", "metadata": metadata}
+        )
+    )
+    assert ok(api.get("/v1/vectors/exact?namespace=bad-input-numbers"))["metadata"] == metadata
 
 
 @pytest.mark.parametrize("key", ["a__b", "metadata__id__regex", "_connector", "$where", "__class__", "' OR 1=1"])

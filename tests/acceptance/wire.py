@@ -19,16 +19,30 @@ class Answer:
         return json.loads(self.body)
 
 
-def send(url: str, request: bytes) -> Answer:
-    """Send the bytes as they are on a connection of their own, and read one answer."""
-    address = urlsplit(url)
-    with socket.create_connection((address.hostname, address.port or 80), timeout=TIMEOUT_SECONDS) as connection:
+def send(url: str, request: bytes, *, finished: bool = False) -> Answer:
+    """Send the bytes as they are on a connection of their own, and read one answer; `finished` ends the sending."""
+    with _connected(url) as connection:
         connection.sendall(request)
-        return _read(connection)
+        if finished:
+            connection.shutdown(socket.SHUT_WR)
+        return _read(connection)[0]
 
 
-def _read(connection: socket.socket) -> Answer:
-    received = b""
+def send_twice(url: str, request: bytes) -> tuple[Answer, Answer]:
+    """Send the bytes and read two answers from the same connection."""
+    with _connected(url) as connection:
+        connection.sendall(request)
+        first, rest = _read(connection)
+        return first, _read(connection, rest)[0]
+
+
+def _connected(url: str) -> socket.socket:
+    address = urlsplit(url)
+    return socket.create_connection((address.hostname, address.port or 80), timeout=TIMEOUT_SECONDS)
+
+
+def _read(connection: socket.socket, received: bytes = b"") -> tuple[Answer, bytes]:
+    """One answer, and what came after it."""
     while b"\r\n\r\n" not in received:
         received += _more(connection)
     head, _, body = received.partition(b"\r\n\r\n")
@@ -37,7 +51,7 @@ def _read(connection: socket.socket) -> Answer:
     length = int(headers.get("content-length", "0"))
     while len(body) < length:
         body += _more(connection)
-    return Answer(int(first.split()[1]), headers, body)
+    return Answer(int(first.split()[1]), headers, body[:length]), body[length:]
 
 
 def _more(connection: socket.socket) -> bytes:

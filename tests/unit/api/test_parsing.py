@@ -5,7 +5,7 @@ import io
 import pytest
 
 from embedding_project.contracts.limits import MAX_BODY_BYTES
-from embeddings_app.api.parsing import OrjsonParser, check_transport
+from embeddings_app.api.parsing import StrictJsonParser, check_transport
 from tests.unit.api.refusals import refusal
 
 GOOD = {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "2"}
@@ -72,9 +72,9 @@ def test_a_bad_transport_is_refused(meta: dict[str, str], code: str) -> None:
     ids=lambda body: repr(body[:16]),
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:
-    assert refusal(lambda: OrjsonParser().parse(io.BytesIO(body))) == ("invalid_json", None)
+    assert refusal(lambda: StrictJsonParser().parse(io.BytesIO(body))) == ("invalid_json", None)
 
 
 def test_integers_of_64_bits_are_exact() -> None:
-    value = OrjsonParser().parse(io.BytesIO(b'{"a": 9007199254740993, "b": 18446744073709551615}'))
+    value = StrictJsonParser().parse(io.BytesIO(b'{"a": 9007199254740993, "b": 18446744073709551615}'))
     assert value == {"a": 9007199254740993, "b": 2**64 - 1}

@@ -20,6 +20,7 @@ from embedding_project.contracts import limits
 from embedding_project.contracts.errors import ERROR_KINDS
 from embeddings_app.api.urls import urlpatterns
 from manage import SUPERVISED
+from tests.acceptance.bad_input_page import page as bad_input_page
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -167,3 +168,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
         waiting += [target / "README.md" if target.is_dir() else target for target in targets if target.exists()]
         waiting = [target for target in waiting if target.suffix == ".md" and target.exists()]
     assert set(PAGES) - reached == set()
+
+
+def test_the_page_of_bad_input_is_made_from_what_is_tested() -> None:
+    assert (REFERENCE / "bad-input.md").read_text(encoding="utf-8") == bad_input_page()

@@ -1,0 +1,51 @@
+"""`python -m tests.acceptance.bad_input_page > docs/reference/bad-input.md`: the reference page, from the tables."""
+
+from tests.acceptance.bad_inputs import CASES
+from tests.acceptance.raw_requests import RAW_CASES
+
+_HEAD = """# Bad input
+
+Every row is sent to a running service by the tests, and this page is made from their tables
+([bad_inputs.py](../../tests/acceptance/bad_inputs.py), [raw_requests.py](../../tests/acceptance/raw_requests.py)). What
+the codes mean is told in [errors](errors.md).
+"""
+_RAW = """
+## HTTP
+
+Requests that no client library sends. Without a code the server library has answered, without a body, and closed the
+connection where it could not go on. A body that never arrives holds a place of its process; nothing but the
+[proxy](security.md#what-the-operator-does) before the service can bound that. Health checks are answered all the same.
+
+| what is sent | status | code |
+|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page in Markdown."""
+    sections = []
+    for route in dict.fromkeys(_route(case.method, case.path) for case in CASES):
+        rows = [case for case in CASES if _route(case.method, case.path) == route]
+        lines = [f"| {case.name} | {case.status} | `{case.code}` | {_code(case.field)} |" for case in rows]
+        head = f"\n## {route}\n\n| what is sent | status | code | field |\n|---|---|---|---|\n"
+        sections.append(head + "\n".join(dict.fromkeys(lines)) + "\n")
+    raw = [f"| {case.name} | {case.status} | {_code(case.code)} |" for case in RAW_CASES]
+    return _HEAD + "".join(sections) + _RAW + "\n".join(raw) + "\n"
+
+
+def _route(method: str, path: str) -> str:
+    known = ("/v1/embed", "/v1/upsert", "/v1/search", "/v1/vectors/", "/v1/namespaces/")
+    start = next((start for start in known if path.startswith(start)), "other paths")
+    names = {"/v1/vectors/": "/v1/vectors/{doc_id}", "/v1/namespaces/": "/v1/namespaces/{name}"}
+    usual = {"/v1/embed": "POST", "/v1/upsert": "POST", "/v1/search": "POST", "/v1/namespaces/": "GET"}
+    if start == "other paths" or usual.get(start, method) != method:
+        return "Methods and paths"
+    return f"{method} {names.get(start, start)}"
+
+
+def _code(value: str | None) -> str:
+    return f"`{value}`" if value else ""
+
+
+if __name__ == "__main__":
+    print(page(), end="")

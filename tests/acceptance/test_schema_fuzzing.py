@@ -1,0 +1,32 @@
+"""The served OpenAPI document is true: thousands of requests made from it, good and bad, are answered as it says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import Service
+
+CASES = 500
+"""Random cases of each operation, on top of the systematic ones."""
+LIMIT_SECONDS = 600
+_TOLD = re.compile(r"Tested: (\d+)|(\d+) generated")
+
+
+@pytest.mark.slow
+def test_no_answer_is_a_500_or_undocumented(service: Service, external_model: str, tmp_path: Path) -> None:
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")), "run", f"{service.url}/v1/openapi.json",
+        "--phases", "coverage,fuzzing", "--max-examples", str(CASES), "--workers", "2", "--no-color",
+        # What JSON Schema cannot say (bytes of a text, a namespace of another model) is 400 for schema-valid requests.
+        "--exclude-checks", "positive_data_acceptance",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_SECONDS)
+    assert done.returncode == 0, done.stdout[-8000:]
+    tested, generated = (int(one or other) for one, other in _TOLD.findall(done.stdout))
+    paths = httpx.get(f"{service.url}/v1/openapi.json").json()["paths"]
+    assert tested == sum(map(len, paths.values()))
+    assert generated >= CASES
