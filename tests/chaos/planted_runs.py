@@ -15,9 +15,9 @@ _FEW = Plan(
     waits=("accepted", "searchable"),
     new_text_share=1.0,
     period_seconds=0.08,
-    weights={"upsert": 60, "delete": 2, "find": 25},
+    weights={"upsert": 60, "read_own_write": 40},
 )
-"""Few documents, written again before their last text is embedded."""
+"""Few documents, written again before their last text is embedded, and searched for at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
