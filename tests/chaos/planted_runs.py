@@ -27,7 +27,7 @@ class Scene:
     caught_by: tuple[str, ...]
     faults: tuple[str, ...] = _NODES_LAG
     seconds: float = 15.0
-    plan: Plan = field(default_factory=Plan)
+    plan: Plan = field(default_factory=lambda: Plan(documents=63))
     ends_under_fault: bool = False
 
 
