@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -26,6 +27,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--only", nargs="+", choices=CATALOGUE, metavar="FAULT", help="draw from these alone")
     parser.add_argument("--planted", choices=(*PLANTED, "all"), help="switch a bug on; succeed if a check catches it")
     arguments = parser.parse_args(argv)
+    # As with Ctrl-C, the instance is stopped and its directory removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     if arguments.planted:
         names = tuple(PLANTED) if arguments.planted == "all" else (arguments.planted,)

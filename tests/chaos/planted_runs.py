@@ -15,9 +15,9 @@ _FEW = Plan(
     waits=("accepted", "searchable"),
     new_text_share=1.0,
     period_seconds=0.08,
-    weights={"upsert": 60, "delete": 2, "find": 25},
+    weights={"upsert": 60, "read_own_write": 40},
 )
-"""Few documents, written again before their last text is embedded."""
+"""Few documents, written again before their last text is embedded, and searched for at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Scene:
     caught_by: tuple[str, ...]
     faults: tuple[str, ...] = _NODES_LAG
     seconds: float = 15.0
-    plan: Plan = field(default_factory=Plan)
+    plan: Plan = field(default_factory=lambda: Plan(documents=63))
     ends_under_fault: bool = False
 
 
