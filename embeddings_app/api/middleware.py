@@ -3,6 +3,7 @@
 The admin is left to Django. Runs on every hot request, so it does little: measured at 20 to 30 microseconds.
 """
 
+import logging
 import re
 import secrets
 import time
@@ -11,8 +12,11 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from embedding_project import tracing
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.origins import Origin
+from embedding_project.request_context import serving
 from embeddings_app.api.access import OPEN_PATHS, Access
 from embeddings_app.api.admission import admission
 from embeddings_app.api.errors import error_response
@@ -21,6 +25,10 @@ from embeddings_app.api.metrics import IN_PROGRESS, count_request
 REQUEST_ID = "HTTP_X_REQUEST_ID"
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED = "unmatched"
+_SLOW_SECONDS = 1.0
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+_TRACE_HEADERS = {"HTTP_TRACEPARENT": "traceparent", "HTTP_TRACESTATE": "tracestate"}
+logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -36,7 +44,9 @@ class ApiGuard:
         request_id = _request_id(request)
         IN_PROGRESS.inc()
         try:
-            response = self._answer(request)
+            with serving((Origin(request_id),)), tracing.request_span(_trace_headers(request)):
+                response = self._answer(request)
+                _tell(request, response.status_code, time.perf_counter() - started)
         finally:
             IN_PROGRESS.dec()
         headers = response.headers
@@ -45,7 +55,6 @@ class ApiGuard:
         headers.setdefault("Cache-Control", "no-store")
         if isinstance(response, HttpResponse):
             headers.setdefault("Content-Length", str(len(response.content)))
-        count_request(_route(request), response.status_code, time.perf_counter() - started)
         return response
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
@@ -61,6 +70,20 @@ class ApiGuard:
             if error.code == "unauthenticated":
                 response.headers["WWW-Authenticate"] = 'Bearer realm="api"'
             return response
+
+
+def _tell(request: HttpRequest, status: int, seconds: float) -> None:
+    """Count the answer, name its span, and log it: at INFO when it took long."""
+    route = _route(request)
+    method = request.method if request.method in _METHODS else "_OTHER"
+    count_request(route, status, seconds)
+    tracing.describe_request(method, route, status)
+    level = logging.DEBUG if seconds < _SLOW_SECONDS else logging.INFO
+    logger.log(level, "answered %s %s with %d in %.1f ms", method, route, status, 1_000 * seconds)
+
+
+def _trace_headers(request: HttpRequest) -> dict[str, str]:
+    return {name: request.META[key] for key, name in _TRACE_HEADERS.items() if key in request.META}
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -19,6 +19,7 @@ from embedding_project.background import repeat_forever
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import SearchBatch, SearchReply, ShardQuery
+from embedding_project.contracts.origins import NOBODY, Origin
 from embedding_project.contracts.vectors import Vector
 from embedding_project.dispatch import send_search
 from embedding_project.inbox import OnSearchReply, reply_inbox
@@ -45,6 +46,8 @@ class Ticket:
     topology: Topology
     shards: frozenset[int]
     deadline: float
+    origin: Origin = NOBODY
+    """The request that asks."""
     outcomes: dict[int, ShardHits | str] = field(default_factory=dict)
     search_ms: float = 0.0
     """What the slowest node needed for the message this query came with."""
@@ -122,6 +125,7 @@ class Coalescer:
             deadline=max(ticket.deadline for ticket in tickets),
             queries=tuple(ticket.query for ticket in tickets),
             vectors=np.stack([ticket.vector for ticket in tickets]),
+            origins=tuple(ticket.origin for ticket in tickets),
         )
 
     def _fail(self, fanout_id: str, tickets: list[Ticket], code: str) -> None:

@@ -1,0 +1,12 @@
+"""What an api process counts of its searches over several shards."""
+
+from prometheus_client import Counter, Histogram
+
+PARTIAL_ANSWERS = Counter("api_partial_answers", "Searches answered without one of their shards.")
+STAGE_SECONDS = Histogram(
+    "api_search_stage_seconds",
+    "Duration of one stage of a search.",
+    ["stage"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
+"""stage: wait (for a token's position), embed, shards, hydrate"""
