@@ -25,6 +25,7 @@ _MAX_WAITING = 2_048
 _MAX_AT_ONCE = 256
 _NAMESPACE = "embedding-search"
 Attributes = Mapping[str, str | int | float]
+_NO_SPAN: AbstractContextManager[None] = nullcontext()
 logger = logging.getLogger(__name__)
 
 
@@ -42,9 +43,9 @@ def describe_request(method: str, route: str, status: int) -> None:
 
 
 def span(name: str, **attributes: str | int | float) -> AbstractContextManager[None]:
-    """A span below the one that is open in this thread."""
+    """A span below the one that is open in this thread; nothing when none is, since a trace begins with a request."""
     traces = _traces()
-    return traces.span(name, attributes) if traces else _NO_SPAN
+    return traces.span(name, attributes) if traces and traces.current_traceparent() else _NO_SPAN
 
 
 def record(name: str, origins: Iterable[Origin], began_ns: int, **attributes: str | int | float) -> None:
@@ -61,9 +62,6 @@ def current_traceparent() -> str:
     """The span that is open in this thread, for messages; empty without one, or when it is not sampled."""
     traces = _traces()
     return traces.current_traceparent() if traces else ""
-
-
-_NO_SPAN: AbstractContextManager[None] = nullcontext()
 
 
 class _Traces:

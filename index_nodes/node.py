@@ -77,14 +77,14 @@ class ShardNode:
         reply = SearchReply(
             fanout_id=batch.fanout_id, shard=self._shard, outcomes=tuple(outcomes), search_ms=1_000 * seconds
         )
-        place = {"shard": self._shard, "replica": self._replica}
-        tracing.record("search shard", batch.origins, began_ns, queries=len(batch.queries), **place)
-        logger.debug("answered %d queries in %.1f ms", len(batch.queries), 1_000 * seconds)
         try:
             push_reply(self._redis, batch.inbox, reply)
         except RedisError as error:
             BROKER_ERRORS.inc()
             logger.warning("a reply was not sent: %s", type(error).__name__)
+        place = {"shard": self._shard, "replica": self._replica}
+        tracing.record("search shard", batch.origins, began_ns, queries=len(batch.queries), **place)
+        logger.debug("answered %d queries in %.1f ms", len(batch.queries), 1_000 * seconds)
 
 
 def search_batch(serving: Serving, batch: SearchBatch, now: float) -> list[Outcome]:

@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -27,6 +28,8 @@ _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED = "unmatched"
 _SLOW_SECONDS = 1.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+_PROBED = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked all the time by machines: traces of them would only hide the others."""
 _TRACE_HEADERS = {"HTTP_TRACEPARENT": "traceparent", "HTTP_TRACESTATE": "tracestate"}
 logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -44,7 +47,7 @@ class ApiGuard:
         request_id = _request_id(request)
         IN_PROGRESS.inc()
         try:
-            with serving((Origin(request_id),)), tracing.request_span(_trace_headers(request)):
+            with serving((Origin(request_id),)), _span(request):
                 response = self._answer(request)
                 _tell(request, response.status_code, time.perf_counter() - started)
         finally:
@@ -82,8 +85,12 @@ def _tell(request: HttpRequest, status: int, seconds: float) -> None:
     logger.log(level, "answered %s %s with %d in %.1f ms", method, route, status, 1_000 * seconds)
 
 
-def _trace_headers(request: HttpRequest) -> dict[str, str]:
-    return {name: request.META[key] for key, name in _TRACE_HEADERS.items() if key in request.META}
+def _span(request: HttpRequest) -> AbstractContextManager[None]:
+    if request.path_info in _PROBED:
+        return nullcontext()
+    return tracing.request_span(
+        {name: request.META[key] for key, name in _TRACE_HEADERS.items() if key in request.META}
+    )
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+from embedding_project import tracing
 from embedding_project.contracts.keys import InputType, content_hash
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
@@ -49,8 +50,11 @@ def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRest
             return False
         specs = registry.specs_by_key([claim.version_key for claim in claims])
         for version_key, batch in _batches(claims):
-            with serving(hinted.of(claim.document_key for claim in batch) or current_origins()):
+            origins = hinted.of(claim.document_key for claim in batch) or current_origins()
+            began_ns = time.time_ns()
+            with serving(origins):
                 _index_batch(specs[version_key], batch, embed, embedder_restarted)
+            tracing.record("index", origins, began_ns, texts=len(batch))
     return True
 
 
