@@ -1,1 +1,2 @@
-"""The ground every role stands on: configuration, Celery apps, dispatch, reply inbox and the shared contracts."""
+VERSION = "0.1.0"
+"""Of the whole project, as pyproject.toml has it."""

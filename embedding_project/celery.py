@@ -6,12 +6,15 @@ of which is found again in Postgres when a message is lost. Neither imports Djan
 environment.
 """
 
+from logging.config import dictConfig
 from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 from kombu import Queue
 
 from embedding_project.config import Config, load_config
+from embedding_project.log_lines import logging_settings
 
 SEARCH_TASK = "index_nodes.search_shard"
 EMBED_TASK = "workers.embed_texts"
@@ -99,6 +102,12 @@ def _job_app(config: Config) -> Celery:
         beat_max_loop_interval=1.0,
     )
     return app
+
+
+@setup_logging.connect
+def _log_like_every_role(**_: object) -> None:
+    # With a receiver of this signal, Celery leaves logging alone.
+    dictConfig(logging_settings(load_config()))
 
 
 query_app = _query_app(load_config())

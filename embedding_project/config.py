@@ -69,6 +69,14 @@ class Config:
     metrics_dir: str
     """Directory in which the processes of one instance share their Prometheus counters; empty means one process."""
     log_level: str
+    log_format: str
+    """text, or json: an object on each line."""
+    role: str
+    """Name of this process in its log lines and traces."""
+    traces_url: str
+    """OTLP over HTTP, such as http://collector:4318/v1/traces; empty means no traces."""
+    traces_sample: float
+    """Share of the requests that are traced, of those whose client did not decide it."""
 
     @property
     def on_loopback(self) -> bool:
@@ -103,6 +111,10 @@ _DEFAULTS: Mapping[str, str] = {
     "LOG_RETENTION_HOURS": "24",
     "METRICS_DIR": "",
     "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "text",
+    "ROLE": "",
+    "TRACES_URL": "",
+    "TRACES_SAMPLE": "1.0",
 }
 _SECRETS = frozenset({"DATABASE_URL", "REDIS_URL", "CACHE_URL", "SECRET_KEY", "API_KEY", "ADMIN_PASSWORD"})
 SETTING_NAMES = tuple(_DEFAULTS)
@@ -143,6 +155,17 @@ class _Reader:
             return low
         if not low <= number <= high:
             self.problems.append(f"{name}: {number} is not between {low} and {high}")
+        return number
+
+    def share(self, name: str) -> float:
+        value = self.text(name)
+        try:
+            number = float(value)
+        except ValueError:
+            self.problems.append(f"{name}: {value!r} is not a number")
+            return 0.0
+        if not 0 <= number <= 1:
+            self.problems.append(f"{name}: {value} is not between 0 and 1")
         return number
 
     def choice(self, name: str, *choices: str) -> str:
@@ -186,6 +209,10 @@ def read_config(environ: Mapping[str, str]) -> Config:
         log_retention_hours=read.integer("LOG_RETENTION_HOURS", 1, 365 * 24),
         metrics_dir=read.text("METRICS_DIR"),
         log_level=read.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),
+        log_format=read.choice("LOG_FORMAT", "text", "json"),
+        role=read.text("ROLE"),
+        traces_url=read.text("TRACES_URL"),
+        traces_sample=read.share("TRACES_SAMPLE"),
     )
     problems = read.problems + _contradictions(config)
     if problems:
@@ -199,6 +226,8 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("SECRET_KEY: needs at least 32 characters")
     if config.api_key and len(config.api_key) < 16:
         problems.append("API_KEY: needs at least 16 characters")
+    if config.traces_url and not config.traces_url.startswith(("http://", "https://")):
+        problems.append("TRACES_URL: must start with http:// or https://")
     return problems
 
 

@@ -4,7 +4,7 @@ Arguments never appear in message metadata (`argsrepr`), since they hold user te
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from embedding_project.celery import (
     search_queue,
 )
 from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.messages import EmbedBatch, SearchBatch
 
 _NO_REPR = "-"
@@ -62,7 +63,9 @@ def send_embed(batch: EmbedBatch) -> None:
         query_app.send_task(EMBED_TASK, args=(batch.to_wire(),), **_options(embed_queue(batch.lane), batch.deadline))
 
 
-def send_index_hint(document_keys: Sequence[int]) -> None:
+def send_index_hint(hint: IndexHint) -> None:
     """Tell an indexer that these documents wait. Raises Unavailable; the sweep finds them without a hint, later."""
     with _broker_errors():
-        job_app.send_task(INDEX_TASK, args=(list(document_keys),), queue=INDEX_QUEUE, argsrepr=_NO_REPR)
+        job_app.send_task(
+            INDEX_TASK, args=(hint.document_keys,), queue=INDEX_QUEUE, argsrepr=_NO_REPR, headers=hint.headers()
+        )

@@ -4,6 +4,7 @@ from urllib.parse import unquote, urlsplit
 
 from embedding_project.admin_theme import UNFOLD as UNFOLD
 from embedding_project.config import LOOPBACK_HOSTS, load_config
+from embedding_project.log_lines import logging_settings
 
 _config = load_config()
 _database = urlsplit(_config.database_url)
@@ -128,14 +129,6 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": _config.log_level},
-    # Django logs every answer from 400 upwards once more; `api.errors` has said what there is to say.
-    "loggers": {"django.request": {"level": "CRITICAL"}},
-}
+LOGGING = logging_settings(_config)
 
 CELERY_BEAT_TZ_AWARE = True

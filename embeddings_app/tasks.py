@@ -1,17 +1,23 @@
 """Tasks of the indexers. Each decodes, makes one call, and leaves the truth in Postgres."""
 
+import secrets
 import threading
 from functools import cache
+from typing import Any
 
 from celery.signals import worker_ready
 from redis import Redis
 
 from embedding_project.celery import INDEX_TASK, SWEEP_TASK, TRIM_TASK, job_app
 from embedding_project.config import load_config
+from embedding_project.contracts.hints import IndexHint
+from embedding_project.contracts.origins import Origin, distinct
 from embedding_project.dispatch import send_index_hint
 from embedding_project.liveness import report_alive, restarted_since, start_heartbeat
 from embedding_project.redis_clients import broker_client
+from embedding_project.request_context import current_origins, serving
 from embeddings_app.records.embeddings import any_due
+from embeddings_app.services.hinted import hinted
 from embeddings_app.services.indexing import embed_documents, index_pending
 from embeddings_app.services.trimming import trim_logs
 
@@ -29,9 +35,20 @@ def _embedder_restarted(since: float) -> bool:
     return restarted_since(_broker(), "embedder-", since)
 
 
-@job_app.task(name=INDEX_TASK)
-def index_documents(_document_keys: list[int]) -> None:
-    """Index what is pending; the keys only say that something is."""
+def _hint_of_anything() -> IndexHint:
+    return IndexHint((), current_origins()[:1])
+
+
+@job_app.task(name=INDEX_TASK, bind=True)
+def index_documents(task: Any, document_keys: list[int]) -> None:
+    """Index what is pending; the keys only say that something is, and for whom."""
+    hint = IndexHint.from_message(document_keys, task.request.headers)
+    hinted.remember(hint)
+    with serving(distinct(hint.origins)):
+        _take_a_turn()
+
+
+def _take_a_turn() -> None:
     if not _turns.acquire(blocking=False):
         return
     try:
@@ -39,15 +56,16 @@ def index_documents(_document_keys: list[int]) -> None:
     finally:
         _turns.release()
     if more or any_due():
-        send_index_hint([])
+        send_index_hint(_hint_of_anything())
 
 
 @job_app.task(name=SWEEP_TASK)
 def sweep() -> None:
     """Find work whose hint was lost."""
-    report_alive(_broker(), "sweep")
-    if any_due():
-        send_index_hint([])
+    with serving((Origin(f"sweep-{secrets.token_hex(4)}"),)):
+        report_alive(_broker(), "sweep")
+        if any_due():
+            send_index_hint(_hint_of_anything())
 
 
 @job_app.task(name=TRIM_TASK)

@@ -1,6 +1,5 @@
 """The node as part of a Celery worker: started and stopped with it, its searches drained by a thread of their own."""
 
-import logging
 from typing import Any
 
 from celery import bootsteps
@@ -16,8 +15,6 @@ class RunningNode:
     """The follower and the builds of the node, and the thread that answers its searches."""
 
     def __init__(self) -> None:
-        # The worker is quiet; how a node was loaded, and from what, is what its operator looks for.
-        logging.getLogger("index_nodes").setLevel(logging.INFO)
         self._node = service.node()
         drainer = service.drainer()
         self._searches = VitalThread("search-drainer", drainer.run, drainer.stop, _JOIN_SECONDS)

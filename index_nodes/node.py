@@ -9,9 +9,12 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project import tracing
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery
+from embedding_project.contracts.origins import distinct
 from embedding_project.inbox import push_reply
+from embedding_project.request_context import serving
 from index_nodes.build_queue import BuildQueue
 from index_nodes.follower import Follower
 from index_nodes.hnsw_segment import search_one_thread_each
@@ -33,6 +36,7 @@ class ShardNode:
     ) -> None:
         self._redis = redis
         self._shard = shard
+        self._replica = replica
         self._nodes_dir = nodes_dir
         self._follower = Follower(database_url, shard, replica, nodes_dir / f"s{shard}-r{replica}")
         self._builds = BuildQueue(self._follower.indexes, nodes_dir / "builder.lock")
@@ -62,7 +66,11 @@ class ShardNode:
         if batch.deadline <= time.time():
             QUERIES.labels("expired").inc(len(batch.queries))
             return
-        began = time.perf_counter()
+        with serving(distinct(batch.origins)):
+            self._search(batch)
+
+    def _search(self, batch: SearchBatch) -> None:
+        began, began_ns = time.perf_counter(), time.time_ns()
         outcomes = search_batch(self._follower.serving, batch, time.monotonic())
         seconds = time.perf_counter() - began
         SEARCH_SECONDS.observe(seconds)
@@ -74,6 +82,9 @@ class ShardNode:
         except RedisError as error:
             BROKER_ERRORS.inc()
             logger.warning("a reply was not sent: %s", type(error).__name__)
+        place = {"shard": self._shard, "replica": self._replica}
+        tracing.record("search shard", batch.origins, began_ns, queries=len(batch.queries), **place)
+        logger.debug("answered %d queries in %.1f ms", len(batch.queries), 1_000 * seconds)
 
 
 def search_batch(serving: Serving, batch: SearchBatch, now: float) -> list[Outcome]:

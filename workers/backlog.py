@@ -3,12 +3,14 @@
 Equal texts of one lane and model wait as one `Work`. Not thread-safe: one thread admits, computes and answers.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
 
 from embedding_project.contracts.messages import EmbedBatch, EmbedReply, Lane
 from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.origins import Origins, distinct
 from workers.batching import Budget, next_step
 from workers.encoders.base import Tokens
 
@@ -30,6 +32,8 @@ class Ticket:
     """The message as it was popped, to be put back at a stop; empty when it has no way back."""
     outcomes: list[Outcome | None] = field(init=False)
     missing: int = field(init=False)
+    admitted_ns: int = field(default_factory=time.time_ns)
+    """Nanoseconds since the epoch."""
 
     def __post_init__(self) -> None:
         self.outcomes = [None] * len(self.batch.items)
@@ -65,6 +69,11 @@ class Step:
     lane: Lane
     model: ModelSpec
     works: tuple[Work, ...]
+
+    @property
+    def origins(self) -> Origins:
+        """The requests it is computed for."""
+        return distinct(origin for work in self.works for ticket, _ in work.takers for origin in ticket.batch.origins)
 
 
 _Waiting = dict[ModelSpec, dict[bytes, Work]]

@@ -3,21 +3,34 @@
 Used by one thread. It knows neither queues nor Celery; the drainer and the task feed it.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 
+from embedding_project import tracing
 from embedding_project.contracts.messages import EmbedBatch, Lane
+from embedding_project.request_context import serving
 from embedding_project.vector_cache import VectorCache
 from workers.backlog import MODEL_ERROR, MODEL_UNAVAILABLE, Backlog, Outcome, Step, Ticket
 from workers.batching import Budget, next_lane
 from workers.compute import isolate, outcomes
 from workers.encoders.base import ModelError
-from workers.metrics import BATCHES, ITEMS, PADDED_TOKENS, STEP_ITEMS, STEP_SECONDS, TOKENIZE_SECONDS, TOKENS
+from workers.metrics import (
+    BATCH_ITEMS,
+    BATCHES,
+    ITEMS,
+    PADDED_TOKENS,
+    STEP_ITEMS,
+    STEP_SECONDS,
+    TOKENIZE_SECONDS,
+    TOKENS,
+)
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
 
 MAX_HELD_ITEMS = 256
 """Per lane. More than this is better left in the queue, where another embedder can take it."""
+logger = logging.getLogger(__name__)
 
 
 class Embedder:
@@ -51,7 +64,9 @@ class Embedder:
         if batch.deadline <= self._clock():
             BATCHES.labels(batch.lane, "expired").inc()
             return
-        self._enqueue(ticket)
+        BATCH_ITEMS.labels(batch.lane).observe(len(batch.items))
+        with serving(batch.origins):
+            self._enqueue(ticket)
         if not ticket.missing:
             self._answer(ticket)
 
@@ -85,7 +100,9 @@ class Embedder:
             return False
         self._interactive_in_a_row = self._interactive_in_a_row + 1 if lane is Lane.INTERACTIVE else 0
         step = self._backlog.take(lane, self._budgets[lane])
-        self._finish(step, self._computed(step))
+        with serving(step.origins):
+            computed = self._computed(step)
+        self._finish(step, computed)
         return True
 
     def _computed(self, step: Step) -> list[Outcome]:
@@ -119,8 +136,13 @@ class Embedder:
         ticket.settle(position, code)
 
     def _answer(self, ticket: Ticket) -> None:
-        BATCHES.labels(ticket.batch.lane, "answered").inc()
-        self._outbox.add(ticket.batch, ticket.reply())
+        batch = ticket.batch
+        BATCHES.labels(batch.lane, "answered").inc()
+        tracing.record("embed", batch.origins, ticket.admitted_ns, lane=batch.lane, texts=len(batch.items))
+        with serving(batch.origins):
+            milliseconds = (time.time_ns() - ticket.admitted_ns) / 1e6
+            logger.debug("answered a batch of %d texts after %.1f ms", len(batch.items), milliseconds)
+        self._outbox.add(batch, ticket.reply())
 
     def surrender(self) -> list[Ticket]:
         """Let go of every batch without an answer, oldest first, to be put back where they came from."""

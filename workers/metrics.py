@@ -7,6 +7,7 @@ BATCHES = Counter("embedder_batches_total", "Batches by how they ended.", ["lane
 CORRUPT_MESSAGES = Counter("embedder_corrupt_messages_total", "Messages dropped because they are no embed batch.")
 ITEMS = Counter("embedder_items_total", "Texts by outcome.", ["lane", "outcome"])
 """outcome: embedded, model_error"""
+BATCH_ITEMS = Histogram("embedder_batch_items", "Texts in one message.", ["lane"], buckets=(1, 2, 4, 8, 16, 32, 64))
 TOKENS = Counter("embedder_tokens_total", "Tokens computed, special ones included.", ["lane"])
 PADDED_TOKENS = Counter("embedder_padded_tokens_total", "Tokens computed, padding included.", ["lane"])
 STEP_ITEMS = Histogram("embedder_step_items", "Texts in one forward pass.", ["lane"], buckets=(1, 2, 4, 8, 16, 32, 64))

@@ -12,6 +12,7 @@ import numpy as np
 
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.origins import Origins, origins_from_wire
 from embedding_project.contracts.vectors import Vector, from_bytes, to_bytes
 
 
@@ -43,15 +44,17 @@ class EmbedBatch:
     """Whether the embedder writes the results to the cache."""
     model: ModelSpec
     items: tuple[EmbedItem, ...]
+    origins: Origins = ()
+    """The requests that wait for it, each once."""
 
     def to_wire(self) -> bytes:
         items = [(item.cache_key, item.text) for item in self.items]
         head = (self.batch_id, self.inbox, self.lane, self.deadline, self.use_cache)
-        return _pack((*head, self.model.to_wire(), items))
+        return _pack((*head, self.model.to_wire(), items, self.origins))
 
     @classmethod
     def from_wire(cls, data: bytes) -> "EmbedBatch":
-        batch_id, inbox, lane, deadline, use_cache, model, items = _unpack(data)
+        batch_id, inbox, lane, deadline, use_cache, model, items, origins = _unpack(data)
         return cls(
             batch_id=batch_id,
             inbox=inbox,
@@ -60,6 +63,7 @@ class EmbedBatch:
             use_cache=use_cache,
             model=ModelSpec.from_wire(model),
             items=tuple(EmbedItem(cache_key=key, text=text) for key, text in items),
+            origins=origins_from_wire(origins),
         )
 
 
@@ -99,6 +103,8 @@ class SearchBatch:
     queries: tuple[ShardQuery, ...]
     vectors: Vector
     """Shape (len(queries), d), unit length."""
+    origins: Origins = ()
+    """The request behind each query, in their order; empty when nobody said."""
 
     def to_wire(self) -> bytes:
         queries = [
@@ -106,11 +112,11 @@ class SearchBatch:
             for query in self.queries
         ]
         head = (self.fanout_id, self.inbox, self.epoch, self.deadline)
-        return _pack((*head, queries, self.vectors.shape[1], to_bytes(self.vectors)))
+        return _pack((*head, queries, self.vectors.shape[1], to_bytes(self.vectors), self.origins))
 
     @classmethod
     def from_wire(cls, data: bytes) -> "SearchBatch":
-        fanout_id, inbox, epoch, deadline, queries, dimension, vectors = _unpack(data)
+        fanout_id, inbox, epoch, deadline, queries, dimension, vectors, origins = _unpack(data)
         names = ("version_key", "namespace_key", "top_k", "ef_search", "exact", "filter")
         return cls(
             fanout_id=fanout_id,
@@ -119,6 +125,7 @@ class SearchBatch:
             deadline=deadline,
             queries=tuple(ShardQuery(**dict(zip(names, query, strict=True))) for query in queries),
             vectors=from_bytes(vectors, dimension),
+            origins=origins_from_wire(origins),
         )
 
 

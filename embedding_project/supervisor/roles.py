@@ -10,7 +10,7 @@ from embedding_project.config import PROJECT_ROOT, SETTING_NAMES, Config
 from embedding_project.supervisor.process import ProcessSpec
 
 _DJANGO = {"DJANGO_SETTINGS_MODULE": "embedding_project.settings"}
-_NOT_SHARED = {"NODE_SHARD", "NODE_REPLICA", "ADMIN_PASSWORD"}
+_NOT_SHARED = {"NODE_SHARD", "NODE_REPLICA", "ROLE", "ADMIN_PASSWORD"}
 # Only the command that makes the administrator may see the password; a role must not find the settings module unless
 # it is one of Django's, because Celery would load it.
 _NOT_INHERITED = {"ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", *_DJANGO}
@@ -21,6 +21,7 @@ _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _EMBEDDER = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "GOMP_SPINCOUNT": "20000"}
 _QUIET_WORKER = ("-l", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
 _BACKGROUND_NICE = 5
+_HTTP_SERVER_LOGGING = PROJECT_ROOT / "embedding_project" / "granian.json"
 
 
 def environment(config: Config) -> dict[str, str]:
@@ -29,7 +30,7 @@ def environment(config: Config) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _text(value: str | int | Path | tuple[str, ...]) -> str:
+def _text(value: str | float | Path | tuple[str, ...]) -> str:
     if isinstance(value, bool):
         return str(int(value))
     return ",".join(value) if isinstance(value, tuple) else str(value)
@@ -59,11 +60,12 @@ def management(command: str, config: Config, inherited: Mapping[str, str], **ext
     """A management command that runs once before the roles; `extra` are variables for it alone."""
     argv = (sys.executable, "manage.py", *command.split())
     env = base_environment(config, inherited) | _DJANGO | extra
-    return ProcessSpec(name=argv[2], argv=argv, env=env, cwd=PROJECT_ROOT)
+    return ProcessSpec(name=argv[2], argv=argv, env=env | {"ROLE": argv[2]}, cwd=PROJECT_ROOT)
 
 
 def _python(name: str, module: str, *arguments: str, env: Mapping[str, str], nice: int = 0) -> ProcessSpec:
-    return ProcessSpec(name=name, argv=(sys.executable, "-m", module, *arguments), env=env, cwd=PROJECT_ROOT, nice=nice)
+    argv = (sys.executable, "-m", module, *arguments)
+    return ProcessSpec(name=name, argv=argv, env={**env, "ROLE": name}, cwd=PROJECT_ROOT, nice=nice)
 
 
 def _worker(app: str, name: str, *arguments: str, env: Mapping[str, str], nice: int = 0) -> ProcessSpec:
@@ -103,6 +105,7 @@ def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:
         "--backlog": 4096,
         "--workers-kill-timeout": 3,
         "--log-level": "warning",
+        "--log-config": _HTTP_SERVER_LOGGING,
     }
     flags = [str(part) for pair in options.items() for part in pair]
     arguments = (*flags, "--respawn-failed-workers", "embedding_project.wsgi:application")

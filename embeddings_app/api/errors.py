@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
+from embeddings_app.api.metrics import ERRORS
 from embeddings_app.api.rendering import json_response
 
 MAX_ECHO_CHARACTERS = 200
@@ -39,6 +40,7 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response:
         known = ServiceError("internal_error")
     elif known.code == "database_unavailable":
         logger.warning("database unavailable in %s: %s", _route(context), type(error).__name__)
+    ERRORS.labels(known.code).inc()
     headers = error_headers(known)
     if known.code == "method_not_allowed":
         headers["Allow"] = ", ".join(cast(APIView, context["view"]).allowed_methods)
@@ -78,6 +80,7 @@ def error_headers(error: ServiceError) -> dict[str, str]:
 
 def error_response(error: ServiceError) -> HttpResponse:
     """The same answer outside of a DRF view."""
+    ERRORS.labels(error.code).inc()
     return json_response(error_body(error), status=error.kind.status, headers=error_headers(error))
 
 

@@ -17,11 +17,13 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from embedding_project.config import load_config
+from embeddings_app.api.state_metrics import STATE_REGISTRY
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 REQUESTS = Counter("api_requests", "Requests answered, by route and HTTP status.", ["route", "status"])
+ERRORS = Counter("api_errors", "Errors answered, by their code.", ["code"])
 LATENCY = Histogram("api_request_seconds", "Time from request to answer, by route.", ["route"], buckets=_SECONDS)
 IN_PROGRESS = Gauge("api_requests_in_progress", "Requests being worked on.", multiprocess_mode="livesum")
 
@@ -44,9 +46,13 @@ def count_request(route: str, status: int, seconds: float) -> None:
 
 def exposition() -> bytes:
     """All metrics in the text format of Prometheus."""
+    return generate_latest(_counted()) + generate_latest(STATE_REGISTRY)
+
+
+def _counted() -> CollectorRegistry:
     directory = load_config().metrics_dir
     if not directory:
-        return generate_latest(REGISTRY)
+        return REGISTRY
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return registry

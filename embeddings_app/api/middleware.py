@@ -3,17 +3,22 @@
 The admin is left to Django. Runs on every hot request, so it does little: measured at 20 to 30 microseconds.
 """
 
+import logging
 import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
+from embedding_project import tracing
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.origins import Origin
+from embedding_project.request_context import serving
 from embeddings_app.api.access import Access
 from embeddings_app.api.admission import admission
 from embeddings_app.api.errors import error_response
@@ -28,6 +33,12 @@ CALLER = "embedding_project.caller"
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED = "unmatched"
 _NOTHING_ALLOWED = "default-src 'none'; frame-ancestors 'none'"
+_SLOW_SECONDS = 1.0
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+_PROBED = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked all the time by machines: traces of them would only hide the others."""
+_TRACE_HEADERS = {"HTTP_TRACEPARENT": "traceparent", "HTTP_TRACESTATE": "tracestate"}
+logger = logging.getLogger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -43,7 +54,9 @@ class ApiGuard:
         request_id = _request_id(request)
         IN_PROGRESS.inc()
         try:
-            response = self._answer(request)
+            with serving((Origin(request_id),)), _span(request):
+                response = self._answer(request)
+                _tell(request, response.status_code, time.perf_counter() - started)
         finally:
             IN_PROGRESS.dec()
         headers = response.headers
@@ -55,7 +68,6 @@ class ApiGuard:
         headers.setdefault("Cache-Control", "no-store")
         if isinstance(response, HttpResponse):
             headers.setdefault("Content-Length", str(len(response.content)))
-        count_request(_route(request), response.status_code, time.perf_counter() - started)
         return response
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
@@ -84,6 +96,24 @@ def caller_of(request: Request) -> Caller:
     """Who asks; only on paths that need a key."""
     caller: Caller = request.META[CALLER]
     return caller
+
+
+def _tell(request: HttpRequest, status: int, seconds: float) -> None:
+    """Count the answer, name its span, and log it: at INFO when it took long."""
+    route = _route(request)
+    method = request.method if request.method in _METHODS else "_OTHER"
+    count_request(route, status, seconds)
+    tracing.describe_request(method, route, status)
+    level = logging.DEBUG if seconds < _SLOW_SECONDS else logging.INFO
+    logger.log(level, "answered %s %s with %d in %.1f ms", method, route, status, 1_000 * seconds)
+
+
+def _span(request: HttpRequest) -> AbstractContextManager[None]:
+    if request.path_info in _PROBED:
+        return nullcontext()
+    return tracing.request_span(
+        {name: request.META[key] for key, name in _TRACE_HEADERS.items() if key in request.META}
+    )
 
 
 def _request_id(request: HttpRequest) -> str:

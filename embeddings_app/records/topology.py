@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ShardCounter
+from embeddings_app.models import LIVE_STATUSES, Layout, LayoutStatus, LogEpoch, ShardCounter
 
 HEARTBEAT_SECONDS = 5
 """A replica that was silent for longer does not count."""
@@ -18,6 +18,15 @@ class Topology:
     layout: int
     shards: int
     replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedLog:
+    layout: int
+    version_key: int
+    shard: int
+    version: str
+    """For people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,15 @@ def renew_epoch() -> str:
 def writable_layouts() -> list[Layout]:
     """Layouts whose logs every write must reach."""
     return list(Layout.objects.filter(status__in=[LayoutStatus.ACTIVE, LayoutStatus.BUILDING]).order_by("pk"))
+
+
+def searched_logs() -> list[SearchedLog]:
+    """Every log that a search may be sent to, sorted."""
+    rows = ShardCounter.objects.filter(model_version__status__in=LIVE_STATUSES, layout__in=writable_layouts())
+    return [
+        SearchedLog(row.layout_id, row.model_version_id, row.shard, str(row.model_version))
+        for row in rows.select_related("model_version").order_by("layout", "model_version", "shard")
+    ]
 
 
 def create_counters(layout: Layout, version_key: int) -> None:

@@ -10,6 +10,7 @@ from embeddings_app.records import changes, documents
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.embedding import vector_cache
+from embeddings_app.services.metrics import DELETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ def delete(namespace: str, doc_id: str) -> DeleteResult:
     """Leave a tombstone of the document, tell every live index, forget its cached vectors. Idempotent."""
     space = registry.namespace(namespace)
     result, text = in_transaction(lambda: _delete(space, doc_id))
+    DELETED.inc(result.deleted)
     if text:
         forgotten = normal_form(text)
         specs = registry.live_specs(space.model_id)

@@ -107,6 +107,7 @@ class FanOutTracker:
             deadline=max(ticket.deadline for ticket in tickets),
             queries=tuple(ticket.query for ticket in tickets),
             vectors=np.stack([ticket.vector for ticket in tickets]),
+            origins=tuple(ticket.origin for ticket in tickets),
         )
 
     def _is_empty(self, key: ShardKey) -> bool:

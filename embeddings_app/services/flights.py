@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from embedding_project.contracts.messages import EmbedItem
+from embedding_project.contracts.origins import Origins
 from embedding_project.contracts.vectors import EmbeddedText
 
 Outcome = EmbeddedText | str
@@ -38,6 +39,8 @@ class Flight:
     item: EmbedItem
     deadline: float
     """Seconds since the epoch; who boarded first waits until then."""
+    origins: Origins = ()
+    """The requests that wait for it."""
     outcome: Outcome | None = None
     boarded: float = field(default_factory=time.monotonic)
     _waiting: list[Countdown] = field(default_factory=list)

@@ -18,9 +18,12 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, EMBED_BATCH_WAIT_SECONDS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
 from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.origins import distinct
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.dispatch import send_embed
 from embedding_project.inbox import reply_inbox
+from embedding_project.request_context import current_origins
+from embedding_project.tracing import span
 from embeddings_app.services.flights import Countdown, Flight, Outcome
 
 NOT_ANSWERED = "embedder_unavailable"
@@ -72,26 +75,30 @@ class Gateway:
 
     def embed(self, key: StreamKey, items: Sequence[EmbedItem], deadline: float) -> list[Outcome]:
         """The outcomes of `items`, in order, by `deadline` (seconds since the epoch) at the latest."""
-        flights, ready = self._board(key, items, deadline)
-        countdown = Countdown(len(flights))
-        for flight in flights:
-            flight.join(countdown)
-        self._dispatch(key, ready, deadline)
-        countdown.wait(deadline - time.time())
+        with span("embedder", lane=key.lane, model=key.model.model_id, texts=len(items)):
+            flights, ready = self._board(key, items, deadline)
+            countdown = Countdown(len(flights))
+            for flight in flights:
+                flight.join(countdown)
+            self._dispatch(key, ready, deadline)
+            countdown.wait(deadline - time.time())
         return [flight.outcome or NOT_ANSWERED for flight in flights]
 
     def _board(
         self, key: StreamKey, items: Sequence[EmbedItem], deadline: float
     ) -> tuple[list[Flight], list[list[Flight]]]:
         """Put the items on flights; the second list holds batches that must leave now."""
+        origins = current_origins()
         with self._changed:
             stream = self._streams.setdefault(key, _Stream())
             flights = []
             for item in items:
                 flight = stream.flying.get(item.cache_key)
                 if flight is None or not flight.serves(deadline):
-                    flight = stream.flying[item.cache_key] = Flight(item, deadline)
+                    flight = stream.flying[item.cache_key] = Flight(item, deadline, origins)
                     stream.waiting.append(flight)
+                else:
+                    flight.origins = distinct((*flight.origins, *origins))
                 flights.append(flight)
             batches = _full_batches(stream)
             if stream.waiting and stream.batches + len(batches) == 0:
@@ -111,6 +118,7 @@ class Gateway:
                 use_cache=key.use_cache,
                 model=key.model,
                 items=tuple(flight.item for flight in flights),
+                origins=distinct(origin for flight in flights for origin in flight.origins),
             )
             sent = _Sent(deadline, batch.batch_id, key, flights)
             with self._changed:

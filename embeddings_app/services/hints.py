@@ -12,7 +12,10 @@ from functools import cache
 
 from embedding_project.background import repeat_forever
 from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.hints import IndexHint
+from embedding_project.contracts.origins import NOBODY, Origin
 from embedding_project.dispatch import send_index_hint
+from embedding_project.request_context import current_origins
 
 _MAX_WAITING = 10_000
 _MAX_KEYS_PER_HINT = 256
@@ -22,23 +25,25 @@ logger = logging.getLogger(__name__)
 
 class HintSender:
     def __init__(self) -> None:
-        self._waiting: deque[int] = deque(maxlen=_MAX_WAITING)
+        self._waiting: deque[tuple[int, Origin]] = deque(maxlen=_MAX_WAITING)
         self._wanted = threading.Event()
         repeat_forever("hints", self._send)
 
     def hint(self, document_keys: Sequence[int]) -> None:
-        self._waiting.extend(document_keys)
+        origin = next(iter(current_origins()), NOBODY)
+        self._waiting.extend((key, origin) for key in document_keys)
         self._wanted.set()
 
     def _send(self) -> None:
         self._wanted.wait()
         self._wanted.clear()
-        keys = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_KEYS_PER_HINT))]
+        hints = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_KEYS_PER_HINT))]
         if self._waiting:
             self._wanted.set()
         try:
-            if keys:
-                send_index_hint(keys)
+            if hints:
+                keys, origins = zip(*hints, strict=True)
+                send_index_hint(IndexHint(keys, origins))
         except Unavailable as error:
             logger.warning("hint not sent: %s", error.code)
             time.sleep(_PAUSE_AFTER_ERROR_SECONDS)

@@ -9,16 +9,19 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+from embedding_project import tracing
 from embedding_project.contracts.keys import InputType, content_hash
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import to_bytes, unit_length
+from embedding_project.request_context import current_origins, serving
 from embeddings_app import registry
 from embeddings_app.records import changes, embeddings
 from embeddings_app.records.embeddings import Claim, FinishedVector
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
+from embeddings_app.services.hinted import hinted
 
 CLAIM_ITEMS = 32
 """Small enough that a batch of the longest texts is embedded well before its deadline, on two cores too."""
@@ -47,7 +50,11 @@ def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRest
             return False
         specs = registry.specs_by_key([claim.version_key for claim in claims])
         for version_key, batch in _batches(claims):
-            _index_batch(specs[version_key], batch, embed, embedder_restarted)
+            origins = hinted.of(claim.document_key for claim in batch) or current_origins()
+            began_ns = time.time_ns()
+            with serving(origins):
+                _index_batch(specs[version_key], batch, embed, embedder_restarted)
+            tracing.record("index", origins, began_ns, texts=len(batch))
     return True
 
 
@@ -67,6 +74,8 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
     done = [(claim, outcome) for claim, outcome in zip(batch, outcomes, strict=True) if outcome.vector is not None]
     if done:
         in_transaction(lambda: _write(spec, done))
+        hinted.forget(claim.document_key for claim, _ in done)
+        logger.debug("embedded %d of %d texts of model version %d", len(done), len(batch), spec.version_key)
     lost = [claim for claim, outcome in zip(batch, outcomes, strict=True) if outcome.error in INFRASTRUCTURE_ERRORS]
     if lost:
         _give_back(lost, len(batch), suspect=embedder_restarted(sent_at))

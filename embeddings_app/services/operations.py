@@ -12,10 +12,10 @@ from embedding_project.celery import INDEX_QUEUE, embed_queue, search_queue
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import Lane
 from embedding_project.redis_clients import broker_client
-from embeddings_app.models import LIVE_STATUSES, Layout, LayoutStatus, ShardCounter
+from embeddings_app.models import Layout, LayoutStatus
 from embeddings_app.records import operations
 from embeddings_app.records.operations import Backlog
-from embeddings_app.records.topology import ready_replicas, writable_layouts
+from embeddings_app.records.topology import ready_replicas, searched_logs
 
 _BROKER_SECONDS = 0.5
 _BACKLOG_SECONDS = 1.0
@@ -44,10 +44,10 @@ def queues() -> list[Queue]:
     """Every queue of the service with its length. Raises DatabaseError, which knows the layouts."""
     named = [(embed_queue(lane), f"texts to embed, {lane}") for lane in Lane]
     named.append((INDEX_QUEUE, "hints to the indexer"))
-    logs = ShardCounter.objects.filter(model_version__status__in=LIVE_STATUSES, layout__in=writable_layouts())
-    for log in logs.select_related("model_version").order_by("layout", "model_version", "shard"):
-        name = search_queue(log.layout_id, log.model_version_id, log.shard)
-        named.append((name, f"searches of {log.model_version}, shard {log.shard}"))
+    named += [
+        (search_queue(log.layout, log.version_key, log.shard), f"searches of {log.version}, shard {log.shard}")
+        for log in searched_logs()
+    ]
     lengths = _lengths([name for name, _ in named])
     return [Queue(name, purpose, waiting) for (name, purpose), waiting in zip(named, lengths, strict=True)]
 

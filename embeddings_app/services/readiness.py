@@ -1,83 +1,145 @@
-"""Readiness: each dependency and each role, with its state, in bounded time."""
+"""Readiness: each dependency and each role, with its state and the age of that knowledge.
 
-from collections.abc import Callable
+Threads of the background ask, one for each server, so that an answer takes no time however busy the process is, and one
+server that hangs does not hide what is known of the others.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import close_old_connections, connection
 from redis import Redis
 from redis.exceptions import RedisError
 
 from embedding_project.celery import SWEEP_SECONDS
-from embedding_project.config import load_config
+from embedding_project.config import Config, load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.liveness import FRESH_SECONDS, alive
 from embedding_project.redis_clients import broker_client
+from embedding_project.refreshed import Refreshed
 from embeddings_app.records.topology import ready_replicas
 from embeddings_app.services.topology import topology
 
+STALE_SECONDS = 5.0
+"""What was found longer ago counts for nothing."""
+_FIRST_WAIT_SECONDS = 1.5
+_PERIOD_SECONDS = 1.0
+_PERIOD_WHILE_MISSING_SECONDS = 0.2
+"""A start, and the end of an outage, is noticed soon."""
 _PING_SECONDS = 1.0
 _SWEEP_FRESH_SECONDS = 4 * SWEEP_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    ok: bool
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     ok: bool
     detail: str
+    age_seconds: float
+    """How long ago this was found."""
 
 
-@cache
-def _client(url: str) -> Redis:
-    return broker_client(url, timeout_seconds=_PING_SECONDS)
+Findings = Mapping[str, Found]
+
+
+class Source:
+    """The checks that ask one server."""
+
+    def __init__(self, name: str, checks: tuple[str, ...], ask: Callable[[], Findings]) -> None:
+        self._checks = checks
+        self._findings = Refreshed(f"readiness-{name}", ask, _pause)
+
+    def checks(self) -> dict[str, Check]:
+        """The state of each check, as of the last answer of the server."""
+        latest = self._findings.latest(_FIRST_WAIT_SECONDS)
+        if latest is None:
+            return {name: Check(False, "not known yet", 0.0) for name in self._checks}
+        age = round(latest.age_seconds, 3)
+        if age > STALE_SECONDS:
+            return {name: Check(False, f"no news for {age:.0f} s", age) for name in self._checks}
+        return {name: Check(latest.value[name].ok, latest.value[name].detail, age) for name in self._checks}
 
 
 def readiness_checks() -> dict[str, Check]:
     """Name -> state of everything the service needs to answer all of its endpoints."""
+    return {name: check for source in _sources() for name, check in source.checks().items()}
+
+
+@cache
+def _sources() -> tuple[Source, ...]:
     config = load_config()
-    checks = {
-        "postgres": _checked(_postgres),
-        "broker": _checked(lambda: _ping(config.redis_url)),
-        "cache": _checked(lambda: _ping(config.cache_url)),
-    }
-    lives = _alive(config.redis_url, FRESH_SECONDS)
-    sweeps = _alive(config.redis_url, _SWEEP_FRESH_SECONDS)
-    embedders = sorted(name for name in lives if name.startswith("embedder-"))
-    checks["embedders"] = Check(bool(embedders), f"{len(embedders)} of {config.embedders} answer")
-    checks["indexer"] = Check("indexer" in lives, "answers" if "indexer" in lives else "silent")
-    checks["beat"] = Check("sweep" in sweeps, "sweeps" if "sweep" in sweeps else "no sweep lately")
-    checks["shards"] = _checked(_shards) if checks["postgres"].ok else Check(False, "unknown without postgres")
-    return checks
+    broker = broker_client(config.redis_url, timeout_seconds=_PING_SECONDS)
+    embedding_cache = broker_client(config.cache_url, timeout_seconds=_PING_SECONDS)
+    return (
+        Source("postgres", ("postgres", "shards"), _ask_postgres),
+        Source("broker", ("broker", "embedders", "indexer", "beat"), lambda: _ask_broker(broker, config)),
+        Source("cache", ("cache",), lambda: {"cache": _checked(lambda: _ping(embedding_cache))}),
+    )
 
 
-def _checked(probe: Callable[[], str | Check]) -> Check:
+def _pause(findings: Findings) -> float:
+    return _PERIOD_SECONDS if all(found.ok for found in findings.values()) else _PERIOD_WHILE_MISSING_SECONDS
+
+
+def _checked(probe: Callable[[], Found]) -> Found:
     try:
-        found = probe()
+        return probe()
     except (DatabaseError, RedisError, ServiceError) as error:
-        return Check(False, type(error).__name__)
-    return found if isinstance(found, Check) else Check(True, found)
+        return Found(False, type(error).__name__)
 
 
-def _postgres() -> str:
+def _ask_postgres() -> Findings:
+    # Outside of requests nobody else replaces a connection that broke.
+    close_old_connections()
+    postgres = _checked(_select)
+    return {
+        "postgres": postgres,
+        "shards": _checked(_shards) if postgres.ok else Found(False, "unknown without postgres"),
+    }
+
+
+def _select() -> Found:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return "answers"
+    return Found(True, "answers")
 
 
-def _ping(url: str) -> str:
-    _client(url).ping()
-    return "answers"
-
-
-def _alive(url: str, within_seconds: float) -> set[str]:
-    try:
-        return set(alive(_client(url), within_seconds))
-    except RedisError:
-        return set()
-
-
-def _shards() -> Check:
+def _shards() -> Found:
     current = topology()
     counts = dict.fromkeys(range(current.shards), 0) | ready_replicas(current.layout)
     detail = ", ".join(f"shard {shard}: {count} of {current.replicas}" for shard, count in sorted(counts.items()))
-    return Check(all(counts.values()), detail)
+    return Found(all(counts.values()), detail)
+
+
+def _ask_broker(broker: Redis, config: Config) -> Findings:
+    answers = _checked(lambda: _ping(broker))
+    if not answers.ok:
+        roles = dict.fromkeys(("embedders", "indexer", "beat"), Found(False, "unknown without the broker"))
+        return {"broker": answers, **roles}
+    lives, sweeps = _alive(broker, FRESH_SECONDS), _alive(broker, _SWEEP_FRESH_SECONDS)
+    embedders = sum(name.startswith("embedder-") for name in lives)
+    return {
+        "broker": answers,
+        "embedders": Found(embedders > 0, f"{embedders} of {config.embedders} answer"),
+        "indexer": Found("indexer" in lives, "answers" if "indexer" in lives else "silent"),
+        "beat": Found("sweep" in sweeps, "sweeps" if "sweep" in sweeps else "no sweep lately"),
+    }
+
+
+def _ping(redis: Redis) -> Found:
+    redis.ping()
+    return Found(True, "answers")
+
+
+def _alive(broker: Redis, within_seconds: float) -> set[str]:
+    try:
+        return set(alive(broker, within_seconds))
+    except RedisError:
+        return set()

@@ -1,6 +1,6 @@
 """What an api process counts of its searches over several shards."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 HEDGES = Counter("api_hedges", "Messages sent once more to a shard that was late, by what became of them.", ["outcome"])
 """outcome: sent, won (it brought the answer), withheld (no budget, or the queue is long)"""
@@ -9,3 +9,10 @@ PARTIAL_ANSWERS = Counter("api_partial_answers", "Searches answered without one 
 OPEN_CIRCUITS = Gauge(
     "api_open_circuits", "Shards of a model version that searches do not wait for.", multiprocess_mode="livesum"
 )
+STAGE_SECONDS = Histogram(
+    "api_search_stage_seconds",
+    "Duration of one stage of a search.",
+    ["stage"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
+"""stage: wait (for a token's position), embed, shards, hydrate"""

@@ -5,6 +5,8 @@
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +17,16 @@ from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
 from embedding_project.contracts.messages import BEHIND, Lane, ShardQuery
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.origins import NOBODY
 from embedding_project.contracts.vectors import Vector, checked_vector, unit_length
+from embedding_project.request_context import current_origins
+from embedding_project.tracing import span
 from embeddings_app import registry
 from embeddings_app.services import tokens
 from embeddings_app.services.coalescer import coalescer
 from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, embed_texts
 from embeddings_app.services.hydration import SearchHit, Shown, verified_hits
-from embeddings_app.services.search_metrics import PARTIAL_ANSWERS
+from embeddings_app.services.search_metrics import PARTIAL_ANSWERS, STAGE_SECONDS
 from embeddings_app.services.tickets import Ticket
 from embeddings_app.services.topology import topology
 from embeddings_app.services.waiting import wait_until_applied
@@ -66,12 +71,17 @@ class _Stopwatch:
 
     def __init__(self) -> None:
         self.ms: dict[str, float] = {}
-        self._started = self._last = time.perf_counter()
+        self._started = time.perf_counter()
 
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.add(stage, 1000 * (now - self._last))
-        self._last = now
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block, which is a span of its trace as well."""
+        began = time.perf_counter()
+        with span(name):
+            yield
+        seconds = time.perf_counter() - began
+        STAGE_SECONDS.labels(name).observe(seconds)
+        self.add(name, 1000 * seconds)
 
     def add(self, stage: str, milliseconds: float) -> None:
         """Time measured elsewhere, within a stage of this watch."""
@@ -90,21 +100,23 @@ def search(request: SearchRequest) -> SearchResult:
     registry.check_model(space, request.model_id)
     spec = registry.active_spec(space.model_id)
     if request.min_token is not None:
-        _wait_for_token(request.min_token, deadline)
-        watch.lap("wait")
-    vector = _query_vector(request, spec, deadline)
-    watch.lap("embed")
+        with watch.stage("wait"):
+            _wait_for_token(request.min_token, deadline)
+    with watch.stage("embed"):
+        vector = _query_vector(request, spec, deadline)
     shown = Shown(namespace_key=space.pk, version_key=spec.version_key, filter=request.filter, include=request.include)
     fetch = request.top_k + _SPARE_HITS
     while True:
-        outcomes, node_ms = _ask_shards(_shard_query(request, shown, fetch), vector, deadline)
-        watch.lap("shards")
+        with watch.stage("shards"):
+            outcomes, node_ms = _ask_shards(_shard_query(request, shown, fetch), vector, deadline)
         watch.add("nodes", node_ms)
         answered = [outcome for outcome in outcomes.values() if isinstance(outcome, ShardHits)]
         if not answered or (len(answered) < len(outcomes) and not request.allow_partial):
             raise _no_answer(outcomes)
-        hits = verified_hits(merge_hits(answered, fetch), shown)
-        watch.lap("hydrate")
+        with watch.stage("hydrate"):
+            with span("merge"):
+                merged = merge_hits(answered, fetch)
+            hits = verified_hits(merged, shown)
         more = any(len(shard.scores) >= fetch for shard in answered)
         if len(hits) >= request.top_k or not more or fetch > request.top_k + _SPARE_HITS:
             break
@@ -154,8 +166,9 @@ def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> tuple[dic
     node_ms = 0.0
     outcomes: dict[int, ShardHits | str] = dict.fromkeys(range(current.shards), "index_unavailable")
     asked = frozenset(outcomes)
+    origin = next(iter(current_origins()), NOBODY)
     while asked:
-        ticket = Ticket(query, vector, current, asked, deadline)
+        ticket = Ticket(query, vector, current, asked, deadline, origin)
         coalescer().submit(ticket)
         ticket.done.wait(max(deadline - time.time(), 0))
         outcomes.update(dict(ticket.outcomes))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import ShardQuery
+from embedding_project.contracts.origins import NOBODY, Origin
 from embedding_project.contracts.vectors import Vector
 from embeddings_app.records.topology import Topology
 
@@ -21,6 +22,8 @@ class Ticket:
     shards: frozenset[int]
     deadline: float
     """In seconds since the epoch."""
+    origin: Origin = NOBODY
+    """The request that asks."""
     outcomes: dict[int, ShardHits | str] = field(default_factory=dict)
     """By shard: its hits, or an error code."""
     search_ms: float = 0.0

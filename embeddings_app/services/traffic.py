@@ -9,7 +9,7 @@ from prometheus_client import Metric
 _REQUESTS = "api_requests_total"
 _LATENCY = "api_request_seconds_bucket"
 _TEXTS = "embedder_items_total"
-_CACHE_LOOKUPS = "embedding_cache_lookups_total"
+_CACHE_LOOKUPS = "embed_cache_lookups_total"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from embeddings_app.records.topology import heads, writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import tokens
 from embeddings_app.services.hints import hint_after_commit
+from embeddings_app.services.metrics import UPSERTED
 from embeddings_app.services.topology import topology
 from embeddings_app.services.waiting import applied_everywhere, wait_until_applied, wait_until_embedded
 
@@ -105,6 +106,7 @@ def upsert(request: UpsertRequest) -> UpsertResult:
     spec = registry.active_spec(request.model_id or _model_of(request.namespace))
     writes = [_checked(request.namespace, document, spec) for document in request.documents]
     stored = in_transaction(lambda: _store(request, spec, writes))
+    UPSERTED.inc(len(stored))
     waiting = [item.key for item in stored if item.new_text]
     if waiting and spec.type is not ModelType.EXTERNAL:
         hint_after_commit(waiting)

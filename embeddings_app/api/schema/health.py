@@ -4,13 +4,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 
 from embeddings_app.api.schema import errors
-from embeddings_app.api.schema.parts import BOOLEAN, STRING, described, record
+from embeddings_app.api.schema.parts import BOOLEAN, NUMBER, STRING, described, record
 
+_AGE = described(NUMBER, "How long ago this was found; after 5 seconds it counts as not ok.")
 _READINESS = record(
     {
         "ready": described(BOOLEAN, "Every check is ok."),
         "checks": described(
-            {"type": "object", "additionalProperties": record({"ok": BOOLEAN, "detail": STRING})},
+            {"type": "object", "additionalProperties": record({"ok": BOOLEAN, "detail": STRING, "age_seconds": _AGE})},
             "What the service depends on, by name.",
         ),
     }
@@ -41,7 +42,11 @@ READYZ = extend_schema(
             description="Ready.",
             examples=[
                 OpenApiExample(
-                    "ready", value={"ready": True, "checks": {"postgres": {"ok": True, "detail": "answers"}}}
+                    "ready",
+                    value={
+                        "ready": True,
+                        "checks": {"postgres": {"ok": True, "detail": "answers", "age_seconds": 0.4}},
+                    },
                 )
             ],
         ),
@@ -51,7 +56,10 @@ READYZ = extend_schema(
             examples=[
                 OpenApiExample(
                     "not ready",
-                    value={"ready": False, "checks": {"broker": {"ok": False, "detail": "TimeoutError"}}},
+                    value={
+                        "ready": False,
+                        "checks": {"broker": {"ok": False, "detail": "TimeoutError", "age_seconds": 0.1}},
+                    },
                 )
             ],
         ),

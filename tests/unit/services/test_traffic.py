@@ -30,7 +30,7 @@ class Counted:
             "api_request_seconds", "-", ["route"], buckets=(0.01, 0.1, 1.0), registry=self.registry
         )
         self.items = Counter("embedder_items", "-", ["lane", "outcome"], registry=self.registry)
-        self.lookups = Counter("embedding_cache_lookups", "-", ["model_id", "outcome"], registry=self.registry)
+        self.lookups = Counter("embed_cache_lookups", "-", ["model", "outcome"], registry=self.registry)
 
     def answer(self, route: str, status: int, seconds: float, times: int = 1) -> None:
         self.requests.labels(route, str(status)).inc(times)

@@ -1,0 +1,68 @@
+"""The one form of all log lines, for every role: text, or an object of JSON on each line.
+
+Each line names the requests it belongs to. Libraries speak from WARNING upwards whatever LOG_LEVEL says: below that,
+some of them write down what they are given, and that may be a user's.
+"""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from embedding_project.config import Config, load_config
+from embedding_project.request_context import shown_requests
+
+_TEXT = "%(asctime)s %(levelname)s %(name)s request=%(request)s %(message)s"
+_OWN_PACKAGES = ("embedding_project", "embeddings_app", "index_nodes", "workers", "bulk_ingest")
+_FORMATTER = "embedding_project.log_lines.line_formatter"
+_FILTER = "embedding_project.log_lines.RequestIds"
+
+
+class RequestIds(logging.Filter):
+    """Writes the ids of the requests being worked on into every record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request = shown_requests()
+        return True
+
+
+class JsonLines(logging.Formatter):
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request": getattr(record, "request", "-"),
+            "role": self._role,
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def line_formatter() -> logging.Formatter:
+    """The formatter that LOG_FORMAT asks for. Named in `granian.json` too, for the lines of the HTTP server."""
+    config = load_config()
+    return JsonLines(config.role) if config.log_format == "json" else logging.Formatter(_TEXT)
+
+
+def logging_settings(config: Config) -> dict[str, Any]:
+    """What `logging.config.dictConfig` takes."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": _FORMATTER}},
+        "filters": {"requests": {"()": _FILTER}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["requests"]}},
+        "root": {"handlers": ["console"], "level": "ERROR" if config.log_level == "ERROR" else "WARNING"},
+        "loggers": {
+            **{package: {"level": config.log_level} for package in _OWN_PACKAGES},
+            # Django logs every answer from 400 upwards once more; `api.errors` has said what there is to say.
+            "django.request": {"level": "CRITICAL"},
+        },
+    }

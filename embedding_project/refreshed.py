@@ -1,0 +1,55 @@
+"""A value that a background thread keeps fresh, so that who reads it never waits for what it is made from."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from embedding_project.background import repeat_forever
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[Value]):
+    value: Value
+    taken_at: float
+    """Of the monotonic clock."""
+
+    @property
+    def age_seconds(self) -> float:
+        return time.monotonic() - self.taken_at
+
+
+class Refreshed(Generic[Value]):
+    """Nothing runs before the first `latest`."""
+
+    def __init__(self, name: str, collect: Callable[[], Value], pause_seconds: Callable[[Value], float]) -> None:
+        """`pause_seconds`: how long to rest after a value."""
+        self._name = name
+        self._collect = collect
+        self._pause_seconds = pause_seconds
+        self._snapshot: Snapshot[Value] | None = None
+        self._first = threading.Event()
+        self._started = False
+        self._lock = threading.Lock()
+
+    def latest(self, first_wait_seconds: float) -> Snapshot[Value] | None:
+        """The last value; waits for the very first one only, and gives None when that does not come in time."""
+        if self._snapshot is None:
+            self._start()
+            self._first.wait(first_wait_seconds)
+        return self._snapshot
+
+    def _start(self) -> None:
+        with self._lock:
+            if not self._started:
+                repeat_forever(self._name, self._step)
+                self._started = True
+
+    def _step(self) -> None:
+        value = self._collect()
+        self._snapshot = Snapshot(value, time.monotonic())
+        self._first.set()
+        time.sleep(self._pause_seconds(value))

@@ -1,0 +1,129 @@
+"""The state of the whole service for operators: what Postgres and the broker say, asked in the background.
+
+However often it is read, each server is asked every two seconds at most, and for a small share of the time only.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Generic, TypeVar, cast
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from redis import Redis
+from redis.exceptions import RedisError
+
+from embedding_project.celery import INDEX_QUEUE, embed_queue, search_queue
+from embedding_project.config import load_config
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.messages import Lane
+from embedding_project.redis_clients import broker_client
+from embedding_project.refreshed import Refreshed
+from embeddings_app.records.state import (
+    ReplicaProgress,
+    VersionWork,
+    oldest_pending_seconds,
+    replica_progress,
+    version_work,
+)
+from embeddings_app.records.topology import SearchedLog, Topology, searched_logs
+from embeddings_app.services.topology import topology
+
+STALE_SECONDS = 60.0
+"""What was asked longer ago is not shown."""
+_FIRST_WAIT_SECONDS = 1.5
+_PERIOD_SECONDS = 2.0
+_PAUSES = 20
+"""After a round of questions at least so many times its duration is rested."""
+_ASK_SECONDS = 1.0
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredState:
+    """What Postgres knows."""
+
+    topology: Topology
+    logs: Sequence[SearchedLog]
+    work: Sequence[VersionWork]
+    oldest_pending_seconds: float
+    replicas: Sequence[ReplicaProgress]
+
+
+Queues = Mapping[str, int]
+"""Queue -> messages that nobody has taken yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[Value]):
+    answer: Value | None
+    """None when the server did not answer."""
+    seconds: float
+
+
+def stored_state() -> StoredState | None:
+    """None while Postgres does not say."""
+    return _fresh(_stored())
+
+
+def queues() -> Queues | None:
+    """None while the broker does not say."""
+    return _fresh(_queues())
+
+
+def _fresh(refreshed: Refreshed[_Asked[Value]]) -> Value | None:
+    latest = refreshed.latest(_FIRST_WAIT_SECONDS)
+    return latest.value.answer if latest is not None and latest.age_seconds < STALE_SECONDS else None
+
+
+@cache
+def _stored() -> Refreshed[_Asked[StoredState]]:
+    return Refreshed("state-postgres", lambda: _asked(_ask_postgres), _pause)
+
+
+@cache
+def _queues() -> Refreshed[_Asked[Queues]]:
+    broker = broker_client(load_config().redis_url, timeout_seconds=_ASK_SECONDS)
+    return Refreshed("state-broker", lambda: _asked(lambda: _ask_broker(broker)), _pause)
+
+
+def _asked(ask: Callable[[], Value]) -> _Asked[Value]:
+    began = time.monotonic()
+    try:
+        answer = ask()
+    except (DatabaseError, RedisError, ServiceError):
+        return _Asked(None, time.monotonic() - began)
+    return _Asked(answer, time.monotonic() - began)
+
+
+def _pause(asked: _Asked[Value]) -> float:
+    return max(_PERIOD_SECONDS, _PAUSES * asked.seconds)
+
+
+def _ask_postgres() -> StoredState:
+    # Outside of requests nobody else replaces a connection that broke.
+    close_old_connections()
+    return StoredState(
+        topology=topology(),
+        logs=searched_logs(),
+        work=version_work(),
+        oldest_pending_seconds=oldest_pending_seconds(),
+        replicas=replica_progress(),
+    )
+
+
+def _ask_broker(broker: Redis) -> Queues:
+    names = [INDEX_QUEUE, *map(embed_queue, Lane), *_search_queues()]
+    pipeline = broker.pipeline(transaction=False)
+    for name in names:
+        pipeline.llen(name)
+    return dict(zip(names, cast(list[int], pipeline.execute()), strict=True))
+
+
+def _search_queues() -> list[str]:
+    stored = stored_state()
+    if stored is None:
+        return []
+    return [search_queue(log.layout, log.version_key, log.shard) for log in stored.logs]
