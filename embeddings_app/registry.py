@@ -6,7 +6,7 @@ from django.db import connection
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.model_spec import ModelSpec, ModelType, Runtime
 from embedding_project.expiring import ExpiringCache
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus, Namespace
 
@@ -29,6 +29,12 @@ def spec_of(row: ModelRegistry) -> ModelSpec:
         document_prompt=row.document_prompt,
         max_tokens=row.max_tokens,
         dtype=row.dtype,
+        runtime=Runtime(row.runtime),
+        min_dimension=row.min_dimension,
+        token_encoding=row.token_encoding,
+        endpoint_model=row.endpoint_model,
+        secret_name=row.secret_name,
+        requests_per_minute=row.requests_per_minute,
     )
 
 

@@ -14,6 +14,19 @@ class ModelType(StrEnum):
     """The client brings vectors."""
 
 
+class Runtime(StrEnum):
+    """How an embedder runs a transformers model."""
+
+    AUTO = "auto"
+    """The fastest that gives the vectors of the transformers library for this model on this device."""
+    TRANSFORMERS = "transformers"
+    """The transformers library as it is: the reference."""
+    PACKED = "packed"
+    """Without padding, for models of the BERT family."""
+    ONNX = "onnx"
+    """ONNX Runtime."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     version_key: int
@@ -33,6 +46,17 @@ class ModelSpec:
     document_prompt: str
     max_tokens: int
     dtype: str
+    runtime: Runtime = Runtime.AUTO
+    min_dimension: int = 0
+    """Vectors may be cut to this many of their first components; 0 when the model was not trained for it."""
+    token_encoding: str = ""
+    """`own` when clients may send ids of the model's own vocabulary instead of text."""
+    endpoint_model: str = ""
+    """Name of the model at its endpoint; empty when it is `model_id`."""
+    secret_name: str = ""
+    """Which of the embedders' secrets opens the endpoint; the secret itself is in no message and no table."""
+    requests_per_minute: int = 0
+    """What the endpoint allows all embedders together; 0 when it does not say."""
 
     def prompt(self, input_type: str) -> str:
         return self.query_prompt if input_type == "query" else self.document_prompt
@@ -42,4 +66,4 @@ class ModelSpec:
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "ModelSpec":
-        return cls(**{**wire, "type": ModelType(wire["type"])})
+        return cls(**{**wire, "type": ModelType(wire["type"]), "runtime": Runtime(wire["runtime"])})

@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_TEXT_BYTES
-from embedding_project.contracts.model_spec import ModelType
+from embedding_project.contracts.model_spec import ModelType, Runtime
 
 
 class ModelStatus(models.TextChoices):
@@ -44,6 +44,33 @@ class ModelRegistry(models.Model):
         default=256, validators=[MinValueValidator(1), MaxValueValidator(MAX_TEXT_BYTES)]
     )
     dtype = models.CharField(max_length=8, default="fp32", choices=[(name, name) for name in ("fp32", "fp16", "bf16")])
+    runtime = models.CharField(
+        max_length=16,
+        choices=[(kind.value, kind.value) for kind in Runtime],
+        default=Runtime.AUTO.value,
+        help_text="auto takes the fastest that gives the same vectors",
+    )
+    min_dimension = models.PositiveIntegerField(
+        default=0, help_text="vectors may be cut down to this dimension; 0 if the model was not trained for it"
+    )
+    token_encoding = models.CharField(
+        max_length=16,
+        blank=True,
+        choices=[("own", "own")],
+        help_text="own: clients may send ids of the model's own vocabulary instead of text",
+    )
+    endpoint_model = models.CharField(
+        max_length=MAX_MODEL_ID_LENGTH, blank=True, help_text="name of the model at its endpoint; model_id if empty"
+    )
+    secret_name = models.CharField(
+        max_length=64,
+        blank=True,
+        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z")],
+        help_text="which of the embedders' secrets opens the endpoint",
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        default=0, help_text="what the endpoint allows all embedders together; 0 for no limit"
+    )
     status = models.CharField(max_length=16, choices=ModelStatus.choices, default=ModelStatus.DRAFT)
     probed_at = models.DateTimeField(null=True, blank=True, editable=False)
     probe_error = models.TextField(blank=True, editable=False)
@@ -59,6 +86,9 @@ class ModelRegistry(models.Model):
                 fields=["model_id"], condition=models.Q(status=ModelStatus.ACTIVE), name="model_one_active_version"
             ),
             models.CheckConstraint(condition=models.Q(dimension__gte=1), name="model_dimension_positive"),
+            models.CheckConstraint(
+                condition=models.Q(min_dimension__lte=models.F("dimension")), name="model_min_dimension_fits"
+            ),
         ]
 
     def __str__(self) -> str:

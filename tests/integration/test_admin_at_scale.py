@@ -23,7 +23,7 @@ MAX_ROWS_TOUCHED = 2 * COUNT_CAP + 1_000
 
 
 @pytest.fixture(scope="module")
-def many_rows(_migrated: None) -> Iterator[None]:
+def many_rows(migrated: None) -> Iterator[None]:
     version = ModelRegistry.objects.get(model_id="all-MiniLM-L6-v2").pk
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE document, namespace, embedding_record, embedding_vector, shard_change CASCADE")

@@ -10,6 +10,8 @@ from typing import Any, cast
 import msgpack
 from redis import Redis
 
+from embedding_project.celery import INDEX_QUEUE, embed_queue, search_queue
+from embedding_project.contracts.messages import Lane
 from tests.chaos.cluster import SHARDS, Cluster
 from tests.chaos.faults.base import Fault, Part
 
@@ -66,9 +68,11 @@ GARBAGE: Mapping[str, Callable[[], bytes]] = {
 
 
 def work_queues(cluster: Cluster) -> list[str]:
-    """Every queue that carries work, as of the active layout."""
+    """Every queue that carries work, as of the active layout and the versions that answer."""
     ((layout,),) = cluster.rows("SELECT id FROM layout WHERE status = 'active'")
-    return ["index", "embed.interactive", "embed.bulk", *(f"search.l{layout}.s{shard}" for shard in range(SHARDS))]
+    versions = [key for (key,) in cluster.rows("SELECT id FROM model_registry WHERE status = 'active' ORDER BY id")]
+    searches = [search_queue(layout, version, shard) for version in versions for shard in range(SHARDS)]
+    return [INDEX_QUEUE, *map(embed_queue, Lane), *searches]
 
 
 class Garbage(Fault):
