@@ -14,26 +14,11 @@ from celery.signals import setup_logging
 from kombu import Queue
 
 from embedding_project.config import Config, load_config
+from embedding_project.contracts.queues import INDEX_QUEUE, SWEEP_TASK, TRIM_TASK
 from embedding_project.log_lines import logging_settings
 
-SEARCH_TASK = "index_nodes.search_shard"
-EMBED_TASK = "workers.embed_texts"
-INDEX_TASK = "embeddings_app.index_documents"
-SWEEP_TASK = "embeddings_app.sweep"
-TRIM_TASK = "embeddings_app.trim_logs"
-
-INDEX_QUEUE = "index"
 SWEEP_SECONDS = 3.0
 TRIM_SECONDS = 60.0
-
-
-def embed_queue(lane: str) -> str:
-    return f"embed.{lane}"
-
-
-def search_queue(layout: int, version_key: int, shard: int) -> str:
-    """The queue of one model version on one shard; only replicas that may answer for that version consume it."""
-    return f"search.l{layout}.v{version_key}.s{shard}"
 
 
 def _transport_options(**options: Any) -> dict[str, Any]:

@@ -12,19 +12,18 @@ from celery import group
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from embedding_project.celery import (
+from embedding_project.celery import job_app, query_app
+from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.hints import IndexHint
+from embedding_project.contracts.messages import EmbedBatch, SearchBatch
+from embedding_project.contracts.queues import (
     EMBED_TASK,
     INDEX_QUEUE,
     INDEX_TASK,
     SEARCH_TASK,
     embed_queue,
-    job_app,
-    query_app,
     search_queue,
 )
-from embedding_project.contracts.errors import Unavailable
-from embedding_project.contracts.hints import IndexHint
-from embedding_project.contracts.messages import EmbedBatch, SearchBatch
 
 _NO_REPR = "-"
 

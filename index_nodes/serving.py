@@ -7,7 +7,7 @@ stops answering by itself.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from embedding_project.celery import search_queue
+from embedding_project.contracts.queues import search_queue
 from index_nodes.version_index import VersionIndex
 
 MAX_LAG_SECONDS = 1.0

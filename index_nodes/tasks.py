@@ -1,7 +1,8 @@
 """The search task, and the node behind it for workers that import this module (`-I index_nodes.tasks`)."""
 
-from embedding_project.celery import SEARCH_TASK, query_app
+from embedding_project.celery import query_app
 from embedding_project.contracts.messages import SearchBatch
+from embedding_project.contracts.queues import SEARCH_TASK
 from index_nodes import service
 from index_nodes.bootstep import NodeStep
 

@@ -2,8 +2,8 @@
 
 from types import UnionType
 
-from embedding_project.celery import EMBED_TASK
 from embedding_project.contracts.messages import EmbedBatch
+from embedding_project.contracts.queues import EMBED_TASK
 from embedding_project.envelope import MALFORMED, CorruptMessage, task_argument
 
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from redis import Redis
 
-from embedding_project.celery import embed_queue
 from embedding_project.contracts.messages import Lane
+from embedding_project.contracts.queues import embed_queue
 
 _ALL = [embed_queue(Lane.INTERACTIVE), embed_queue(Lane.BULK)]
 

@@ -1,7 +1,8 @@
 """The embed task, and the drain loop for workers that import this module (`-I workers.tasks`)."""
 
-from embedding_project.celery import EMBED_TASK, query_app
+from embedding_project.celery import query_app
 from embedding_project.contracts.messages import EmbedBatch
+from embedding_project.contracts.queues import EMBED_TASK
 from workers import service
 from workers.bootstep import BatchDrainer
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from embedding_project.celery import search_queue
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import SearchBatch
+from embedding_project.contracts.queues import search_queue
 from embedding_project.dispatch import send_search
 from embedding_project.inbox import OnSearchReply, reply_inbox
 from embedding_project.redis_clients import broker_client

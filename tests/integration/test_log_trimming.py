@@ -8,7 +8,8 @@ import pytest
 from django.db import connection as django_connection
 
 import embeddings_app.tasks  # noqa: F401
-from embedding_project.celery import TRIM_TASK, job_app
+from embedding_project.celery import job_app
+from embedding_project.contracts.queues import TRIM_TASK
 from embeddings_app.models import Layout, LayoutStatus
 from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.log_trimming import log_floors, trim_chunk

@@ -10,8 +10,8 @@ from typing import Any, cast
 import msgpack
 from redis import Redis
 
-from embedding_project.celery import INDEX_QUEUE, embed_queue, search_queue
 from embedding_project.contracts.messages import Lane
+from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
 from tests.chaos.cluster import SHARDS, Cluster
 from tests.chaos.faults.base import Fault, Part
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedding_project.celery import search_queue
+from embedding_project.contracts.queues import search_queue
 from index_nodes.serving import FENCE_SECONDS, MAX_LAG_SECONDS, NEVER, ServedVersion, Serving
 from index_nodes.version_index import VersionIndex
 

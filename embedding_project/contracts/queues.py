@@ -1,0 +1,18 @@
+"""Names of tasks and queues, by which the roles find each other without importing each other."""
+
+SEARCH_TASK = "index_nodes.search_shard"
+EMBED_TASK = "workers.embed_texts"
+INDEX_TASK = "embeddings_app.index_documents"
+SWEEP_TASK = "embeddings_app.sweep"
+TRIM_TASK = "embeddings_app.trim_logs"
+
+INDEX_QUEUE = "index"
+
+
+def embed_queue(lane: str) -> str:
+    return f"embed.{lane}"
+
+
+def search_queue(layout: int, version_key: int, shard: int) -> str:
+    """The queue of one model version on one shard; only replicas that may answer for that version consume it."""
+    return f"search.l{layout}.v{version_key}.s{shard}"
