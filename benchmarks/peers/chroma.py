@@ -1,29 +1,25 @@
 """Chroma's server, on loopback, asked with raw HTTP by wrk as our own service is."""
 
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from benchmarks import wrk
 from benchmarks.bare_faiss import EF_CONSTRUCTION, EF_SEARCH, LINKS
 from benchmarks.client import Client, to_body
 from benchmarks.corpus import SearchSet
-from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth
 from benchmarks.peers.environment import peer_environment
 from benchmarks.peers.peer import PeerFigures, Round
+from benchmarks.peers.server import peer_server
 from embedding_project.supervisor.ports import pick_free_port
 
 REQUIREMENT = "chromadb==1.5.9"
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 _BATCH = 1_000
 _START_SECONDS = 30.0
-_STOP_SECONDS = 10.0
 
 
 def measure(folder: Path, data: SearchSet, truth: Truth, asked: Round) -> PeerFigures:
@@ -62,29 +58,11 @@ def _server(data: Path) -> Iterator[str]:
     port = pick_free_port()
     url = f"http://127.0.0.1:{port}"
     command = (str(program), "run", "--path", str(data), "--host", "127.0.0.1", "--port", str(port))
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_until_up(url)
-        yield url
+        with peer_server(command, f"{url}/api/v2/heartbeat", _START_SECONDS):
+            yield url
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
         shutil.rmtree(data, ignore_errors=True)
-
-
-def _wait_until_up(url: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/api/v2/heartbeat").is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.2)
-    raise BenchmarkError("Chroma's server did not start")
 
 
 def _collection_body() -> dict[str, object]:
