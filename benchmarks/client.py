@@ -1,5 +1,6 @@
 """A plain HTTP client for preparing measurements and checking answers; the load itself is made by wrk."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,14 @@ class Client:
         if failed:
             raise BenchmarkError(f"{len(failed)} texts were not embedded: {failed[0]}")
         return answer
+
+    def wait_until_searchable(self, namespace: str, documents: int, limit_seconds: float) -> None:
+        """Return once all `documents` of the namespace can be found. Raises BenchmarkError."""
+        deadline = time.monotonic() + limit_seconds
+        while (status := self.get(f"/v1/namespaces/{namespace}"))["searchable"] != documents:
+            if status["count"] != documents or time.monotonic() > deadline:
+                raise BenchmarkError(f"not searchable in time: {status}")
+            time.sleep(0.25)
 
     @staticmethod
     def _answer(response: httpx.Response) -> Json:

@@ -46,7 +46,7 @@ def load(instance: OwnInstance, data: SearchSet) -> Loading:
         starts = range(0, len(data.documents), _BATCH)
         list(pool.map(lambda start: client.post("/v1/upsert", _upsert_body(data, start)), starts))
     uploaded = time.monotonic() - began
-    _wait_until_searchable(client, len(data.documents))
+    client.wait_until_searchable(NAMESPACE, len(data.documents), _LIMIT_SECONDS)
     searchable = time.monotonic() - began
     wait_until_in_graphs(instance, len(data.documents))
     graphs = time.monotonic() - began
@@ -95,17 +95,6 @@ def _upsert_body(data: SearchSet, start: int) -> bytes:
         )
     ]
     return to_body({"namespace": NAMESPACE, "model_id": MODEL_ID, "documents": documents})
-
-
-def _wait_until_searchable(client: Client, documents: int) -> None:
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while True:
-        status = client.get(f"/v1/namespaces/{NAMESPACE}")
-        if status["searchable"] == documents:
-            return
-        if status["count"] != documents or time.monotonic() > deadline:
-            raise BenchmarkError(f"not searchable in time: {status}")
-        time.sleep(0.25)
 
 
 def wait_until_in_graphs(instance: OwnInstance, documents: int) -> None:
