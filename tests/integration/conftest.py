@@ -7,6 +7,7 @@ from django.db import connection
 
 from embedding_project.config import load_config
 from embeddings_app import registry
+from embeddings_app.services.callers import keys_exist
 
 
 @pytest.fixture
@@ -21,4 +22,8 @@ def database(migrated: None) -> Iterator[str]:
         )
     registry.forget_cached()
     yield load_config().database_url
+    # A key that a test made would end keyless access for every test after it.
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE api_key")
+    keys_exist.cache_clear()
     connection.close()

@@ -11,6 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 import embeddings_app.api.metrics
+import embeddings_app.services.metrics
 import embeddings_app.services.search_metrics
 import embeddings_app.services.trimming_metrics
 import index_nodes.metrics
@@ -18,6 +19,7 @@ import workers.metrics
 from embedding_project import config
 from embedding_project.contracts import limits
 from embedding_project.contracts.errors import ERROR_KINDS
+from embeddings_app.api.state_metrics import GAUGES, StateGauge
 from embeddings_app.api.urls import urlpatterns
 from manage import SUPERVISED
 from tests.acceptance.bad_input_page import page as bad_input_page
@@ -29,12 +31,14 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 METRIC_MODULES = (
     embeddings_app.api.metrics,
     embeddings_app.services.trimming_metrics,
+    embeddings_app.services.metrics,
     embeddings_app.services.search_metrics,
     index_nodes.metrics,
     workers.metrics,
 )
 LIMITS = {name: value for name, value in vars(limits).items() if name.isupper()}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_METRIC = re.compile(r"\b(?:api|node|embedder|embed|documents|records|replicas?|queue|log)_[a-z_]+")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -50,7 +54,7 @@ def _rows(page: str) -> dict[str, list[str]]:
 
 
 @cache
-def _metrics() -> dict[str, Metric]:
+def _metrics() -> dict[str, Metric | StateGauge]:
     """Name as Prometheus shows it -> metric."""
     found = {}
     for module in METRIC_MODULES:
@@ -59,7 +63,7 @@ def _metrics() -> dict[str, Metric]:
                 (described,) = metric.describe()
                 suffix = "_total" if described.type == "counter" else ""
                 found[described.name + suffix] = described
-    return found
+    return found | {gauge.name: gauge for gauge in GAUGES}
 
 
 def _routes() -> list[str]:
@@ -102,6 +106,16 @@ def test_the_limits_are_those_of_the_code() -> None:
 def test_the_metrics_are_those_of_the_code() -> None:
     written = {name: cells[0] for name, cells in _rows("metrics.md").items()}
     assert written == {name: metric.type for name, metric in _metrics().items()}
+
+
+def test_the_grafana_dashboard_asks_for_metrics_that_exist() -> None:
+    text = (ROOT / "deploy" / "grafana" / "dashboard.json").read_text(encoding="utf-8")
+    panels = [panel for panel in json.loads(text)["panels"] if panel["type"] != "row"]
+    queries = [target["expr"] for panel in panels for target in panel["targets"]]
+    asked = {re.sub(r"_(bucket|sum|count)$", "", name) for query in queries for name in _METRIC.findall(query)}
+    assert len(queries) >= len(panels) > 10
+    assert asked <= set(_metrics()) | {name.removesuffix("_total") for name in _metrics()}
+    assert asked >= {"api_requests_total", "embed_cache_lookups_total", "replica_lag_entries", "queue_messages"}
 
 
 @pytest.mark.parametrize("route", _routes())
