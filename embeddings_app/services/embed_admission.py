@@ -93,6 +93,8 @@ class EmbedAdmission:
         """Count `items` as queued from now on. Raises Unavailable: overloaded, or embedder_unavailable."""
         load = self._watch.others()
         if load is not None and not load.embedders and self._watch.without_embedder_seconds() > GRACE_SECONDS:
+            with self._lock:
+                self._refused_at = time.time()
             EMBED_ADMISSIONS.labels(key.lane, "no_embedder").inc()
             raise Unavailable("embedder_unavailable", retry_after_seconds=_RETRY_WITHOUT_EMBEDDER_SECONDS)
         with self._lock:

@@ -151,6 +151,7 @@ def test_an_embedder_that_is_started_anew_is_waited_for_and_none_at_all_is_said_
     service.gone_seconds = GRACE_SECONDS + 1
     refusal = _refused(admission, _text(10))
     assert (refusal.code, refusal.kind.status) == ("embedder_unavailable", 503)
+    assert admission.report().refused_at > 0
     service.say(embedders=1)
     service.gone_seconds = 0.0
     admission.enter(KEY, _text(10))
