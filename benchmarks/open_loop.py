@@ -6,6 +6,7 @@ moment a request was due, so time that it waited in the client is part of it.
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from embedding_project.config import PROJECT_ROOT
 
 _PATH = "/v1/embed"
 _GIVE_UP_SECONDS = 60.0
+_AFTER_REFUSAL_SECONDS = 0.1
 _FAILED = 0
 
 
@@ -95,10 +97,11 @@ class _Connections:
 
 async def _by_the_clock(offer: Offer) -> list[Answer]:
     connections, bodies = _Connections(offer.url), _bodies(offer)
-    began = time.perf_counter()
+    # Independent clients come at random; a load that comes like clockwork is kinder than any real one.
+    pauses = random.Random(offer.first)
+    due = began = time.perf_counter()
     tasks = []
-    for number in range(int(offer.rate * offer.seconds)):
-        due = began + number / offer.rate
+    while (due := due + pauses.expovariate(offer.rate)) < began + offer.seconds:
         body = next(bodies)
         await asyncio.sleep(max(due - time.perf_counter(), 0))
         tasks.append(asyncio.create_task(connections.post(body, due)))
@@ -113,6 +116,8 @@ async def _one_after_another(offer: Offer) -> list[Answer]:
     async def client() -> None:
         while time.perf_counter() < until:
             found.append(await connections.post(next(bodies), time.perf_counter()))
+            if found[-1].retry_after:
+                await asyncio.sleep(_AFTER_REFUSAL_SECONDS)
 
     await asyncio.gather(*(client() for _ in range(offer.clients)))
     return found

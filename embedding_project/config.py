@@ -108,7 +108,7 @@ _DEFAULTS: Mapping[str, str] = {
     "EMBEDDERS": "1",
     "EMBED_DEVICE": "auto",
     "EMBED_THREADS": "0",
-    "EMBED_MAX_WAIT_SECONDS": "1.0",
+    "EMBED_MAX_WAIT_SECONDS": "0.25",
     "DEFAULT_MODEL_ID": PACKAGED_MODEL_ID,
     "CACHE_TTL_SECONDS": str(7 * 24 * 3600),
     "LOG_RETENTION_HOURS": "24",

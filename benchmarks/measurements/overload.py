@@ -17,9 +17,9 @@ from benchmarks.process_cpu import CpuWatch, describe
 from benchmarks.report import Figure, Goal
 
 _INPUTS = 4
-_CLIENTS = 16
+_CLIENTS = 8
 _CAPACITY_SECONDS = 8.0
-_NORMAL_SHARE = 0.7
+_NORMAL_SHARE = 0.8
 _TIMES = 3.0
 _TEXTS_APART = 10_000_000
 """Numbers of texts of one offer; far more than it sends."""

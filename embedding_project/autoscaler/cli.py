@@ -146,9 +146,9 @@ def _parser() -> argparse.ArgumentParser:
         "--first", type=_count, metavar="N", help="number of its first embedder (default: EMBEDDERS, which up started)"
     )
     for name, default, meaning in (
-        ("--up", 0.5, "a backlog above this is pressure, and so are refusals"),
+        ("--up", 0.2, "a backlog above this is pressure, and so are refusals"),
         ("--up-after", 5.0, "one more is started when pressure lasts so long"),
-        ("--down", 0.1, "a backlog below this is quiet"),
+        ("--down", 0.05, "a backlog below this is quiet"),
         ("--down-after", 120.0, "one is stopped when quiet lasts so long"),
         ("--pause", 20.0, "between two changes at least"),
     ):

@@ -24,10 +24,10 @@ from embeddings_app.services.flights import Outcome
 from embeddings_app.services.gateway import NOT_ANSWERED, StreamKey, gateway
 from embeddings_app.services.metrics import EMBED_ADMISSIONS
 
-RESERVE = 1.5
-"""Query texts of searches are admitted up to so many times the bound: a queue full of embeds has room for them."""
-LARGEST_SHARE = 0.5
-"""Of the bound that a request's own texts count for at most. A larger one would else never find room."""
+RESERVE_SECONDS = 1.0
+"""Query texts of searches may wait so much longer: a queue full of embeds has room for them."""
+LONG_WAIT_SECONDS = 1.0
+"""A request that takes longer than the bound may wait as long as it takes itself, but no longer than this."""
 BULK_WAIT_SECONDS = 5.0
 """Bulk texts join the queue when they would wait no longer than this."""
 TOKENS_WITHOUT_SPEED = 8_192
@@ -55,7 +55,7 @@ class Queue:
     wait: float | None
     """Seconds until everything before it is computed; None when no speed is known."""
     own: float
-    """Seconds that its own texts add; 0 when no speed is known."""
+    """Seconds that its own texts take; 0 when no speed is known."""
     empty: bool
     """Whether nothing is before it."""
 
@@ -64,7 +64,8 @@ def seconds_too_long(queue: Queue, bound: float, *, reserve: bool) -> float:
     """By how much a request would wait too long; 0 or less when it may join."""
     if queue.empty or queue.wait is None:
         return 0.0
-    return queue.wait + min(queue.own, LARGEST_SHARE * bound) - bound * (RESERVE if reserve else 1.0)
+    allowed = max(bound, min(queue.own, LONG_WAIT_SECONDS))
+    return queue.wait - allowed - (RESERVE_SECONDS if reserve else 0.0)
 
 
 class EmbedAdmission:

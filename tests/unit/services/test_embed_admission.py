@@ -67,15 +67,15 @@ def _refused(admission: EmbedAdmission, items: list[EmbedItem], *, reserve: bool
 
 
 def test_requests_are_admitted_until_the_next_would_wait_too_long(admission: EmbedAdmission) -> None:
-    admission.enter(KEY, _text(400))
-    second = admission.enter(KEY, _text(400))
-    assert _refused(admission, _text(400)).code == "overloaded"
+    admission.enter(KEY, _text(600))
+    second = admission.enter(KEY, _text(600))
+    assert _refused(admission, _text(600)).code == "overloaded"
     admission.leave(second)
-    admission.enter(KEY, _text(400))
+    admission.enter(KEY, _text(600))
 
 
 def test_what_other_processes_wait_for_counts_as_well(admission: EmbedAdmission, service: Service) -> None:
-    service.say(queued={Lane.INTERACTIVE: {NAME: 900.0}})
+    service.say(queued={Lane.INTERACTIVE: {NAME: 1100.0}})
     assert _refused(admission, _text(200)).code == "overloaded"
     service.say(embedders=2)
     admission.enter(KEY, _text(200))
@@ -84,26 +84,39 @@ def test_what_other_processes_wait_for_counts_as_well(admission: EmbedAdmission,
 def test_the_answer_says_when_there_will_be_room(admission: EmbedAdmission, service: Service) -> None:
     service.say(queued={Lane.INTERACTIVE: {NAME: 7500.0}})
     assert _refused(admission, _text(100)).retry_after_seconds == 7
-    service.say(queued={Lane.INTERACTIVE: {NAME: 950.0}})
+    service.say(queued={Lane.INTERACTIVE: {NAME: 1050.0}})
     assert _refused(admission, _text(100)).retry_after_seconds == 1
 
 
 def test_a_request_larger_than_the_bound_is_served_when_nothing_waits(admission: EmbedAdmission) -> None:
     admission.enter(KEY, _text(50_000))
-    assert _refused(admission, _text(10)).retry_after_seconds == 50
+    assert _refused(admission, _text(10)).retry_after_seconds == 49
 
 
-def test_a_large_request_finds_room_beside_a_trickle_of_small_ones(admission: EmbedAdmission, service: Service) -> None:
-    service.say(queued={Lane.INTERACTIVE: {NAME: 100.0}})
-    admission.enter(KEY, _text(50_000))
+@pytest.mark.parametrize(("before", "own", "admitted"), [(300, 500, True), (600, 500, False), (900, 50_000, True)])
+def test_a_long_request_may_wait_as_long_as_it_takes_itself(
+    service: Service, before: float, own: float, admitted: bool
+) -> None:
+    admission = EmbedAdmission(lambda _: service, 0.25)
+    service.say(queued={Lane.INTERACTIVE: {NAME: before}})
+    _refused(admission, _text(10))
+    if admitted:
+        admission.enter(KEY, _text(own))
+    else:
+        _refused(admission, _text(own))
 
 
-def test_searches_have_a_reserve_that_embeds_cannot_use(admission: EmbedAdmission) -> None:
-    admission.enter(KEY, _text(950))
-    assert _refused(admission, _text(100)).code == "overloaded"
-    admission.enter(KEY, _text(100), reserve=True)
-    admission.enter(KEY, _text(400), reserve=True)
-    assert _refused(admission, _text(100), reserve=True).code == "overloaded"
+def test_no_request_waits_longer_than_a_second_however_long_it_is(service: Service) -> None:
+    admission = EmbedAdmission(lambda _: service, 0.25)
+    service.say(queued={Lane.INTERACTIVE: {NAME: 1.1 * SPEED}})
+    _refused(admission, _text(50_000))
+
+
+def test_searches_have_a_reserve_that_embeds_cannot_use(admission: EmbedAdmission, service: Service) -> None:
+    service.say(queued={Lane.INTERACTIVE: {NAME: 1900.0}})
+    assert _refused(admission, _text(200)).code == "overloaded"
+    admission.enter(KEY, _text(200), reserve=True)
+    assert _refused(admission, _text(200), reserve=True).code == "overloaded"
 
 
 def test_texts_under_way_are_never_refused(admission: EmbedAdmission) -> None:
