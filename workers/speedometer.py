@@ -8,7 +8,7 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.embed_load import model_name
 
 TELLING_TOKENS = 64
-"""A smaller step is mostly the cost of having a step: it says little about the speed under load."""
+"""A smaller step is mostly the cost of having a step: that it was slow says little about the speed under load."""
 _FULL_WEIGHT_TOKENS = 512
 _WEIGHT = 0.2
 _GAP_SECONDS = 0.02
@@ -30,14 +30,19 @@ class Speedometer:
         began = self._ended if now - self._ended < _GAP_SECONDS else now
         yield
         self._ended = self._clock()
-        if tokens >= TELLING_TOKENS and self._ended > began:
+        if self._ended > began:
             self._note(model_name(spec), tokens, tokens / (self._ended - began))
 
     def _note(self, model: str, tokens: int, speed: float) -> None:
-        known = self._speeds.get(model, speed)
-        # Steps are large when the load is high, and that is the speed which matters.
-        weight = _WEIGHT * min(1.0, tokens / _FULL_WEIGHT_TOKENS)
-        self._speeds[model] = known + weight * (speed - known)
+        known = self._speeds.get(model)
+        if known is not None and speed > known:
+            # Any step that is faster than what is known proves it wrong. One that was too low would else stay: it keeps
+            # texts out, and steps small.
+            self._speeds[model] = known + _WEIGHT * (speed - known)
+        elif tokens >= TELLING_TOKENS:
+            # Steps are large when the load is high, and that is the speed which matters.
+            weight = _WEIGHT * min(1.0, tokens / _FULL_WEIGHT_TOKENS)
+            self._speeds[model] = speed if known is None else known + weight * (speed - known)
 
     def speeds(self) -> Mapping[str, float]:
         """Model version -> tokens per second; only what was measured."""

@@ -18,7 +18,8 @@ from benchmarks.report import Figure, Goal
 
 _INPUTS = 4
 _CLIENTS = 8
-_CAPACITY_SECONDS = 8.0
+_WINDOWS = 4
+_WINDOW_SECONDS = 4.0
 _NORMAL_SHARE = 0.8
 _TIMES = 3.0
 _TEXTS_APART = 10_000_000
@@ -33,17 +34,19 @@ def measure() -> list[Figure]:
         client = Client(instance.url)
         client.embed(["Warm up the model."])
         client.close()
-        _closed(instance, 0, _CAPACITY_SECONDS / 2)
-        capacity = len(_closed(instance, 1, _CAPACITY_SECONDS)) / _CAPACITY_SECONDS
+        _closed(instance, 0, _WINDOW_SECONDS)
+        # The best window: what other programs on the machine take away is not what the service cannot do.
+        found = [_closed(instance, 1 + window, _WINDOW_SECONDS) for window in range(_WINDOWS)]
+        capacity = max(map(len, found)) / _WINDOW_SECONDS
         time.sleep(_PAUSE_SECONDS)
-        normal = _open(instance, 2, _NORMAL_SHARE * capacity, max(seconds / 3, 5.0))
+        normal = _open(instance, 10, _NORMAL_SHARE * capacity, max(seconds / 3, 5.0))
         time.sleep(_PAUSE_SECONDS)
         # A first short overload brings all threads to life: what they need is no growth.
-        _open(instance, 3, _TIMES * capacity, min(seconds / 4, 5.0))
+        _open(instance, 11, _TIMES * capacity, min(seconds / 4, 5.0))
         time.sleep(_PAUSE_SECONDS)
         before = _memory(instance)
         watch = CpuWatch(instance.var)
-        overload = _open(instance, 4, _TIMES * capacity, seconds)
+        overload = _open(instance, 12, _TIMES * capacity, seconds)
         cores = describe(watch.stop())
         time.sleep(_PAUSE_SECONDS)
         after = _memory(instance)
@@ -90,7 +93,12 @@ def _normal_figures(capacity: float, normal: Sequence[Answer]) -> list[Figure]:
     others = len(normal) - accepted.count
     note = f"{_NORMAL_SHARE:.0%} of that, {accepted.count} requests of {_INPUTS} short texts, {others} not accepted"
     return [
-        Figure("requests it can do", capacity, "requests/s", note=f"{_CLIENTS} clients, each waits for its answer"),
+        Figure(
+            "requests it can do",
+            capacity,
+            "requests/s",
+            note=f"{_CLIENTS} clients, each waits for its answer; the best of {_WINDOWS} times",
+        ),
         Figure("normal load, p50", accepted.p50_ms, "ms", note=note),
         Figure("normal load, p99", accepted.p99_ms, "ms"),
     ]

@@ -42,7 +42,7 @@ def test_idle_time_does_not_count_but_the_work_between_two_steps_does() -> None:
     assert speed.speeds()["hashes@1"] == pytest.approx(1000)
 
 
-def test_small_steps_tell_nothing_and_large_ones_weigh_more() -> None:
+def test_small_steps_that_are_slow_tell_nothing_and_large_ones_weigh_more() -> None:
     clock = Clock()
     speed = Speedometer(clock)
     _computed(speed, clock, TELLING_TOKENS - 1, 1.0)
@@ -61,3 +61,13 @@ def test_a_step_that_fails_is_no_measure() -> None:
     with pytest.raises(ValueError, match="boom"), speed.step(HASHING, 1000):
         raise ValueError("boom")
     assert speed.speeds() == {}
+
+
+def test_a_speed_that_was_measured_too_low_is_corrected_by_steps_of_any_size() -> None:
+    clock = Clock()
+    speed = Speedometer(clock)
+    _computed(speed, clock, TELLING_TOKENS, 10.0)
+    for _ in range(20):
+        clock.now += 1.0
+        _computed(speed, clock, TELLING_TOKENS // 2, 0.01)
+    assert speed.speeds()["hashes@1"] > 3000
