@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Entry point of every command: up, down, doctor and demo run the service, all others are Django's."""
+"""Entry point of every command: those that run or scale the service need no Django, all others are Django's."""
 
 import importlib
 import os
@@ -14,6 +14,7 @@ SUPERVISED = {
     "down": "embedding_project.supervisor.cli",
     "demo": "embedding_project.supervisor.demo",
     "doctor": "embedding_project.supervisor.doctor",
+    "autoscale": "embedding_project.autoscaler.cli",
 }
 
 

@@ -22,6 +22,7 @@ NAMES = (
     "embed_cached",
     "embed_uncached",
     "keys",
+    "overload",
     "quality",
     "readiness",
     "restart",

@@ -62,6 +62,8 @@ class Config:
     """cpu, cuda, or auto (cuda when there is one)."""
     embed_threads: int
     """CPU threads of one embedder; 0 leaves it to torch."""
+    embed_max_wait_seconds: float
+    """A request to embed is refused when it would wait longer than this for the texts before it."""
     default_model_id: str
     cache_ttl_seconds: int
     log_retention_hours: int
@@ -106,6 +108,7 @@ _DEFAULTS: Mapping[str, str] = {
     "EMBEDDERS": "1",
     "EMBED_DEVICE": "auto",
     "EMBED_THREADS": "0",
+    "EMBED_MAX_WAIT_SECONDS": "0.25",
     "DEFAULT_MODEL_ID": PACKAGED_MODEL_ID,
     "CACHE_TTL_SECONDS": str(7 * 24 * 3600),
     "LOG_RETENTION_HOURS": "24",
@@ -157,15 +160,15 @@ class _Reader:
             self.problems.append(f"{name}: {number} is not between {low} and {high}")
         return number
 
-    def share(self, name: str) -> float:
+    def number(self, name: str, low: float, high: float) -> float:
         value = self.text(name)
         try:
             number = float(value)
         except ValueError:
             self.problems.append(f"{name}: {value!r} is not a number")
-            return 0.0
-        if not 0 <= number <= 1:
-            self.problems.append(f"{name}: {value} is not between 0 and 1")
+            return low
+        if not low <= number <= high:
+            self.problems.append(f"{name}: {value} is not between {low:g} and {high:g}")
         return number
 
     def choice(self, name: str, *choices: str) -> str:
@@ -204,6 +207,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         embedders=read.integer("EMBEDDERS", 1, 64),
         embed_device=read.choice("EMBED_DEVICE", "auto", "cpu", "cuda"),
         embed_threads=read.integer("EMBED_THREADS", 0, 256),
+        embed_max_wait_seconds=read.number("EMBED_MAX_WAIT_SECONDS", 0.05, 30),
         default_model_id=read.text("DEFAULT_MODEL_ID"),
         cache_ttl_seconds=read.integer("CACHE_TTL_SECONDS", 1, 365 * 24 * 3600),
         log_retention_hours=read.integer("LOG_RETENTION_HOURS", 1, 365 * 24),
@@ -212,7 +216,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         log_format=read.choice("LOG_FORMAT", "text", "json"),
         role=read.text("ROLE"),
         traces_url=read.text("TRACES_URL"),
-        traces_sample=read.share("TRACES_SAMPLE"),
+        traces_sample=read.number("TRACES_SAMPLE", 0, 1),
     )
     problems = read.problems + _contradictions(config)
     if problems:

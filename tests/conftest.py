@@ -124,6 +124,8 @@ def service() -> Iterator[Service]:
     environ = outside_environment(var) | {"SHARDS": str(SHARDS), "REPLICAS": str(REPLICAS), "LOG_LEVEL": "INFO"}
     # Often enough that every role is killed between snapshots, and while one is written.
     environ["SNAPSHOT_SECONDS"] = "3"
+    # On a machine that is busy with tests texts wait; what is refused for that has tests of its own.
+    environ["EMBED_MAX_WAIT_SECONDS"] = "10"
     with running_instance(var=var, port=free_port(), environ=environ) as url:
         yield Service(url, var)
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import Lane
+from embedding_project.embed_reports import report_speeds, withdraw_speeds
 from embedding_project.envelope import CorruptMessage
 from embedding_project.liveness import report_alive
 from workers.embedder import Embedder
@@ -20,6 +21,7 @@ from workers.envelope import decode_message
 from workers.lanes import EmbedLanes
 from workers.metrics import BROKER_ERRORS, CORRUPT_MESSAGES
 from workers.outbox import Outbox
+from workers.speedometer import speedometer
 
 _BLOCK_SECONDS = 0.5
 _POLL_SECONDS = 0.005
@@ -71,6 +73,7 @@ class Drainer:
         now = time.monotonic()
         if now - self._alive_at >= _ALIVE_SECONDS:
             report_alive(self._redis, self._name)
+            report_speeds(self._redis, self._name, speedometer.speeds())
             self._alive_at = now
 
     def _receive(self) -> None:
@@ -128,5 +131,6 @@ class Drainer:
         try:
             self._outbox.flush()
             self._lanes.put_back([(ticket.batch.lane, ticket.raw) for ticket in left])
+            withdraw_speeds(self._redis, self._name)
         except RedisError as error:
             logger.warning("%d batches could not be put back: %s", len(left), type(error).__name__)

@@ -27,6 +27,7 @@ from workers.metrics import (
 )
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
+from workers.speedometer import speedometer
 
 MAX_HELD_ITEMS = 256
 """Per lane. More than this is better left in the queue, where another embedder can take it."""
@@ -108,13 +109,14 @@ class Embedder:
     def _computed(self, step: Step) -> list[Outcome]:
         batch = [work.tokens for work in step.works]
         STEP_ITEMS.labels(step.lane).observe(len(batch))
-        TOKENS.labels(step.lane).inc(sum(map(len, batch)))
+        tokens = sum(map(len, batch))
+        TOKENS.labels(step.lane).inc(tokens)
         PADDED_TOKENS.labels(step.lane).inc(len(batch) * max(map(len, batch)))
         try:
             encoder = self._models.get(step.model)
         except ModelError:
             return [MODEL_UNAVAILABLE] * len(batch)
-        with STEP_SECONDS.labels(step.lane).time():
+        with STEP_SECONDS.labels(step.lane).time(), speedometer.step(step.model, tokens):
             return outcomes(encoder, batch)
 
     def _finish(self, step: Step, computed: list[Outcome]) -> None:

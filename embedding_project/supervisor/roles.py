@@ -56,6 +56,11 @@ def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpe
     )
 
 
+def embedder_role(config: Config, inherited: Mapping[str, str], number: int) -> ProcessSpec:
+    """One more embedder, for whoever starts it beside those of the table."""
+    return _embedder(base_environment(config, inherited), number)
+
+
 def management(command: str, config: Config, inherited: Mapping[str, str], **extra: str) -> ProcessSpec:
     """A management command that runs once before the roles; `extra` are variables for it alone."""
     argv = (sys.executable, "manage.py", *command.split())

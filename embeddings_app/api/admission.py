@@ -5,12 +5,13 @@ others, and all of them together leave some, so that health checks never queue b
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
+from embeddings_app.services.embed_admission import embed_admission
 
 THREADS_FOR_HEALTH = 2
 THREADS_BESIDE_SEARCHES = 6
@@ -19,14 +20,16 @@ THREADS_BESIDE_SEARCHES = 6
 class Slots:
     """A number of places that are taken without waiting."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, retry_after: Callable[[], int] = lambda: 1) -> None:
+        """`retry_after` is asked at every refusal: after how many seconds to come again."""
         self._places = threading.Semaphore(places)
+        self._retry_after = retry_after
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """Hold a place for the duration of the block. Raises Unavailable (overloaded) when all are taken."""
         if not self._places.acquire(blocking=False):
-            raise Unavailable("overloaded")
+            raise Unavailable("overloaded", retry_after_seconds=self._retry_after())
         try:
             yield
         finally:
@@ -36,10 +39,10 @@ class Slots:
 class Admission:
     """The places of a process with `threads` threads."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, embeds_again: Callable[[], int] = lambda: 1) -> None:
         self.work = Slots(threads - THREADS_FOR_HEALTH)
         """Everything but health checks, from before the body is read."""
-        self.embeds = Slots(threads // 2)
+        self.embeds = Slots(threads // 2, embeds_again)
         self.waits = Slots(threads // 4)
         """Upserts that wait until they are indexed or searchable."""
         self.searches = Slots(threads - THREADS_BESIDE_SEARCHES)
@@ -47,4 +50,4 @@ class Admission:
 
 @cache
 def admission() -> Admission:
-    return Admission(load_config().api_threads)
+    return Admission(load_config().api_threads, lambda: embed_admission().refused_elsewhere())

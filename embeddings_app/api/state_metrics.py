@@ -13,8 +13,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from embedding_project import VERSION
+from embedding_project.contracts.messages import Lane
+from embedding_project.embed_load import EmbedLoad
 from embeddings_app.records.state import ReplicaProgress
-from embeddings_app.services.service_state import Queues, StoredState, queues, stored_state
+from embeddings_app.services.service_state import Queues, StoredState, embed_load, queues, stored_state
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
@@ -25,6 +27,7 @@ class State:
 
     stored: StoredState | None
     queues: Queues | None
+    load: EmbedLoad | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,27 @@ def _lengths(state: State) -> Samples:
     return [((name,), length) for name, length in (state.queues or {}).items()]
 
 
+def _queued_tokens(state: State) -> Samples:
+    return [((lane,), state.load.queued_tokens(lane)) for lane in Lane] if state.load else ()
+
+
+def _backlog(state: State) -> Samples:
+    for lane in Lane if state.load else ():
+        seconds = state.load.backlog_seconds(lane) if state.load else None
+        if seconds is not None:
+            yield (lane,), seconds
+
+
+def _embedders(state: State) -> Samples:
+    return [((), state.load.embedders)] if state.load else ()
+
+
+def _speeds(state: State) -> Samples:
+    if state.load is None:
+        return ()
+    return [((model,), state.load.embedders * speed) for model, speed in state.load.speeds.items()]
+
+
 def _known(state: State) -> Samples:
     return [(("postgres",), state.stored is not None), (("broker",), state.queues is not None)]
 
@@ -97,6 +121,12 @@ GAUGES = (
     ),
     StateGauge("replicas_wanted", "Replicas of all shards that the layout asks for.", (), _wanted),
     StateGauge("queue_messages", "Messages that nobody has taken yet.", ("queue",), _lengths),
+    StateGauge(
+        "embed_queued_tokens", "Tokens sent to the embedders and not answered, estimated.", ("lane",), _queued_tokens
+    ),
+    StateGauge("embed_backlog_seconds", "How long all embedders need for what waits.", ("lane",), _backlog),
+    StateGauge("embed_live_embedders", "Embedders that reported lately.", (), _embedders),
+    StateGauge("embed_tokens_per_second", "What all embedders together compute when busy.", ("model",), _speeds),
     StateGauge("state_known", "Whether the server tells what the gauges of its kind show.", ("server",), _known),
     StateGauge("build_info", "1, with the versions as labels.", ("version", "python"), _build),
 )
@@ -106,7 +136,7 @@ class StateCollector(Collector):
     """The gauges of one scrape, all of them from the same state."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        state = State(stored_state(), queues())
+        state = State(stored_state(), queues(), embed_load())
         for gauge in GAUGES:
             family = GaugeMetricFamily(gauge.name, gauge.documentation, labels=gauge.labels)
             for labels, value in gauge.samples(state):

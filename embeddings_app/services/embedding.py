@@ -18,8 +18,9 @@ from embedding_project.redis_clients import cache_client
 from embedding_project.tracing import span
 from embedding_project.vector_cache import VectorCache
 from embeddings_app import registry
+from embeddings_app.services.embed_admission import embed_admitted
 from embeddings_app.services.flights import Outcome
-from embeddings_app.services.gateway import StreamKey, gateway
+from embeddings_app.services.gateway import StreamKey
 from embeddings_app.services.metrics import CACHE_LOOKUPS, TEXTS
 
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable"})
@@ -80,8 +81,12 @@ def embed_texts(
     deadline: float,
     *,
     use_cache: bool = True,
+    reserve: bool = False,
 ) -> list[EmbedOutcome]:
-    """One outcome per text, in order, by `deadline`; vectors as the model gave them."""
+    """One outcome per text, in order, by `deadline`; vectors as the model gave them.
+
+    Raises Unavailable when interactive texts would wait too long; with `reserve` only when even more wait.
+    """
     keys = [cache_key(spec, input_type, text) for text in texts]
     # Equal texts of one request share a key: one look-up, one inference.
     first = {key: position for position, key in reversed(list(enumerate(keys)))}
@@ -92,7 +97,8 @@ def embed_texts(
         for key, position in first.items()
         if found.get(key) is None
     ]
-    computed = gateway().embed(StreamKey(spec, lane, use_cache), missing, deadline) if missing else []
+    stream = StreamKey(spec, lane, use_cache)
+    computed = embed_admitted(stream, missing, deadline, reserve=reserve) if missing else []
     fresh = {item.cache_key: outcome for item, outcome in zip(missing, computed, strict=True)}
     TEXTS.labels(lane, "cached").inc(len(first) - len(fresh))
     for outcome in fresh.values():

@@ -46,7 +46,9 @@ def probe(version: ModelRegistry, actor: str) -> ProbeOutcome:
 
 def _embedding_problem(spec: ModelSpec) -> str:
     deadline = time.time() + EMBED_DEADLINE_SECONDS
-    outcomes = embed_texts(spec, InputType.DOCUMENT, PROBE_TEXTS, Lane.INTERACTIVE, deadline, use_cache=False)
+    outcomes = embed_texts(
+        spec, InputType.DOCUMENT, PROBE_TEXTS, Lane.INTERACTIVE, deadline, use_cache=False, reserve=True
+    )
     for outcome in outcomes:
         if outcome.vector is None:
             return f"could not embed: {ERROR_KINDS[outcome.error or 'model_error'].meaning}"

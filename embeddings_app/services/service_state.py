@@ -18,6 +18,8 @@ from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
+from embedding_project.embed_load import EmbedLoad
+from embedding_project.embed_reports import read_load
 from embedding_project.redis_clients import broker_client
 from embedding_project.refreshed import Refreshed
 from embeddings_app.records.state import (
@@ -73,6 +75,11 @@ def queues() -> Queues | None:
     return _fresh(_queues())
 
 
+def embed_load() -> EmbedLoad | None:
+    """What waits for the embedders, and how fast they are; None while the broker does not say."""
+    return _fresh(_embed_load())
+
+
 def _fresh(refreshed: Refreshed[_Asked[Value]]) -> Value | None:
     latest = refreshed.latest(_FIRST_WAIT_SECONDS)
     return latest.value.answer if latest is not None and latest.age_seconds < STALE_SECONDS else None
@@ -87,6 +94,12 @@ def _stored() -> Refreshed[_Asked[StoredState]]:
 def _queues() -> Refreshed[_Asked[Queues]]:
     broker = broker_client(load_config().redis_url, timeout_seconds=_ASK_SECONDS)
     return Refreshed("state-broker", lambda: _asked(lambda: _ask_broker(broker)), _pause)
+
+
+@cache
+def _embed_load() -> Refreshed[_Asked[EmbedLoad]]:
+    broker = broker_client(load_config().redis_url, timeout_seconds=_ASK_SECONDS)
+    return Refreshed("state-embed-load", lambda: _asked(lambda: read_load(broker)), _pause)
 
 
 def _asked(ask: Callable[[], Value]) -> _Asked[Value]:

@@ -7,6 +7,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from embedding_project.config import load_config
+from embedding_project.contracts.messages import Lane
+from embedding_project.embed_reports import QUEUED_KEY, SPEEDS_KEY, SenderReport, exchange, report_speeds
 from embedding_project.redis_clients import broker_client
 from embeddings_app.api import state_metrics
 from embeddings_app.api.metrics import exposition
@@ -22,10 +24,10 @@ Sample = tuple[str, tuple[tuple[str, str], ...]]
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every scrape asks anew: nothing was asked before this test, and nothing is left of it."""
-    for source in (service_state._stored, service_state._queues):
+    for source in (service_state._stored, service_state._queues, service_state._embed_load):
         source.cache_clear()
     yield
-    for source in (service_state._stored, service_state._queues):
+    for source in (service_state._stored, service_state._queues, service_state._embed_load):
         source.cache_clear()
 
 
@@ -142,3 +144,20 @@ def test_scrapes_do_not_ask_the_servers_each_time(monkeypatch: pytest.MonkeyPatc
     for _ in range(20):
         scraped()
     assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("fresh")
+def test_the_backlog_is_what_all_senders_wait_for_at_the_speed_of_all_embedders() -> None:
+    broker = broker_client(load_config().redis_url)
+    broker.delete(SPEEDS_KEY, QUEUED_KEY)
+    for number in range(2):
+        report_speeds(broker, f"embedder-{number}", {"m@1": 1000.0})
+        queued = {Lane.INTERACTIVE: {"m@1": 300.0}, Lane.BULK: {"m@1": 2000.0}}
+        exchange(broker, f"sender-{number}", SenderReport(queued=queued, refused_at=0.0))
+    found = scraped()
+    broker.delete(SPEEDS_KEY, QUEUED_KEY)
+    assert found["embed_live_embedders", ()] == 2
+    assert found["embed_tokens_per_second", (("model", "m@1"),)] == 2000
+    assert found["embed_queued_tokens", (("lane", "bulk"),)] == 4000
+    assert found["embed_backlog_seconds", (("lane", "interactive"),)] == pytest.approx(0.3)
+    assert found["embed_backlog_seconds", (("lane", "bulk"),)] == pytest.approx(2.0)
