@@ -6,7 +6,7 @@ import torch
 
 from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from workers.encoders import hashing
+from embedding_project.model_folder import HASHING
 from workers.encoders.artifact import model_folder
 from workers.encoders.base import Encoder, ModelError
 from workers.encoders.hashing import HashingEncoder
@@ -21,7 +21,7 @@ def encoder_loader(config: Config, device: torch.device) -> Load:
     def load(spec: ModelSpec) -> Encoder:
         if spec.type is not ModelType.TRANSFORMERS:
             raise ModelError(f"models of type {spec.type} are not run by this embedder")
-        if spec.artifact == hashing.ARTIFACT:
+        if spec.artifact == HASHING:
             return HashingEncoder(spec.dimension, spec.max_tokens)
         return load_transformer(spec, model_folder(spec.artifact, config.model_root), device)
 
