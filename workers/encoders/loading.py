@@ -9,6 +9,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.model_folder import HASHING
 from workers.encoders.artifact import model_folder
 from workers.encoders.base import Encoder, ModelError
+from workers.encoders.endpoint import load_endpoint
 from workers.encoders.hashing import HashingEncoder
 from workers.encoders.transformer import load_transformer
 
@@ -19,6 +20,8 @@ def encoder_loader(config: Config, device: torch.device) -> Load:
     """A function that loads models onto `device`; it raises ModelError, and whatever the libraries raise."""
 
     def load(spec: ModelSpec) -> Encoder:
+        if spec.type is ModelType.OPENAI:
+            return load_endpoint(spec, config)
         if spec.type is not ModelType.TRANSFORMERS:
             raise ModelError(f"models of type {spec.type} are not run by this embedder")
         if spec.artifact == HASHING:
