@@ -5,16 +5,64 @@ Shared by the embedders, which load the folder, and the web side, which reads wh
 
 import importlib.util
 import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PACKAGE = "package:"
+HUB = "hub:"
 HASHING = "hashing:"
 """The artifact of the encoder that needs no files."""
 
 
+_HUB_NAME = re.compile(r"hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
 class ModelFilesError(Exception):
     """The files of a model are missing, damaged or not supported; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubName:
+    """A model of the hub at a revision."""
+
+    repository: str
+    revision: str
+
+    @property
+    def commit(self) -> str:
+        """The revision when it is a commit, else empty: a branch or a tag may move."""
+        return self.revision if _COMMIT.fullmatch(self.revision) else ""
+
+    @property
+    def artifact(self) -> str:
+        return f"{HUB}{self.repository}@{self.revision}"
+
+
+def hub_name(artifact: str) -> HubName | None:
+    """What a `hub:` artifact names; None for any other. Raises ModelFilesError when it is malformed."""
+    if not artifact.startswith(HUB):
+        return None
+    found = _HUB_NAME.fullmatch(artifact)
+    if found is None:
+        raise ModelFilesError(f"{artifact} is not hub:ORGANISATION/NAME or hub:ORGANISATION/NAME@REVISION")
+    return HubName(found[1], found[2] or "main")
+
+
+def hub_folder(name: HubName, model_root: Path) -> Path:
+    """Where the files of a pinned model are, once they are there."""
+    return model_root / "hub" / name.repository / name.commit
+
+
+def _below_root(artifact: str, root: Path) -> Path:
+    name = hub_name(artifact)
+    if name is None:
+        return root / artifact
+    if not name.commit:
+        raise ModelFilesError(f"{artifact} is not pinned to a commit")
+    return hub_folder(name, root)
 
 
 def model_folder(artifact: str, model_root: Path) -> Path:
@@ -23,7 +71,7 @@ def model_folder(artifact: str, model_root: Path) -> Path:
         root = folder = _package_folder(artifact.removeprefix(PACKAGE))
     else:
         root = model_root.resolve()
-        folder = (root / artifact).resolve()
+        folder = _below_root(artifact, root).resolve()
         if folder == root or not folder.is_relative_to(root):
             raise ModelFilesError("the model folder is not below MODEL_ROOT")
     if not folder.is_dir():

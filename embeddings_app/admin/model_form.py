@@ -14,7 +14,7 @@ _PROMPTS = ("query_prompt", "document_prompt")
 _AS_THE_FILES_SAY = ("", "as the files say")
 HELP = {
     # Help is shown as HTML, which has no place for the angle brackets of the model's own.
-    "artifact": "package:NAME with the name of a Python module, or a folder below MODEL_ROOT",
+    "artifact": "package:NAME with the name of a Python module, hub:ORGANISATION/NAME, or a folder below MODEL_ROOT",
     "endpoint": "Base address, such as https://api.example.org/v1. Its host must be one of ENDPOINT_HOSTS.",
     "max_tokens": "Longer texts are cut. An endpoint has its own limit.",
 }

@@ -6,8 +6,9 @@ from typing import Any
 
 from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelType
+from embedding_project.hub import describe_remote, pinned
 from embedding_project.model_files import describe
-from embedding_project.model_folder import HASHING, ModelFilesError, model_folder
+from embedding_project.model_folder import HASHING, HubName, ModelFilesError, hub_name, model_folder
 
 FROM_FILES = ("dimension", "pooling", "normalize", "query_prompt", "document_prompt", "max_tokens", "min_dimension")
 """Fields that the files of a model can tell."""
@@ -35,18 +36,26 @@ def completed(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
         return _checked({**_WITHOUT_FILES, **fields}, "there are no model files to read it from")
     if not fields.get("artifact"):
         raise Incomplete(("artifact",), "a transformers model is a folder or a package")
-    told, problem = _told(fields["artifact"], config)
+    hub = hub_name(fields["artifact"])
+    if hub:
+        hub = pinned(hub, config)
+        fields["artifact"] = hub.artifact
+    told, problem = _told(fields["artifact"], hub, config)
     reason = problem or f"the files of {fields['artifact']} do not say everything, and nothing is guessed"
     return _checked({**_UNSAID, **told, **fields}, reason)
 
 
-def _told(artifact: str, config: Config) -> tuple[dict[str, Any], str]:
+def _told(artifact: str, hub: HubName | None, config: Config) -> tuple[dict[str, Any], str]:
     """What the files say, or why they cannot be read here."""
     try:
         folder = model_folder(artifact, config.model_root)
     except ModelFilesError as error:
-        return {}, f"the model files cannot be read here ({error})"
-    return {name: value for name, value in asdict(describe(folder)).items() if value is not None}, ""
+        if hub is None or not config.hub_downloads:
+            return {}, f"the model files cannot be read here ({error})"
+        description = describe_remote(hub, config)
+    else:
+        description = describe(folder)
+    return {name: value for name, value in asdict(description).items() if value is not None}, ""
 
 
 def _checked(fields: dict[str, Any], reason: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from embedding_project.config import load_config
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services.registering import Incomplete, completed
+from tests.unit.fake_hub import COMMIT, REPOSITORY, fake_hub
 
 pytestmark = pytest.mark.usefixtures("migrated")
 NAME = "registering/test"
@@ -72,3 +73,19 @@ def test_a_model_without_files_needs_its_dimension() -> None:
     with pytest.raises(CommandError, match="give --dimension"):
         register("--type", "external")
     assert register("--type", "external", "--dimension", "4").dimension == 4
+
+
+def test_a_hub_id_is_pinned_and_described(tmp_path: Path) -> None:
+    files = {"config.json": b'{"hidden_size": 32, "max_position_embeddings": 64}', "model.safetensors": b""}
+    files["1_Pooling/config.json"] = b'{"pooling_mode_cls_token": true}'
+    with fake_hub(files) as hub:
+        config = replace(load_config(), hub_url=hub.url, hub_downloads=True, model_root=tmp_path)
+        fields = completed({"type": "transformers", "artifact": f"hub:{REPOSITORY}"}, config)
+    assert fields["artifact"] == f"hub:{REPOSITORY}@{COMMIT}"
+    assert (fields["dimension"], fields["pooling"], fields["max_tokens"]) == (32, "cls", 64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hub_id_is_refused_where_downloads_are_off() -> None:
+    with pytest.raises(CommandError, match="HUB_DOWNLOADS is 0"):
+        register("--type", "transformers", "--artifact", f"hub:{REPOSITORY}")

@@ -28,7 +28,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--model-id", required=True)
         parser.add_argument("--type", required=True, choices=[kind.value for kind in ModelType])
-        parser.add_argument("--artifact", help="package:<module>, or a folder below MODEL_ROOT")
+        parser.add_argument(
+            "--artifact", help="package:<module>, hub:<org>/<name>[@revision], or a folder below MODEL_ROOT"
+        )
         told = parser.add_argument_group("read from the model's files when not given")
         told.add_argument("--dimension", type=int)
         told.add_argument("--pooling", help="mean, cls or last")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from embedding_project.model_folder import HASHING, PACKAGE
+from embedding_project.model_folder import HASHING, PACKAGE, hub_folder, hub_name
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.files import FileEntry, blocks_of, check_files, new_file, regular_files, sync_tree
@@ -18,7 +18,9 @@ def registered_folders() -> dict[str, bool]:
     found: dict[str, bool] = {}
     for artifact, status in ModelRegistry.objects.values_list("artifact", "status"):
         if artifact and not artifact.startswith((PACKAGE, HASHING)):
-            found[artifact] = found.get(artifact, False) or status in LIVE_STATUSES
+            hub = hub_name(artifact)
+            folder = hub_folder(hub, Path()).as_posix() if hub else artifact
+            found[folder] = found.get(folder, False) or status in LIVE_STATUSES
     return found
 
 
