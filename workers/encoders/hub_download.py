@@ -45,6 +45,6 @@ class HubDownloads:
     def _run(self, name: HubName) -> None:
         try:
             self._fetch(name, self._config)
-            logger.info("downloaded %s", name.artifact)
+            logger.warning("downloaded %s", name.artifact)
         except (ModelFilesError, OSError) as error:
             self._problems[name] = str(error)

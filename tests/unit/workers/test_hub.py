@@ -29,7 +29,7 @@ def tiny_model() -> dict[str, bytes]:
     """A seeded BERT with the vocabulary of the packaged model."""
     torch.manual_seed(7)
     shape = {"hidden_size": DIMENSION, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    config = BertConfig(max_position_embeddings=32, **shape)
+    config = BertConfig(max_position_embeddings=32, initializer_range=1.0, **shape)
     source = model_folder(MINILM.artifact, Path("models"))
     return {
         "config.json": config.to_json_string(use_diff=False).encode(),
