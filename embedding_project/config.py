@@ -64,6 +64,13 @@ class Config:
     """CPU threads of one embedder; 0 leaves it to torch."""
     embed_max_wait_seconds: float
     """A request to embed is refused when it would wait longer than this for the texts before it."""
+    endpoint_hosts: tuple[str, ...]
+    """Where models behind endpoints may be, `host[:port]`; `http://` in front allows plain HTTP. Empty: nowhere."""
+    embed_secrets_dir: str
+    """Directory with one file per secret of the models behind endpoints; only embedders read it."""
+    hub_downloads: bool
+    """Whether `hub:` artifacts may be downloaded; otherwise they must be below MODEL_ROOT already."""
+    hub_url: str
     default_model_id: str
     cache_ttl_seconds: int
     log_retention_hours: int
@@ -109,6 +116,10 @@ _DEFAULTS: Mapping[str, str] = {
     "EMBED_DEVICE": "auto",
     "EMBED_THREADS": "0",
     "EMBED_MAX_WAIT_SECONDS": "0.25",
+    "ENDPOINT_HOSTS": "",
+    "EMBED_SECRETS_DIR": "",
+    "HUB_DOWNLOADS": "0",
+    "HUB_URL": "https://huggingface.co",
     "DEFAULT_MODEL_ID": PACKAGED_MODEL_ID,
     "CACHE_TTL_SECONDS": str(7 * 24 * 3600),
     "LOG_RETENTION_HOURS": "24",
@@ -148,6 +159,9 @@ class _Reader:
         elif not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
             self.problems.append(f"{name}: must start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
         return value
+
+    def words(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
 
     def integer(self, name: str, low: int, high: int) -> int:
         value = self.text(name)
@@ -194,7 +208,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         host=read.text("HOST"),
         port=read.integer("PORT", 1, 65535),
         https=read.choice("HTTPS", "0", "1") == "1",
-        allowed_hosts=tuple(part.strip() for part in read.text("ALLOWED_HOSTS").split(",") if part.strip()),
+        allowed_hosts=read.words("ALLOWED_HOSTS"),
         var_dir=var_dir,
         model_root=model_root if model_root.is_absolute() else PROJECT_ROOT / model_root,
         shards=read.integer("SHARDS", 1, 1024),
@@ -208,6 +222,10 @@ def read_config(environ: Mapping[str, str]) -> Config:
         embed_device=read.choice("EMBED_DEVICE", "auto", "cpu", "cuda"),
         embed_threads=read.integer("EMBED_THREADS", 0, 256),
         embed_max_wait_seconds=read.number("EMBED_MAX_WAIT_SECONDS", 0.05, 30),
+        endpoint_hosts=read.words("ENDPOINT_HOSTS"),
+        embed_secrets_dir=read.text("EMBED_SECRETS_DIR"),
+        hub_downloads=read.choice("HUB_DOWNLOADS", "0", "1") == "1",
+        hub_url=read.text("HUB_URL").rstrip("/"),
         default_model_id=read.text("DEFAULT_MODEL_ID"),
         cache_ttl_seconds=read.integer("CACHE_TTL_SECONDS", 1, 365 * 24 * 3600),
         log_retention_hours=read.integer("LOG_RETENTION_HOURS", 1, 365 * 24),
@@ -232,6 +250,8 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("API_KEY: needs at least 16 characters")
     if config.traces_url and not config.traces_url.startswith(("http://", "https://")):
         problems.append("TRACES_URL: must start with http:// or https://")
+    if not config.hub_url.startswith(("http://", "https://")):
+        problems.append("HUB_URL: must start with http:// or https://")
     return problems
 
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 
 from embedding_project.contracts.vectors import EmbeddedText, Vector
-from workers.backlog import MODEL_ERROR, Outcome
-from workers.encoders.base import DeviceLost, Encoder, ModelError, Tokens
+from workers.backlog import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome
+from workers.encoders.base import DeviceLost, Encoder, ModelAway, ModelError, Tokens
 from workers.metrics import STEP_FAILURES
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def isolate(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequen
         return []
     try:
         return list(compute(items))
-    except DeviceLost:
+    except (DeviceLost, ModelAway):
         raise
     except Exception as error:  # noqa: BLE001
         # The encoder runs foreign code over foreign text: any class can come out, and its message may quote the text.
@@ -47,7 +47,11 @@ def outcomes(encoder: Encoder, batch: Sequence[Tokens]) -> list[Outcome]:
             raise ModelError(f"vectors of shape {vectors.shape}")
         return list(vectors)
 
-    return [_outcome(vector, tokens) for vector, tokens in zip(isolate(encode, batch), batch, strict=True)]
+    try:
+        vectors = isolate(encode, batch)
+    except ModelAway:
+        return [MODEL_UNAVAILABLE] * len(batch)
+    return [_outcome(vector, tokens) for vector, tokens in zip(vectors, batch, strict=True)]
 
 
 def _outcome(vector: Vector | None, tokens: Tokens) -> Outcome:

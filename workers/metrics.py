@@ -26,3 +26,6 @@ TOKENIZE_SECONDS = Histogram(
 LOAD_FAILURES = Counter("embedder_model_load_failures_total", "Models that could not be loaded.")
 STEP_FAILURES = Counter("embedder_step_failures_total", "Forward passes that failed and were halved to find the cause.")
 BROKER_ERRORS = Counter("embedder_broker_errors_total", "Broker calls that failed; they are tried again.")
+ENDPOINT_REQUESTS = Counter("embedder_endpoint_requests_total", "Requests to endpoints by outcome.", ["outcome"])
+"""outcome: answered, refused (the texts), failed (time-outs, 429, 5xx, and what else may pass)"""
+ENDPOINT_TOKENS = Counter("embedder_endpoint_tokens_total", "Tokens that endpoints say they have read.")

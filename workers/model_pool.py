@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embedding_project.contracts.model_spec import ModelSpec
-from workers.encoders.artifact import PACKAGE
+from embedding_project.model_folder import PACKAGE
 from workers.encoders.base import Encoder, ModelError
 from workers.encoders.loading import Load
 from workers.metrics import LOAD_FAILURES
@@ -76,4 +76,7 @@ class ModelPool:
 def _load_key(spec: ModelSpec) -> _Key:
     # A folder may hold other weights under the next version; an installed package cannot change under a process.
     version_key = None if spec.artifact.startswith(PACKAGE) else spec.version_key
-    return version_key, spec.type, spec.artifact, spec.dimension, spec.pooling, spec.max_tokens, spec.dtype
+    made = spec.type, spec.artifact, spec.dimension, spec.pooling, spec.max_tokens, spec.dtype
+    # A draft may get another endpoint and keep its number.
+    reached = spec.endpoint, spec.endpoint_model, spec.secret_name, spec.requests_per_minute
+    return version_key, *made, *reached

@@ -10,12 +10,12 @@ from redis import Redis
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import EmbedBatch
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.model_folder import PACKAGE
 from embedding_project.redis_clients import broker_client, cache_client
 from embedding_project.vector_cache import VectorCache
 from workers.batching import CPU_BUDGETS, CUDA_BUDGETS
 from workers.drainer import Drainer
 from workers.embedder import Embedder
-from workers.encoders.artifact import PACKAGE
 from workers.encoders.base import ModelError
 from workers.encoders.loading import chosen_device, encoder_loader
 from workers.model_pool import ModelPool

@@ -56,7 +56,9 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "too_many_attempts": ErrorKind(429, True, "Too many wrong keys came from this address."),
     "internal_error": ErrorKind(500, True, "The service failed in a way it did not foresee; the log has the cause."),
     "model_error": ErrorKind(503, True, "The model could not embed the text."),
-    "model_unavailable": ErrorKind(503, True, "No embedder can load the model; the log of the embedder says why."),
+    "model_unavailable": ErrorKind(
+        503, True, "No embedder can load or reach the model; the log of the embedder says why."
+    ),
     "embedder_unavailable": ErrorKind(503, True, "No embedder answered in time."),
     "index_unavailable": ErrorKind(503, True, "No index node answered in time."),
     "broker_unavailable": ErrorKind(503, True, "The message broker cannot be reached."),

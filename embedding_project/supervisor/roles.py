@@ -18,7 +18,7 @@ _NOT_INHERITED = {"ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", *_DJANGO}
 _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Threads of OpenMP spin for milliseconds by default: with other roles on the cores, throughput falls to a third. Not to
 # spin at all doubles the time of one short text. This many turns cost neither.
-_EMBEDDER = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "GOMP_SPINCOUNT": "20000"}
+_EMBEDDER = {"TOKENIZERS_PARALLELISM": "false", "GOMP_SPINCOUNT": "20000"}
 _QUIET_WORKER = ("-l", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
 _BACKGROUND_NICE = 5
 _HTTP_SERVER_LOGGING = PROJECT_ROOT / "embedding_project" / "granian.json"
@@ -49,7 +49,7 @@ def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpe
     base = base_environment(config, inherited)
     return (
         *(_node(base, shard, replica) for shard in range(config.shards) for replica in range(config.replicas)),
-        *(_embedder(base, number) for number in range(config.embedders)),
+        *(_embedder(base, number, config) for number in range(config.embedders)),
         _indexer(base),
         _api(base, config),
         _beat(base),
@@ -85,9 +85,10 @@ def _node(base: Mapping[str, str], shard: int, replica: int) -> ProcessSpec:
     return _worker("query_app", f"node-s{shard}-r{replica}", *options, env={**base, **own})
 
 
-def _embedder(base: Mapping[str, str], number: int) -> ProcessSpec:
+def _embedder(base: Mapping[str, str], number: int, config: Config) -> ProcessSpec:
     options = ("-I", "workers.tasks", "-P", "threads", "-c", "1", "-Q", f"embed.ctl.{number}")
-    return _worker("query_app", f"embedder-{number}", *options, env={**base, **_EMBEDDER})
+    own = {**_EMBEDDER, "HF_HUB_OFFLINE": "0" if config.hub_downloads else "1"}
+    return _worker("query_app", f"embedder-{number}", *options, env={**base, **own})
 
 
 def _indexer(base: Mapping[str, str]) -> ProcessSpec:

@@ -16,6 +16,7 @@ from unfold.views import ChangeList
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.admin.dialogs import dialog, go_to
+from embeddings_app.admin.model_form import HELP, ModelVersionForm
 from embeddings_app.models import ModelRegistry, ModelStatus
 from embeddings_app.records.operations import COUNT_CAP, count_quarantined
 from embeddings_app.services import audit
@@ -49,10 +50,31 @@ class ModelRegistryAdmin(ModelAdmin):
     readonly_fields = ("status", "probe_state", "created_at")
     fieldsets = (
         (None, {"fields": (("model_id", "version"), ("status", "probe_state"), "created_at")}),
-        ("Where the vectors come from", {"fields": ("type", "artifact", "endpoint", "modality")}),
-        ("How they are made", {"fields": (("dimension", "max_tokens"), ("pooling", "dtype"), "normalize")}),
-        ("Put before every text", {"fields": ("query_prompt", "document_prompt")}),
+        ("Where the vectors come from", {"fields": ("type", "artifact", "modality")}),
+        (
+            "Behind an endpoint",
+            {
+                "fields": (("endpoint", "endpoint_model"), ("secret_name", "requests_per_minute")),
+                "description": "For models of type openai only.",
+            },
+        ),
+        (
+            "How they are made",
+            {
+                "fields": (("dimension", "min_dimension"), ("max_tokens", "pooling"), "normalize"),
+                "description": "What is left blank is read from the files of a transformers model.",
+            },
+        ),
+        (
+            "Put before every text",
+            {
+                "fields": ("query_prompt", "document_prompt"),
+                "description": "Blank in a new version: as the files say. Blank in a draft that is changed: nothing.",
+            },
+        ),
+        ("How it is run", {"fields": (("runtime", "dtype"), "token_encoding")}),
     )
+    form = ModelVersionForm
     actions = ("probe_versions", "activate_versions")
     actions_detail = ("probe_version", "activate_version")
     warn_unsaved_form = True
@@ -61,9 +83,7 @@ class ModelRegistryAdmin(ModelAdmin):
         return _CountingChangeList
 
     def get_form(self, request: HttpRequest, obj: ModelRegistry | None = None, **more: Any) -> Any:
-        # Help is shown as HTML, which has no place for the angle brackets of the model's own.
-        helps = {"artifact": "package:NAME with the name of a Python module, or a folder below MODEL_ROOT"}
-        return super().get_form(request, obj, **{"help_texts": helps, **more})
+        return super().get_form(request, obj, **{"help_texts": HELP, **more})
 
     @display(description="status", label=_STATUS_COLOURS)
     def status_label(self, version: ModelRegistry) -> str:

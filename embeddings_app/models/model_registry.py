@@ -2,11 +2,14 @@
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from embedding_project.config import load_config
 from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_TEXT_BYTES
 from embedding_project.contracts.model_spec import ModelType, Runtime
+from embedding_project.endpoints import endpoint_problem
 
 
 class ModelStatus(models.TextChoices):
@@ -18,6 +21,7 @@ class ModelStatus(models.TextChoices):
     RETIRED = "retired"
 
 
+_ENDPOINT_FIELDS = ("endpoint", "endpoint_model", "secret_name", "requests_per_minute")
 LIVE_STATUSES = (ModelStatus.BACKFILLING, ModelStatus.SHADOW, ModelStatus.ACTIVE, ModelStatus.STANDBY)
 """Versions that every write and delete must reach."""
 
@@ -90,6 +94,22 @@ class ModelRegistry(models.Model):
                 condition=models.Q(min_dimension__lte=models.F("dimension")), name="model_min_dimension_fits"
             ),
         ]
+
+    def clean(self) -> None:
+        """What no single field can tell. Raises ValidationError with the field to change."""
+        problems = self._source_problems()
+        if (self.min_dimension or 0) > (self.dimension or 0):
+            problems["min_dimension"] = f"Must be at most the dimension, {self.dimension}."
+        if problems:
+            raise ValidationError(problems)
+
+    def _source_problems(self) -> dict[str, str]:
+        if self.type == ModelType.OPENAI:
+            problem = endpoint_problem(self.endpoint, load_config().endpoint_hosts)
+            return ({"endpoint": f"{problem}."} if problem else {}) | (
+                {"artifact": "A model behind an endpoint has no files here."} if self.artifact else {}
+            )
+        return {name: "Only models of type openai have it." for name in _ENDPOINT_FIELDS if getattr(self, name)}
 
     def __str__(self) -> str:
         return f"{self.model_id} v{self.version}"

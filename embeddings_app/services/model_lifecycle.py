@@ -61,7 +61,7 @@ def _embedding_problem(spec: ModelSpec) -> str:
 _PROBES: Mapping[ModelType, Callable[[ModelSpec], str]] = {
     ModelType.TRANSFORMERS: _embedding_problem,
     ModelType.EXTERNAL: lambda _spec: "",
-    ModelType.OPENAI: lambda _spec: "the embedders do not call endpoints yet",
+    ModelType.OPENAI: _embedding_problem,
 }
 """What is wrong with a version of each type, empty for nothing."""
 

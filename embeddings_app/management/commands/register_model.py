@@ -1,15 +1,25 @@
 """`manage.py register_model`: add a model version, as the admin does."""
 
+from argparse import BooleanOptionalAction
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
-from embedding_project.contracts.model_spec import ModelType
+from embedding_project.contracts.model_spec import ModelType, Runtime
+from embedding_project.model_folder import ModelFilesError
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
 from embeddings_app.services.model_lifecycle import activate, probe
+from embeddings_app.services.registering import Incomplete, completed
+
+_FIELDS = (
+    *("model_id", "type", "artifact", "dimension", "pooling", "normalize", "max_tokens", "query_prompt"),
+    *("document_prompt", "dtype", "runtime", "min_dimension", "token_encoding", "endpoint", "endpoint_model"),
+    *("secret_name", "requests_per_minute"),
+)
 
 
 class Command(BaseCommand):
@@ -18,33 +28,41 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--model-id", required=True)
         parser.add_argument("--type", required=True, choices=[kind.value for kind in ModelType])
-        parser.add_argument("--dimension", required=True, type=int)
-        parser.add_argument("--artifact", default="", help="package:<module>, or a folder below MODEL_ROOT")
-        parser.add_argument("--pooling", default="mean")
-        parser.add_argument("--max-tokens", default=256, type=int)
-        parser.add_argument("--query-prompt", default="", help="put before every query")
-        parser.add_argument("--document-prompt", default="", help="put before every document")
-        parser.add_argument("--dtype", default="fp32", help="fp32, fp16 or bf16; the latter on a GPU only")
+        parser.add_argument(
+            "--artifact", help="package:<module>, hub:<org>/<name>[@revision], or a folder below MODEL_ROOT"
+        )
+        told = parser.add_argument_group("read from the model's files when not given")
+        told.add_argument("--dimension", type=int)
+        told.add_argument("--pooling", help="mean, cls or last")
+        told.add_argument("--max-tokens", type=int)
+        told.add_argument("--normalize", action=BooleanOptionalAction, help="/v1/embed returns unit vectors")
+        told.add_argument("--query-prompt", help="put before every query; '' for none, whatever the files say")
+        told.add_argument("--document-prompt", help="put before every document; '' for none")
+        told.add_argument("--min-dimension", type=int, help="vectors may be cut down to it; 0 for never")
+        run = parser.add_argument_group("how it is run")
+        run.add_argument("--dtype", help="fp32, fp16 or bf16; the latter on a GPU only")
+        run.add_argument("--runtime", choices=[kind.value for kind in Runtime])
+        run.add_argument("--token-encoding", help="own: clients may send token ids instead of text")
+        remote = parser.add_argument_group("type openai")
+        remote.add_argument("--endpoint", help="base URL, such as https://api.example.org/v1")
+        remote.add_argument("--endpoint-model", help="name of the model there; --model-id when not given")
+        remote.add_argument("--secret-name", help="file in EMBED_SECRETS_DIR that holds the key")
+        remote.add_argument("--requests-per-minute", type=int, help="for all embedders together")
         parser.add_argument("--activate", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         newest = ModelRegistry.objects.filter(model_id=options["model_id"]).order_by("-version").first()
-        version = ModelRegistry(
-            model_id=options["model_id"],
-            version=newest.version + 1 if newest else 1,
-            type=options["type"],
-            dimension=options["dimension"],
-            artifact=options["artifact"],
-            pooling=options["pooling"],
-            max_tokens=options["max_tokens"],
-            query_prompt=options["query_prompt"],
-            document_prompt=options["document_prompt"],
-            dtype=options["dtype"],
-        )
         try:
+            fields = completed({name: options[name] for name in _FIELDS}, load_config())
+            version = ModelRegistry(version=newest.version + 1 if newest else 1, **fields)
             version.full_clean()
+        except Incomplete as error:
+            needed = ", ".join(f"--{name.replace('_', '-')}" for name in error.missing)
+            raise CommandError(f"{error.reason}: give {needed}") from error
+        except ModelFilesError as error:
+            raise CommandError(f"{options['artifact']}: {error}") from error
         except ValidationError as error:
-            raise CommandError("; ".join(error.messages)) from error
+            raise CommandError("; ".join(_sentences(error))) from error
         version.save()
         audit.record(audit.command_actor(), "model.registered", str(version))
         if options["activate"]:
@@ -62,3 +80,11 @@ class Command(BaseCommand):
         except ServiceError as error:
             version.delete()
             raise CommandError(f"not registered: {error.message}") from error
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    """What is wrong, each with the field it is about."""
+    found = error.message_dict
+    return [
+        message if name == "__all__" else f"{name}: {message}" for name, texts in found.items() for message in texts
+    ]

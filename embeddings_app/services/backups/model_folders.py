@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from embedding_project.model_folder import HASHING, PACKAGE, hub_folder, hub_name
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.files import FileEntry, blocks_of, check_files, new_file, regular_files, sync_tree
 
-_PACKAGE = "package:"
 _FOLDER = "models"
 Say = Callable[[str], None]
 
@@ -17,8 +17,10 @@ def registered_folders() -> dict[str, bool]:
     """Path below MODEL_ROOT -> whether a version that answers or is kept for it needs the folder."""
     found: dict[str, bool] = {}
     for artifact, status in ModelRegistry.objects.values_list("artifact", "status"):
-        if artifact and not artifact.startswith(_PACKAGE):
-            found[artifact] = found.get(artifact, False) or status in LIVE_STATUSES
+        if artifact and not artifact.startswith((PACKAGE, HASHING)):
+            hub = hub_name(artifact)
+            folder = hub_folder(hub, Path()).as_posix() if hub else artifact
+            found[folder] = found.get(folder, False) or status in LIVE_STATUSES
     return found
 
 

@@ -1,0 +1,124 @@
+"""Models named by their hub id, `hub:<org>/<name>@<commit>`: found, described and downloaded, files of data only.
+
+A model is pinned by its commit and lies in a folder of that commit below MODEL_ROOT, where nothing is ever changed.
+"""
+
+import fcntl
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.utils.tqdm import disable_progress_bars
+
+from embedding_project.config import Config
+from embedding_project.model_files import ModelDescription, describe
+from embedding_project.model_folder import HubName, ModelFilesError, hub_folder
+
+_TIMEOUT_SECONDS = 10.0
+_DATA = ("*.safetensors", "*.json", "*.txt")
+_DESCRIPTION = ("config.json", "modules.json", "*_config.json", "config_*.json", "*/config.json")
+_OTHER_RUNTIMES = ("onnx/*", "openvino/*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+Result = TypeVar("Result")
+
+disable_progress_bars()
+
+
+def pinned(name: HubName, config: Config) -> HubName:
+    """`name` with the commit that its revision stands for now. Raises ModelFilesError."""
+    if name.commit:
+        return name
+    _refuse_without_permission(config)
+    commit = _commit_with_weights(name, config)
+    if not _COMMIT.fullmatch(commit):
+        raise ModelFilesError("the hub names no commit")
+    return HubName(name.repository, commit)
+
+
+def describe_remote(name: HubName, config: Config) -> ModelDescription:
+    """What the small files of a pinned model say, without its weights. Raises ModelFilesError."""
+    _refuse_without_permission(config)
+    with tempfile.TemporaryDirectory() as scratch:
+        _download(name, Path(scratch), _DESCRIPTION, config)
+        return describe(Path(scratch))
+
+
+def download(name: HubName, config: Config) -> None:
+    """Make the folder of a pinned model; whole when it is there at all. Raises ModelFilesError.
+
+    What an interrupted download left is taken up again.
+    """
+    folder = hub_folder(name, config.model_root)
+    if folder.exists():
+        return
+    _refuse_without_permission(config)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _only_downloader(folder.with_name(f"{folder.name}.lock")):
+        if folder.exists():
+            return
+        _commit_with_weights(name, config)
+        partial = folder.with_name(f"{folder.name}.partial")
+        _download(name, partial, _DATA, config)
+        shutil.rmtree(partial / ".cache", ignore_errors=True)
+        partial.rename(folder)
+
+
+@contextmanager
+def _only_downloader(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ModelFilesError("another process of this machine is downloading it") from None
+        yield
+
+
+def _download(name: HubName, folder: Path, patterns: tuple[str, ...], config: Config) -> None:
+    _asked(
+        lambda: snapshot_download(
+            name.repository,
+            revision=name.revision,
+            endpoint=config.hub_url,
+            token=False,
+            local_dir=folder,
+            allow_patterns=list(patterns),
+            ignore_patterns=list(_OTHER_RUNTIMES),
+            etag_timeout=_TIMEOUT_SECONDS,
+            max_workers=4,
+        )
+    )
+
+
+def _asked(ask: Callable[[], Result]) -> Result:
+    try:
+        return ask()
+    except GatedRepoError:
+        raise ModelFilesError("the hub gives it only to users who have agreed to its terms") from None
+    except RepositoryNotFoundError:
+        raise ModelFilesError("the hub has no such repository, or not for everybody") from None
+    except RevisionNotFoundError:
+        raise ModelFilesError("the repository has no such revision") from None
+    except Exception as error:
+        # The library has its own classes and those of two others for a hub that is away.
+        raise ModelFilesError(f"the hub cannot be used now: {type(error).__name__}") from error
+
+
+def _commit_with_weights(name: HubName, config: Config) -> str:
+    """The commit of the revision, which holds weights that may be loaded. Raises ModelFilesError."""
+    api = HfApi(endpoint=config.hub_url, token=False)
+    info = _asked(lambda: api.model_info(name.repository, revision=name.revision, timeout=_TIMEOUT_SECONDS))
+    names = [sibling.rfilename for sibling in info.siblings or ()]
+    if not any(name.endswith(".safetensors") and "/" not in name for name in names):
+        raise ModelFilesError("the repository holds no safetensors weights; pickled ones are never downloaded")
+    return info.sha or ""
+
+
+def _refuse_without_permission(config: Config) -> None:
+    if not config.hub_downloads:
+        raise ModelFilesError("it is not below MODEL_ROOT, and HUB_DOWNLOADS is 0")

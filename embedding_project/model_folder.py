@@ -1,0 +1,120 @@
+"""Where the folder of a model is, and how its small JSON files are read.
+
+Shared by the embedders, which load the folder, and the web side, which reads what it says of itself.
+"""
+
+import importlib.util
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "package:"
+HUB = "hub:"
+HASHING = "hashing:"
+"""The artifact of the encoder that needs no files."""
+
+
+_HUB_NAME = re.compile(r"hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+class ModelFilesError(Exception):
+    """The files of a model are missing, damaged or not supported; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubName:
+    """A model of the hub at a revision."""
+
+    repository: str
+    revision: str
+
+    @property
+    def commit(self) -> str:
+        """The revision when it is a commit, else empty: a branch or a tag may move."""
+        return self.revision if _COMMIT.fullmatch(self.revision) else ""
+
+    @property
+    def artifact(self) -> str:
+        return f"{HUB}{self.repository}@{self.revision}"
+
+
+def hub_name(artifact: str) -> HubName | None:
+    """What a `hub:` artifact names; None for any other. Raises ModelFilesError when it is malformed."""
+    if not artifact.startswith(HUB):
+        return None
+    found = _HUB_NAME.fullmatch(artifact)
+    if found is None:
+        raise ModelFilesError(f"{artifact} is not hub:ORGANISATION/NAME or hub:ORGANISATION/NAME@REVISION")
+    return HubName(found[1], found[2] or "main")
+
+
+def hub_folder(name: HubName, model_root: Path) -> Path:
+    """Where the files of a pinned model are, once they are there."""
+    return model_root / "hub" / name.repository / name.commit
+
+
+def _below_root(artifact: str, root: Path) -> Path:
+    name = hub_name(artifact)
+    if name is None:
+        return root / artifact
+    if not name.commit:
+        raise ModelFilesError(f"{artifact} is not pinned to a commit")
+    return hub_folder(name, root)
+
+
+def model_folder(artifact: str, model_root: Path) -> Path:
+    """The folder of `artifact`, which holds nothing that leads out of it. Raises ModelFilesError."""
+    if artifact.startswith(PACKAGE):
+        root = folder = _package_folder(artifact.removeprefix(PACKAGE))
+    else:
+        root = model_root.resolve()
+        folder = _below_root(artifact, root).resolve()
+        if folder == root or not folder.is_relative_to(root):
+            raise ModelFilesError("the model folder is not below MODEL_ROOT")
+    if not folder.is_dir():
+        raise ModelFilesError(f"there is no model folder for {artifact}")
+    if not all(path.resolve().is_relative_to(root) for path in folder.rglob("*")):
+        raise ModelFilesError("the model folder holds a link that leads out of it")
+    return folder
+
+
+def _package_folder(module: str) -> Path:
+    # A dotted name would import its parents; a plain one is only looked up.
+    if not module.isidentifier():
+        raise ModelFilesError(f"{module!r} is not the name of a Python package")
+    found = importlib.util.find_spec(module)
+    if found is None or not found.submodule_search_locations:
+        raise ModelFilesError(f"the model package {module} is not installed")
+    return Path(next(iter(found.submodule_search_locations))).resolve() / "model"
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`. Raises ModelFilesError."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise ModelFilesError(f"{path.name} is not a JSON object")
+    return value
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in `path`. Raises ModelFilesError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelFilesError(f"{path.name} is missing or cannot be read") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFilesError(f"{path.name} is not JSON") from error
+
+
+def read_modules(folder: Path) -> dict[str, str] | None:
+    """Kind of each layer in modules.json -> its folder; None when there is no such file. Raises ModelFilesError."""
+    path = folder / "modules.json"
+    if not path.exists():
+        return None
+    modules = read_json(path)
+    if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
+        raise ModelFilesError("modules.json is not a list of objects")
+    return {str(module.get("type", "")).rpartition(".")[2]: str(module.get("path", "")) for module in modules}

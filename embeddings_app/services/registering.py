@@ -1,0 +1,65 @@
+"""A new model version from what its operator gives and what the files of the model say; the operator wins."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from embedding_project.config import Config
+from embedding_project.contracts.model_spec import ModelType
+from embedding_project.hub import describe_remote, pinned
+from embedding_project.model_files import describe
+from embedding_project.model_folder import HASHING, HubName, ModelFilesError, hub_name, model_folder
+
+FROM_FILES = ("dimension", "pooling", "normalize", "query_prompt", "document_prompt", "max_tokens", "min_dimension")
+"""Fields that the files of a model can tell."""
+_NEEDED = ("dimension", "pooling", "max_tokens")
+_UNSAID: Mapping[str, Any] = {"normalize": True, "query_prompt": "", "document_prompt": "", "min_dimension": 0}
+_WITHOUT_FILES: Mapping[str, Any] = {**_UNSAID, "pooling": "mean", "max_tokens": 256}
+
+
+class Incomplete(Exception):
+    """Neither the operator nor the files say enough; `missing` are the fields that have to be given."""
+
+    def __init__(self, missing: tuple[str, ...], reason: str) -> None:
+        super().__init__(f"{reason}: give {', '.join(missing)}")
+        self.missing = missing
+        self.reason = reason
+
+
+def completed(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """The fields of `given`, and for each of FROM_FILES that is None or absent what the files say.
+
+    Raises Incomplete when a field is known to nobody, and ModelFilesError when the files contradict the project.
+    """
+    fields = {name: value for name, value in given.items() if value is not None}
+    if fields["type"] != ModelType.TRANSFORMERS or fields.get("artifact") == HASHING:
+        return _checked({**_WITHOUT_FILES, **fields}, "there are no model files to read it from")
+    if not fields.get("artifact"):
+        raise Incomplete(("artifact",), "a transformers model is a folder or a package")
+    hub = hub_name(fields["artifact"])
+    if hub:
+        hub = pinned(hub, config)
+        fields["artifact"] = hub.artifact
+    told, problem = _told(fields["artifact"], hub, config)
+    reason = problem or f"the files of {fields['artifact']} do not say everything, and nothing is guessed"
+    return _checked({**_UNSAID, **told, **fields}, reason)
+
+
+def _told(artifact: str, hub: HubName | None, config: Config) -> tuple[dict[str, Any], str]:
+    """What the files say, or why they cannot be read here."""
+    try:
+        folder = model_folder(artifact, config.model_root)
+    except ModelFilesError as error:
+        if hub is None or not config.hub_downloads:
+            return {}, f"the model files cannot be read here ({error})"
+        description = describe_remote(hub, config)
+    else:
+        description = describe(folder)
+    return {name: value for name, value in asdict(description).items() if value is not None}, ""
+
+
+def _checked(fields: dict[str, Any], reason: str) -> dict[str, Any]:
+    missing = tuple(name for name in _NEEDED if name not in fields)
+    if missing:
+        raise Incomplete(missing, reason)
+    return fields

@@ -1,0 +1,83 @@
+"""Models from elsewhere in a whole service: behind an endpoint and from a hub, registered by the command."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from embedding_project.supervisor.launch import running_instance
+from tests.acceptance.conftest import ok
+from tests.conftest import Service, free_port, outside_environment, scratch_directory
+from tests.unit.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
+from tests.unit.workers.fake_endpoint import FakeEndpoint, fake_endpoint, json_answer, vector_of
+from tests.unit.workers.test_hub import tiny_model
+
+KEY = "sk-never-to-be-seen"
+DIMENSION = 8
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[FakeEndpoint]:
+    with fake_endpoint(DIMENSION) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[FakeHub]:
+    with fake_hub(tiny_model()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(endpoint: FakeEndpoint, hub: FakeHub) -> Iterator[Service]:
+    var = scratch_directory()
+    secrets, models = var / "keys", var / "models"
+    secrets.mkdir()
+    models.mkdir()
+    (secrets / "acme").write_text(KEY)
+    sources = {"ENDPOINT_HOSTS": endpoint.host, "EMBED_SECRETS_DIR": str(secrets), "MODEL_ROOT": str(models)}
+    hub_settings = {"HUB_DOWNLOADS": "1", "HUB_URL": hub.url}
+    environ = outside_environment(var) | {"SHARDS": "1", "REPLICAS": "1"} | sources | hub_settings
+    with running_instance(var=var, port=free_port(), environ=environ) as url:
+        yield Service(url, var)
+
+
+def embed(service: Service, model_id: str, *texts: str) -> httpx.Response:
+    body = {"model_id": model_id, "inputs": list(texts), "normalize": False}
+    return httpx.post(f"{service.url}/v1/embed", json=body, timeout=60.0)
+
+
+def said_anywhere(var: Path, words: str) -> bool:
+    return any(words in path.read_text(errors="replace") for path in (var / "logs").iterdir())
+
+
+def test_a_model_behind_an_endpoint_is_probed_and_answers(service: Service, endpoint: FakeEndpoint) -> None:
+    options = ("--type", "openai", "--endpoint", endpoint.url, "--dimension", str(DIMENSION), "--secret-name", "acme")
+    assert "active" in service.manage("register_model", "--model-id", "remote", *options, "--activate")
+    found = ok(embed(service, "remote", "a fox"))
+    assert np.allclose(found["embeddings"], [vector_of("a fox", DIMENSION)])
+    assert endpoint.requests[-1].key == f"Bearer {KEY}"
+    sound = endpoint.behave
+    endpoint.behave = lambda request: json_answer({}, 401)
+    refused = embed(service, "remote", "another fox")
+    endpoint.behave = sound
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "model_unavailable")
+    assert said_anywhere(service.var, "of no use now: status 401")
+    assert not said_anywhere(service.var, KEY)
+    assert not said_anywhere(service.var, "another fox")
+
+
+def test_a_model_of_the_hub_is_downloaded_and_answers(service: Service) -> None:
+    options = ("--type", "transformers", "--artifact", f"hub:{REPOSITORY}")
+    assert "active" in service.manage("register_model", "--model-id", "tiny", *options, "--activate")
+    assert ok(embed(service, "tiny", "a fox"))["dimension"] == 32
+    assert (service.var / "models" / "hub" / REPOSITORY / COMMIT / "model.safetensors").is_file()
+
+
+def test_a_model_without_an_active_version_is_told_from_an_unknown_one(service: Service) -> None:
+    service.manage("register_model", "--model-id", "sketch", "--type", "external", "--dimension", "4")
+    for model_id, status, code in (("sketch", 409, "model_not_active"), ("nobody", 404, "unknown_model")):
+        answer = embed(service, model_id, "x")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
