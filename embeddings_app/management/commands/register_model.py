@@ -25,6 +25,8 @@ class Command(BaseCommand):
         parser.add_argument("--query-prompt", default="", help="put before every query")
         parser.add_argument("--document-prompt", default="", help="put before every document")
         parser.add_argument("--dtype", default="fp32", help="fp32, fp16 or bf16; the latter on a GPU only")
+        parser.add_argument("--min-dimension", default=0, type=int, help="vectors may be cut down to this dimension")
+        parser.add_argument("--token-encoding", default="", help="own: clients may send ids of the model's vocabulary")
         parser.add_argument("--activate", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,6 +42,8 @@ class Command(BaseCommand):
             query_prompt=options["query_prompt"],
             document_prompt=options["document_prompt"],
             dtype=options["dtype"],
+            min_dimension=options["min_dimension"],
+            token_encoding=options["token_encoding"],
         )
         try:
             version.full_clean()
