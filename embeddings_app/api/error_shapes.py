@@ -27,19 +27,20 @@ def error_body(error: ServiceError, path: str = "") -> dict[str, Any]:
 def openai_error(error: ServiceError) -> dict[str, Any]:
     status = error.kind.status
     kind = "server_error" if status >= 500 else _OPENAI_TYPES.get(status, "invalid_request_error")
-    param = None if error.field is None else _clipped("model" if error.field == "model_id" else error.field)
-    return {"error": {"message": _located(error), "type": kind, "param": param, "code": error.code}}
+    field = "model" if error.field == "model_id" else error.field
+    param = None if field is None else _clipped(field)
+    return {"error": {"message": _located(error, field), "type": kind, "param": param, "code": error.code}}
 
 
 def tei_error(error: ServiceError) -> dict[str, Any]:
     status = error.kind.status
     kind = _TEI_TYPES.get(status, "backend" if status >= 500 else "validation")
-    return {"error": _located(error), "error_type": kind}
+    return {"error": _located(error, error.field), "error_type": kind}
 
 
-def _located(error: ServiceError) -> str:
+def _located(error: ServiceError, field: str | None) -> str:
     """The message with the place before it, since many clients show nothing else."""
-    return _clipped(f"{error.field}: {error.message}" if error.field else error.message)
+    return _clipped(f"{field}: {error.message}" if field else error.message)
 
 
 def _clipped(text: str) -> str:
