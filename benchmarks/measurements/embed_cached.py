@@ -19,6 +19,8 @@ _FILL_INPUTS = 32
 _MANY_CLIENTS = 4
 _SINGLE_CLIENTS = 16
 _RATE_GOAL = Goal(5_000, at_least=True)
+_ENCODINGS = {"base64": Goal(10_000, at_least=True), "binary": Goal(25_000, at_least=True)}
+"""Each with its goal, beside JSON."""
 
 
 def measure() -> list[Figure]:
@@ -28,11 +30,18 @@ def measure() -> list[Figure]:
     figures = []
     with own_directory() as folder:
         full = wrk.write_bodies(folder / "full.jsonl", (to_body({"inputs": batch}) for batch in batches))
+        encoded = {
+            name: wrk.write_bodies(
+                folder / f"{name}.jsonl", (to_body({"inputs": batch, "encoding_format": name}) for batch in batches)
+            )
+            for name in _ENCODINGS
+        }
         single = wrk.write_bodies(folder / "single.jsonl", (to_body({"inputs": [text]}) for text in texts))
         for processes in (1, 2):
             with own_instance(folder, api_processes=processes) as instance:
                 _fill_cache(instance, batches)
                 figures += _full_requests(instance, full, processes)
+                figures += [_encoded_requests(instance, encoded[name], processes, name) for name in _ENCODINGS]
                 figures += _single_requests(instance, single, processes)
     return figures
 
@@ -59,6 +68,12 @@ def _full_requests(instance: OwnInstance, bodies: Path, processes: int) -> list[
         Figure(f"{label}, {_MANY_CLIENTS} clients", crowd.load.rate * _INPUTS, "inputs/s", _RATE_GOAL, crowd.note),
         Figure(f"{label}, {_MANY_CLIENTS} clients, p99", crowd.load.p99_ms, "ms"),
     ]
+
+
+def _encoded_requests(instance: OwnInstance, bodies: Path, processes: int, encoding: str) -> Figure:
+    crowd = measure_point(instance, PATH, bodies, connections=_MANY_CLIENTS)
+    label = f"{_INPUTS} inputs a request, {processes} api, {_MANY_CLIENTS} clients, {encoding}"
+    return Figure(label, crowd.load.rate * _INPUTS, "inputs/s", _ENCODINGS[encoding], crowd.note)
 
 
 def _single_requests(instance: OwnInstance, bodies: Path, processes: int) -> list[Figure]:

@@ -31,6 +31,12 @@ def cache_key(model: ModelSpec, input_type: InputType, text: str) -> bytes:
     return _digest(model.model_id, model.version, prompt, model.max_tokens, NORMAL_FORM_VERSION, text)
 
 
+def ids_cache_key(model: ModelSpec, ids: bytes) -> bytes:
+    """32 bytes naming the vector of token ids under one model version; no text has the same key."""
+    # One field fewer than the key of a text, and each field carries its length.
+    return _digest(model.model_id, model.version, "token ids", model.max_tokens, ids)
+
+
 def content_hash(text: str) -> bytes:
     """32 bytes naming a text; two documents of equal text share inference, never the write."""
     return _digest(NORMAL_FORM_VERSION, text)

@@ -1,6 +1,9 @@
 """Every limit a caller can meet, in one place. The API reference is checked against these names."""
 
 MAX_EMBED_INPUTS = 256
+MAX_OPENAI_INPUTS = 2_048
+MAX_INPUT_IDS = 8_192
+"""Token ids sent in place of one text."""
 MAX_TEXT_BYTES = 32 * 1024
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_JSON_DEPTH = 32
@@ -10,6 +13,7 @@ MAX_UPSERT_DOCUMENTS = 256
 MAX_DOC_ID_BYTES = 512
 MAX_NAMESPACE_LENGTH = 63
 MAX_MODEL_ID_LENGTH = 128
+MAX_DIMENSION = 16_384
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 5

@@ -23,11 +23,21 @@ class Lane(StrEnum):
     BULK = "bulk"
 
 
+class Purpose(StrEnum):
+    """What an embedder is asked to do with the texts of a batch."""
+
+    EMBED = "embed"
+    TOKENIZE = "tokenize"
+    """Answer with frames of `TokenizedText`, at once and without a forward pass."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedItem:
     cache_key: bytes
     text: str
-    """In normal form, the prompt of its input type already in front."""
+    """In normal form, the prompt of its input type already in front; empty beside `ids`."""
+    ids: bytes = b""
+    """Token ids to be read instead of a text, see `contracts.tokens`; empty for a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,30 +56,32 @@ class EmbedBatch:
     items: tuple[EmbedItem, ...]
     origins: Origins = ()
     """The requests that wait for it, each once."""
+    purpose: Purpose = Purpose.EMBED
 
     def to_wire(self) -> bytes:
-        items = [(item.cache_key, item.text) for item in self.items]
-        head = (self.batch_id, self.inbox, self.lane, self.deadline, self.use_cache)
+        items = [(item.cache_key, item.text, item.ids) for item in self.items]
+        head = (self.batch_id, self.inbox, self.purpose, self.lane, self.deadline, self.use_cache)
         return _pack((*head, self.model.to_wire(), items, self.origins))
 
     @classmethod
     def from_wire(cls, data: bytes) -> "EmbedBatch":
-        batch_id, inbox, lane, deadline, use_cache, model, items, origins = _unpack(data)
+        batch_id, inbox, purpose, lane, deadline, use_cache, model, items, origins = _unpack(data)
         return cls(
             batch_id=batch_id,
             inbox=inbox,
+            purpose=Purpose(purpose),
             lane=Lane(lane),
             deadline=deadline,
             use_cache=use_cache,
             model=ModelSpec.from_wire(model),
-            items=tuple(EmbedItem(cache_key=key, text=text) for key, text in items),
+            items=tuple(EmbedItem(cache_key=key, text=text, ids=ids) for key, text, ids in items),
             origins=origins_from_wire(origins),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedReply:
-    """One outcome per item, in the order of the batch: an `EmbeddedText` frame, or an error code."""
+    """One outcome per item, in the order of the batch: a frame of what was asked for, or an error code."""
 
     batch_id: str
     outcomes: tuple[bytes | str, ...]

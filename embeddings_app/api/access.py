@@ -19,7 +19,7 @@ from embeddings_app.services.api_keys import key_hash
 from embeddings_app.services.attempts import Attempts
 from embeddings_app.services.callers import KEYLESS, ROOT, Caller, KeyRing
 
-OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
 _LOOPBACK = (*LOOPBACK_HOSTS, "[::1]")
 _MAX_HOST_LENGTH = 255
 

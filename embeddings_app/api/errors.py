@@ -1,4 +1,4 @@
-"""From exceptions to HTTP: one JSON body for every failure, with status and code from the one table.
+"""From exceptions to HTTP: a JSON body for every failure, with status and code from the one table.
 
 Log lines name exception types and places in the code, never messages: those may quote what a user sent.
 """
@@ -17,11 +17,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
+from embeddings_app.api.error_shapes import error_body
 from embeddings_app.api.metrics import ERRORS
 from embeddings_app.api.rendering import json_response
 
-MAX_ECHO_CHARACTERS = 200
-"""An answer repeats at most this much of what it refuses."""
 _DATABASE_AWAY = (
     django.db.OperationalError,
     django.db.InterfaceError,
@@ -44,7 +43,7 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response:
     headers = error_headers(known)
     if known.code == "method_not_allowed":
         headers["Allow"] = ", ".join(cast(APIView, context["view"]).allowed_methods)
-    return Response(error_body(known), status=known.kind.status, headers=headers)
+    return Response(error_body(known, context["request"].path_info), status=known.kind.status, headers=headers)
 
 
 def as_service_error(error: Exception) -> ServiceError | None:
@@ -64,13 +63,6 @@ def as_service_error(error: Exception) -> ServiceError | None:
     return None
 
 
-def error_body(error: ServiceError) -> dict[str, dict[str, str]]:
-    body = {"code": error.code, "message": _clipped(error.message)}
-    if error.field is not None:
-        body["field"] = _clipped(error.field)
-    return {"error": body}
-
-
 def error_headers(error: ServiceError) -> dict[str, str]:
     if error.kind.status not in (429, 503):
         return {}
@@ -78,10 +70,10 @@ def error_headers(error: ServiceError) -> dict[str, str]:
     return {"Retry-After": str(max(1, seconds))}
 
 
-def error_response(error: ServiceError) -> HttpResponse:
+def error_response(error: ServiceError, path: str = "") -> HttpResponse:
     """The same answer outside of a DRF view."""
     ERRORS.labels(error.code).inc()
-    return json_response(error_body(error), status=error.kind.status, headers=error_headers(error))
+    return json_response(error_body(error, path), status=error.kind.status, headers=error_headers(error))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -96,10 +88,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if request.path_info.startswith("/admin/"):
         return defaults.server_error(request)
     return error_response(ServiceError("internal_error"))
-
-
-def _clipped(text: str) -> str:
-    return text if len(text) <= MAX_ECHO_CHARACTERS else text[: MAX_ECHO_CHARACTERS - 1] + "…"
 
 
 def _route(context: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ _UNMATCHED = "unmatched"
 _NOTHING_ALLOWED = "default-src 'none'; frame-ancestors 'none'"
 _SLOW_SECONDS = 1.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
-_PROBED = frozenset({"/healthz", "/readyz", "/metrics"})
+_PROBED = frozenset({"/health", "/healthz", "/readyz", "/metrics"})
 """Asked all the time by machines: traces of them would only hide the others."""
 _TRACE_HEADERS = {"HTTP_TRACEPARENT": "traceparent", "HTTP_TRACESTATE": "tracestate"}
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class ApiGuard:
             with admission().work.one():
                 return self._get_response(request)
         except ServiceError as error:
-            response = error_response(error)
+            response = error_response(error, request.path_info)
             if error.code == "unauthenticated":
                 response.headers["WWW-Authenticate"] = 'Bearer realm="api"'
             return response

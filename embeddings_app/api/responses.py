@@ -1,36 +1,17 @@
 """From results of the services to JSON. Vectors stay numpy rows, which the renderer writes as they are."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.limits import MAX_EMBED_INPUTS
+from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.services.deleting import DeleteResult
-from embeddings_app.services.embedding import EmbedOutcome, EmbedResult
 from embeddings_app.services.hydration import SearchHit
 from embeddings_app.services.reading import DocumentView, ModelView, NamespaceStatus
 from embeddings_app.services.searching import SearchResult
 from embeddings_app.services.upserting import UpsertResult
 
 Json = dict[str, Any]
-
-
-def embed_answer(result: EmbedResult) -> Json:
-    """Raises Unavailable when not one text could be embedded."""
-    if all(outcome.vector is None for outcome in result.outcomes):
-        raise Unavailable("model_error")
-    return {
-        "model_id": result.model.model_id,
-        "model_version": result.model.version,
-        "dimension": result.model.dimension,
-        "embeddings": [outcome.vector for outcome in result.outcomes],
-        "items": [_item(outcome) for outcome in result.outcomes],
-        "usage": {"inputs": len(result.outcomes), "tokens": sum(outcome.tokens for outcome in result.outcomes)},
-    }
-
-
-def _item(outcome: EmbedOutcome) -> Json:
-    item: Json = {"cached": outcome.cached, "truncated": outcome.truncated, "tokens": outcome.tokens}
-    return item if outcome.error is None else {**item, "error": outcome.error}
 
 
 def upsert_answer(result: UpsertResult) -> Json:
@@ -67,8 +48,11 @@ def namespace_answer(status: NamespaceStatus) -> Json:
     }
 
 
-def models_answer(models: Iterable[ModelView]) -> Json:
+def models_answer(models: Sequence[ModelView]) -> Json:
+    """Every version, and beside them the list that clients of the OpenAI API read."""
     return {
+        "object": "list",
+        "data": [openai_model(model) for model in models if model.embeds_text],
         "models": [
             {
                 "model_id": model.model_id,
@@ -79,7 +63,29 @@ def models_answer(models: Iterable[ModelView]) -> Json:
                 "max_tokens": model.max_tokens,
             }
             for model in models
-        ]
+        ],
+    }
+
+
+def openai_model(model: ModelView) -> Json:
+    return {
+        "id": model.model_id,
+        "object": "model",
+        "created": int(model.created_at.timestamp()),
+        "owned_by": "local",
+    }
+
+
+def tei_info(model: ModelSpec) -> Json:
+    return {
+        "model_id": model.model_id,
+        "model_sha": None,
+        "model_dtype": model.dtype,
+        "model_type": {"embedding": {"pooling": model.pooling}},
+        "max_input_length": model.max_tokens,
+        "max_client_batch_size": MAX_EMBED_INPUTS,
+        "auto_truncate": True,
+        "version": str(model.version),
     }
 
 

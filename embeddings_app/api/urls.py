@@ -3,16 +3,19 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from embeddings_app.api.requests.queries import DocIdConverter
+from embeddings_app.api.requests.queries import RestOfPath
 from embeddings_app.api.views.catalog import Models, NamespaceOverview
 from embeddings_app.api.views.docs import Docs, OpenApi
 from embeddings_app.api.views.documents import Document
-from embeddings_app.api.views.embed import Embed
+from embeddings_app.api.views.embed import Embed, Tokenize
 from embeddings_app.api.views.health import Healthz, Metrics, Readyz
+from embeddings_app.api.views.openai import Embeddings, Model
 from embeddings_app.api.views.search import Search
+from embeddings_app.api.views.tei import TeiEmbed, TeiHealth, TeiInfo
 from embeddings_app.api.views.upsert import Upsert
 
-register_converter(DocIdConverter, "doc_id")
+register_converter(RestOfPath, "doc_id")
+register_converter(RestOfPath, "model_id")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
@@ -20,11 +23,17 @@ urlpatterns = [
     path("readyz", Readyz.as_view()),
     path("metrics", Metrics.as_view()),
     path("v1/embed", Embed.as_view()),
+    path("v1/embeddings", Embeddings.as_view()),
+    path("v1/tokenize", Tokenize.as_view()),
     path("v1/upsert", Upsert.as_view()),
     path("v1/search", Search.as_view()),
     path("v1/vectors/<doc_id:doc_id>", Document.as_view()),
     path("v1/namespaces/<str:name>", NamespaceOverview.as_view()),
     path("v1/models", Models.as_view()),
+    path("v1/models/<model_id:model_id>", Model.as_view()),
+    path("embed", TeiEmbed.as_view()),
+    path("info", TeiInfo.as_view()),
+    path("health", TeiHealth.as_view()),
     path("v1/docs", Docs.as_view(), name="docs"),
     path("v1/openapi.json", OpenApi.as_view(), name="openapi"),
 ]

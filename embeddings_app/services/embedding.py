@@ -1,23 +1,17 @@
 """Texts to vectors: cache first, then the gateway, each text with its own outcome."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-
 from embedding_project.config import load_config
-from embedding_project.contracts.errors import InvalidRequest, Unavailable
 from embedding_project.contracts.keys import InputType, cache_key
-from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS
 from embedding_project.contracts.messages import EmbedItem, Lane
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embedding_project.contracts.vectors import EmbeddedText, Vector, unit_length
+from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.vectors import EmbeddedText, Vector
 from embedding_project.redis_clients import cache_client
 from embedding_project.tracing import span
 from embedding_project.vector_cache import VectorCache
-from embeddings_app import registry
 from embeddings_app.services.embed_admission import embed_admitted
 from embeddings_app.services.flights import Outcome
 from embeddings_app.services.gateway import StreamKey
@@ -25,16 +19,6 @@ from embeddings_app.services.metrics import CACHE_LOOKUPS, TEXTS
 
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable"})
 """Outcomes that say nothing about the text: trying again can help."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbedRequest:
-    model_id: str | None
-    texts: tuple[str, ...]
-    """In normal form."""
-    input_type: InputType
-    normalize: bool | None
-    """None leaves it to the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,31 +30,11 @@ class EmbedOutcome:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbedResult:
-    model: ModelSpec
-    outcomes: tuple[EmbedOutcome, ...]
-
-
 @cache
 def vector_cache() -> VectorCache:
     """The embedding cache as this process reaches it."""
     config = load_config()
     return VectorCache(cache_client(config.cache_url), config.cache_ttl_seconds)
-
-
-def embed(request: EmbedRequest) -> EmbedResult:
-    """Embed the texts of a request with the active version. Raises ServiceError when no text can be embedded."""
-    spec = registry.active_spec(request.model_id)
-    if spec.type is ModelType.EXTERNAL:
-        raise InvalidRequest("vector_required", f"model {spec.model_id!r} does not embed text", field="model_id")
-    deadline = time.time() + EMBED_DEADLINE_SECONDS
-    outcomes = embed_texts(spec, request.input_type, request.texts, Lane.INTERACTIVE, deadline)
-    for outcome in outcomes:
-        if outcome.error in INFRASTRUCTURE_ERRORS:
-            raise Unavailable(outcome.error)
-    normalize = spec.normalize if request.normalize is None else request.normalize
-    return EmbedResult(model=spec, outcomes=tuple(_normalized(outcomes) if normalize else outcomes))
 
 
 def embed_texts(
@@ -124,10 +88,3 @@ def _outcome(outcome: Outcome, *, cached: bool) -> EmbedOutcome:
     return EmbedOutcome(
         vector=outcome.vector, tokens=outcome.tokens, truncated=outcome.truncated, cached=cached, error=None
     )
-
-
-def _normalized(outcomes: Sequence[EmbedOutcome]) -> list[EmbedOutcome]:
-    """The outcomes with vectors of unit length, all computed in one go."""
-    vectors = [outcome.vector for outcome in outcomes if outcome.vector is not None]
-    rows = iter(unit_length(np.stack(vectors))) if vectors else iter(())
-    return [outcome if outcome.vector is None else replace(outcome, vector=next(rows)) for outcome in outcomes]

@@ -35,7 +35,9 @@ class Limiter:
     def count_inputs(self, caller: Caller, inputs: int) -> None:
         """Raises Unavailable (rate_limited) when the caller sent too many texts, documents and queries."""
         if caller.inputs_per_second is not None:
-            rate = Rate(caller.inputs_per_second, max(float(_BIGGEST_REQUEST), caller.inputs_per_second))
+            # A full bucket holds the request at hand, however large, or it could never be let through.
+            burst = max(float(_BIGGEST_REQUEST), caller.inputs_per_second, float(inputs))
+            rate = Rate(caller.inputs_per_second, burst)
             self._spend(f"{caller.name}:inputs", rate, inputs)
 
     def _spend(self, name: str, rate: Rate, amount: int) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.model_spec import ModelType
 from embedding_project.contracts.vectors import Vector, from_bytes
 from embeddings_app import registry
 from embeddings_app.models import ModelRegistry, ModelStatus, RecordState
@@ -47,6 +48,12 @@ class ModelView:
     dimension: int
     status: str
     max_tokens: int
+    created_at: datetime
+
+    @property
+    def embeds_text(self) -> bool:
+        """Whether clients may name it where vectors are asked for."""
+        return self.status == ModelStatus.ACTIVE and self.type != ModelType.EXTERNAL
 
 
 def read_document(namespace: str, doc_id: str, include_vector: bool) -> DocumentView:
@@ -97,14 +104,22 @@ def namespace_status(name: str) -> NamespaceStatus:
 
 def list_models() -> list[ModelView]:
     """Every version that is not retired."""
-    return [
-        ModelView(
-            model_id=row.model_id,
-            version=row.version,
-            type=row.type,
-            dimension=row.dimension,
-            status=row.status,
-            max_tokens=row.max_tokens,
-        )
-        for row in ModelRegistry.objects.exclude(status=ModelStatus.RETIRED)
-    ]
+    return [_model_view(row) for row in ModelRegistry.objects.exclude(status=ModelStatus.RETIRED)]
+
+
+def read_model(model_id: str) -> ModelView:
+    """The active version of a model. Raises unknown_model or model_not_active."""
+    spec = registry.active_spec(model_id)
+    return _model_view(ModelRegistry.objects.get(pk=spec.version_key))
+
+
+def _model_view(row: ModelRegistry) -> ModelView:
+    return ModelView(
+        model_id=row.model_id,
+        version=row.version,
+        type=row.type,
+        dimension=row.dimension,
+        status=row.status,
+        max_tokens=row.max_tokens,
+        created_at=row.created_at,
+    )

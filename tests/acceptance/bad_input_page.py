@@ -7,7 +7,8 @@ _HEAD = """# Bad input
 
 Every row is sent to a running service by the tests, and this page is made from their tables
 ([bad_inputs.py](../../tests/acceptance/bad_inputs.py), [raw_requests.py](../../tests/acceptance/raw_requests.py)). What
-the codes mean is told in [errors](errors.md).
+the codes mean is told in [errors](errors.md). `/v1/embeddings` says `param` for field; `/embed` has an `error_type` in
+place of code and field.
 """
 _RAW = """
 ## HTTP
@@ -34,10 +35,19 @@ def page() -> str:
 
 
 def _route(method: str, path: str) -> str:
-    known = ("/v1/embed", "/v1/upsert", "/v1/search", "/v1/vectors/", "/v1/namespaces/")
+    known = (
+        "/v1/embeddings",
+        "/v1/embed",
+        "/v1/tokenize",
+        "/embed",
+        "/v1/upsert",
+        "/v1/search",
+        "/v1/vectors/",
+        "/v1/namespaces/",
+    )
     start = next((start for start in known if path.startswith(start)), "other paths")
     names = {"/v1/vectors/": "/v1/vectors/{doc_id}", "/v1/namespaces/": "/v1/namespaces/{name}"}
-    usual = {"/v1/embed": "POST", "/v1/upsert": "POST", "/v1/search": "POST", "/v1/namespaces/": "GET"}
+    usual = dict.fromkeys(known[:6], "POST") | {"/v1/namespaces/": "GET"}
     if start == "other paths" or usual.get(start, method) != method:
         return "Methods and paths"
     return f"{method} {names.get(start, start)}"

@@ -1,5 +1,6 @@
 """/v1/embed: vectors in input order, each text with its own outcome."""
 
+import base64
 import math
 
 import httpx
@@ -71,3 +72,38 @@ def test_256_texts_are_taken(api: httpx.Client) -> None:
     result = ok(api.post("/v1/embed", json={"inputs": [f"text number {number}" for number in range(256)]}))
     assert len(result["embeddings"]) == 256
     assert all(vector is not None for vector in result["embeddings"])
+
+
+def test_every_encoding_carries_the_same_numbers(api: httpx.Client) -> None:
+    body = {"inputs": ["a red fox", "a brown owl"]}
+    plain = vectors(api.post("/v1/embed", json=body))
+    coded = ok(api.post("/v1/embed", json={**body, "encoding_format": "base64"}))["embeddings"]
+    binary = api.post("/v1/embed", json={**body, "encoding_format": "binary"})
+    assert (np.stack([np.frombuffer(base64.b64decode(row), "<f4") for row in coded]) == plain).all()
+    assert (np.frombuffer(binary.content, "<f4").reshape(2, 384) == plain).all()
+    assert binary.headers["content-type"] == "application/octet-stream"
+    told = {name: binary.headers[f"x-{name}"] for name in ("model-id", "model-version", "dimension", "count")}
+    assert told == {"model-id": "all-MiniLM-L6-v2", "model-version": "1", "dimension": "384", "count": "2"}
+    assert int(binary.headers["x-tokens"]) > 2
+    assert (binary.headers["x-failed"], binary.headers["x-truncated"]) == ("", "")
+
+
+def test_a_text_that_must_not_be_cut_fails_alone(api: httpx.Client) -> None:
+    body = {"inputs": ["short", "word " * 2000, "short too"], "truncate": False}
+    result = ok(api.post("/v1/embed", json=body))
+    assert [item.get("error") for item in result["items"]] == [None, "too_many_tokens", None]
+    assert [vector is None for vector in result["embeddings"]] == [False, True, False]
+    binary = api.post("/v1/embed", json={**body, "encoding_format": "binary"})
+    rows = np.frombuffer(binary.content, "<f4").reshape(3, 384)
+    assert [bool(np.isnan(row).all()) for row in rows] == [False, True, False]
+    assert binary.headers["x-failed"] == "1:too_many_tokens"
+    alone = ok(api.post("/v1/embed", json={"inputs": ["word " * 2000], "truncate": False}))
+    assert (alone["embeddings"], alone["items"][0]["error"]) == ([None], "too_many_tokens")
+
+
+def test_a_model_that_may_be_cut_gives_unit_vectors_of_the_dimension_asked_for(
+    api: httpx.Client, flexible_model: str
+) -> None:
+    result = ok(api.post("/v1/embed", json={"inputs": ["x"], "model_id": flexible_model, "dimensions": 100}))
+    assert (result["dimension"], len(result["embeddings"][0])) == (100, 100)
+    assert math.isclose(float(np.linalg.norm(result["embeddings"][0])), 1, abs_tol=1e-5)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import httpx
+import openai
 import pytest
 
 from embedding_project.config import INSTANCE_FILE
@@ -57,6 +58,8 @@ def ask(service: Service, key: str, method: str, path: str, body: object = None,
 
 CALLS: dict[str, tuple[str, str, object]] = {
     "embed": ("POST", "/v1/embed", {"inputs": ["x"]}),
+    "tokenize": ("POST", "/v1/tokenize", {"inputs": ["x"]}),
+    "info": ("GET", "/info", None),
     "search": ("POST", "/v1/search", {"query": "text", "namespace": NAMESPACE}),
     "upsert": ("POST", "/v1/upsert", {"id": "e", "text": "t", "namespace": NAMESPACE}),
     "read": ("GET", f"/v1/vectors/d?namespace={NAMESPACE}", None),
@@ -70,10 +73,10 @@ CALLS: dict[str, tuple[str, str, object]] = {
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        ("embed", {"embed", "models"}),
-        ("search", {"search", "read", "namespace", "models"}),
-        ("write", {"upsert", "delete", "read", "namespace", "models"}),
-        ("admin", {"metrics", "models"}),
+        ("embed", {"embed", "tokenize", "models", "info"}),
+        ("search", {"search", "read", "namespace", "models", "info"}),
+        ("write", {"upsert", "delete", "read", "namespace", "models", "info"}),
+        ("admin", {"metrics", "models", "info"}),
     ],
 )
 def test_a_key_may_do_what_its_scope_says_and_nothing_else(
@@ -152,6 +155,32 @@ def test_inputs_are_counted_and_a_full_request_always_fits_the_bucket(keyed: Ser
     answer = ask(keyed, key, "POST", "/v1/embed", {"inputs": texts[:10]})
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limited")
     assert 1 <= int(answer.headers["retry-after"]) <= 10
+
+
+def test_an_openai_client_hears_of_keys_and_limits_in_its_own_classes(keyed: Service, make_key: MakeKey) -> None:
+    def create(key: str, count: int = 1) -> openai.types.CreateEmbeddingResponse:
+        with openai.OpenAI(base_url=f"{keyed.url}/v1", api_key=key, max_retries=0) as client:
+            return client.embeddings.create(model="all-MiniLM-L6-v2", input=["x"] * count)
+
+    with pytest.raises(openai.AuthenticationError) as wrong:
+        create("emb_0123456789_" + "a" * 40)
+    assert (wrong.value.code, wrong.value.type) == ("unauthenticated", "authentication_error")
+    with pytest.raises(openai.PermissionDeniedError):
+        create(make_key("search"))
+    limited = make_key("embed", inputs_per_second=1)
+    assert len(create(limited, 2048).data) == 2048
+    with pytest.raises(openai.RateLimitError) as refused:
+        create(limited)
+    assert (refused.value.code, refused.value.type) == ("rate_limited", "rate_limit_error")
+    assert int(refused.value.response.headers["retry-after"]) >= 1
+
+
+def test_a_tei_client_hears_of_keys_in_its_own_form(keyed: Service, make_key: MakeKey) -> None:
+    answer = ask(keyed, make_key("search"), "POST", "/embed", {"inputs": "x"})
+    assert (answer.status_code, answer.json()["error_type"]) == (403, "validation")
+    assert len(ask(keyed, make_key("embed"), "POST", "/embed", {"inputs": "x"}).json()[0]) == 384
+    assert httpx.get(f"{keyed.url}/info").status_code == 401
+    assert httpx.get(f"{keyed.url}/health").status_code == 200
 
 
 def test_the_scope_is_checked_before_the_body_is_read(keyed: Service, make_key: MakeKey) -> None:

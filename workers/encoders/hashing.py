@@ -1,13 +1,19 @@
 """An encoder without a model: the vector is a hash of the words. For tests and for measuring everything around it."""
 
 import hashlib
+import re
 import struct
 from collections.abc import Sequence
 
 import numpy as np
 
+from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.contracts.vectors import Vector, unit_length
 from workers.encoders.base import Tokens
+from workers.encoders.vocabulary import cut
+
+_WORD = re.compile(r"[^ \t\n\r\f\v]+")
+"""Divided where `bytes.split` divides."""
 
 
 class HashingEncoder:
@@ -16,6 +22,7 @@ class HashingEncoder:
     def __init__(self, dimension: int, max_tokens: int) -> None:
         self._dimension = dimension
         self._max_tokens = max_tokens
+        self.vocabulary = HashingVocabulary(max_tokens)
 
     @property
     def dimension(self) -> int:
@@ -25,8 +32,7 @@ class HashingEncoder:
         return [self._tokens(text.encode().split()) for text in texts]
 
     def _tokens(self, words: list[bytes]) -> Tokens:
-        ids = [_word_id(word) for word in words[: self._max_tokens]]
-        return Tokens(ids=ids or [0], truncated=len(words) > self._max_tokens)
+        return cut([_word_id(word) for word in words[: self._max_tokens + 1]] or [0], self._max_tokens)
 
     def encode(self, batch: Sequence[Tokens]) -> Vector:
         streams = b"".join(self._stream(tokens) for tokens in batch)
@@ -38,5 +44,27 @@ class HashingEncoder:
         return hashlib.shake_128(packed).digest(4 * self._dimension)
 
 
+class HashingVocabulary:
+    """Every id of 32 bits is a word."""
+
+    def __init__(self, max_tokens: int) -> None:
+        self._max_tokens = max_tokens
+
+    def describe(self, texts: Sequence[str]) -> list[TokenizedText]:
+        return [self._described([match.span() for match in _WORD.finditer(text)], text) for text in texts]
+
+    def _described(self, spans: list[tuple[int, int]], text: str) -> TokenizedText:
+        read = spans[: self._max_tokens]
+        return TokenizedText(
+            ids=tuple(_word_id(text[start:end].encode()) for start, end in read),
+            offsets=tuple(read),
+            special=(False,) * len(read),
+            tokens=len(spans),
+        )
+
+    def read(self, ids: Sequence[int]) -> Tokens | None:
+        return cut(ids, self._max_tokens)
+
+
 def _word_id(word: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(word, digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(word, digest_size=4).digest(), "little")

@@ -19,6 +19,7 @@ from embedding_project.contracts.vectors import Vector
 from workers.encoders.artifact import check_folder
 from workers.encoders.base import DeviceLost, ModelError, Tokens
 from workers.encoders.pooling import POOLINGS
+from workers.encoders.vocabulary import TokenizerVocabulary
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _TRUSTED_SOURCE = {"local_files_only": True, "trust_remote_code": False}
@@ -31,6 +32,7 @@ transformers_logging.disable_progress_bar()
 class TransformerEncoder:
     def __init__(self, tokenizer: Any, model: Any, spec: ModelSpec, device: torch.device) -> None:
         self._tokenizer = _plain_text_tokenizer(tokenizer, spec.max_tokens)
+        self.vocabulary = TokenizerVocabulary(self._tokenizer, spec.max_tokens)
         self._pad_id = tokenizer.pad_token_id or 0
         self._model = model
         self._pool = POOLINGS[spec.pooling]

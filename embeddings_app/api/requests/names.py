@@ -37,7 +37,11 @@ def namespace_of(fields: Fields) -> str:
 
 
 def model_id_of(fields: Fields) -> str | None:
-    return _matching(fields.required("model_id"), _MODEL_ID, "model_id") if "model_id" in fields else None
+    return checked_model_id(fields.required("model_id"), "model_id") if "model_id" in fields else None
+
+
+def checked_model_id(value: object, field: str) -> str:
+    return _matching(value, _MODEL_ID, field)
 
 
 def _matching(value: object, pattern: re.Pattern[str], field: str) -> str:

@@ -13,7 +13,7 @@ RAW_PATH = "embedding_project.raw_path"
 """Key of the WSGI environment under which the server keeps the path as it came, one character a byte."""
 
 
-class DocIdConverter:
+class RestOfPath:
     """Everything after the prefix: slashes, and line breaks too, so that they are refused as values."""
 
     regex = r"[\s\S]+"

@@ -25,6 +25,15 @@ _MODEL = record(
         "max_tokens": {"type": "integer", "minimum": 1},
     }
 )
+_OPENAI_MODEL = record(
+    {
+        "id": STRING,
+        "object": {"type": "string", "enum": ["model"]},
+        "created": described(COUNT, "Seconds since 1970."),
+        "owned_by": STRING,
+    }
+)
+_OPENAI_EXAMPLE = {"id": "all-MiniLM-L6-v2", "object": "model", "created": 1769860800, "owned_by": "local"}
 
 GET_NAMESPACE = extend_schema(
     operation_id="get_namespace",
@@ -73,12 +82,20 @@ LIST_MODELS = extend_schema(
     parameters=[errors.RETRY_AFTER, errors.REQUEST_ID],
     responses={
         200: OpenApiResponse(
-            record({"models": array(_MODEL)}),
-            description="Every version that is not retired.",
+            record(
+                {
+                    "object": {"type": "string", "enum": ["list"]},
+                    "data": array(_OPENAI_MODEL, "Models that can be asked for vectors."),
+                    "models": array(_MODEL, "Every version that is not retired."),
+                }
+            ),
+            description="Both lists.",
             examples=[
                 OpenApiExample(
                     "one model",
                     value={
+                        "object": "list",
+                        "data": [_OPENAI_EXAMPLE],
                         "models": [
                             {
                                 "model_id": "all-MiniLM-L6-v2",
@@ -88,11 +105,34 @@ LIST_MODELS = extend_schema(
                                 "status": "active",
                                 "max_tokens": 256,
                             }
-                        ]
+                        ],
                     },
                 )
             ],
         ),
         **errors.error_answers(*errors.GUARDED, "unknown_field", "database_unavailable"),
+    },
+)
+GET_MODEL = extend_schema(
+    operation_id="get_model",
+    summary="Look a model up, for clients of the OpenAI API",
+    tags=["models"],
+    parameters=[
+        OpenApiParameter(
+            "model_id",
+            {"type": "string", "minLength": 1},
+            OpenApiParameter.PATH,
+            description="The rest of the path; slashes may stand plain.",
+        ),
+        errors.RETRY_AFTER,
+        errors.REQUEST_ID,
+    ],
+    responses={
+        200: OpenApiResponse(
+            _OPENAI_MODEL,
+            description="A model with an active version.",
+            examples=[OpenApiExample("a model", value=_OPENAI_EXAMPLE)],
+        ),
+        **errors.error_answers(*errors.GUARDED, *errors.MODEL, "unknown_field", "database_unavailable"),
     },
 )

@@ -1,18 +1,23 @@
 """POST /v1/embed"""
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse, extend_schema
 
 from embedding_project.contracts.limits import MAX_EMBED_INPUTS
-from embeddings_app.api.schema.errors import BODY, GUARDED, MODEL, REQUEST_ID, RETRY_AFTER, error_answers
+from embeddings_app.api.embed_answers import BINARY_MEDIA_TYPE
+from embeddings_app.api.schema.errors import BODY, EMBEDDING, GUARDED, MODEL, REQUEST_ID, RETRY_AFTER, error_answers
 from embeddings_app.api.schema.errors import TEXT as TEXT_ERRORS
 from embeddings_app.api.schema.parts import (
     BOOLEAN,
     COUNT,
+    DIMENSIONS,
+    INPUT_TYPE,
     MODEL_ID,
     MODEL_VERSION,
     NUMBER,
     STRING,
     TEXT,
+    TRUNCATE,
     array,
     described,
     record,
@@ -22,13 +27,16 @@ _REQUEST = record(
     {
         "inputs": array(TEXT, "The texts, embedded in this order.", minItems=1, maxItems=MAX_EMBED_INPUTS),
         "model_id": MODEL_ID,
-        "input_type": described(
-            {"type": "string", "enum": ["query", "document"], "default": "document"},
-            "Whether the texts are looked for or looked through; some models put a different prompt before each.",
-        ),
+        "input_type": INPUT_TYPE,
         "normalize": described(BOOLEAN, "Whether to return unit vectors. Left out: as the model is registered."),
+        "dimensions": DIMENSIONS,
+        "encoding_format": described(
+            {"type": "string", "enum": ["float", "base64", "binary"], "default": "float"},
+            "Numbers; one base64 string of little-endian float32 per input; or a body of nothing but such numbers.",
+        ),
+        "truncate": TRUNCATE,
     },
-    optional=("model_id", "input_type", "normalize"),
+    optional=("model_id", "input_type", "normalize", "dimensions", "encoding_format", "truncate"),
 )
 _ITEM = record(
     {
@@ -45,7 +53,7 @@ _ANSWER = record(
         "model_version": MODEL_VERSION,
         "dimension": {"type": "integer", "minimum": 1},
         "embeddings": array(
-            {"type": "array", "items": NUMBER, "nullable": True}, "One float32 vector per input, in input order."
+            {"oneOf": [array(NUMBER), STRING], "nullable": True}, "One float32 vector per input, in input order."
         ),
         "items": array(_ITEM, "One outcome per input, in input order."),
         "usage": record({"inputs": COUNT, "tokens": COUNT}),
@@ -81,17 +89,16 @@ EMBED = extend_schema(
                 )
             ],
         ),
+        (200, BINARY_MEDIA_TYPE): OpenApiResponse(
+            OpenApiTypes.BINARY, description="With encoding_format binary; see the headers."
+        ),
         **error_answers(
             *GUARDED,
             *BODY,
             *TEXT_ERRORS,
             *MODEL,
-            "vector_required",
-            "model_error",
-            "embedder_unavailable",
-            "model_unavailable",
-            "broker_unavailable",
-            "database_unavailable",
+            *EMBEDDING,
+            "too_many_tokens",
         ),
     },
 )

@@ -4,7 +4,8 @@ from collections import defaultdict
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from embedding_project.contracts.errors import ERROR_KINDS
+from embedding_project.contracts.errors import ERROR_KINDS, ServiceError
+from embeddings_app.api.error_shapes import OPENAI_PATHS, TEI_PATHS, error_body
 from embeddings_app.api.schema.parts import component
 
 GUARDED = (
@@ -34,6 +35,15 @@ BODY = (
 )
 TEXT = ("empty_input", "text_too_long", "invalid_text")
 VECTOR = ("invalid_number", "dimension_mismatch", "zero_vector")
+EMBEDDING = (
+    "vector_required",
+    "model_error",
+    "embedder_unavailable",
+    "model_unavailable",
+    "broker_unavailable",
+    "database_unavailable",
+)
+"""On top, where an embedder is asked."""
 MODEL = ("unknown_model", "model_not_active", "unsupported_modality")
 
 RETRY_AFTER = OpenApiParameter(
@@ -48,17 +58,16 @@ REQUEST_ID = OpenApiParameter(
 )
 
 
-def error_answers(*codes: str) -> dict[int, OpenApiResponse]:
-    """Status -> description and one example per code."""
+def error_answers(*codes: str, path: str = "") -> dict[int, OpenApiResponse]:
+    """Status -> description and one example per code, in the form of the route at `path`."""
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in dict.fromkeys(codes):
         by_status[ERROR_KINDS[code].status].append(code)
-    return {status: _answer(by_status[status]) for status in sorted(by_status)}
+    return {status: _answer(by_status[status], path) for status in sorted(by_status)}
 
 
-def _answer(codes: list[str]) -> OpenApiResponse:
-    examples = [
-        OpenApiExample(code, value={"error": {"code": code, "message": ERROR_KINDS[code].meaning}}) for code in codes
-    ]
+def _answer(codes: list[str], path: str) -> OpenApiResponse:
+    examples = [OpenApiExample(code, value=error_body(ServiceError(code), path)) for code in codes]
     lines = [f"`{code}`: {ERROR_KINDS[code].meaning}" for code in codes]
-    return OpenApiResponse(component("Error"), description="\n\n".join(lines), examples=examples)
+    name = "OpenAiError" if path in OPENAI_PATHS else "TeiError" if path in TEI_PATHS else "Error"
+    return OpenApiResponse(component(name), description="\n\n".join(lines), examples=examples)

@@ -4,7 +4,9 @@ from typing import Any
 
 from embedding_project.contracts.errors import ERROR_KINDS
 from embedding_project.contracts.limits import (
+    MAX_DIMENSION,
     MAX_DOC_ID_BYTES,
+    MAX_INPUT_IDS,
     MAX_METADATA_BYTES,
     MAX_METADATA_DEPTH,
     MAX_METADATA_KEYS,
@@ -12,6 +14,7 @@ from embedding_project.contracts.limits import (
     MAX_TEXT_BYTES,
 )
 from embedding_project.contracts.names import NAMESPACE_PATTERN
+from embedding_project.contracts.tokens import ID_LIMIT
 from embeddings_app.api.requests.names import DEFAULT_NAMESPACE, MODEL_ID_PATTERN
 
 Schema = dict[str, Any]
@@ -41,10 +44,35 @@ def component(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+INPUT_TYPE = described(
+    {"type": "string", "enum": ["query", "document"], "default": "document"},
+    "Whether the texts are looked for or looked through; some models put a different prompt before each.",
+)
+DIMENSIONS = described(
+    {"type": "integer", "minimum": 1, "maximum": MAX_DIMENSION},
+    "Return only so many of the first components, for a model that was trained for it. Left out: all.",
+)
+TRUNCATE = described(
+    BOOLEAN, "Whether a text longer than the model reads is cut. If not, it fails with `too_many_tokens`.", default=True
+)
 TEXT = described(
     {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_BYTES},
     f"At most {MAX_TEXT_BYTES} bytes of UTF-8 with at least one visible character. Brought to NFC and trimmed.",
 )
+IDS = array(
+    {"type": "integer", "minimum": 0, "maximum": ID_LIMIT - 1},
+    "Ids of the model's own vocabulary, read as they are; only where the registry allows it.",
+    minItems=1,
+    maxItems=MAX_INPUT_IDS,
+)
+
+
+def inputs(limit: int) -> Schema:
+    """One text or many, or the token ids of one or of many."""
+    many = {"type": "array", "minItems": 1, "maxItems": limit}
+    return {"oneOf": [TEXT, {**many, "items": TEXT}, IDS, {**many, "items": IDS}]}
+
+
 VECTOR = array(
     NUMBER,
     "As many numbers as the model has dimensions, finite as float32, not all zero. Brought to unit length.",
@@ -87,6 +115,19 @@ COMPONENTS: dict[str, Schema] = {
             )
         }
     ),
+    "OpenAiError": record(
+        {
+            "error": record(
+                {
+                    "message": described(STRING, "For people; begins with the offending field."),
+                    "type": STRING,
+                    "param": described({"type": "string", "nullable": True}, "The offending field."),
+                    "code": described(STRING, "Stable; names the cause.", enum=sorted(ERROR_KINDS)),
+                }
+            )
+        }
+    ),
+    "TeiError": record({"error": described(STRING, "For people."), "error_type": STRING}),
     "Filter": described(
         {"type": "object", "additionalProperties": True},
         'Conditions on metadata that all hold: {"lang": "en", "size": {"gte": 10, "lt": 500}}. Operators: eq, ne, in, '

@@ -3,21 +3,24 @@
 import pytest
 
 from embedding_project.contracts.keys import InputType
-from embeddings_app.api.requests.embed import embed_request
+from embeddings_app.api.requests.embed import Encoding, embed_request
 from tests.unit.api.refusals import refusal
 
 TEXTS = {"inputs": ["a fox"]}
 
 
 def test_a_plain_body_gets_the_defaults() -> None:
-    request = embed_request({"inputs": [" a fox ", "an owl"]})
+    request, encoding = embed_request({"inputs": [" a fox ", "an owl"]})
     assert request.texts == ("a fox", "an owl")
     assert (request.model_id, request.input_type, request.normalize) == (None, InputType.DOCUMENT, None)
+    assert (request.dimensions, request.truncate, encoding) == (None, True, Encoding.FLOAT)
 
 
 def test_every_field_is_taken_over() -> None:
-    request = embed_request({**TEXTS, "model_id": "org/m.1", "input_type": "query", "normalize": False})
+    request, _ = embed_request({**TEXTS, "model_id": "org/m.1", "input_type": "query", "normalize": False})
     assert (request.model_id, request.input_type, request.normalize) == ("org/m.1", InputType.QUERY, False)
+    request, encoding = embed_request({**TEXTS, "dimensions": 64, "truncate": False, "encoding_format": "binary"})
+    assert (request.dimensions, request.truncate, encoding) == (64, False, Encoding.BINARY)
 
 
 def test_composed_and_decomposed_letters_are_one_text() -> None:
@@ -55,6 +58,11 @@ def test_composed_and_decomposed_letters_are_one_text() -> None:
         ({**TEXTS, "normalize": None}, "invalid_type", "normalize"),
         ({**TEXTS, "input_type": "passage"}, "invalid_value", "input_type"),
         ({**TEXTS, "input_type": 1}, "invalid_type", "input_type"),
+        ({**TEXTS, "dimensions": 0}, "invalid_value", "dimensions"),
+        ({**TEXTS, "dimensions": "64"}, "invalid_type", "dimensions"),
+        ({**TEXTS, "dimensions": None}, "invalid_type", "dimensions"),
+        ({**TEXTS, "encoding_format": "hex"}, "invalid_value", "encoding_format"),
+        ({**TEXTS, "truncate": 0}, "invalid_type", "truncate"),
     ],
 )
 def test_a_bad_body_is_refused_with_code_and_field(body: dict[str, object], code: str, field: str) -> None:
@@ -62,5 +70,5 @@ def test_a_bad_body_is_refused_with_code_and_field(body: dict[str, object], code
 
 
 def test_limits_are_inclusive() -> None:
-    assert len(embed_request({"inputs": ["x"] * 256}).texts) == 256
-    assert len(embed_request({"inputs": ["x" * 32 * 1024]}).texts[0]) == 32 * 1024
+    assert len(embed_request({"inputs": ["x"] * 256})[0].texts) == 256
+    assert len(embed_request({"inputs": ["x" * 32 * 1024]})[0].texts[0]) == 32 * 1024

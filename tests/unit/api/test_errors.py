@@ -11,10 +11,11 @@ from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 
 from embedding_project.contracts.errors import ERROR_KINDS, InvalidRequest, ServiceError, Unavailable
-from embeddings_app.api.errors import MAX_ECHO_CHARACTERS, error_body, error_response, exception_response
+from embeddings_app.api.error_shapes import MAX_ECHO_CHARACTERS, error_body
+from embeddings_app.api.errors import error_response, exception_response
 
 CONTEXT: dict[str, Any] = {
-    "request": SimpleNamespace(resolver_match=SimpleNamespace(route="v1/embed")),
+    "request": SimpleNamespace(resolver_match=SimpleNamespace(route="v1/embed"), path_info="/v1/embed"),
     "view": SimpleNamespace(allowed_methods=["POST"]),
 }
 

@@ -1,0 +1,130 @@
+"""A request for vectors: which model answers, what is sent to it, and the form its vectors are handed out in."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
+from embedding_project.contracts.keys import InputType
+from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS, MAX_EMBED_INPUTS
+from embedding_project.contracts.messages import Lane
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.vectors import Vector, unit_length
+from embeddings_app import registry
+from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
+from embeddings_app.services.embedding_ids import embed_ids
+
+OWN_IDS = "own"
+TOO_MANY_TOKENS = "too_many_tokens"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRequest:
+    model_id: str | None
+    version: int | None = None
+    """The version that must be the active one; None takes whichever is."""
+    texts: tuple[str, ...] = ()
+    """In normal form."""
+    ids: tuple[bytes, ...] = ()
+    """Packed token ids, instead of texts."""
+    input_type: InputType
+    normalize: bool | None
+    """None leaves it to the model."""
+    dimensions: int | None = None
+    """How many of the first components to return; None for all."""
+    truncate: bool = True
+    """Whether a text longer than the model reads is cut. If not, it fails alone."""
+
+    def __len__(self) -> int:
+        return len(self.texts) + len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedResult:
+    model: ModelSpec
+    outcomes: tuple[EmbedOutcome, ...]
+    vectors: Vector
+    """Shape (n, dimension), as they are handed out; a row of NaN where the outcome is an error."""
+
+    @property
+    def dimension(self) -> int:
+        return int(self.vectors.shape[1])
+
+    @property
+    def tokens(self) -> int:
+        return sum(outcome.tokens for outcome in self.outcomes)
+
+    @property
+    def first_error(self) -> tuple[int, str] | None:
+        """Position and code of the first input that has no vector."""
+        return next(((at, outcome.error) for at, outcome in enumerate(self.outcomes) if outcome.error), None)
+
+
+def embed(request: EmbedRequest) -> EmbedResult:
+    """Embed the inputs of a request with the active version. Raises ServiceError when no input can be embedded."""
+    spec = text_model(request.model_id, request.version)
+    dimension = _dimension(spec, request.dimensions)
+    if request.ids and spec.token_encoding != OWN_IDS:
+        raise InvalidRequest("ids_not_accepted", f"model {spec.model_id!r} takes text, not token ids", field="input")
+    outcomes: list[EmbedOutcome] = []
+    for part in _embedded_parts(spec, request):
+        _raise_for_infrastructure(part)
+        outcomes += part
+    if not request.truncate:
+        outcomes = [_failed_if_cut(outcome) for outcome in outcomes]
+    normalize = spec.normalize if request.normalize is None else request.normalize
+    vectors = _handed_out(outcomes, spec.dimension, dimension, normalize=normalize)
+    return EmbedResult(model=spec, outcomes=tuple(outcomes), vectors=vectors)
+
+
+def text_model(model_id: str | None, version: int | None = None) -> ModelSpec:
+    """The active version of a model that embeds text. Raises ServiceError."""
+    spec = registry.active_spec(model_id)
+    if version is not None and version != spec.version:
+        message = f"version {version} of model {spec.model_id!r} is not active, version {spec.version} is"
+        raise ServiceError("model_not_active", message, field="model_id")
+    if spec.type is ModelType.EXTERNAL:
+        raise InvalidRequest("vector_required", f"model {spec.model_id!r} does not embed text", field="model_id")
+    return spec
+
+
+def _dimension(spec: ModelSpec, wanted: int | None) -> int:
+    if wanted is None or wanted == spec.dimension:
+        return spec.dimension
+    if not spec.min_dimension:
+        message = f"model {spec.model_id!r} has {spec.dimension} dimensions and was not trained to be cut"
+        raise InvalidRequest("invalid_value", message, field="dimensions")
+    if not spec.min_dimension <= wanted <= spec.dimension:
+        message = f"must be between {spec.min_dimension} and {spec.dimension}"
+        raise InvalidRequest("invalid_value", message, field="dimensions")
+    return wanted
+
+
+def _embedded_parts(spec: ModelSpec, request: EmbedRequest) -> Iterator[list[EmbedOutcome]]:
+    # One after the other, so that a large request never has more under way than a usual one.
+    deadline = time.time() + EMBED_DEADLINE_SECONDS
+    for start in range(0, len(request.texts), MAX_EMBED_INPUTS):
+        texts = request.texts[start : start + MAX_EMBED_INPUTS]
+        yield embed_texts(spec, request.input_type, texts, Lane.INTERACTIVE, deadline)
+    for start in range(0, len(request.ids), MAX_EMBED_INPUTS):
+        yield embed_ids(spec, request.ids[start : start + MAX_EMBED_INPUTS], deadline)
+
+
+def _raise_for_infrastructure(outcomes: Sequence[EmbedOutcome]) -> None:
+    for outcome in outcomes:
+        if outcome.error in INFRASTRUCTURE_ERRORS:
+            raise Unavailable(outcome.error)
+
+
+def _failed_if_cut(outcome: EmbedOutcome) -> EmbedOutcome:
+    return replace(outcome, vector=None, error=TOO_MANY_TOKENS) if outcome.truncated else outcome
+
+
+def _handed_out(outcomes: Sequence[EmbedOutcome], full: int, dimension: int, *, normalize: bool) -> Vector:
+    """The vectors as rows, all brought to their form in one go."""
+    missing = np.full(full, np.nan, dtype=np.float32)
+    rows = [missing if outcome.vector is None else outcome.vector for outcome in outcomes]
+    vectors = np.stack(rows)[:, :dimension]
+    return unit_length(vectors) if normalize else np.ascontiguousarray(vectors)

@@ -1,0 +1,78 @@
+"""Texts to token ids, by the tokenizer of an embedder: this process has none."""
+
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+
+from embedding_project.contracts.errors import InvalidRequest, Unavailable
+from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, EMBED_DEADLINE_SECONDS
+from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane, Purpose
+from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.tokens import TokenizedText
+from embedding_project.dispatch import send_embed
+from embedding_project.inbox import ReplyInbox, reply_inbox
+from embedding_project.request_context import current_origins
+
+Outcome = TokenizedText | str
+_NO_TOKENIZER = "no_tokenizer"
+
+
+class _Awaited:
+    """One batch under way."""
+
+    def __init__(self, spec: ModelSpec, texts: Sequence[str], inbox: ReplyInbox, deadline: float) -> None:
+        self._answered = threading.Event()
+        self._reply: EmbedReply | None = None
+        self._count = len(texts)
+        self.batch = EmbedBatch(
+            batch_id=uuid.uuid4().hex,
+            inbox=inbox.name,
+            purpose=Purpose.TOKENIZE,
+            lane=Lane.INTERACTIVE,
+            deadline=deadline,
+            use_cache=False,
+            model=spec,
+            items=tuple(EmbedItem(cache_key=b"", text=text) for text in texts),
+            origins=current_origins(),
+        )
+        inbox.expect_embed(self.batch.batch_id, self._take)
+
+    def _take(self, reply: EmbedReply) -> None:
+        self._reply = reply
+        self._answered.set()
+
+    def outcomes(self) -> list[Outcome]:
+        """Raises Unavailable when nothing came by the deadline."""
+        if not self._answered.wait(max(self.batch.deadline - time.time(), 0)) or self._reply is None:
+            raise Unavailable("embedder_unavailable")
+        outcomes = [
+            outcome if isinstance(outcome, str) else TokenizedText.from_frame(outcome) or "model_error"
+            for outcome in self._reply.outcomes
+        ]
+        return outcomes if len(outcomes) == self._count else ["model_error"] * self._count
+
+
+def tokenize(spec: ModelSpec, texts: Sequence[str]) -> list[TokenizedText]:
+    """The tokens of each text, in order. Raises ServiceError: tokenising does not fail for one text alone."""
+    inbox, deadline = reply_inbox(), time.time() + EMBED_DEADLINE_SECONDS
+    awaited = [
+        _Awaited(spec, texts[start : start + EMBED_BATCH_ITEMS], inbox, deadline)
+        for start in range(0, len(texts), EMBED_BATCH_ITEMS)
+    ]
+    try:
+        for one in awaited:
+            send_embed(one.batch)
+        outcomes = [outcome for one in awaited for outcome in one.outcomes()]
+    finally:
+        for one in awaited:
+            inbox.forget(one.batch.batch_id)
+    return [_tokens(outcome) for outcome in outcomes]
+
+
+def _tokens(outcome: Outcome) -> TokenizedText:
+    if outcome == _NO_TOKENIZER:
+        raise InvalidRequest(_NO_TOKENIZER, field="model_id")
+    if isinstance(outcome, str):
+        raise Unavailable(outcome)
+    return outcome

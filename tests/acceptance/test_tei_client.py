@@ -1,0 +1,34 @@
+"""Clients of text-embeddings-inference, unmodified."""
+
+import httpx
+import numpy as np
+from huggingface_hub import InferenceClient, close_session
+
+from tests.acceptance.conftest import ok
+from tests.conftest import Service
+
+TEXTS = ["a red fox", "ein roter Fuchs"]
+
+
+def own(api: httpx.Client, texts: list[str], **options: object) -> np.ndarray:
+    return np.array(ok(api.post("/v1/embed", json={"inputs": texts, **options}))["embeddings"], dtype=np.float32)
+
+
+def test_many_texts_come_back_as_a_bare_list_of_vectors(api: httpx.Client) -> None:
+    answer = api.post("/embed", json={"inputs": TEXTS})
+    assert (np.array(answer.json(), dtype=np.float32) == own(api, TEXTS)).all()
+    raw = api.post("/embed", json={"inputs": TEXTS[0], "normalize": False, "truncate": None, "prompt_name": "query"})
+    assert (np.array(raw.json(), dtype=np.float32) == own(api, TEXTS[:1], normalize=False, input_type="query")).all()
+
+
+def test_the_client_of_the_hub_is_served(service: Service, api: httpx.Client) -> None:
+    found = InferenceClient(base_url=f"{service.url}/embed").feature_extraction(TEXTS[0], normalize=True)
+    close_session()
+    assert np.allclose(found, own(api, TEXTS[:1]))
+
+
+def test_the_service_says_what_it_serves(api: httpx.Client) -> None:
+    info = ok(api.get("/info"))
+    assert (info["model_id"], info["max_input_length"], info["max_client_batch_size"]) == ("all-MiniLM-L6-v2", 256, 256)
+    health = api.get("/health")
+    assert (health.status_code, health.content) == (200, b"")

@@ -1,0 +1,59 @@
+"""How vectors are handed out: cut, brought to unit length, and with a row for every input."""
+
+import numpy as np
+import pytest
+
+from embedding_project.contracts.errors import InvalidRequest, Unavailable
+from embeddings_app.api.embed_answers import binary_answer, embed_answer, openai_answer
+from embeddings_app.api.requests.embed import Encoding
+from embeddings_app.services.embed_requests import EmbedResult, _handed_out
+from embeddings_app.services.embedding import EmbedOutcome
+from tests.unit.contracts.test_keys import SPEC
+
+
+def outcome(*numbers: float, error: str | None = None) -> EmbedOutcome:
+    vector = None if error else np.array(numbers, dtype=np.float32)
+    return EmbedOutcome(vector=vector, tokens=3, truncated=error == "too_many_tokens", cached=False, error=error)
+
+
+def result(*outcomes: EmbedOutcome) -> EmbedResult:
+    vectors = _handed_out(outcomes, 3, 2, normalize=True)
+    return EmbedResult(model=SPEC, outcomes=outcomes, vectors=vectors)
+
+
+def test_a_cut_vector_is_of_unit_length_again_only_when_asked() -> None:
+    outcomes = [outcome(3, 4, 12), outcome(error="model_error")]
+    unit = _handed_out(outcomes, 3, 2, normalize=True)
+    assert np.allclose(unit[0], [0.6, 0.8])
+    assert np.isnan(unit[1]).all()
+    assert (_handed_out(outcomes, 3, 2, normalize=False)[0] == [3, 4]).all()
+
+
+def test_every_failed_input_can_be_seen_in_every_encoding() -> None:
+    mixed = result(outcome(3, 4, 0), outcome(error="too_many_tokens"), outcome(error="model_error"))
+    for encoding in (Encoding.FLOAT, Encoding.BASE64):
+        answer = embed_answer(mixed, encoding)
+        assert [vector is None for vector in answer["embeddings"]] == [False, True, True]
+        assert [item.get("error") for item in answer["items"]] == [None, "too_many_tokens", "model_error"]
+    binary = binary_answer(mixed)
+    assert binary.headers["X-Failed"] == "1:too_many_tokens,2:model_error"
+    assert binary.headers["X-Truncated"] == "1"
+    assert np.isnan(np.frombuffer(binary.content, "<f4").reshape(3, 2)).tolist() == [
+        [False] * 2,
+        [True] * 2,
+        [True] * 2,
+    ]
+
+
+def test_only_a_model_that_refuses_everything_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        embed_answer(result(outcome(error="model_error")), Encoding.FLOAT)
+    assert embed_answer(result(outcome(error="too_many_tokens")), Encoding.FLOAT)["embeddings"] == [None]
+
+
+@pytest.mark.parametrize(("code", "kind"), [("too_many_tokens", InvalidRequest), ("model_error", Unavailable)])
+def test_where_one_failure_fails_all_the_input_is_named(code: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as caught:
+        openai_answer(result(outcome(3, 4, 0), outcome(error=code)), Encoding.FLOAT)
+    error = caught.value
+    assert "input[1]" in f"{getattr(error, 'field', '')} {error}"

@@ -1,0 +1,85 @@
+"""Token ids in place of texts, and batches that only ask for tokens."""
+
+from dataclasses import replace
+
+import pytest
+
+from embedding_project.contracts.keys import ids_cache_key
+from embedding_project.contracts.messages import EmbedItem, Purpose
+from embedding_project.contracts.tokens import TokenizedText, pack_ids
+from tests.unit.workers.builders import HASHING, RecordingEncoder, Setup, batch, embedded
+from workers.encoders.base import Encoder
+from workers.encoders.hashing import HashingEncoder
+
+
+class Elsewhere:
+    """An encoder whose tokenizer is not here."""
+
+    def __init__(self) -> None:
+        inner = RecordingEncoder()
+        self.dimension, self.tokenize, self.encode = inner.dimension, inner.tokenize, inner.encode
+
+
+@pytest.fixture
+def encoder() -> RecordingEncoder:
+    return RecordingEncoder()
+
+
+def described(outcome: bytes | str) -> TokenizedText:
+    assert isinstance(outcome, bytes), outcome
+    text = TokenizedText.from_frame(outcome)
+    assert text is not None
+    return text
+
+
+def test_a_tokenize_batch_is_answered_without_a_forward_pass(valkey_url: str, encoder: RecordingEncoder) -> None:
+    setup = Setup(valkey_url, encoder)
+    asked = batch("a red  fox", "w " * 20, purpose=Purpose.TOKENIZE)
+    setup.embedder.admit(asked)
+    assert setup.embedder.idle
+    short, long = map(described, setup.run()[asked.batch_id].outcomes)
+    assert encoder.steps == []
+    assert (short.offsets, short.tokens, short.truncated) == (((0, 1), (2, 5), (7, 10)), 3, False)
+    assert (len(long.ids), long.tokens, long.truncated) == (16, 20, True)
+    assert list(short.ids) == encoder.tokenize(["a red  fox"])[0].ids
+
+
+def test_ids_have_the_vector_of_their_text(valkey_url: str, encoder: RecordingEncoder) -> None:
+    setup = Setup(valkey_url, encoder)
+    packed = pack_ids(encoder.tokenize(["a red fox"])[0].ids)
+    item = EmbedItem(cache_key=ids_cache_key(HASHING, packed), text="", ids=packed)
+    text = batch("a red fox", "an owl")
+    mixed = replace(text, items=(text.items[1], item, text.items[0]))
+    setup.embedder.admit(mixed)
+    _, by_ids, by_text = map(embedded, setup.run()[mixed.batch_id].outcomes)
+    assert (by_ids.vector == by_text.vector).all()
+    assert (by_ids.tokens, by_ids.truncated) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("made", "packed", "code"),
+    [(HashingEncoder(8, 16), b"\x01\x02", "invalid_ids"), (Elsewhere(), pack_ids([1]), "no_tokenizer")],
+)
+def test_ids_that_cannot_be_read_fail_alone(valkey_url: str, made: Encoder, packed: bytes, code: str) -> None:
+    setup = Setup(valkey_url, made)
+    item = EmbedItem(cache_key=b"k", text="", ids=packed)
+    text = batch("a red fox")
+    mixed = replace(text, items=(item, *text.items))
+    setup.embedder.admit(mixed)
+    failed, fine = setup.run()[mixed.batch_id].outcomes
+    assert failed == code
+    assert embedded(fine).tokens == 3
+
+
+def test_a_model_elsewhere_says_that_it_has_no_tokenizer(valkey_url: str) -> None:
+    setup = Setup(valkey_url, Elsewhere())
+    asked = batch("a", "b", purpose=Purpose.TOKENIZE)
+    setup.embedder.admit(asked)
+    assert setup.run()[asked.batch_id].outcomes == ("no_tokenizer", "no_tokenizer")
+
+
+def test_both_kinds_of_messages_survive_the_wire() -> None:
+    asked = batch("a", purpose=Purpose.TOKENIZE)
+    with_ids = replace(asked, items=(EmbedItem(cache_key=b"k", text="", ids=pack_ids([1, 2])),))
+    for sent in (asked, with_ids):
+        assert type(sent).from_wire(sent.to_wire()) == sent

@@ -1,0 +1,56 @@
+"""What a tokenizer knows beyond the ids of a text: where each stands, and which ids there are.
+
+An encoder whose tokenizer is here has a `vocabulary`; one that only calls a model elsewhere has none.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from embedding_project.contracts.tokens import TokenizedText
+from workers.encoders.base import Tokens
+
+
+class Vocabulary(Protocol):
+    def describe(self, texts: Sequence[str]) -> list[TokenizedText]:
+        """One entry per text, with the ids that `Encoder.tokenize` gives."""
+
+    def read(self, ids: Sequence[int]) -> Tokens | None:
+        """`ids` as the model reads them, with nothing added; None when one is not in the vocabulary."""
+
+
+@runtime_checkable
+class HasVocabulary(Protocol):
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+
+class TokenizerVocabulary:
+    """Of a fast tokenizer that cuts at `max_tokens`."""
+
+    def __init__(self, tokenizer: Any, max_tokens: int) -> None:
+        self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
+        # The ids of added tokens need not follow the others without a gap.
+        self._ids = frozenset(tokenizer.get_vocab(with_added_tokens=True).values())
+
+    def describe(self, texts: Sequence[str]) -> list[TokenizedText]:
+        return [_described(encoding) for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    def read(self, ids: Sequence[int]) -> Tokens | None:
+        return cut(ids, self._max_tokens) if self._ids.issuperset(ids) else None
+
+
+def cut(ids: Sequence[int], max_tokens: int) -> Tokens:
+    """The first `max_tokens` of `ids`."""
+    return Tokens(ids=ids[:max_tokens], truncated=len(ids) > max_tokens)
+
+
+def _described(encoding: Any) -> TokenizedText:
+    special = tuple(map(bool, encoding.special_tokens_mask))
+    beyond = sum(len(part.ids) - sum(part.special_tokens_mask) for part in encoding.overflowing)
+    return TokenizedText(
+        ids=tuple(encoding.ids),
+        offsets=tuple(encoding.offsets),
+        special=special,
+        tokens=len(encoding.ids) + beyond,
+    )
