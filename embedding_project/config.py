@@ -64,6 +64,8 @@ class Config:
     """CPU threads of one embedder; 0 leaves it to torch."""
     default_model_id: str
     cache_ttl_seconds: int
+    cache_local_mb: int
+    """What each process that reads the embedding cache may hold of it in its own memory; 0 for nothing."""
     log_retention_hours: int
     """Entries of the change log and tombstones are kept at least so long."""
     metrics_dir: str
@@ -108,6 +110,7 @@ _DEFAULTS: Mapping[str, str] = {
     "EMBED_THREADS": "0",
     "DEFAULT_MODEL_ID": PACKAGED_MODEL_ID,
     "CACHE_TTL_SECONDS": str(7 * 24 * 3600),
+    "CACHE_LOCAL_MB": "32",
     "LOG_RETENTION_HOURS": "24",
     "METRICS_DIR": "",
     "LOG_LEVEL": "INFO",
@@ -206,6 +209,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         embed_threads=read.integer("EMBED_THREADS", 0, 256),
         default_model_id=read.text("DEFAULT_MODEL_ID"),
         cache_ttl_seconds=read.integer("CACHE_TTL_SECONDS", 1, 365 * 24 * 3600),
+        cache_local_mb=read.integer("CACHE_LOCAL_MB", 0, 65_536),
         log_retention_hours=read.integer("LOG_RETENTION_HOURS", 1, 365 * 24),
         metrics_dir=read.text("METRICS_DIR"),
         log_level=read.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),

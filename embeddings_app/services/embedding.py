@@ -3,24 +3,20 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 
-from embedding_project.config import load_config
 from embedding_project.contracts.errors import InvalidRequest, Unavailable
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embedding_project.contracts.vectors import EmbeddedText, Vector, unit_length
-from embedding_project.redis_clients import cache_client
-from embedding_project.tracing import span
-from embedding_project.vector_cache import VectorCache
+from embedding_project.contracts.vectors import Vector, unit_length
 from embeddings_app import registry
+from embeddings_app.services.cached_vectors import cached_vectors
 from embeddings_app.services.flights import Outcome
 from embeddings_app.services.gateway import StreamKey, gateway
-from embeddings_app.services.metrics import CACHE_LOOKUPS, TEXTS
+from embeddings_app.services.metrics import TEXTS
 
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable"})
 """Outcomes that say nothing about the text: trying again can help."""
@@ -51,13 +47,6 @@ class EmbedResult:
     outcomes: tuple[EmbedOutcome, ...]
 
 
-@cache
-def vector_cache() -> VectorCache:
-    """The embedding cache as this process reaches it."""
-    config = load_config()
-    return VectorCache(cache_client(config.cache_url), config.cache_ttl_seconds)
-
-
 def embed(request: EmbedRequest) -> EmbedResult:
     """Embed the texts of a request with the active version. Raises ServiceError when no text can be embedded."""
     spec = registry.active_spec(request.model_id)
@@ -85,31 +74,17 @@ def embed_texts(
     keys = [cache_key(spec, input_type, text) for text in texts]
     # Equal texts of one request share a key: one look-up, one inference.
     first = {key: position for position, key in reversed(list(enumerate(keys)))}
-    found = _cached(spec, list(first)) if use_cache else {}
+    found = cached_vectors().find(spec, list(first)) if use_cache else {}
     prompt = spec.prompt(input_type)
     missing = [
-        EmbedItem(cache_key=key, text=prompt + texts[position])
-        for key, position in first.items()
-        if found.get(key) is None
+        EmbedItem(cache_key=key, text=prompt + texts[position]) for key, position in first.items() if key not in found
     ]
     computed = gateway().embed(StreamKey(spec, lane, use_cache), missing, deadline) if missing else []
     fresh = {item.cache_key: outcome for item, outcome in zip(missing, computed, strict=True)}
     TEXTS.labels(lane, "cached").inc(len(first) - len(fresh))
     for outcome in fresh.values():
         TEXTS.labels(lane, outcome if isinstance(outcome, str) else "embedded").inc()
-    return [
-        _outcome(fresh[key], cached=False) if key in fresh else _outcome(found[key] or "model_error", cached=True)
-        for key in keys
-    ]
-
-
-def _cached(spec: ModelSpec, keys: Sequence[bytes]) -> dict[bytes, EmbeddedText | None]:
-    with span("cache", texts=len(keys)):
-        found = dict(zip(keys, vector_cache().get_many(keys, spec.dimension), strict=True))
-    misses = sum(embedded is None for embedded in found.values())
-    CACHE_LOOKUPS.labels(spec.model_id, "hit").inc(len(found) - misses)
-    CACHE_LOOKUPS.labels(spec.model_id, "miss").inc(misses)
-    return found
+    return [_outcome(fresh[key], cached=False) if key in fresh else _outcome(found[key], cached=True) for key in keys]
 
 
 def _outcome(outcome: Outcome, *, cached: bool) -> EmbedOutcome:
