@@ -28,6 +28,11 @@ logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
+def value_name(key: bytes) -> bytes:
+    """What the vector of `key` is called in Redis."""
+    return _PREFIX + key
+
+
 class VectorCache:
     def __init__(self, redis: Redis, ttl_seconds: int) -> None:
         self._redis = redis
@@ -39,7 +44,7 @@ class VectorCache:
         """The cached embeddings in the order of `keys`; None where there is none or the frame is not sound."""
         if not keys:
             return []
-        names = [_PREFIX + key for key in keys]
+        names = [value_name(key) for key in keys]
         frames = self.attempt("read", lambda redis: cast(list[bytes | None], redis.mget(names)))
         if frames is None:
             return [None] * len(keys)
@@ -48,7 +53,7 @@ class VectorCache:
     def put_many(self, frames: Mapping[bytes, bytes]) -> None:
         """Keep `frames` for the time to live, unless a key was forgotten within the last minute."""
         if frames:
-            names = [_PREFIX + key for key in frames]
+            names = [value_name(key) for key in frames]
             ttl = str(self._ttl_seconds)
             self.attempt("write", lambda redis: redis.eval(_PUT, len(names), *names, ttl, *frames.values()))
 
@@ -57,7 +62,7 @@ class VectorCache:
         try:
             pipeline = self._redis.pipeline(transaction=False)
             for key in keys:
-                pipeline.set(_PREFIX + key, _FORGOTTEN, ex=_FORGET_SECONDS)
+                pipeline.set(value_name(key), _FORGOTTEN, ex=_FORGET_SECONDS)
             pipeline.execute()
         except RedisError as error:
             self._failed("forget", error)

@@ -17,6 +17,7 @@ from embeddings_app.services.cached_vectors import cached_vectors
 from embeddings_app.services.flights import Outcome
 from embeddings_app.services.gateway import StreamKey, gateway
 from embeddings_app.services.metrics import TEXTS
+from embeddings_app.services.single_flight import single_flight
 
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable"})
 """Outcomes that say nothing about the text: trying again can help."""
@@ -79,12 +80,21 @@ def embed_texts(
     missing = [
         EmbedItem(cache_key=key, text=prompt + texts[position]) for key, position in first.items() if key not in found
     ]
-    computed = gateway().embed(StreamKey(spec, lane, use_cache), missing, deadline) if missing else []
+    computed = _computed(StreamKey(spec, lane, use_cache), missing, deadline) if missing else []
     fresh = {item.cache_key: outcome for item, outcome in zip(missing, computed, strict=True)}
     TEXTS.labels(lane, "cached").inc(len(first) - len(fresh))
     for outcome in fresh.values():
         TEXTS.labels(lane, outcome if isinstance(outcome, str) else "embedded").inc()
     return [_outcome(fresh[key], cached=False) if key in fresh else _outcome(found[key], cached=True) for key in keys]
+
+
+def _computed(key: StreamKey, missing: Sequence[EmbedItem], deadline: float) -> list[Outcome]:
+    def compute(items: Sequence[EmbedItem]) -> list[Outcome]:
+        return gateway().embed(key, items, deadline)
+
+    if not key.use_cache:
+        return compute(missing)
+    return single_flight().embed(key.model, key.lane, missing, deadline, compute)
 
 
 def _outcome(outcome: Outcome, *, cached: bool) -> EmbedOutcome:
