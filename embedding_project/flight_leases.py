@@ -12,7 +12,7 @@ from embedding_project.vector_cache import VectorCache, value_name
 
 LEASE_MS = 1_000
 RENEW_SECONDS = 0.3
-_OUTCOME_MS = 1_000
+_OUTCOME_MS = 2_000
 """How long waiters can read how it ended."""
 _OUTCOME = b"!"
 _STORED = b"="

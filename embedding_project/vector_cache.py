@@ -19,6 +19,7 @@ from embedding_project.contracts.vectors import EmbeddedText
 _PREFIX = b"v:"
 _FORGOTTEN = b""
 _FORGET_SECONDS = 60
+_MAX_UNSENT = 100_000
 AWAY_SECONDS = 1.0
 """How long nobody asks after a call that failed."""
 # One command for all frames: a pipeline of SETs costs the client three times as much.
@@ -39,6 +40,8 @@ class VectorCache:
         self._ttl_seconds = ttl_seconds
         self._lock = threading.Lock()
         self._away_until = 0.0
+        self._unsent: dict[bytes, None] = {}
+        """Keys to forget, of which the server has not heard."""
 
     def get_many(self, keys: Sequence[bytes], dimension: int) -> list[EmbeddedText | None]:
         """The cached embeddings in the order of `keys`; None where there is none or the frame is not sound."""
@@ -48,7 +51,11 @@ class VectorCache:
         frames = self.attempt("read", lambda redis: cast(list[bytes | None], redis.mget(names)))
         if frames is None:
             return [None] * len(keys)
-        return [EmbeddedText.from_frame(frame, dimension) if frame else None for frame in frames]
+        unsent = self._unsent
+        return [
+            EmbeddedText.from_frame(frame, dimension) if frame and key not in unsent else None
+            for key, frame in zip(keys, frames, strict=True)
+        ]
 
     def put_many(self, frames: Mapping[bytes, bytes]) -> None:
         """Keep `frames` for the time to live, unless a key was forgotten within the last minute."""
@@ -58,14 +65,10 @@ class VectorCache:
             self.attempt("write", lambda redis: redis.eval(_PUT, len(names), *names, ttl, *frames.values()))
 
     def forget(self, keys: Sequence[bytes]) -> None:
-        """Drop the entries and refuse to take them back for a minute. Tried even while the server seems away."""
-        try:
-            pipeline = self._redis.pipeline(transaction=False)
-            for key in keys:
-                pipeline.set(value_name(key), _FORGOTTEN, ex=_FORGET_SECONDS)
-            pipeline.execute()
-        except RedisError as error:
-            self._failed("forget", error)
+        """Drop the entries and refuse to take them back for a minute. A server that is away hears of it later."""
+        with self._lock:
+            self._unsent |= dict.fromkeys(keys[: max(_MAX_UNSENT - len(self._unsent), 0)])
+        self.attempt("forget", lambda _: None)
 
     def clear(self) -> None:
         """Drop every entry, after which the same key may mean another vector. Raises RedisError."""
@@ -76,12 +79,25 @@ class VectorCache:
         if not self._may_ask():
             return None
         try:
+            if self._unsent:
+                self._send_forgotten()
             answer = call(self._redis)
         except RedisError as error:
             self._failed(what, error)
             return None
         self._away_until = 0.0
         return answer
+
+    def _send_forgotten(self) -> None:
+        with self._lock:
+            keys = list(self._unsent)
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.set(value_name(key), _FORGOTTEN, ex=_FORGET_SECONDS)
+        pipeline.execute()
+        with self._lock:
+            for key in keys:
+                self._unsent.pop(key, None)
 
     def _may_ask(self) -> bool:
         """While the server is away, one caller a second finds out whether it is back."""

