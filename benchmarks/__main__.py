@@ -23,6 +23,7 @@ NAMES = (
     "embed_uncached",
     "keys",
     "overload",
+    "pipeline",
     "quality",
     "readiness",
     "restart",

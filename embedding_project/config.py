@@ -73,6 +73,8 @@ class Config:
     hub_url: str
     default_model_id: str
     cache_ttl_seconds: int
+    cache_local_mb: int
+    """What each process that reads the embedding cache may hold of it in its own memory; 0 for nothing."""
     log_retention_hours: int
     """Entries of the change log and tombstones are kept at least so long."""
     metrics_dir: str
@@ -115,13 +117,14 @@ _DEFAULTS: Mapping[str, str] = {
     "EMBEDDERS": "1",
     "EMBED_DEVICE": "auto",
     "EMBED_THREADS": "0",
-    "EMBED_MAX_WAIT_SECONDS": "0.25",
+    "EMBED_MAX_WAIT_SECONDS": "1.0",
     "ENDPOINT_HOSTS": "",
     "EMBED_SECRETS_DIR": "",
     "HUB_DOWNLOADS": "0",
     "HUB_URL": "https://huggingface.co",
     "DEFAULT_MODEL_ID": PACKAGED_MODEL_ID,
     "CACHE_TTL_SECONDS": str(7 * 24 * 3600),
+    "CACHE_LOCAL_MB": "32",
     "LOG_RETENTION_HOURS": "24",
     "METRICS_DIR": "",
     "LOG_LEVEL": "INFO",
@@ -228,6 +231,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         hub_url=read.text("HUB_URL").rstrip("/"),
         default_model_id=read.text("DEFAULT_MODEL_ID"),
         cache_ttl_seconds=read.integer("CACHE_TTL_SECONDS", 1, 365 * 24 * 3600),
+        cache_local_mb=read.integer("CACHE_LOCAL_MB", 0, 65_536),
         log_retention_hours=read.integer("LOG_RETENTION_HOURS", 1, 365 * 24),
         metrics_dir=read.text("METRICS_DIR"),
         log_level=read.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),

@@ -1,12 +1,15 @@
 """The embedding cache: frames of `EmbeddedText` under the hash of model version, prompt and text.
 
-Read by the gateway, written by the embedders, emptied by deletes. Without its Redis everything works, slower.
+Read by the gateway, written by the embedders, emptied by deletes. Without its Redis everything works, slower: after a
+call that failed nobody asks for a second, so a frozen server does not cost every request its time-out.
 A forgotten key holds an empty value for a minute: writes go through SET NX, so a late write-back cannot undo it.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import cast
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -16,45 +19,98 @@ from embedding_project.contracts.vectors import EmbeddedText
 _PREFIX = b"v:"
 _FORGOTTEN = b""
 _FORGET_SECONDS = 60
+_MAX_UNSENT = 100_000
+AWAY_SECONDS = 1.0
+"""How long nobody asks after a call that failed."""
+# One command for all frames: a pipeline of SETs costs the client three times as much.
+_PUT = "for i = 1, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1], 'NX', 'EX', ARGV[1]) end"
 logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+
+def value_name(key: bytes) -> bytes:
+    """What the vector of `key` is called in Redis."""
+    return _PREFIX + key
 
 
 class VectorCache:
     def __init__(self, redis: Redis, ttl_seconds: int) -> None:
         self._redis = redis
         self._ttl_seconds = ttl_seconds
+        self._lock = threading.Lock()
+        self._away_until = 0.0
+        self._unsent: dict[bytes, None] = {}
+        """Keys to forget, of which the server has not heard."""
 
     def get_many(self, keys: Sequence[bytes], dimension: int) -> list[EmbeddedText | None]:
         """The cached embeddings in the order of `keys`; None where there is none or the frame is not sound."""
         if not keys:
             return []
-        try:
-            frames = cast(list[bytes | None], self._redis.mget([_PREFIX + key for key in keys]))
-        except RedisError as error:
-            logger.warning("cache read failed: %s", type(error).__name__)
+        names = [value_name(key) for key in keys]
+        frames = self.attempt("read", lambda redis: cast(list[bytes | None], redis.mget(names)))
+        if frames is None:
             return [None] * len(keys)
-        return [EmbeddedText.from_frame(frame, dimension) if frame else None for frame in frames]
+        unsent = self._unsent
+        return [
+            EmbeddedText.from_frame(frame, dimension) if frame and key not in unsent else None
+            for key, frame in zip(keys, frames, strict=True)
+        ]
 
     def put_many(self, frames: Mapping[bytes, bytes]) -> None:
         """Keep `frames` for the time to live, unless a key was forgotten within the last minute."""
-        try:
-            pipeline = self._redis.pipeline(transaction=False)
-            for key, frame in frames.items():
-                pipeline.set(_PREFIX + key, frame, ex=self._ttl_seconds, nx=True)
-            pipeline.execute()
-        except RedisError as error:
-            logger.warning("cache write failed: %s", type(error).__name__)
+        if frames:
+            names = [value_name(key) for key in frames]
+            ttl = str(self._ttl_seconds)
+            self.attempt("write", lambda redis: redis.eval(_PUT, len(names), *names, ttl, *frames.values()))
 
     def forget(self, keys: Sequence[bytes]) -> None:
-        """Drop the entries and refuse to take them back for a minute."""
-        try:
-            pipeline = self._redis.pipeline(transaction=False)
-            for key in keys:
-                pipeline.set(_PREFIX + key, _FORGOTTEN, ex=_FORGET_SECONDS)
-            pipeline.execute()
-        except RedisError as error:
-            logger.warning("cache forget failed: %s", type(error).__name__)
+        """Drop the entries and refuse to take them back for a minute. A server that is away hears of it later."""
+        with self._lock:
+            self._unsent |= dict.fromkeys(keys[: max(_MAX_UNSENT - len(self._unsent), 0)])
+        self.attempt("forget", lambda _: None)
 
     def clear(self) -> None:
         """Drop every entry, after which the same key may mean another vector. Raises RedisError."""
         self._redis.flushdb(asynchronous=True)
+
+    def attempt(self, what: str, call: Callable[[Redis], Answer]) -> Answer | None:
+        """What `call` gives; None when the server fails, or failed within the last second."""
+        if not self._may_ask():
+            return None
+        try:
+            if self._unsent:
+                self._send_forgotten()
+            answer = call(self._redis)
+        except RedisError as error:
+            self._failed(what, error)
+            return None
+        self._away_until = 0.0
+        return answer
+
+    def _send_forgotten(self) -> None:
+        with self._lock:
+            keys = list(self._unsent)
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.set(value_name(key), _FORGOTTEN, ex=_FORGET_SECONDS)
+        pipeline.execute()
+        with self._lock:
+            for key in keys:
+                self._unsent.pop(key, None)
+
+    def _may_ask(self) -> bool:
+        """While the server is away, one caller a second finds out whether it is back."""
+        if not self._away_until:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._away_until:
+                return False
+            self._away_until = now + AWAY_SECONDS
+            return True
+
+    def _failed(self, what: str, error: RedisError) -> None:
+        with self._lock:
+            self._away_until = time.monotonic() + AWAY_SECONDS
+        logger.warning("cache %s failed: %s", what, type(error).__name__)

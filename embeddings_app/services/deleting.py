@@ -9,7 +9,7 @@ from embeddings_app.models import Namespace
 from embeddings_app.records import changes, documents
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
-from embeddings_app.services.embedding import vector_cache
+from embeddings_app.services.cached_vectors import cached_vectors
 from embeddings_app.services.metrics import DELETED
 
 
@@ -30,7 +30,7 @@ def delete(namespace: str, doc_id: str) -> DeleteResult:
     if text:
         forgotten = normal_form(text)
         specs = registry.live_specs(space.model_id)
-        vector_cache().forget([cache_key(spec, kind, forgotten) for spec in specs for kind in InputType])
+        cached_vectors().forget([cache_key(spec, kind, forgotten) for spec in specs for kind in InputType])
     return result
 
 

@@ -1,21 +1,18 @@
-"""Texts to vectors: cache first, then the gateway, each text with its own outcome."""
+"""Texts and token ids to vectors: cache first, then whoever computes them, each item with its own outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from embedding_project.config import load_config
-from embedding_project.contracts.keys import InputType, cache_key
+from embedding_project.contracts.keys import InputType, cache_key, ids_cache_key
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
-from embedding_project.contracts.vectors import EmbeddedText, Vector
-from embedding_project.redis_clients import cache_client
-from embedding_project.tracing import span
-from embedding_project.vector_cache import VectorCache
+from embedding_project.contracts.vectors import Vector
+from embeddings_app.services.cached_vectors import cached_vectors
 from embeddings_app.services.embed_admission import embed_admitted
 from embeddings_app.services.flights import Outcome
 from embeddings_app.services.gateway import StreamKey
-from embeddings_app.services.metrics import CACHE_LOOKUPS, TEXTS
+from embeddings_app.services.metrics import TEXTS
+from embeddings_app.services.single_flight import single_flight
 
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable"})
 """Outcomes that say nothing about the text: trying again can help."""
@@ -28,13 +25,6 @@ class EmbedOutcome:
     truncated: bool
     cached: bool
     error: str | None
-
-
-@cache
-def vector_cache() -> VectorCache:
-    """The embedding cache as this process reaches it."""
-    config = load_config()
-    return VectorCache(cache_client(config.cache_url), config.cache_ttl_seconds)
 
 
 def embed_texts(
@@ -51,35 +41,42 @@ def embed_texts(
 
     Raises Unavailable when interactive texts would wait too long; with `reserve` only when even more wait.
     """
-    keys = [cache_key(spec, input_type, text) for text in texts]
-    # Equal texts of one request share a key: one look-up, one inference.
-    first = {key: position for position, key in reversed(list(enumerate(keys)))}
-    found = _cached(spec, list(first)) if use_cache else {}
     prompt = spec.prompt(input_type)
-    missing = [
-        EmbedItem(cache_key=key, text=prompt + texts[position])
-        for key, position in first.items()
-        if found.get(key) is None
-    ]
-    stream = StreamKey(spec, lane, use_cache)
-    computed = embed_admitted(stream, missing, deadline, reserve=reserve) if missing else []
+    items = [EmbedItem(cache_key=cache_key(spec, input_type, text), text=prompt + text) for text in texts]
+    return _embed(StreamKey(spec, lane, use_cache), items, deadline, reserve=reserve)
+
+
+def embed_ids(spec: ModelSpec, ids: Sequence[bytes], deadline: float) -> list[EmbedOutcome]:
+    """The same for lists of packed token ids. No prompt is put before them. Raises Unavailable."""
+    items = [EmbedItem(cache_key=ids_cache_key(spec, packed), text="", ids=packed) for packed in ids]
+    return _embed(StreamKey(spec, Lane.INTERACTIVE, True), items, deadline, reserve=False)
+
+
+def _embed(key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool) -> list[EmbedOutcome]:
+    # Equal items of one request share a key: one look-up, one inference.
+    distinct = {item.cache_key: item for item in items}
+    found = cached_vectors().find(key.model, list(distinct)) if key.use_cache else {}
+    missing = [item for cached, item in distinct.items() if cached not in found]
+    computed = _computed(key, missing, deadline, reserve=reserve) if missing else []
     fresh = {item.cache_key: outcome for item, outcome in zip(missing, computed, strict=True)}
-    TEXTS.labels(lane, "cached").inc(len(first) - len(fresh))
+    TEXTS.labels(key.lane, "cached").inc(len(distinct) - len(fresh))
     for outcome in fresh.values():
-        TEXTS.labels(lane, outcome if isinstance(outcome, str) else "embedded").inc()
+        TEXTS.labels(key.lane, outcome if isinstance(outcome, str) else "embedded").inc()
     return [
-        _outcome(fresh[key], cached=False) if key in fresh else _outcome(found[key] or "model_error", cached=True)
-        for key in keys
+        _outcome(fresh[item.cache_key], cached=False)
+        if item.cache_key in fresh
+        else _outcome(found[item.cache_key], cached=True)
+        for item in items
     ]
 
 
-def _cached(spec: ModelSpec, keys: Sequence[bytes]) -> dict[bytes, EmbeddedText | None]:
-    with span("cache", texts=len(keys)):
-        found = dict(zip(keys, vector_cache().get_many(keys, spec.dimension), strict=True))
-    misses = sum(embedded is None for embedded in found.values())
-    CACHE_LOOKUPS.labels(spec.model_id, "hit").inc(len(found) - misses)
-    CACHE_LOOKUPS.labels(spec.model_id, "miss").inc(misses)
-    return found
+def _computed(key: StreamKey, missing: Sequence[EmbedItem], deadline: float, *, reserve: bool) -> list[Outcome]:
+    def compute(items: Sequence[EmbedItem]) -> list[Outcome]:
+        return embed_admitted(key, items, deadline, reserve=reserve)
+
+    if not key.use_cache:
+        return compute(missing)
+    return single_flight().embed(key.model, key.lane, missing, deadline, compute)
 
 
 def _outcome(outcome: Outcome, *, cached: bool) -> EmbedOutcome:

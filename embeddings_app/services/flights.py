@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from embedding_project.contracts.messages import EmbedItem
@@ -12,21 +13,29 @@ Outcome = EmbeddedText | str
 """The embedding, or an error code."""
 
 
-class Countdown:
-    """Lets one request wait until all of its texts have landed."""
+_lock = threading.Lock()
+"""Of all flights and countdowns: taken once for each request that boards and each batch that lands."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._lock = threading.Lock()
+
+class Countdown:
+    """Lets one request wait until all of its texts have landed: it wakes up once."""
+
+    def __init__(self, flights: "Sequence[Flight]") -> None:
         self._done = threading.Event()
-        if count == 0:
-            self._done.set()
+        with _lock:
+            self._count = 0
+            for flight in flights:
+                if flight.outcome is None:
+                    flight.waiting.append(self)
+                    self._count += 1
+            if not self._count:
+                self._done.set()
 
     def step(self) -> None:
-        with self._lock:
-            self._count -= 1
-            if self._count == 0:
-                self._done.set()
+        """One of the texts has landed. The lock is held."""
+        self._count -= 1
+        if not self._count:
+            self._done.set()
 
     def wait(self, seconds: float) -> bool:
         return self._done.wait(max(seconds, 0))
@@ -34,7 +43,7 @@ class Countdown:
 
 @dataclass(slots=True, eq=False)
 class Flight:
-    """One text of one model version under way. `land` may be called again; the first outcome counts."""
+    """One text of one model version under way."""
 
     item: EmbedItem
     deadline: float
@@ -43,26 +52,20 @@ class Flight:
     """The requests that wait for it."""
     outcome: Outcome | None = None
     boarded: float = field(default_factory=time.monotonic)
-    _waiting: list[Countdown] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    waiting: list[Countdown] = field(default_factory=list)
 
     def serves(self, deadline: float) -> bool:
         """Whether a request that can wait until `deadline` may share this flight: not one that is given up soon."""
         now = time.time()
         return self.deadline - now >= (deadline - now) / 2
 
-    def join(self, countdown: Countdown) -> None:
-        with self._lock:
-            if self.outcome is None:
-                self._waiting.append(countdown)
-                return
-        countdown.step()
 
-    def land(self, outcome: Outcome) -> None:
-        with self._lock:
-            if self.outcome is not None:
-                return
-            self.outcome = outcome
-            waiting, self._waiting = self._waiting, []
-        for countdown in waiting:
-            countdown.step()
+def land(flights: Sequence[Flight], outcomes: Sequence[Outcome]) -> None:
+    """Give each flight its outcome and wake who has waited for the last one. The first outcome counts."""
+    with _lock:
+        for flight, outcome in zip(flights, outcomes, strict=True):
+            if flight.outcome is None:
+                flight.outcome = outcome
+                waiting, flight.waiting = flight.waiting, []
+                for countdown in waiting:
+                    countdown.step()

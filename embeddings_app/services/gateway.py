@@ -24,7 +24,7 @@ from embedding_project.dispatch import send_embed
 from embedding_project.inbox import reply_inbox
 from embedding_project.request_context import current_origins
 from embedding_project.tracing import span
-from embeddings_app.services.flights import Countdown, Flight, Outcome
+from embeddings_app.services.flights import Countdown, Flight, Outcome, land
 
 NOT_ANSWERED = "embedder_unavailable"
 Send = Callable[[EmbedBatch], None]
@@ -77,9 +77,7 @@ class Gateway:
         """The outcomes of `items`, in order, by `deadline` (seconds since the epoch) at the latest."""
         with span("embedder", lane=key.lane, model=key.model.model_id, texts=len(items)):
             flights, ready = self._board(key, items, deadline)
-            countdown = Countdown(len(flights))
-            for flight in flights:
-                flight.join(countdown)
+            countdown = Countdown(flights)
             self._dispatch(key, ready, deadline)
             countdown.wait(deadline - time.time())
         return [flight.outcome or NOT_ANSWERED for flight in flights]
@@ -164,8 +162,7 @@ class Gateway:
                     self._changed.notify()
                 else:
                     del self._streams[sent.key]
-        for flight, outcome in zip(sent.flights, outcomes, strict=True):
-            flight.land(outcome)
+        land(sent.flights, outcomes)
 
     def _tick(self) -> None:
         """Send what waited its 5 ms, and give up what was not answered by its deadline."""

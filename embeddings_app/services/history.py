@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from embeddings_app.records.topology import renew_epoch
 from embeddings_app.services import audit
-from embeddings_app.services.embedding import vector_cache
+from embeddings_app.services.cached_vectors import cached_vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def begin_history(actor: str) -> NewHistory:
 def empty_cache() -> bool:
     """Forget every cached vector; False when the cache did not answer."""
     try:
-        vector_cache().clear()
+        cached_vectors().clear()
     except RedisError:
         return False
     return True

@@ -27,8 +27,9 @@ from embeddings_app.services.backups import restoring
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.making import make_backup, verify_backup
 from embeddings_app.services.backups.manifest import MANIFEST, MANIFEST_HASH
+from embeddings_app.services.cached_vectors import cached_vectors
 from embeddings_app.services.deleting import delete
-from embeddings_app.services.embedding import EmbedOutcome, vector_cache
+from embeddings_app.services.embedding import EmbedOutcome
 from tests.conftest import ROOT
 from tests.integration.indexing_steps import NAMESPACE, embed, index, make_due, put, record, rows
 
@@ -228,9 +229,9 @@ def test_a_revoked_key_stays_revoked(directory: Path) -> None:
 
 def test_the_cache_is_emptied(directory: Path) -> None:
     backup(directory)
-    vector_cache().put_many({b"a key": b"a frame"})
+    cached_vectors().shared.put_many({b"a key": b"a frame"})
     assert restore(directory).cache_emptied
-    assert vector_cache()._redis.dbsize() == 0
+    assert cached_vectors().shared._redis.dbsize() == 0
 
 
 def test_documents_are_discarded_only_when_asked_to(directory: Path) -> None:
