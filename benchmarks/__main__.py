@@ -18,7 +18,17 @@ from benchmarks.report import Figure, Report, load, render, stored
 from embedding_project.config import ConfigError
 from embedding_project.supervisor.errors import StartError
 
-NAMES = ("embed_cached", "embed_uncached", "keys", "restart", "search", "search_inside", "search_peers", "upsert")
+NAMES = (
+    "drain",
+    "embed_cached",
+    "embed_uncached",
+    "keys",
+    "restart",
+    "search",
+    "search_inside",
+    "search_peers",
+    "upsert",
+)
 
 
 def main(argv: Sequence[str]) -> int:

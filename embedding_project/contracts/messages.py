@@ -5,7 +5,7 @@ Times in messages are seconds since the epoch, since no clock but the wall's is 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
@@ -23,8 +23,7 @@ class Lane(StrEnum):
     BULK = "bulk"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbedItem:
+class EmbedItem(NamedTuple):
     cache_key: bytes
     text: str
     """In normal form, the prompt of its input type already in front."""
@@ -48,9 +47,8 @@ class EmbedBatch:
     """The requests that wait for it, each once."""
 
     def to_wire(self) -> bytes:
-        items = [(item.cache_key, item.text) for item in self.items]
         head = (self.batch_id, self.inbox, self.lane, self.deadline, self.use_cache)
-        return _pack((*head, self.model.to_wire(), items, self.origins))
+        return _pack((*head, self.model.to_wire(), self.items, self.origins))
 
     @classmethod
     def from_wire(cls, data: bytes) -> "EmbedBatch":
@@ -62,7 +60,7 @@ class EmbedBatch:
             deadline=deadline,
             use_cache=use_cache,
             model=ModelSpec.from_wire(model),
-            items=tuple(EmbedItem(cache_key=key, text=text) for key, text in items),
+            items=tuple(EmbedItem(key, text) for key, text in items),
             origins=origins_from_wire(origins),
         )
 

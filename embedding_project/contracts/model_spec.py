@@ -1,6 +1,6 @@
 """One model version as every role needs to know it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -62,8 +62,11 @@ class ModelSpec:
         return self.query_prompt if input_type == "query" else self.document_prompt
 
     def to_wire(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "ModelSpec":
         return cls(**{**wire, "type": ModelType(wire["type"]), "runtime": Runtime(wire["runtime"])})
+
+
+_FIELDS = tuple(field.name for field in fields(ModelSpec))
