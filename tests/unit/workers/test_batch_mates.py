@@ -1,6 +1,7 @@
 """The vector of a text does not depend on what is computed beside it."""
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def alone(name: str, text: str) -> np.ndarray:
 @given(order=st.permutations(range(len(TEXTS))), cuts=st.sets(st.integers(1, len(TEXTS) - 1)))
 def test_a_text_gets_its_vector_in_any_split_and_order(name: str, order: list[int], cuts: set[int]) -> None:
     edges = [0, *sorted(cuts), len(order)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         texts = [TEXTS[position] for position in order[start:end]]
         vectors = encoder(name).encode(encoder(name).tokenize(texts))
         for text, vector in zip(texts, vectors, strict=True):
