@@ -1,7 +1,7 @@
 """The loop that drains the embed lanes: pop what there is room for, tokenise, answer what was computed, look again.
 
 Celery would pop one message at a time, in three round trips; this takes many in one. Messages keep their form, so a
-plain Celery worker may take the same queues. Another thread computes meanwhile. The loop outlives the broker, and
+plain Celery worker may take the same queues. On a GPU another thread computes meanwhile. The loop outlives the broker, and
 reports itself alive only as both turn.
 """
 
@@ -41,8 +41,17 @@ logger = logging.getLogger(__name__)
 
 class Drainer:
     def __init__(
-        self, redis: Redis, embedder: Embedder, outbox: Outbox, name: str, finish_seconds: float = FINISH_SECONDS
+        self,
+        redis: Redis,
+        embedder: Embedder,
+        outbox: Outbox,
+        name: str,
+        finish_seconds: float = FINISH_SECONDS,
+        *,
+        overlap: bool = True,
     ) -> None:
+        """`overlap`: compute in a thread of its own, else between two looks at the lanes."""
+        self._overlap = overlap
         self._redis = redis
         self._lanes = EmbedLanes(redis)
         self._embedder = embedder
@@ -62,7 +71,8 @@ class Drainer:
 
     def run(self) -> None:
         """Drain until `stop`, then finish or give back what is held. Raises what ended the computing thread."""
-        self._compute.start()
+        if self._overlap:
+            self._compute.start()
         try:
             while not self._stopping.is_set():
                 self._turn()
@@ -121,8 +131,11 @@ class Drainer:
     def _settle(self, seconds: float) -> None:
         """Answer what was computed, after waiting for it for up to `seconds`."""
         self._embedder.drop_expired()
-        for computed in self._compute.collect(seconds):
-            self._embedder.settle(computed)
+        if self._overlap:
+            for computed in self._compute.collect(seconds):
+                self._embedder.settle(computed)
+        else:
+            self._embedder.step()
         try:
             self._outbox.flush()
         except RedisError as error:
@@ -145,7 +158,8 @@ class Drainer:
         while not self._embedder.idle and time.monotonic() < until:
             self._settle(_POLL_SECONDS)
         self._embedder.backlog.close()
-        self._compute.join(LAST_STEP_SECONDS)
+        if self._overlap:
+            self._compute.join(LAST_STEP_SECONDS)
         self._settle(0.0)
         left = self._embedder.surrender()
         try:

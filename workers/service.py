@@ -62,7 +62,9 @@ def drainer(name: str) -> Drainer:
     """The drain loop that reports itself alive as `name`."""
     redis = broker()
     outbox = Outbox(redis)
-    return Drainer(redis, embedder(outbox), outbox, name)
+    # On a CPU the second thread takes time from those of the model.
+    overlap = chosen_device(load_config()).type == "cuda"
+    return Drainer(redis, embedder(outbox), outbox, name, overlap=overlap)
 
 
 def embed_now(batch: EmbedBatch) -> None:
