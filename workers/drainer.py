@@ -1,8 +1,8 @@
 """The loop that drains the embed lanes: pop what there is room for, tokenise, answer what was computed, look again.
 
 Celery would pop one message at a time, in three round trips; this takes many in one. Messages keep their form, so a
-plain Celery worker may take the same queues. On a GPU another thread computes meanwhile. The loop outlives the broker, and
-reports itself alive only as both turn.
+plain Celery worker may take the same queues. On a GPU another thread computes meanwhile.
+The loop outlives the broker, and reports itself alive only as both turn.
 """
 
 import logging
