@@ -19,6 +19,7 @@ from embedding_project.config import ConfigError
 from embedding_project.supervisor.errors import StartError
 
 NAMES = (
+    "drain",
     "embed_cached",
     "embed_uncached",
     "keys",

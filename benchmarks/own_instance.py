@@ -27,9 +27,13 @@ class OwnInstance:
 
     @property
     def database_url(self) -> str:
+        return self.setting("DATABASE_URL")
+
+    def setting(self, name: str) -> str:
+        """The value of a setting that the supervisor chose."""
         content = json.loads((self.var / INSTANCE_FILE).read_text(encoding="utf-8"))
-        url: str = content["environment"]["DATABASE_URL"]
-        return url
+        value: str = content["environment"][name]
+        return value
 
     def manage(self, *arguments: str) -> str:
         """Run a management command against the instance; what it printed. Raises BenchmarkError."""

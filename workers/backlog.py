@@ -1,51 +1,23 @@
-"""The texts that wait in this process, by lane and model, and the batches they belong to.
+"""The texts that wait to be computed, by lane and model: tokenised by one thread, taken in steps by another.
 
-Equal texts of one lane and model wait as one `Work`. Not thread-safe: one thread admits, computes and answers.
+A step is chosen when it is taken and no earlier. So a text that came while the last step was computed may be in the
+next one, interactive texts wait for one step at most, and what nobody waits for any more is left out.
+Equal texts of one lane and model wait as one `Work`.
 """
 
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 
-from embedding_project.contracts.messages import EmbedBatch, EmbedReply, Lane
+from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.origins import Origins, distinct
-from workers.batching import Budget, next_step
-from workers.encoders.base import Tokens
-
-MODEL_ERROR = "model_error"
-"""The model could not embed this text."""
-MODEL_UNAVAILABLE = "model_unavailable"
-"""The model cannot be loaded here: no fault of any text."""
-
-Outcome = bytes | str
-"""A frame of `EmbeddedText`, or an error code."""
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """A batch and its outcomes so far."""
-
-    batch: EmbedBatch
-    raw: bytes
-    """The message as it was popped, to be put back at a stop; empty when it has no way back."""
-    outcomes: list[Outcome | None] = field(init=False)
-    missing: int = field(init=False)
-    admitted_ns: int = field(default_factory=time.time_ns)
-    """Nanoseconds since the epoch."""
-
-    def __post_init__(self) -> None:
-        self.outcomes = [None] * len(self.batch.items)
-        self.missing = len(self.batch.items)
-
-    def settle(self, position: int, outcome: Outcome) -> None:
-        self.outcomes[position] = outcome
-        self.missing -= 1
-
-    def reply(self) -> EmbedReply:
-        outcomes = tuple(outcome for outcome in self.outcomes if outcome is not None)
-        return EmbedReply(batch_id=self.batch.batch_id, outcomes=outcomes)
+from workers.batching import Budget, cost, next_lane, next_step
+from workers.encoders.base import Encoder, Tokens
+from workers.pace import Pace
+from workers.tickets import Ticket
 
 
 @dataclass(slots=True, eq=False)
@@ -54,12 +26,20 @@ class Work:
 
     cache_key: bytes
     tokens: Tokens
+    length: int
     arrival: int
+    arrived: float
+    """Of the monotonic clock."""
     takers: list[tuple[Ticket, int]]
+    deadline: float
+    """The latest of its takers: after it nobody waits for the text."""
+    use_cache: bool
+    """Whether any taker wants it in the cache."""
 
-    @property
-    def use_cache(self) -> bool:
-        return any(ticket.batch.use_cache for ticket, _ in self.takers)
+    def join(self, ticket: Ticket, position: int) -> None:
+        self.takers.append((ticket, position))
+        self.deadline = max(self.deadline, ticket.batch.deadline)
+        self.use_cache = self.use_cache or ticket.batch.use_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,94 +48,151 @@ class Step:
 
     lane: Lane
     model: ModelSpec
+    encoder: Encoder
     works: tuple[Work, ...]
+    budget: Budget
 
     @property
     def origins(self) -> Origins:
         """The requests it is computed for."""
-        return distinct(origin for work in self.works for ticket, _ in work.takers for origin in ticket.batch.origins)
+        tickets = dict.fromkeys(ticket for work in self.works for ticket, _ in work.takers)
+        return distinct(origin for ticket in tickets for origin in ticket.batch.origins)
+
+    @property
+    def tokens(self) -> int:
+        return sum(work.length for work in self.works)
+
+    @property
+    def cost(self) -> int:
+        """In tokens, padding included if the encoder pads."""
+        return cost([work.length for work in self.works], padded=self.encoder.padded)
+
+    @property
+    def oldest(self) -> float:
+        """When the text that waited longest arrived."""
+        return min(work.arrived for work in self.works)
 
 
-_Waiting = dict[ModelSpec, dict[bytes, Work]]
+@dataclass(slots=True, eq=False)
+class _Queue:
+    """What waits for one model, oldest first."""
+
+    encoder: Encoder
+    works: dict[bytes, Work] = field(default_factory=dict)
+    tokens: int = 0
+
+    def remove(self, works: Sequence[Work]) -> None:
+        for work in works:
+            del self.works[work.cache_key]
+            self.tokens -= work.length
 
 
 class Backlog:
-    def __init__(self) -> None:
-        self._waiting: dict[Lane, _Waiting] = {lane: {} for lane in Lane}
-        self._tickets: dict[int, Ticket] = {}
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._queues: dict[Lane, dict[ModelSpec, _Queue]] = {lane: {} for lane in Lane}
         self._arrivals = count()
+        self._interactive_in_a_row = 0
+        self._closed = False
+        self._changed = threading.Condition()
 
-    def held(self, lane: Lane) -> int:
-        """Items of `lane` without an outcome yet."""
-        return sum(ticket.missing for ticket in self._tickets.values() if ticket.batch.lane is lane)
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
-    def waits(self, lane: Lane) -> bool:
-        return bool(self._waiting[lane])
+    def items(self, lane: Lane) -> int:
+        with self._changed:
+            return sum(len(queue.works) for queue in self._queues[lane].values())
 
-    def tickets(self) -> list[Ticket]:
-        """Batches without an answer, oldest first."""
-        return list(self._tickets.values())
+    def seconds(self, lane: Lane) -> float:
+        """How long computing what waits in `lane` will take."""
+        with self._changed:
+            waiting = [(model, queue.tokens) for model, queue in self._queues[lane].items()]
+        return sum(tokens / self._pace.tokens_per_second(model) for model, tokens in waiting)
 
-    def join(self, ticket: Ticket, position: int) -> bool:
-        """Let the item at `position` wait with an equal text; False when none waits."""
+    def join(self, ticket: Ticket) -> list[int]:
+        """Let items of `ticket` wait with equal texts; the positions of those that have none."""
         batch = ticket.batch
-        work = self._waiting[batch.lane].get(batch.model, {}).get(batch.items[position].cache_key)
-        if work:
-            work.takers.append((ticket, position))
-            self._tickets[id(ticket)] = ticket
-        return work is not None
+        with self._changed:
+            queue = self._queues[batch.lane].get(batch.model)
+            if queue is None:
+                return list(range(len(batch.items)))
+            fresh = []
+            for position, item in enumerate(batch.items):
+                work = queue.works.get(item.cache_key)
+                if work is None:
+                    fresh.append(position)
+                else:
+                    work.join(ticket, position)
+        return fresh
 
-    def add(self, ticket: Ticket, position: int, tokens: Tokens) -> None:
-        """Let the item at `position` wait, together with an equal text if one waits."""
-        if self.join(ticket, position):
-            return
-        batch = ticket.batch
-        key = batch.items[position].cache_key
-        work = Work(key, tokens, next(self._arrivals), [(ticket, position)])
-        self._waiting[batch.lane].setdefault(batch.model, {})[key] = work
-        self._tickets[id(ticket)] = ticket
+    def add(self, ticket: Ticket, encoder: Encoder, tokenized: Sequence[tuple[int, Tokens]]) -> None:
+        """Let items of `ticket`, by position and at least one, wait for `encoder`; equal ones wait together."""
+        batch, now = ticket.batch, time.monotonic()
+        with self._changed:
+            queue = self._queues[batch.lane].setdefault(batch.model, _Queue(encoder))
+            for position, tokens in tokenized:
+                key = batch.items[position].cache_key
+                work = queue.works.get(key)
+                if work is not None:
+                    work.join(ticket, position)
+                    continue
+                length = len(tokens)
+                takers = [(ticket, position)]
+                arrival = next(self._arrivals)
+                queue.works[key] = Work(key, tokens, length, arrival, now, takers, batch.deadline, batch.use_cache)
+                queue.tokens += length
 
-    def take(self, lane: Lane, budget: Budget) -> Step:
-        """The next step of `lane`, which must have texts waiting: around the oldest text, all of its model."""
-        waiting = self._waiting[lane]
-        model = min(waiting, key=lambda spec: next(iter(waiting[spec].values())).arrival)
-        works = list(waiting[model].values())
-        chosen = tuple(works[position] for position in next_step([len(work.tokens) for work in works], budget))
-        for work in chosen:
-            del waiting[model][work.cache_key]
-        if not waiting[model]:
-            del waiting[model]
-        return Step(lane=lane, model=model, works=chosen)
+    def take(self, now: float) -> Step | None:
+        """The next step, of the lane whose turn it is; None when nothing waits. `now`: seconds since the epoch."""
+        with self._changed:
+            while not self._closed and (lane := self._next_lane()) is not None:
+                step = self._take_from(lane, now)
+                if step:
+                    self._interactive_in_a_row = self._interactive_in_a_row + 1 if lane is Lane.INTERACTIVE else 0
+                    return step
+        return None
 
-    def settle(self, work: Work, outcome: Outcome) -> list[Ticket]:
-        """Give `outcome` to everybody who waits for `work`; the batches that are now complete leave."""
-        complete = []
-        for ticket, position in work.takers:
-            ticket.settle(position, outcome)
-            if not ticket.missing:
-                del self._tickets[id(ticket)]
-                complete.append(ticket)
-        return complete
+    def announce(self) -> None:
+        """Wake who waits for texts; called once for many, so that the first of them is not taken alone."""
+        with self._changed:
+            self._changed.notify()
 
-    def drop_expired(self, now: float) -> list[Ticket]:
-        """Forget the batches nobody waits for any more, and every text only they wanted."""
-        expired = [ticket for ticket in self._tickets.values() if ticket.batch.deadline <= now]
-        self.drop(expired)
-        return expired
+    def wait(self, seconds: float) -> None:
+        """Return when something waits and was announced, or after `seconds`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or any(self._queues.values()), seconds)
 
-    def drop(self, tickets: Iterable[Ticket]) -> None:
-        dropped = {id(ticket) for ticket in tickets}
-        if not dropped:
-            return
-        for key in dropped:
-            del self._tickets[key]
-        for lane, waiting in self._waiting.items():
-            self._waiting[lane] = {
-                model: kept for model, works in waiting.items() if (kept := _without(works, dropped))
-            }
+    def close(self) -> None:
+        """Forget what waits, and give no more steps."""
+        with self._changed:
+            self._closed = True
+            for queues in self._queues.values():
+                queues.clear()
+            self._changed.notify_all()
 
+    def _next_lane(self) -> Lane | None:
+        return next_lane(
+            interactive=bool(self._queues[Lane.INTERACTIVE]),
+            bulk=bool(self._queues[Lane.BULK]),
+            interactive_in_a_row=self._interactive_in_a_row,
+        )
 
-def _without(works: dict[bytes, Work], dropped: set[int]) -> dict[bytes, Work]:
-    for work in works.values():
-        work.takers = [(ticket, position) for ticket, position in work.takers if id(ticket) not in dropped]
-    return {key: work for key, work in works.items() if work.takers}
+    def _take_from(self, lane: Lane, now: float) -> Step | None:
+        """A step around the oldest text, all of its model; None when all that was looked at had expired."""
+        queues = self._queues[lane]
+        model = min(queues, key=lambda spec: next(iter(queues[spec].works.values())).arrival)
+        queue, budget = queues[model], self._pace.budget(model)
+        oldest = list(islice(queue.works.values(), budget.window))
+        waited_for = [work for work in oldest if work.deadline > now]
+        chosen: list[Work] = []
+        if waited_for:
+            positions = next_step([work.length for work in waited_for], budget, padded=queue.encoder.padded)
+            chosen = [waited_for[position] for position in positions]
+        queue.remove([work for work in oldest if work.deadline <= now])
+        queue.remove(chosen)
+        if not queue.works:
+            del queues[model]
+        if not chosen:
+            return None
+        return Step(lane=lane, model=model, encoder=queue.encoder, works=tuple(chosen), budget=budget)

@@ -1,9 +1,10 @@
 """Which texts are computed together, and whose turn it is. Pure functions of lengths and counts.
 
-A step is padded to its longest text, so it is bounded by padded tokens, and texts of like length go together.
+A step is bounded by what it costs in tokens. An encoder that pads pays for its longest text in every row, so texts of
+like length go together; one that does not pays for the tokens there are, so the oldest texts go first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embedding_project.contracts.messages import Lane
@@ -14,26 +15,42 @@ MAX_INTERACTIVE_STEPS_IN_A_ROW = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
+    """The bounds of one step."""
+
     items: int
-    padded_tokens: int
-    """A text longer than this goes alone."""
+    tokens: int
+    """What it may cost; a text that costs more goes alone."""
     step_cost_tokens: int
     """What starting one more step costs, in tokens: padding beyond it is worse than another step."""
     window: int
     """How many of the oldest texts a step is chosen from. Wider pads less and completes batches later."""
 
 
-# Two Zen 3 cores do about 9,500 tokens/s of a MiniLM in steps of 512, some 50 ms each: as fast as in steps of 2,048,
-# and an interactive text waits for a quarter as long. In a window of 64, package descriptions are padded by 4 %; in one
-# of 256 by 1.5 %, but the first batch is complete 1.7 times as late.
-_CPU_BUDGET = Budget(items=64, padded_tokens=512, step_cost_tokens=40, window=64)
-_CUDA_BUDGET = Budget(items=64, padded_tokens=16_384, step_cost_tokens=2048, window=256)
-CPU_BUDGETS: Mapping[Lane, Budget] = dict.fromkeys(Lane, _CPU_BUDGET)
-CUDA_BUDGETS: Mapping[Lane, Budget] = dict.fromkeys(Lane, _CUDA_BUDGET)
+def cost(lengths: Sequence[int], *, padded: bool) -> int:
+    """What computing texts of these lengths in one step costs, in tokens."""
+    return len(lengths) * max(lengths) if padded else sum(lengths)
+
+
+def next_step(lengths: Sequence[int], budget: Budget, *, padded: bool) -> list[int]:
+    """Positions of the texts to compute next; the one that waits longest (position 0) is always among them."""
+    if not padded:
+        return _oldest(lengths, budget)
+    return next(group for group in steps(lengths[: budget.window], budget) if 0 in group)
+
+
+def _oldest(lengths: Sequence[int], budget: Budget) -> list[int]:
+    left = budget.tokens
+    count = 0
+    for length in lengths[: budget.items]:
+        left -= length
+        if left < 0 and count:
+            break
+        count += 1
+    return list(range(count))
 
 
 def steps(lengths: Sequence[int], budget: Budget) -> list[list[int]]:
-    """All positions of `lengths` in groups within `budget`, the longest texts first."""
+    """All positions of `lengths` in groups to be padded, each within `budget`, the longest texts first."""
     longest_first = sorted(range(len(lengths)), key=lambda position: -lengths[position])
     groups: list[list[int]] = []
     for rank, position in enumerate(longest_first):
@@ -47,15 +64,10 @@ def steps(lengths: Sequence[int], budget: Budget) -> list[list[int]]:
 
 
 def _joins(longest: int, count: int, length: int, left: int, budget: Budget) -> bool:
-    room = min(budget.items, budget.padded_tokens // longest) - count
+    room = min(budget.items, budget.tokens // longest) - count
     # All `left` texts are at most `length` long: each that joins is padded by at least the difference.
     padding = (longest - length) * min(left, room)
     return room > 0 and padding <= budget.step_cost_tokens
-
-
-def next_step(lengths: Sequence[int], budget: Budget) -> list[int]:
-    """The group with the text that waits longest (position 0); others from the window fill it up by length."""
-    return next(group for group in steps(lengths[: budget.window], budget) if 0 in group)
 
 
 def next_lane(*, interactive: bool, bulk: bool, interactive_in_a_row: int) -> Lane | None:

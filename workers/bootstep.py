@@ -6,9 +6,9 @@ from celery import bootsteps
 
 from embedding_project.vital_thread import VitalThread
 from workers import service
-from workers.drainer import FINISH_SECONDS
+from workers.drainer import FINISH_SECONDS, LAST_STEP_SECONDS
 
-_JOIN_SECONDS = FINISH_SECONDS + 8.0
+_JOIN_SECONDS = FINISH_SECONDS + LAST_STEP_SECONDS + 3.0
 """A step in progress is waited for, a hung one is not."""
 
 

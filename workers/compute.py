@@ -1,20 +1,83 @@
-"""One forward pass and what comes of it: an outcome for every text, whatever happens to its neighbours."""
+"""One forward pass and what comes of it: a vector or nothing for every text, whatever happens to its neighbours."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from embedding_project.contracts.vectors import EmbeddedText, Vector
-from workers.backlog import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome
+from embedding_project.contracts.vectors import Vector
+from embedding_project.request_context import serving
+from workers.backlog import Step
 from workers.encoders.base import DeviceLost, Encoder, ModelAway, ModelError, Tokens
-from workers.metrics import STEP_FAILURES
+from workers.metrics import (
+    PADDED_TOKENS,
+    STEP_FAILURES,
+    STEP_FILL,
+    STEP_ITEMS,
+    STEP_SECONDS,
+    TOKENS,
+    WAIT_SECONDS,
+)
+from workers.pace import Pace
+from workers.speedometer import speedometer
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    step: Step
+    vectors: list[Vector | None]
+    """In the order of the step's works; None where the model failed on the text alone."""
+    away: bool = False
+    """Whether the model could not be asked, which says nothing about any text."""
+
+
+def compute(step: Step, pace: Pace) -> Computed:
+    """The vectors of `step`. Raises DeviceLost."""
+    began = time.monotonic()
+    try:
+        with serving(step.origins), speedometer.step(step.model, step.tokens):
+            vectors = encode_each(step.encoder, [work.tokens for work in step.works])
+    except ModelAway:
+        return Computed(step, [None] * len(step.works), away=True)
+    seconds = time.monotonic() - began
+    if all(vector is not None for vector in vectors):
+        pace.observe(step.model, step.cost, seconds)
+    _count(step, began, seconds)
+    return Computed(step, vectors)
+
+
+def _count(step: Step, began: float, seconds: float) -> None:
+    lane, items, cost = step.lane, len(step.works), step.cost
+    STEP_SECONDS.labels(lane).observe(seconds)
+    WAIT_SECONDS.labels(lane).observe(began - step.oldest)
+    STEP_ITEMS.labels(lane).observe(items)
+    STEP_FILL.labels(lane, "items").observe(items / step.budget.items)
+    STEP_FILL.labels(lane, "tokens").observe(cost / step.budget.tokens)
+    TOKENS.labels(lane).inc(step.tokens)
+    PADDED_TOKENS.labels(lane).inc(cost)
+
+
+def encode_each(encoder: Encoder, batch: Sequence[Tokens]) -> list[Vector | None]:
+    """A vector for every text of `batch`; None where there is none, or none that has a direction. Raises DeviceLost,
+    ModelAway."""
+
+    def encode(part: Sequence[Tokens]) -> list[Vector]:
+        vectors = encoder.encode(part)
+        if vectors.shape != (len(part), encoder.dimension):
+            raise ModelError(f"vectors of shape {vectors.shape}")
+        if not (np.isfinite(vectors).all() and vectors.any(axis=1).all()):
+            raise ModelError("vectors that are not finite, or zero")
+        return list(vectors)
+
+    return isolate(encode, batch)
 
 
 def isolate(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]) -> list[Result | None]:
@@ -36,25 +99,3 @@ def isolate(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequen
             return [None]
     middle = len(items) // 2
     return isolate(compute, items[:middle]) + isolate(compute, items[middle:])
-
-
-def outcomes(encoder: Encoder, batch: Sequence[Tokens]) -> list[Outcome]:
-    """A frame or an error code for every text of `batch`. Raises DeviceLost."""
-
-    def encode(part: Sequence[Tokens]) -> Sequence[Vector]:
-        vectors = encoder.encode(part)
-        if vectors.shape != (len(part), encoder.dimension):
-            raise ModelError(f"vectors of shape {vectors.shape}")
-        return list(vectors)
-
-    try:
-        vectors = isolate(encode, batch)
-    except ModelAway:
-        return [MODEL_UNAVAILABLE] * len(batch)
-    return [_outcome(vector, tokens) for vector, tokens in zip(vectors, batch, strict=True)]
-
-
-def _outcome(vector: Vector | None, tokens: Tokens) -> Outcome:
-    if vector is None or not np.isfinite(vector).all() or not vector.any():
-        return MODEL_ERROR
-    return EmbeddedText(vector, len(tokens), tokens.truncated).to_frame()

@@ -1,7 +1,8 @@
-"""The loop that drains the embed lanes: pop what there is room for, compute a step, answer, look again.
+"""The loop that drains the embed lanes: pop what there is room for, tokenise, answer what was computed, look again.
 
 Celery would pop one message at a time, in three round trips; this takes many in one. Messages keep their form, so a
-plain Celery worker may take the same queues. The loop outlives the broker, and reports itself alive only as it turns.
+plain Celery worker may take the same queues. On a GPU another thread computes meanwhile.
+The loop outlives the broker, and reports itself alive only as both turn.
 """
 
 import logging
@@ -12,10 +13,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
-from embedding_project.contracts.messages import Lane
+from embedding_project.contracts.messages import EmbedBatch, Lane
 from embedding_project.embed_reports import report_speeds, withdraw_speeds
 from embedding_project.envelope import CorruptMessage
 from embedding_project.liveness import report_alive
+from workers.compute_thread import ComputeThread
 from workers.embedder import Embedder
 from workers.envelope import decode_message
 from workers.lanes import EmbedLanes
@@ -25,49 +27,70 @@ from workers.speedometer import speedometer
 
 _BLOCK_SECONDS = 0.5
 _POLL_SECONDS = 0.005
-"""Between steps the lanes are looked at no more often than this."""
+"""While a step is computed, the lanes are looked at so often."""
 _ALIVE_SECONDS = 1.0
+_STUCK_SECONDS = 2.0
+"""A step that takes longer may never end: until it does, nothing more is taken and nothing is said of being alive."""
 _PAUSE_AFTER_ERROR_SECONDS = 0.2
 FINISH_SECONDS = 2.0
 """How long a stopping embedder computes what it holds; the rest goes back to the lanes."""
-_INTERACTIVE_MESSAGES = 16
-"""Popped at once: interactive messages mostly carry one text, bulk messages mostly a full batch."""
+LAST_STEP_SECONDS = 5.0
+"""How long it then waits for the step in progress."""
+_MOST_MESSAGES = 64
+"""Popped from a lane at once."""
 logger = logging.getLogger(__name__)
 
 
 class Drainer:
     def __init__(
-        self, redis: Redis, embedder: Embedder, outbox: Outbox, name: str, finish_seconds: float = FINISH_SECONDS
+        self,
+        redis: Redis,
+        embedder: Embedder,
+        outbox: Outbox,
+        name: str,
+        finish_seconds: float = FINISH_SECONDS,
+        *,
+        overlap: bool = True,
     ) -> None:
+        """`overlap`: compute in a thread of its own, else between two looks at the lanes."""
+        self._overlap = overlap
         self._redis = redis
         self._lanes = EmbedLanes(redis)
         self._embedder = embedder
         self._outbox = outbox
         self._name = name
         self._finish_seconds = finish_seconds
+        self._compute = ComputeThread(embedder.backlog, embedder.pace)
         self._stopping = threading.Event()
-        self._alive_at = self._polled_at = 0.0
+        self._alive_at = 0.0
         self._broker_away = False
+        # Interactive messages mostly carry one text, bulk messages mostly a full batch.
+        self._message_items = {Lane.INTERACTIVE: 1, Lane.BULK: EMBED_BATCH_ITEMS}
 
     def stop(self) -> None:
         """Make `run` return, from any thread."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Drain until `stop`, then finish or give back what is held."""
-        while not self._stopping.is_set():
-            self._turn()
-        self._finish()
+        """Drain until `stop`, then finish or give back what is held. Raises what ended the computing thread."""
+        if self._overlap:
+            self._compute.start()
+        try:
+            while not self._stopping.is_set():
+                self._turn()
+            self._finish()
+        finally:
+            self._embedder.backlog.close()
 
     def _turn(self) -> None:
-        try:
-            self._report_alive()
-            self._receive()
-            self._broker_answered()
-        except RedisError as error:
-            self._broker_failed(error)
-        self._embedder.step()
-        self._answer()
+        if self._compute.step_seconds < _STUCK_SECONDS:
+            try:
+                self._report_alive()
+                self._receive()
+                self._broker_answered()
+            except RedisError as error:
+                self._broker_failed(error)
+        self._settle(0.0 if self._embedder.idle else _POLL_SECONDS)
 
     def _report_alive(self) -> None:
         now = time.monotonic()
@@ -78,24 +101,19 @@ class Drainer:
 
     def _receive(self) -> None:
         if self._embedder.idle:
-            messages = self._lanes.wait(_BLOCK_SECONDS, _INTERACTIVE_MESSAGES)
-            self._admit(messages)
-            if len(messages) < _INTERACTIVE_MESSAGES:
+            # One only: the others are popped while it is computed, by this embedder or by another idle one.
+            self._admit(self._lanes.wait(_BLOCK_SECONDS))
+            if self._embedder.idle:
                 return
-        if time.monotonic() - self._polled_at >= _POLL_SECONDS:
-            self._top_up(Lane.INTERACTIVE)
-            self._top_up(Lane.BULK)
-            self._polled_at = time.monotonic()
+        if counts := {lane: count for lane in Lane if (count := self._wanted(lane))}:
+            self._admit(self._lanes.pop(counts))
 
-    def _top_up(self, lane: Lane) -> None:
-        while room := self._embedder.room(lane):
-            count = _INTERACTIVE_MESSAGES if lane is Lane.INTERACTIVE else -(-room // EMBED_BATCH_ITEMS)
-            messages = self._lanes.pop(lane, count)
-            self._admit(messages)
-            if len(messages) < count:
-                return
+    def _wanted(self, lane: Lane) -> int:
+        """How many messages there is room for."""
+        return min(-(-self._embedder.room(lane) // self._message_items[lane]), _MOST_MESSAGES)
 
     def _admit(self, messages: list[bytes]) -> None:
+        batches = []
         for raw in messages:
             try:
                 batch = decode_message(raw)
@@ -104,8 +122,23 @@ class Drainer:
                 logger.warning("dropped a message of %d bytes that is no embed batch: %s", len(raw), fault)
                 continue
             self._embedder.admit(batch, raw)
+            batches.append(batch)
+        self._embedder.backlog.announce()
+        self._learn_sizes(batches)
 
-    def _answer(self) -> None:
+    def _learn_sizes(self, batches: list[EmbedBatch]) -> None:
+        for lane in Lane:
+            if sizes := [len(batch.items) for batch in batches if batch.lane is lane]:
+                self._message_items[lane] = max(sizes)
+
+    def _settle(self, seconds: float) -> None:
+        """Answer what was computed, after waiting for it for up to `seconds`."""
+        self._embedder.drop_expired()
+        if self._overlap:
+            for computed in self._compute.collect(seconds):
+                self._embedder.settle(computed)
+        else:
+            self._embedder.step()
         try:
             self._outbox.flush()
         except RedisError as error:
@@ -125,11 +158,14 @@ class Drainer:
 
     def _finish(self) -> None:
         until = time.monotonic() + self._finish_seconds
-        while time.monotonic() < until and self._embedder.step():
-            self._answer()
+        while not self._embedder.idle and time.monotonic() < until:
+            self._settle(_POLL_SECONDS)
+        self._embedder.backlog.close()
+        if self._overlap:
+            self._compute.join(LAST_STEP_SECONDS)
+        self._settle(0.0)
         left = self._embedder.surrender()
         try:
-            self._outbox.flush()
             self._lanes.put_back([(ticket.batch.lane, ticket.raw) for ticket in left])
             withdraw_speeds(self._redis, self._name)
         except RedisError as error:

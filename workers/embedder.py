@@ -1,37 +1,33 @@
 """The embedder itself: batches are admitted, computed step by step, and answered when their last text is done.
 
-Used by one thread. It knows neither queues nor Celery; the drainer and the task feed it.
+Used by one thread, but for the backlog, from which another one may take steps. It knows neither queues nor Celery.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from embedding_project import tracing
 from embedding_project.contracts.messages import EmbedBatch, Lane, Purpose
+from embedding_project.contracts.vectors import frame
 from embedding_project.request_context import serving
 from embedding_project.vector_cache import VectorCache
-from workers.backlog import MODEL_UNAVAILABLE, Backlog, Outcome, Step, Ticket
-from workers.batching import Budget, next_lane
-from workers.compute import outcomes
+from workers.backlog import Backlog
+from workers.compute import Computed, compute
 from workers.encoders.base import ModelError
-from workers.metrics import (
-    BATCH_ITEMS,
-    BATCHES,
-    ITEMS,
-    PADDED_TOKENS,
-    STEP_ITEMS,
-    STEP_SECONDS,
-    TOKENIZE_SECONDS,
-    TOKENS,
-)
+from workers.metrics import BATCH_ITEMS, BATCHES, ITEMS, TOKENIZE_SECONDS
 from workers.model_pool import ModelPool
+from workers.offenders import Offenders
 from workers.outbox import Outbox
+from workers.pace import Pace
 from workers.requests import tokenize_reply, tokens_of
-from workers.speedometer import speedometer
+from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome, Ticket
 
-MAX_HELD_ITEMS = 256
-"""Per lane. More than this is better left in the queue, where another embedder can take it."""
+MAX_WAITING_SECONDS = 0.4
+"""Per lane. More work than this is better left in the queue, where another embedder can take it."""
+_EMBEDDED = "embedded"
+_REFUSED = "refused"
 logger = logging.getLogger(__name__)
 
 
@@ -41,24 +37,27 @@ class Embedder:
         models: ModelPool,
         cache: VectorCache,
         outbox: Outbox,
-        budgets: Mapping[Lane, Budget],
+        pace: Pace,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._models = models
         self._cache = cache
         self._outbox = outbox
-        self._budgets = budgets
+        self.pace = pace
         self._clock = clock
-        self._backlog = Backlog()
-        self._interactive_in_a_row = 0
+        self._offenders = Offenders()
+        self._open: dict[Ticket, None] = {}
+        self.backlog = Backlog(pace)
 
     @property
     def idle(self) -> bool:
-        return not any(self._backlog.waits(lane) for lane in Lane)
+        return not self._open
 
     def room(self, lane: Lane) -> int:
         """How many more items of `lane` this embedder wants to hold."""
-        return max(MAX_HELD_ITEMS - self._backlog.held(lane), 0)
+        if self.backlog.seconds(lane) >= MAX_WAITING_SECONDS:
+            return 0
+        return max(self.pace.limits.window - self.backlog.items(lane), 0)
 
     def admit(self, batch: EmbedBatch, raw: bytes = b"") -> None:
         """Tokenise `batch` and let it wait for its turn; a batch nobody waits for any more is dropped."""
@@ -70,6 +69,7 @@ class Embedder:
             self._outbox.add(batch, tokenize_reply(self._models, batch))
             return
         BATCH_ITEMS.labels(batch.lane).observe(len(batch.items))
+        self._open[ticket] = None
         with serving(batch.origins):
             self._enqueue(ticket)
         if not ticket.missing:
@@ -77,83 +77,111 @@ class Embedder:
 
     def _enqueue(self, ticket: Ticket) -> None:
         batch = ticket.batch
-        fresh = [position for position in range(len(batch.items)) if not self._backlog.join(ticket, position)]
+        fresh = self._backlog_misses(ticket)
+        if not fresh:
+            return
         try:
             encoder = self._models.get(batch.model)
         except ModelError:
-            for position in fresh:
-                self._fail(ticket, position, MODEL_UNAVAILABLE)
+            self._fail(ticket, fresh, MODEL_UNAVAILABLE)
             return
         with TOKENIZE_SECONDS.labels(batch.lane).time():
-            tokenized = tokens_of(encoder, [batch.items[position] for position in fresh])
-        for position, tokens in zip(fresh, tokenized, strict=True):
-            if isinstance(tokens, str):
-                self._fail(ticket, position, tokens)
-            else:
-                self._backlog.add(ticket, position, tokens)
+            found = tokens_of(encoder, [batch.items[position] for position in fresh])
+        read = list(zip(fresh, found, strict=True))
+        tokenized = [(position, tokens) for position, tokens in read if not isinstance(tokens, str)]
+        if tokenized:
+            self.backlog.add(ticket, encoder, tokenized)
+        for position, code in ((position, tokens) for position, tokens in read if isinstance(tokens, str)):
+            if code == MODEL_ERROR:
+                self._offenders.failed(batch.model, batch.items[position].cache_key)
+            self._fail(ticket, [position], code)
+
+    def _backlog_misses(self, ticket: Ticket) -> list[int]:
+        """Positions of the items that equal no waiting text and are not known to fail."""
+        fresh = self.backlog.join(ticket)
+        if not len(self._offenders):
+            return fresh
+        batch = ticket.batch
+        refused = {p for p in fresh if self._offenders.refuses(batch.model, batch.items[p].cache_key)}
+        for position in refused:
+            ticket.settle(position, MODEL_ERROR)
+        if refused:
+            ITEMS.labels(batch.lane, _REFUSED).inc(len(refused))
+        return [position for position in fresh if position not in refused]
 
     def step(self) -> bool:
-        """Compute the next step and hand complete batches to the outbox; False when nothing waits."""
-        for ticket in self._backlog.drop_expired(self._clock()):
-            BATCHES.labels(ticket.batch.lane, "expired").inc()
-        lane = next_lane(
-            interactive=self._backlog.waits(Lane.INTERACTIVE),
-            bulk=self._backlog.waits(Lane.BULK),
-            interactive_in_a_row=self._interactive_in_a_row,
-        )
-        if lane is None:
+        """Compute the next step in this thread and settle it; False when nothing waits."""
+        step = self.backlog.take(self._clock())
+        if step is None:
             return False
-        self._interactive_in_a_row = self._interactive_in_a_row + 1 if lane is Lane.INTERACTIVE else 0
-        step = self._backlog.take(lane, self._budgets[lane])
-        with serving(step.origins):
-            computed = self._computed(step)
-        self._finish(step, computed)
+        self.settle(compute(step, self.pace))
         return True
 
-    def _computed(self, step: Step) -> list[Outcome]:
-        batch = [work.tokens for work in step.works]
-        STEP_ITEMS.labels(step.lane).observe(len(batch))
-        tokens = sum(map(len, batch))
-        TOKENS.labels(step.lane).inc(tokens)
-        PADDED_TOKENS.labels(step.lane).inc(len(batch) * max(map(len, batch)))
-        try:
-            encoder = self._models.get(step.model)
-        except ModelError:
-            return [MODEL_UNAVAILABLE] * len(batch)
-        with STEP_SECONDS.labels(step.lane).time(), speedometer.step(step.model, tokens):
-            return outcomes(encoder, batch)
+    def settle(self, computed: Computed) -> None:
+        """Write the cache, and hand the batches that are now complete to the outbox."""
+        step = computed.step
+        outcomes: list[Outcome] = []
+        for work, vector in zip(step.works, computed.vectors, strict=True):
+            if computed.away:
+                outcomes.append(MODEL_UNAVAILABLE)
+            elif vector is None:
+                self._offenders.failed(step.model, work.cache_key)
+                outcomes.append(MODEL_ERROR)
+            else:
+                outcomes.append(frame(vector, work.length, truncated=work.tokens.truncated))
+        self._keep(computed, outcomes)
+        counts: Counter[str] = Counter()
+        complete = []
+        for work, outcome in zip(step.works, outcomes, strict=True):
+            counts[_EMBEDDED if isinstance(outcome, bytes) else outcome] += len(work.takers)
+            for ticket, position in work.takers:
+                ticket.settle(position, outcome)
+                if not ticket.missing:
+                    complete.append(ticket)
+        for name, number in counts.items():
+            ITEMS.labels(step.lane, name).inc(number)
+        for ticket in complete:
+            self._answer(ticket)
 
-    def _finish(self, step: Step, computed: list[Outcome]) -> None:
+    def _keep(self, computed: Computed, outcomes: Sequence[Outcome]) -> None:
         frames = {
             work.cache_key: outcome
-            for work, outcome in zip(step.works, computed, strict=True)
+            for work, outcome in zip(computed.step.works, outcomes, strict=True)
             if work.use_cache and isinstance(outcome, bytes)
         }
         if frames:
             self._cache.put_many(frames)
-        for work, outcome in zip(step.works, computed, strict=True):
-            name = "embedded" if isinstance(outcome, bytes) else outcome
-            ITEMS.labels(step.lane, name).inc(len(work.takers))
-            for ticket in self._backlog.settle(work, outcome):
-                self._answer(ticket)
 
-    def _fail(self, ticket: Ticket, position: int, code: str) -> None:
-        ITEMS.labels(ticket.batch.lane, code).inc()
-        ticket.settle(position, code)
+    def _fail(self, ticket: Ticket, positions: Sequence[int], code: str) -> None:
+        ITEMS.labels(ticket.batch.lane, code).inc(len(positions))
+        for position in positions:
+            ticket.settle(position, code)
 
     def _answer(self, ticket: Ticket) -> None:
+        if ticket not in self._open:
+            return  # it expired while its last text was computed
+        del self._open[ticket]
         batch = ticket.batch
         BATCHES.labels(batch.lane, "answered").inc()
         tracing.record("embed", batch.origins, ticket.admitted_ns, lane=batch.lane, texts=len(batch.items))
-        with serving(batch.origins):
-            milliseconds = (time.time_ns() - ticket.admitted_ns) / 1e6
-            logger.debug("answered a batch of %d texts after %.1f ms", len(batch.items), milliseconds)
+        if logger.isEnabledFor(logging.DEBUG):
+            with serving(batch.origins):
+                milliseconds = (time.time_ns() - ticket.admitted_ns) / 1e6
+                logger.debug("answered a batch of %d texts after %.1f ms", len(batch.items), milliseconds)
         self._outbox.add(batch, ticket.reply())
+
+    def drop_expired(self) -> None:
+        """Forget the batches nobody waits for any more; the backlog leaves out the texts that only they wanted."""
+        now = self._clock()
+        for ticket in [ticket for ticket in self._open if ticket.batch.deadline <= now]:
+            del self._open[ticket]
+            BATCHES.labels(ticket.batch.lane, "expired").inc()
 
     def surrender(self) -> list[Ticket]:
         """Let go of every batch without an answer, oldest first, to be put back where they came from."""
-        tickets = self._backlog.tickets()
-        self._backlog.drop(tickets)
+        self.backlog.close()
+        tickets = list(self._open)
+        self._open.clear()
         for ticket in tickets:
             BATCHES.labels(ticket.batch.lane, "requeued").inc()
         return tickets

@@ -24,10 +24,10 @@ def _checked(batch: EmbedBatch) -> EmbedBatch:
         (batch.deadline, int | float),
         (batch.use_cache, bool),
         *((value, str | int) for value in batch.model.to_wire().values()),
-        *((item.cache_key, bytes) for item in batch.items),
-        *((item.text, str) for item in batch.items),
-        *((item.ids, bytes) for item in batch.items),
     ]
     if not batch.items or not all(isinstance(value, kind) for value, kind in fields):
+        raise TypeError
+    keys, texts, ids = zip(*batch.items, strict=True)
+    if {*map(type, keys), *map(type, ids)} != {bytes} or set(map(type, texts)) != {str}:
         raise TypeError
     return batch

@@ -1,29 +1,39 @@
 """The embed lanes in Redis: popped in bulk at the tail, where the oldest messages are; put back there at a stop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import embed_queue
 
-_ALL = [embed_queue(Lane.INTERACTIVE), embed_queue(Lane.BULK)]
+_QUEUES = [embed_queue(lane) for lane in Lane]
 
 
 class EmbedLanes:
-    """Every call raises RedisError when the broker cannot be reached."""
+    """Every call is one round trip, and raises RedisError when the broker cannot be reached."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def wait(self, seconds: float, count: int) -> list[bytes]:
-        """Up to `count` messages of the first lane that has any, interactive before bulk; none after `seconds`."""
-        return _messages(self._redis.blmpop(seconds, len(_ALL), *_ALL, direction="RIGHT", count=count))
+    def wait(self, seconds: float) -> list[bytes]:
+        """The oldest message of the first lane that has any, interactive before bulk; none after `seconds`."""
+        return _messages(self._redis.blmpop(seconds, len(_QUEUES), *_QUEUES, direction="RIGHT", count=1))
 
-    def pop(self, lane: Lane, count: int) -> list[bytes]:
-        """Up to `count` messages that are there now, oldest first."""
-        return _messages(self._redis.lmpop(1, embed_queue(lane), direction="RIGHT", count=count))
+    def pop(self, counts: Mapping[Lane, int]) -> list[bytes]:
+        """Up to so many messages of each lane that are there now, oldest first."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for lane, count in counts.items():
+            pipeline.lmpop(1, embed_queue(lane), direction="RIGHT", count=count)
+        # A lane that refuses must not lose what the other one gave.
+        popped = pipeline.execute(raise_on_error=False)
+        messages = [raw for result in popped if not isinstance(result, RedisError) for raw in _messages(result)]
+        for result in popped:
+            if isinstance(result, RedisError) and not messages:
+                raise result
+        return messages
 
     def put_back(self, messages: Sequence[tuple[Lane, bytes]]) -> None:
         """Make `messages`, oldest first, the next ones to be popped."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply
 from embedding_project.contracts.tokens import unpack_ids
-from workers.backlog import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome
 from workers.compute import isolate
 from workers.encoders.base import Encoder, ModelError, Tokens
 from workers.encoders.vocabulary import HasVocabulary
 from workers.model_pool import ModelPool
+from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome
 
 NO_TOKENIZER = "no_tokenizer"
 INVALID_IDS = "invalid_ids"

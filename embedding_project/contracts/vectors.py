@@ -57,6 +57,13 @@ def checked_vector(value: object, dimension: int, field: str) -> Vector:
     return unit_length(vector / largest)
 
 
+def frame(vector: Vector, tokens: int, *, truncated: bool) -> bytes:
+    """An `EmbeddedText` as bytes."""
+    payload = vector.astype(_WIRE, copy=False).tobytes()
+    flags = _TRUNCATED if truncated else 0
+    return _HEADER.pack(_FRAME_VERSION, flags, len(vector), tokens, zlib.crc32(payload)) + payload
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddedText:
     """The outcome of embedding one text."""
@@ -68,10 +75,7 @@ class EmbeddedText:
 
     def to_frame(self) -> bytes:
         """The bytes kept in the cache and sent in replies."""
-        payload = to_bytes(self.vector)
-        flags = _TRUNCATED if self.truncated else 0
-        header = _HEADER.pack(_FRAME_VERSION, flags, len(self.vector), self.tokens, zlib.crc32(payload))
-        return header + payload
+        return frame(self.vector, self.tokens, truncated=self.truncated)
 
     @classmethod
     def from_frame(cls, frame: bytes, dimension: int) -> "EmbeddedText | None":

@@ -39,6 +39,10 @@ class Encoder(Protocol):
     @property
     def dimension(self) -> int: ...
 
+    @property
+    def padded(self) -> bool:
+        """Whether a step costs its longest text in every row, and not just the tokens there are."""
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """One entry per text. Text that looks like a special token is plain text."""
 

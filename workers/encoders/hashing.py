@@ -28,6 +28,10 @@ class HashingEncoder:
     def dimension(self) -> int:
         return self._dimension
 
+    @property
+    def padded(self) -> bool:
+        return False
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         return [self._tokens(text.encode().split()) for text in texts]
 

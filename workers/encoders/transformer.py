@@ -43,6 +43,10 @@ class TransformerEncoder:
     def dimension(self) -> int:
         return self._dimension
 
+    @property
+    def padded(self) -> bool:
+        return True
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         encodings = self._tokenizer.encode_batch_fast(list(texts))
         return [Tokens(ids=encoding.ids, truncated=bool(encoding.overflowing)) for encoding in encodings]

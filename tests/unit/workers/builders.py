@@ -13,12 +13,12 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.vectors import EmbeddedText, Vector
 from embedding_project.redis_clients import broker_client
 from embedding_project.vector_cache import VectorCache
-from workers.batching import CPU_BUDGETS
 from workers.embedder import Embedder
 from workers.encoders.base import Encoder, Tokens
 from workers.encoders.hashing import HashingEncoder
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
+from workers.pace import CPU_LIMITS, Pace
 
 DIMENSION = 8
 HASHING = ModelSpec(
@@ -86,7 +86,7 @@ class Setup:
         self.redis = broker_client(url)
         self.outbox = Outbox(self.redis)
         self.cache = VectorCache(self.redis, ttl_seconds=60)
-        self.embedder = Embedder(ModelPool(lambda spec: encoder), self.cache, self.outbox, CPU_BUDGETS)
+        self.embedder = Embedder(ModelPool(lambda spec: encoder), self.cache, self.outbox, Pace(CPU_LIMITS))
 
     def run(self) -> dict[str, EmbedReply]:
         """Compute everything that was admitted; replies by batch id."""

@@ -12,13 +12,13 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.redis_clients import broker_client
 from embedding_project.vector_cache import VectorCache
 from tests.unit.workers.builders import HASHING, RecordingEncoder, Setup, batch, cosine, embedded
-from workers.backlog import MODEL_ERROR, MODEL_UNAVAILABLE
-from workers.batching import CPU_BUDGETS
-from workers.embedder import MAX_HELD_ITEMS, Embedder
+from workers.embedder import Embedder
 from workers.encoders.base import Encoder, ModelError
 from workers.encoders.hashing import HashingEncoder
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
+from workers.pace import CPU_LIMITS, Pace
+from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE
 
 
 @pytest.fixture
@@ -126,13 +126,26 @@ def test_bulk_gets_its_turn_beside_steady_interactive_load(setup: Setup) -> None
 
 
 def test_there_is_room_for_a_bounded_number_of_items_per_lane(setup: Setup) -> None:
-    assert setup.embedder.room(Lane.BULK) == MAX_HELD_ITEMS
-    for number in range(4):
-        setup.embedder.admit(batch(*[f"{number} {item}" for item in range(64)], lane=Lane.BULK))
+    assert setup.embedder.room(Lane.BULK) == CPU_LIMITS.window
+    setup.embedder.admit(batch(*[f"bulk {item}" for item in range(CPU_LIMITS.window - 1)], lane=Lane.BULK))
+    assert setup.embedder.room(Lane.BULK) == 1
+    setup.embedder.admit(batch(*[f"more {item}" for item in range(64)], lane=Lane.BULK))
     assert setup.embedder.room(Lane.BULK) == 0
-    assert setup.embedder.room(Lane.INTERACTIVE) == MAX_HELD_ITEMS
+    assert setup.embedder.room(Lane.INTERACTIVE) == CPU_LIMITS.window
     setup.run()
-    assert setup.embedder.room(Lane.BULK) == MAX_HELD_ITEMS
+    assert setup.embedder.room(Lane.BULK) == CPU_LIMITS.window
+
+
+def test_few_long_texts_leave_no_room_either(setup: Setup) -> None:
+    pace = setup.embedder.pace
+    pace.observe(HASHING, 512, seconds=20)
+    long = "word " * HASHING.max_tokens
+    setup.embedder.admit(batch(*[f"{long} {item}" for item in range(8)], lane=Lane.BULK))
+    assert setup.embedder.backlog.seconds(Lane.BULK) < 0.4
+    for _ in range(20):
+        pace.observe(HASHING, 512, seconds=20)
+    assert setup.embedder.backlog.seconds(Lane.BULK) > 0.4
+    assert setup.embedder.room(Lane.BULK) == 0
 
 
 def test_models_do_not_mix_in_one_step(setup: Setup, encoder: RecordingEncoder) -> None:
@@ -152,7 +165,7 @@ def test_a_model_that_cannot_be_loaded_fails_its_items_only(valkey_url: str, red
 
     client = broker_client(valkey_url)
     outbox = Outbox(client)
-    embedder = Embedder(ModelPool(load), VectorCache(client, 60), outbox, CPU_BUDGETS)
+    embedder = Embedder(ModelPool(load), VectorCache(client, 60), outbox, Pace(CPU_LIMITS))
     bad = batch("a", "b", model=ModelSpec.from_wire({**HASHING.to_wire(), "artifact": "broken"}))
     good = batch("a")
     embedder.admit(bad)

@@ -4,21 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedding_project.contracts.messages import Lane
-from workers.batching import (
-    CPU_BUDGETS,
-    CUDA_BUDGETS,
-    MAX_INTERACTIVE_STEPS_IN_A_ROW,
-    Budget,
-    next_lane,
-    next_step,
-    steps,
-)
+from workers.batching import MAX_INTERACTIVE_STEPS_IN_A_ROW, Budget, cost, next_lane, next_step, steps
 
 lengths = st.lists(st.integers(1, 600), max_size=300)
-budgets = st.sampled_from([*CPU_BUDGETS.values(), *CUDA_BUDGETS.values()]) | st.builds(
+budgets = st.builds(
     Budget,
     items=st.integers(1, 70),
-    padded_tokens=st.integers(1, 3000),
+    tokens=st.integers(1, 3000),
     step_cost_tokens=st.integers(0, 500),
     window=st.integers(1, 400),
 )
@@ -34,7 +26,7 @@ def test_a_step_keeps_its_budget_unless_it_is_one_text(lengths: list[int], budge
     for group in steps(lengths, budget):
         padded = len(group) * max(lengths[position] for position in group)
         assert len(group) <= budget.items
-        assert len(group) == 1 or padded <= budget.padded_tokens
+        assert len(group) == 1 or padded <= budget.tokens
 
 
 @given(lengths, budgets)
@@ -44,17 +36,29 @@ def test_padding_of_a_step_never_costs_more_than_another_step(lengths: list[int]
             assert lengths[group[0]] - lengths[position] <= budget.step_cost_tokens
 
 
-@given(lengths.filter(len), budgets)
-def test_taking_steps_one_by_one_serves_the_oldest_text_each_time(lengths: list[int], budget: Budget) -> None:
+@given(lengths.filter(len), budgets, st.booleans())
+def test_taking_steps_one_by_one_serves_the_oldest_text_each_time(
+    lengths: list[int], budget: Budget, padded: bool
+) -> None:
     waiting = list(enumerate(lengths))
     served: list[int] = []
     while waiting:
-        chosen = next_step([length for _, length in waiting], budget)
+        chosen = next_step([length for _, length in waiting], budget, padded=padded)
         assert 0 in chosen
-        assert max(chosen) < budget.window
+        assert max(chosen) < (budget.window if padded else budget.items)
+        spent = cost([waiting[position][1] for position in chosen], padded=padded)
+        assert len(chosen) == 1 or spent <= budget.tokens
         served += [waiting[position][0] for position in chosen]
         waiting = [item for position, item in enumerate(waiting) if position not in set(chosen)]
     assert sorted(served) == list(range(len(lengths)))
+
+
+@given(lengths.filter(len), budgets)
+def test_without_padding_the_oldest_texts_go_and_no_more_would_fit(lengths: list[int], budget: Budget) -> None:
+    chosen = next_step(lengths, budget, padded=False)
+    assert chosen == list(range(len(chosen)))
+    if len(chosen) < min(len(lengths), budget.items):
+        assert sum(lengths[: len(chosen) + 1]) > budget.tokens
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=100))

@@ -102,3 +102,19 @@ def test_the_loop_outlives_a_broker_that_refuses(valkey_url: str, redis: Redis) 
         redis.delete("embed.interactive")
         publish(valkey_url, batch("a"))
         eventually(lambda: redis.llen("reply.test") == 1)
+
+
+def test_a_step_that_never_ends_stops_the_heartbeat_and_the_taking(valkey_url: str, redis: Redis) -> None:
+    encoder = SlowEncoder()
+    setup = Setup(valkey_url, encoder)
+    with running(setup, finish_seconds=0):
+        publish(valkey_url, batch("stuck"))
+        assert encoder.entered.wait(5)
+        time.sleep(3.5)
+        reported = redis.hget("alive", "embedder-7")
+        publish(valkey_url, batch("left for others"))
+        time.sleep(1.5)
+        assert redis.hget("alive", "embedder-7") == reported
+        assert redis.llen("embed.interactive") == 1
+        encoder.release.set()
+        eventually(lambda: redis.llen("reply.test") == 2)

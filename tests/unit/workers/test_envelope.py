@@ -30,7 +30,7 @@ def publish(url: str, sent: EmbedBatch, task: str = EMBED_TASK) -> None:
 def test_a_message_that_celery_published_gives_its_batch(valkey_url: str, redis: Redis) -> None:
     sent = batch("grüße", "b", lane=Lane.BULK)
     publish(valkey_url, sent)
-    (raw,) = EmbedLanes(redis).wait(1, 10)
+    (raw,) = EmbedLanes(redis).wait(1)
     assert decode_message(raw) == sent
 
 
@@ -39,22 +39,38 @@ def test_the_oldest_messages_come_first_and_interactive_before_bulk(valkey_url: 
     for sent in (bulk, first, second):
         publish(valkey_url, sent)
     lanes = EmbedLanes(redis)
-    assert [decode_message(raw) for raw in lanes.wait(1, 10)] == [first, second]
-    assert [decode_message(raw) for raw in lanes.wait(1, 10)] == [bulk]
+    for expected in (first, second, bulk):
+        assert [decode_message(raw) for raw in lanes.wait(1)] == [expected]
+
+
+def test_both_lanes_are_popped_in_one_call_the_oldest_first(valkey_url: str, redis: Redis) -> None:
+    bulk, first, second = batch("bulk", lane=Lane.BULK), batch("first"), batch("second")
+    for sent in (bulk, first, second):
+        publish(valkey_url, sent)
+    popped = EmbedLanes(redis).pop({Lane.INTERACTIVE: 1, Lane.BULK: 3})
+    assert [decode_message(raw) for raw in popped] == [first, bulk]
+
+
+def test_a_lane_that_refuses_does_not_take_the_messages_of_the_other(valkey_url: str, redis: Redis) -> None:
+    redis.set("embed.interactive", "not a list")
+    bulk = batch("bulk", lane=Lane.BULK)
+    publish(valkey_url, bulk)
+    popped = EmbedLanes(redis).pop({Lane.INTERACTIVE: 1, Lane.BULK: 1})
+    assert [decode_message(raw) for raw in popped] == [bulk]
 
 
 def test_messages_put_back_are_the_next_ones_in_their_old_order(valkey_url: str, redis: Redis) -> None:
     for name in "abc":
         publish(valkey_url, batch(name))
     lanes = EmbedLanes(redis)
-    popped = lanes.pop(Lane.INTERACTIVE, 2)
+    popped = lanes.pop({Lane.INTERACTIVE: 2})
     lanes.put_back([(Lane.INTERACTIVE, raw) for raw in popped])
-    assert [decode_message(raw).items[0].text for raw in lanes.pop(Lane.INTERACTIVE, 10)] == ["a", "b", "c"]
+    assert [decode_message(raw).items[0].text for raw in lanes.pop({Lane.INTERACTIVE: 10})] == ["a", "b", "c"]
 
 
 def test_waiting_for_empty_lanes_ends(redis: Redis) -> None:
     started = time.monotonic()
-    assert EmbedLanes(redis).wait(0.05, 1) == []
+    assert EmbedLanes(redis).wait(0.05) == []
     assert time.monotonic() - started < 2
 
 

@@ -1,0 +1,37 @@
+"""A batch that was admitted, and what became of its items so far."""
+
+import time
+from dataclasses import dataclass, field
+
+from embedding_project.contracts.messages import EmbedBatch, EmbedReply
+
+MODEL_ERROR = "model_error"
+"""The model could not embed this text."""
+MODEL_UNAVAILABLE = "model_unavailable"
+"""The model cannot be loaded here: no fault of any text."""
+
+Outcome = bytes | str
+"""A frame of `EmbeddedText`, or an error code."""
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    batch: EmbedBatch
+    raw: bytes
+    """The message as it was popped, to be put back at a stop; empty when it has no way back."""
+    outcomes: list[Outcome | None] = field(init=False)
+    missing: int = field(init=False)
+    admitted_ns: int = field(default_factory=time.time_ns)
+    """Nanoseconds since the epoch."""
+
+    def __post_init__(self) -> None:
+        self.outcomes = [None] * len(self.batch.items)
+        self.missing = len(self.batch.items)
+
+    def settle(self, position: int, outcome: Outcome) -> None:
+        self.outcomes[position] = outcome
+        self.missing -= 1
+
+    def reply(self) -> EmbedReply:
+        outcomes = tuple(outcome for outcome in self.outcomes if outcome is not None)
+        return EmbedReply(batch_id=self.batch.batch_id, outcomes=outcomes)
