@@ -58,7 +58,7 @@ def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpe
 
 def embedder_role(config: Config, inherited: Mapping[str, str], number: int) -> ProcessSpec:
     """One more embedder, for whoever starts it beside those of the table."""
-    return _embedder(base_environment(config, inherited), number)
+    return _embedder(base_environment(config, inherited), number, config)
 
 
 def management(command: str, config: Config, inherited: Mapping[str, str], **extra: str) -> ProcessSpec:

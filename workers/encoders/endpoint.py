@@ -65,6 +65,10 @@ class EndpointEncoder:
     def dimension(self) -> int:
         return self._spec.dimension
 
+    @property
+    def padded(self) -> bool:
+        return False
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         return [UntokenizedText(ids=(), truncated=False, text=text) for text in texts]
 
