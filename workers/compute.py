@@ -69,13 +69,15 @@ def encode_each(encoder: Encoder, batch: Sequence[Tokens]) -> list[Vector | None
     """A vector for every text of `batch`; None where there is none, or none that has a direction. Raises DeviceLost,
     ModelAway."""
 
-    def encode(part: Sequence[Tokens]) -> list[Vector]:
+    def encode(part: Sequence[Tokens]) -> list[Vector | None]:
         vectors = encoder.encode(part)
         if vectors.shape != (len(part), encoder.dimension):
             raise ModelError(f"vectors of shape {vectors.shape}")
-        if not (np.isfinite(vectors).all() and vectors.any(axis=1).all()):
-            raise ModelError("vectors that are not finite, or zero")
-        return list(vectors)
+        sound = np.logical_and(np.isfinite(vectors).all(axis=1), vectors.any(axis=1))
+        # Rows do not depend on each other: one that is no vector says nothing about its neighbours.
+        return (
+            list(vectors) if sound.all() else [row if fine else None for row, fine in zip(vectors, sound, strict=True)]
+        )
 
     return isolate(encode, batch)
 

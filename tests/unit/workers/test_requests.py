@@ -17,7 +17,8 @@ class Elsewhere:
 
     def __init__(self) -> None:
         inner = RecordingEncoder()
-        self.dimension, self.tokenize, self.encode = inner.dimension, inner.tokenize, inner.encode
+        self.dimension, self.padded = inner.dimension, inner.padded
+        self.tokenize, self.encode = inner.tokenize, inner.encode
 
 
 @pytest.fixture
