@@ -10,7 +10,7 @@ INSTANCE := $(if $(VAR),--var $(VAR))
 LISTEN := $(if $(PORT),--port $(PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down doctor test chaos chaos-planted check format bench clean
+.PHONY: help setup demo up down doctor test fuzz chaos chaos-planted check format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ doctor: $(STAMP) ## what this machine has and lacks
 
 test: $(STAMP) ## every test; starts and stops what it needs
 	$(BIN)/python -m pytest
+
+fuzz: $(STAMP) ## 500 random requests for each operation of the OpenAPI document (FUZZ_CASES=500)
+	FUZZ_CASES=$(or $(FUZZ_CASES),500) $(BIN)/python -m pytest tests/acceptance/test_schema_fuzzing.py
 
 chaos: $(STAMP) ## faults at random against a real instance (CHAOS_SECONDS=300 CHAOS_SEED=n)
 	$(BIN)/python -m tests.chaos

@@ -22,9 +22,7 @@ class Runtime(StrEnum):
     TRANSFORMERS = "transformers"
     """The transformers library as it is: the reference."""
     PACKED = "packed"
-    """Without padding, for models of the BERT family."""
-    ONNX = "onnx"
-    """ONNX Runtime."""
+    """Without padding, for BERT models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

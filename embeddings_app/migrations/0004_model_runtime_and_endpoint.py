@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             model_name="modelregistry",
             name="runtime",
             field=models.CharField(
-                choices=[("auto", "auto"), ("transformers", "transformers"), ("packed", "packed"), ("onnx", "onnx")],
+                choices=[("auto", "auto"), ("transformers", "transformers"), ("packed", "packed")],
                 default="auto",
                 help_text="auto takes the fastest that gives the same vectors",
                 max_length=16,

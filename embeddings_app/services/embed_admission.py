@@ -24,7 +24,7 @@ from embeddings_app.services.flights import Outcome
 from embeddings_app.services.gateway import NOT_ANSWERED, StreamKey, gateway
 from embeddings_app.services.metrics import EMBED_ADMISSIONS
 
-RESERVE_SECONDS = 1.0
+RESERVE_SECONDS = 0.5
 """Query texts of searches may wait so much longer: a queue full of embeds has room for them."""
 LONG_WAIT_SECONDS = 1.0
 """A request that takes longer than the bound may wait as long as it takes itself, but no longer than this."""

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,9 +23,11 @@ class Answer:
 def send(url: str, request: bytes, *, finished: bool = False) -> Answer:
     """Send the bytes as they are on a connection of their own, and read one answer; `finished` ends the sending."""
     with _connected(url) as connection:
-        connection.sendall(request)
-        if finished:
-            connection.shutdown(socket.SHUT_WR)
+        # A server that refuses by what it has seen so far may close before it was sent everything.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(request)
+            if finished:
+                connection.shutdown(socket.SHUT_WR)
         return _read(connection)[0]
 
 

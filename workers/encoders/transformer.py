@@ -4,20 +4,22 @@ The tokenizer is taken out of its transformers wrapper, which changes shared sta
 one may be used by several threads.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.model_spec import ModelSpec, Runtime
 from embedding_project.contracts.vectors import Vector
 from workers.encoders.artifact import check_folder
 from workers.encoders.base import DeviceLost, ModelError, Tokens
+from workers.encoders.packed import PackedEncoding
+from workers.encoders.padded import PaddedEncoding
 from workers.encoders.pooling import POOLINGS
 from workers.encoders.vocabulary import TokenizerVocabulary
 
@@ -25,19 +27,26 @@ _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _TRUSTED_SOURCE = {"local_files_only": True, "trust_remote_code": False}
 _PROBE_TOKENS = 512
 """A model that has fewer positions than the registry says fails at this length, at the load and not under load."""
+LEAST_COSINE = 0.9999
+"""Between the vectors of the transformers library and those computed in another way."""
+_PROBE_WORDS = ("a", "red", "fox", "sleeps", "in", "its", "den")
+_UNUSED = "pooler."
+logger = logging.getLogger(__name__)
 
 transformers_logging.disable_progress_bar()
 
 
+Encode = Callable[[Sequence[Tokens]], Vector]
+
+
 class TransformerEncoder:
-    def __init__(self, tokenizer: Any, model: Any, spec: ModelSpec, device: torch.device) -> None:
-        self._tokenizer = _plain_text_tokenizer(tokenizer, spec.max_tokens)
-        self.vocabulary = TokenizerVocabulary(self._tokenizer, spec.max_tokens)
-        self._pad_id = tokenizer.pad_token_id or 0
-        self._model = model
-        self._pool = POOLINGS[spec.pooling]
-        self._device = device
+    def __init__(self, tokenizer: Any, encode: Encode, spec: ModelSpec, *, padded: bool) -> None:
+        """`tokenizer` is bare, cuts and does not pad; `encode` computes vectors, and pads or not as `padded` says."""
+        self.vocabulary = TokenizerVocabulary(tokenizer, spec.max_tokens)
+        self._tokenizer = tokenizer
+        self._encode = encode
         self._dimension = spec.dimension
+        self._padded = padded
 
     @property
     def dimension(self) -> int:
@@ -45,36 +54,19 @@ class TransformerEncoder:
 
     @property
     def padded(self) -> bool:
-        return True
+        return self._padded
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         encodings = self._tokenizer.encode_batch_fast(list(texts))
         return [Tokens(ids=encoding.ids, truncated=bool(encoding.overflowing)) for encoding in encodings]
 
     def encode(self, batch: Sequence[Tokens]) -> Vector:
-        ids, mask = padded(batch, self._pad_id)
         try:
-            with torch.inference_mode():
-                inputs = torch.from_numpy(ids).to(self._device)
-                real = torch.from_numpy(mask).to(self._device)
-                hidden = self._model(input_ids=inputs, attention_mask=real).last_hidden_state
-                vectors: Vector = self._pool(hidden.float(), real).cpu().numpy()
+            return self._encode(batch)
         except torch.OutOfMemoryError:
             raise
         except torch.AcceleratorError as error:
             raise DeviceLost(type(error).__name__) from error
-        return vectors
-
-
-def padded(batch: Sequence[Tokens], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Token ids and mask, shape (n, longest), padded on the right."""
-    shape = (len(batch), max(map(len, batch)))
-    ids = np.full(shape, pad_id, dtype=np.int64)
-    mask = np.zeros(shape, dtype=np.int64)
-    for row, tokens in enumerate(batch):
-        ids[row, : len(tokens)] = tokens.ids
-        mask[row, : len(tokens)] = 1
-    return ids, mask
 
 
 def load_transformer(spec: ModelSpec, folder: Path, device: torch.device) -> TransformerEncoder:
@@ -85,17 +77,52 @@ def load_transformer(spec: ModelSpec, folder: Path, device: torch.device) -> Tra
     tokenizer = AutoTokenizer.from_pretrained(folder, **_TRUSTED_SOURCE)
     if spec.max_tokens > tokenizer.model_max_length:
         raise ModelError(f"max_tokens is {spec.max_tokens}, the tokenizer allows {tokenizer.model_max_length}")
-    model = AutoModel.from_pretrained(
+    model = _load_weights(spec, folder, device)
+    pad_id, bare = tokenizer.pad_token_id or 0, _plain_text_tokenizer(tokenizer, spec.max_tokens)
+    reference = PaddedEncoding(model, POOLINGS[spec.pooling], pad_id, device)
+    encoder = TransformerEncoder(bare, reference, spec, padded=True)
+    _probe(encoder, spec.max_tokens)
+    # On a GPU, one call for each length costs more than padding does.
+    if spec.runtime is Runtime.TRANSFORMERS or (spec.runtime is Runtime.AUTO and device.type != "cpu"):
+        return encoder
+    try:
+        packed = verified_packed(encoder, PackedEncoding(model, POOLINGS[spec.pooling], device), spec.max_tokens)
+    except ModelError as error:
+        if spec.runtime is Runtime.PACKED:
+            raise
+        logger.info("model %s version %d runs with padding: %s", spec.model_id, spec.version, error)
+        return encoder
+    return TransformerEncoder(bare, packed, spec, padded=False)
+
+
+def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
+    model, found = AutoModel.from_pretrained(
         folder,
         **_TRUSTED_SOURCE,
         use_safetensors=True,
         attn_implementation="sdpa",
+        output_loading_info=True,
         # Half precision is emulated on most CPUs, at a hundredth of the speed.
         dtype=_DTYPES[spec.dtype] if device.type == "cuda" else torch.float32,
     )
-    encoder = TransformerEncoder(tokenizer, model.to(device).eval(), spec, device)
-    _probe(encoder, spec.max_tokens)
-    return encoder
+    # The library fills what is not in the file with random numbers. Nothing here uses the pooler.
+    missing = [name for name in found["missing_keys"] if not name.startswith(_UNUSED)]
+    if missing:
+        raise ModelError(f"{len(missing)} of its weights are missing, such as {min(missing)}")
+    return model.to(device).eval()
+
+
+def verified_packed(reference: TransformerEncoder, packed: Encode, max_tokens: int) -> Encode:
+    """`packed`, when it gives the vectors of the reference for texts of many lengths at once. Raises ModelError."""
+    lengths = sorted({1, 2, 7, 30, max_tokens // 2, max_tokens})
+    batch = reference.tokenize([" ".join(_PROBE_WORDS[place % 7] for place in range(length)) for length in lengths])
+    vectors = packed(batch)
+    for tokens, vector in zip(batch, vectors, strict=True):
+        (wanted,) = reference.encode([tokens])
+        cosine = float(vector @ wanted / (np.linalg.norm(vector) * np.linalg.norm(wanted)))
+        if not cosine >= LEAST_COSINE:
+            raise ModelError(f"without padding, {len(tokens)} tokens give another vector: cosine {cosine:.6f}")
+    return packed
 
 
 def _plain_text_tokenizer(tokenizer: Any, max_tokens: int) -> Any:

@@ -113,7 +113,7 @@ def test_no_request_waits_longer_than_a_second_however_long_it_is(service: Servi
 
 
 def test_searches_have_a_reserve_that_embeds_cannot_use(admission: EmbedAdmission, service: Service) -> None:
-    service.say(queued={Lane.INTERACTIVE: {NAME: 1900.0}})
+    service.say(queued={Lane.INTERACTIVE: {NAME: 1400.0}})
     assert _refused(admission, _text(200)).code == "overloaded"
     admission.enter(KEY, _text(200), reserve=True)
     assert _refused(admission, _text(200), reserve=True).code == "overloaded"

@@ -12,8 +12,9 @@ from tests.unit.workers.builders import DIMENSION, MINILM, cosine
 from workers.encoders.artifact import model_folder
 from workers.encoders.base import Tokens
 from workers.encoders.hashing import HashingEncoder
+from workers.encoders.padded import padded
 from workers.encoders.pooling import cls, last, mean
-from workers.encoders.transformer import TransformerEncoder, load_transformer, padded
+from workers.encoders.transformer import TransformerEncoder, load_transformer
 
 FOLDER = model_folder(MINILM.artifact, Path("models"))
 TEXTS = [

@@ -1,0 +1,141 @@
+"""Texts computed without padding have the vectors of the transformers library, in every company and length."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, BertConfig, BertModel, DistilBertConfig, DistilBertModel
+
+from embedding_project.contracts.model_spec import ModelSpec, Runtime
+from embedding_project.contracts.vectors import Vector
+from tests.unit.workers.builders import MINILM, cosine
+from workers.encoders.artifact import model_folder
+from workers.encoders.base import ModelError, Tokens
+from workers.encoders.packed import PackedBert, PackedEncoding
+from workers.encoders.padded import PaddedEncoding
+from workers.encoders.pooling import POOLINGS
+from workers.encoders.transformer import LEAST_COSINE, load_transformer, verified_packed
+
+CPU = torch.device("cpu")
+SOURCE = model_folder(MINILM.artifact, Path("models"))
+LONGEST = 256
+SHAPE: dict[str, Any] = {"vocab_size": 30_522, "max_position_embeddings": 64, "initializer_range": 0.5}
+SEEDED = replace(MINILM, dimension=32, max_tokens=64)
+
+
+@cache
+def minilm() -> Any:
+    return AutoModel.from_pretrained(SOURCE, local_files_only=True).eval()
+
+
+@cache
+def seeded_bert() -> BertModel:
+    torch.manual_seed(5)
+    config = BertConfig(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64, **SHAPE)
+    return BertModel(config).eval()
+
+
+def texts_of(lengths: list[int], seed: int) -> list[Tokens]:
+    random = np.random.default_rng(seed)
+    return [Tokens(ids=random.integers(1_000, 30_000, length).tolist(), truncated=False) for length in lengths]
+
+
+def assert_equal_to_reference(model: Any, pooling: str, batch: list[Tokens]) -> None:
+    """Each against the library computing it alone, which pads nothing."""
+    packed = PackedEncoding(model, POOLINGS[pooling], CPU)(batch)
+    reference = PaddedEncoding(model, POOLINGS[pooling], 0, CPU)
+    assert packed.dtype == np.float32
+    for tokens, vector in zip(batch, packed, strict=True):
+        assert cosine(vector, reference([tokens])[0]) >= LEAST_COSINE
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    lengths=st.lists(st.sampled_from([1, 2, 3, 9, 9, 14, 40, 97, LONGEST]), min_size=1, max_size=8),
+    seed=st.integers(0, 99),
+)
+def test_the_real_model_gives_the_vectors_of_the_library(lengths: list[int], seed: int) -> None:
+    assert_equal_to_reference(minilm(), "mean", texts_of(lengths, seed))
+
+
+@pytest.mark.parametrize("pooling", sorted(POOLINGS))
+@settings(max_examples=25, deadline=None)
+@given(lengths=st.lists(st.integers(1, 64), min_size=1, max_size=64), seed=st.integers(0, 99))
+def test_every_pooling_gives_the_vectors_of_the_library(pooling: str, lengths: list[int], seed: int) -> None:
+    assert_equal_to_reference(seeded_bert(), pooling, texts_of(lengths, seed))
+
+
+def test_the_default_model_runs_without_padding() -> None:
+    assert load_transformer(MINILM, SOURCE, CPU).padded is False
+    assert load_transformer(replace(MINILM, runtime=Runtime.TRANSFORMERS), SOURCE, CPU).padded is True
+
+
+def folder_of(model: Any, folder: Path) -> Path:
+    model.save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
+        (folder / name).write_bytes((SOURCE / name).read_bytes())
+    return folder
+
+
+@pytest.fixture
+def bert_folder(tmp_path: Path) -> Path:
+    return folder_of(seeded_bert(), tmp_path / "bert")
+
+
+@pytest.fixture
+def other_folder(tmp_path: Path) -> Path:
+    torch.manual_seed(6)
+    config = DistilBertConfig(dim=32, n_layers=1, n_heads=2, hidden_dim=64, **SHAPE)
+    return folder_of(DistilBertModel(config), tmp_path / "distilbert")
+
+
+def test_weights_that_are_missing_are_refused_and_not_made_up(bert_folder: Path) -> None:
+    path = bert_folder / "model.safetensors"
+    weights = load_file(path)
+    left_out = "encoder.layer.1.output.dense.weight"
+    save_file({name: tensor for name, tensor in weights.items() if name != left_out}, path, {"format": "pt"})
+    with pytest.raises(ModelError, match=f"1 of its weights are missing, such as {left_out}"):
+        load_transformer(SEEDED, bert_folder, CPU)
+
+
+def test_a_pooler_that_is_missing_is_not_missed(bert_folder: Path) -> None:
+    path = bert_folder / "model.safetensors"
+    kept = {name: tensor for name, tensor in load_file(path).items() if not name.startswith("pooler.")}
+    save_file(kept, path, {"format": "pt"})
+    assert load_transformer(SEEDED, bert_folder, CPU).dimension == 32
+
+
+def test_a_model_of_another_kind_runs_with_padding_unless_it_must_not(other_folder: Path) -> None:
+    assert load_transformer(SEEDED, other_folder, CPU).padded is True
+    with pytest.raises(ModelError, match="type distilbert"):
+        load_transformer(replace(SEEDED, runtime=Runtime.PACKED), other_folder, CPU)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"hidden_act": "relu"}, "activation"), ({"is_decoder": True}, "decoder")],
+)
+def test_a_bert_that_is_computed_otherwise_is_refused(change: dict[str, Any], reason: str) -> None:
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    with pytest.raises(ModelError, match=reason):
+        PackedBert(BertModel(BertConfig(**shape, **change)))
+
+
+def test_vectors_that_differ_from_the_library_are_refused() -> None:
+    spec: ModelSpec = replace(MINILM, runtime=Runtime.TRANSFORMERS)
+    reference = load_transformer(spec, SOURCE, CPU)
+
+    def wrong_for_long_texts(batch: Any) -> Vector:
+        vectors = reference.encode(batch)
+        vectors[max(range(len(batch)), key=lambda row: len(batch[row]))] *= np.linspace(0, 1, 384, dtype=np.float32)
+        return vectors
+
+    with pytest.raises(ModelError, match="256 tokens give another vector"):
+        verified_packed(reference, wrong_for_long_texts, 256)

@@ -1,0 +1,45 @@
+"""A linear layer whose weights are laid out once, as the processor's library wants them, and not at every call."""
+
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu, linear
+
+
+class Activation(StrEnum):
+    NONE = "none"
+    GELU = "gelu"
+    """The exact one, by the error function."""
+
+
+class Linear:
+    """rows [n, inputs] -> activation(rows @ weight.T + bias) [n, outputs]"""
+
+    def __init__(self, weight: Tensor, bias: Tensor, activation: Activation = Activation.NONE) -> None:
+        """`weight` has shape (outputs, inputs)."""
+        self._bias = bias.clone()
+        self._activation = activation
+        self._laid_out = _laid_out(weight)
+        self._weight = weight.clone() if self._laid_out is None else None
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        if self._laid_out is not None:
+            # Named overload: the resolution among them walks the bias as a list of numbers.
+            found: Tensor = torch.ops.mkldnn._linear_pointwise.default(  # noqa: SLF001
+                rows, self._laid_out, self._bias, self._activation, [], "none"
+            )
+            return found
+        assert self._weight is not None
+        found = linear(rows, self._weight, self._bias)
+        return gelu(found) if self._activation is Activation.GELU else found
+
+
+def _laid_out(weight: Tensor) -> Tensor | None:
+    """The weights as oneDNN keeps them; None where it does not compute them."""
+    if weight.device.type != "cpu" or weight.dtype != torch.float32:
+        return None
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):  # type: ignore[no-untyped-call]
+        return None
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), None)  # noqa: SLF001
+    return packed

@@ -1,0 +1,158 @@
+"""A BERT without padding: the tokens of all texts of a step stand one after the other in one matrix.
+
+Every layer but attention works on single tokens, so it is one product over exactly the tokens there are. Attention
+looks at one text at a time; texts of equal length share a call, which needs no mask. The weights are those of the model
+as the transformers library loaded it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import layer_norm, scaled_dot_product_attention
+
+from embedding_project.contracts.vectors import Vector
+from workers.encoders.base import ModelError, Tokens
+from workers.encoders.linear import Activation, Linear
+from workers.encoders.pooling import Pooling
+
+MODEL_TYPE = "bert"
+
+
+@dataclass(frozen=True, slots=True)
+class Norm:
+    weight: Tensor
+    bias: Tensor
+    epsilon: float
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return layer_norm(rows, self.weight.shape, self.weight, self.bias, self.epsilon)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    inputs: Linear
+    """Queries, keys and values in one product."""
+    attended: Linear
+    attended_norm: Norm
+    widened: Linear
+    narrowed: Linear
+    norm: Norm
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Texts of one length, which stand together in the matrix."""
+
+    start: int
+    """Row of its first token."""
+    texts: int
+    length: int
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.start, self.start + self.texts * self.length)
+
+
+class PackedBert:
+    def __init__(self, model: Any) -> None:
+        """Raises ModelError when `model` is no BERT that this code computes."""
+        _check(model.config)
+        self._heads: int = model.config.num_attention_heads
+        named = model.state_dict()
+        epsilon = model.config.layer_norm_eps
+        with torch.inference_mode():
+            self._words: Tensor = named["embeddings.word_embeddings.weight"].clone()
+            positions = named["embeddings.position_embeddings.weight"]
+            # There is one sentence, so the type of every token is the first.
+            self._positions: Tensor = positions + named["embeddings.token_type_embeddings.weight"][0]
+            self._norm = _norm(named, "embeddings.LayerNorm", epsilon)
+            self._layers = [
+                _layer(named, f"encoder.layer.{number}", epsilon) for number in range(model.config.num_hidden_layers)
+            ]
+
+    def hidden(self, ids: Tensor, positions: Tensor, groups: Sequence[Group]) -> Tensor:
+        """Hidden states of the texts in `groups`, shape (tokens, width); `ids` and `positions` have shape (tokens,)."""
+        rows = self._norm(self._words[ids] + self._positions[positions])
+        for layer in self._layers:
+            attended = layer.attended(self._attention(layer.inputs(rows), groups))
+            rows = layer.attended_norm(attended.add_(rows))
+            rows = layer.norm(layer.narrowed(layer.widened(rows)).add_(rows))
+        return rows
+
+    def _attention(self, inputs: Tensor, groups: Sequence[Group]) -> Tensor:
+        if len(groups) == 1:
+            return self._attended(inputs, groups[0])
+        return torch.cat([self._attended(inputs[group.rows], group) for group in groups])
+
+    def _attended(self, inputs: Tensor, group: Group) -> Tensor:
+        split = inputs.view(group.texts, group.length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        found = scaled_dot_product_attention(split[0], split[1], split[2])
+        return found.transpose(1, 2).reshape(group.texts * group.length, -1)
+
+
+class PackedEncoding:
+    """From token ids to vectors, for one model and pooling."""
+
+    def __init__(self, model: Any, pooling: Pooling, device: torch.device) -> None:
+        """Raises ModelError when `model` cannot be computed without padding."""
+        self._bert = PackedBert(model)
+        self._pool = pooling
+        self._device = device
+
+    def __call__(self, batch: Sequence[Tokens]) -> Vector:
+        """Vectors of shape (len(batch), d), not normalised."""
+        order = sorted(range(len(batch)), key=lambda position: len(batch[position]))
+        groups, start = [], 0
+        for length, alike in groupby(order, key=lambda position: len(batch[position])):
+            group = Group(start, len(list(alike)), length)
+            groups.append(group)
+            start = group.rows.stop
+        with torch.inference_mode():
+            ids = torch.tensor([token for position in order for token in batch[position].ids], device=self._device)
+            places = torch.cat([torch.arange(group.length).repeat(group.texts) for group in groups]).to(self._device)
+            hidden = self._bert.hidden(ids, places, groups).float()
+            pooled = torch.cat([self._pooled(hidden[group.rows], group) for group in groups])
+            vectors = torch.empty_like(pooled)
+            vectors[order] = pooled
+            found: Vector = vectors.cpu().numpy()
+        return found
+
+    def _pooled(self, hidden: Tensor, group: Group) -> Tensor:
+        texts = hidden.view(group.texts, group.length, -1)
+        return self._pool(texts, torch.ones(texts.shape[:2], dtype=torch.long, device=self._device))
+
+
+def _check(config: Any) -> None:
+    if config.model_type != MODEL_TYPE:
+        raise ModelError(f"a model of type {config.model_type} is not computed without padding, {MODEL_TYPE} is")
+    if config.hidden_act != "gelu" or getattr(config, "position_embedding_type", "absolute") not in (None, "absolute"):
+        raise ModelError("its activation or its positions are not computed without padding")
+    if config.is_decoder or config.add_cross_attention:
+        raise ModelError("a decoder is not computed without padding")
+
+
+def _layer(named: dict[str, Tensor], prefix: str, epsilon: float) -> Layer:
+    parts = [f"{prefix}.attention.self.{name}" for name in ("query", "key", "value")]
+    inputs = Linear(
+        torch.cat([named[f"{part}.weight"] for part in parts]), torch.cat([named[f"{part}.bias"] for part in parts])
+    )
+    return Layer(
+        inputs=inputs,
+        attended=_linear(named, f"{prefix}.attention.output.dense"),
+        attended_norm=_norm(named, f"{prefix}.attention.output.LayerNorm", epsilon),
+        widened=_linear(named, f"{prefix}.intermediate.dense", Activation.GELU),
+        narrowed=_linear(named, f"{prefix}.output.dense"),
+        norm=_norm(named, f"{prefix}.output.LayerNorm", epsilon),
+    )
+
+
+def _linear(named: dict[str, Tensor], prefix: str, activation: Activation = Activation.NONE) -> Linear:
+    return Linear(named[f"{prefix}.weight"], named[f"{prefix}.bias"], activation)
+
+
+def _norm(named: dict[str, Tensor], prefix: str, epsilon: float) -> Norm:
+    return Norm(named[f"{prefix}.weight"].clone(), named[f"{prefix}.bias"].clone(), epsilon)
