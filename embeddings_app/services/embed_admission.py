@@ -31,7 +31,8 @@ LONG_WAIT_SECONDS = 1.0
 BULK_WAIT_SECONDS = 5.0
 """Bulk texts join the queue when they would wait no longer than this."""
 TOKENS_WITHOUT_SPEED = 8_192
-"""What one process may have under way while no speed is known: at a cold start, or without the broker."""
+"""What one process may have under way while no speed is known (at a cold start, or without the broker), for each second
+of the bound, and at least for one."""
 GRACE_SECONDS = 10.0
 """How long texts are queued, and waited for, when no embedder lives: one that is started anew is back by then."""
 _RETRY_WITHOUT_EMBEDDER_SECONDS = 5
@@ -79,6 +80,7 @@ class EmbedAdmission:
     ) -> None:
         """`connect` makes the watch, which is given a way to ask for this process's own report."""
         self._max_wait = max_wait_seconds
+        self._tokens_without_speed = TOKENS_WITHOUT_SPEED * max(1.0, max_wait_seconds)
         self._monotonic = monotonic
         self._estimates = TokenEstimates()
         self._ledger = Ledger()
@@ -101,7 +103,11 @@ class EmbedAdmission:
         with self._lock:
             fresh, queue = self._looked_at(load or IDLE, key, items)
             excess = seconds_too_long(queue, self._max_wait, reserve=reserve)
-            if queue.wait is None and not queue.empty and self._own_tokens(key.lane, fresh) > TOKENS_WITHOUT_SPEED:
+            if (
+                queue.wait is None
+                and not queue.empty
+                and self._own_tokens(key.lane, fresh) > self._tokens_without_speed
+            ):
                 excess = 1.0
             if excess <= 0:
                 return self._opened(key, fresh, queue)
