@@ -75,7 +75,10 @@ class PackedBert:
             ]
 
     def hidden(self, ids: Tensor, positions: Tensor, groups: Sequence[Group]) -> Tensor:
-        """Hidden states of the texts in `groups`, shape (tokens, width); `ids` and `positions` have shape (tokens,)."""
+        """Hidden states of the texts in `groups`, shape (rows, width); `ids` and `positions` have shape (rows,).
+
+        Rows behind the last group are spare.
+        """
         rows = self._norm(self._words[ids] + self._positions[positions])
         for layer in self._layers:
             attended = layer.attended(self._attention(layer.inputs(rows), groups))
@@ -84,9 +87,9 @@ class PackedBert:
         return rows
 
     def _attention(self, inputs: Tensor, groups: Sequence[Group]) -> Tensor:
-        if len(groups) == 1:
-            return self._attended(inputs, groups[0])
-        return torch.cat([self._attended(inputs[group.rows], group) for group in groups])
+        attended = [self._attended(inputs[group.rows], group) for group in groups]
+        spare = len(inputs) - groups[-1].rows.stop
+        return torch.cat([*attended, inputs.new_zeros(spare, attended[0].shape[1])])
 
     def _attended(self, inputs: Tensor, group: Group) -> Tensor:
         split = inputs.view(group.texts, group.length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
@@ -112,9 +115,11 @@ class PackedEncoding:
             groups.append(group)
             start = group.rows.stop
         with torch.inference_mode():
-            ids = torch.tensor([token for position in order for token in batch[position].ids], device=self._device)
-            places = torch.cat([torch.arange(group.length).repeat(group.texts) for group in groups]).to(self._device)
-            hidden = self._bert.hidden(ids, places, groups).float()
+            spare = [0] * (rounded_rows(start) - start)
+            ids = [token for position in order for token in batch[position].ids]
+            places = [place for group in groups for place in [*range(group.length)] * group.texts]
+            inputs = torch.tensor([ids + spare, places + spare], device=self._device)
+            hidden = self._bert.hidden(inputs[0], inputs[1], groups).float()
             pooled = torch.cat([self._pooled(hidden[group.rows], group) for group in groups])
             vectors = torch.empty_like(pooled)
             vectors[order] = pooled
@@ -124,6 +129,12 @@ class PackedEncoding:
     def _pooled(self, hidden: Tensor, group: Group) -> Tensor:
         texts = hidden.view(group.texts, group.length, -1)
         return self._pool(texts, torch.ones(texts.shape[:2], dtype=torch.long, device=self._device))
+
+
+def rounded_rows(tokens: int) -> int:
+    """`tokens` and at most a sixteenth more, at least 8: the library compiles and keeps a kernel for every count."""
+    step = 1 << max(3, tokens.bit_length() - 5)
+    return -(-tokens // step) * step
 
 
 def _check(config: Any) -> None:
