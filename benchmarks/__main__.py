@@ -22,6 +22,7 @@ NAMES = (
     "drain",
     "embed_cached",
     "embed_uncached",
+    "encoders",
     "keys",
     "overload",
     "pipeline",

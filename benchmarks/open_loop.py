@@ -85,6 +85,9 @@ class _Connections:
 
     async def _exchange(self, body: bytes) -> tuple[int, int]:
         host, port = self._address.hostname, self._address.port
+        # The server closes connections that were idle for long; one that it closed is no answer of the service.
+        while self._idle and self._idle[-1][0].at_eof():
+            self._idle.pop()
         reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(host, port)
         head = f"POST {_PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         writer.write(f"{head}\r\n\r\n".encode() + body)
