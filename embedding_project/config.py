@@ -62,6 +62,8 @@ class Config:
     """cpu, cuda, or auto (cuda when there is one)."""
     embed_threads: int
     """CPU threads of one embedder; 0 leaves it to torch."""
+    embed_memory_mb: int
+    """What the weights of one embedder's models may take together, in MiB; 0 for no bound."""
     embed_max_wait_seconds: float
     """A request to embed is refused when it would wait longer than this for the texts before it."""
     endpoint_hosts: tuple[str, ...]
@@ -117,6 +119,7 @@ _DEFAULTS: Mapping[str, str] = {
     "EMBEDDERS": "1",
     "EMBED_DEVICE": "auto",
     "EMBED_THREADS": "0",
+    "EMBED_MEMORY_MB": "0",
     "EMBED_MAX_WAIT_SECONDS": "1.0",
     "ENDPOINT_HOSTS": "",
     "EMBED_SECRETS_DIR": "",
@@ -224,6 +227,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         embedders=read.integer("EMBEDDERS", 1, 64),
         embed_device=read.choice("EMBED_DEVICE", "auto", "cpu", "cuda"),
         embed_threads=read.integer("EMBED_THREADS", 0, 256),
+        embed_memory_mb=read.integer("EMBED_MEMORY_MB", 0, 1024 * 1024),
         embed_max_wait_seconds=read.number("EMBED_MAX_WAIT_SECONDS", 0.05, 30),
         endpoint_hosts=read.words("ENDPOINT_HOSTS"),
         embed_secrets_dir=read.text("EMBED_SECRETS_DIR"),

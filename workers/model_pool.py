@@ -15,6 +15,7 @@ from workers.metrics import LOAD_FAILURES
 
 MAX_MODELS = 4
 RETRY_LOAD_SECONDS = 10.0
+_MEBIBYTE = 1024 * 1024
 logger = logging.getLogger(__name__)
 
 _Key = tuple[object, ...]
@@ -27,9 +28,17 @@ class _Failure:
 
 
 class ModelPool:
-    def __init__(self, load: Load, capacity: int = MAX_MODELS, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        load: Load,
+        capacity: int = MAX_MODELS,
+        budget_bytes: int = 0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """At most `capacity` models, whose weights take `budget_bytes` together; 0 for no such bound."""
         self._load = load
         self._capacity = capacity
+        self._budget_bytes = budget_bytes
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._encoders: OrderedDict[_Key, Encoder] = OrderedDict()
@@ -42,11 +51,18 @@ class ModelPool:
             if key not in self._encoders:
                 self._refuse_recently_failed(key)
                 encoder = self._loaded(key, spec)
-                while len(self._encoders) >= self._capacity:
-                    self._encoders.popitem(last=False)
+                self._make_room(encoder.memory_bytes)
                 self._encoders[key] = encoder
             self._encoders.move_to_end(key)
             return self._encoders[key]
+
+    def _make_room(self, needed_bytes: int) -> None:
+        while self._encoders and (len(self._encoders) >= self._capacity or self._exceeded(needed_bytes)):
+            self._encoders.popitem(last=False)
+
+    def _exceeded(self, needed_bytes: int) -> bool:
+        held = sum(encoder.memory_bytes for encoder in self._encoders.values())
+        return 0 < self._budget_bytes < held + needed_bytes
 
     def _refuse_recently_failed(self, key: _Key) -> None:
         failure = self._failures.get(key)
@@ -56,6 +72,9 @@ class ModelPool:
     def _loaded(self, key: _Key, spec: ModelSpec) -> Encoder:
         try:
             encoder = self._load(spec)
+            if 0 < self._budget_bytes < encoder.memory_bytes:
+                needed, allowed = (-(-size // _MEBIBYTE) for size in (encoder.memory_bytes, self._budget_bytes))
+                raise ModelError(f"it takes {needed} MiB, EMBED_MEMORY_MB allows {allowed}")
         except ModelError as error:
             raise self._failed(key, spec, str(error)) from error
         except Exception as error:
@@ -76,7 +95,7 @@ class ModelPool:
 def _load_key(spec: ModelSpec) -> _Key:
     # A folder may hold other weights under the next version; an installed package cannot change under a process.
     version_key = None if spec.artifact.startswith(PACKAGE) else spec.version_key
-    made = spec.type, spec.artifact, spec.dimension, spec.pooling, spec.max_tokens, spec.dtype
+    made = spec.type, spec.artifact, spec.dimension, spec.pooling, spec.max_tokens, spec.dtype, spec.runtime
     # A draft may get another endpoint and keep its number.
     reached = spec.endpoint, spec.endpoint_model, spec.secret_name, spec.requests_per_minute
     return version_key, *made, *reached

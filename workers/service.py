@@ -32,7 +32,8 @@ def models() -> ModelPool:
     config = load_config()
     if config.embed_threads:
         torch.set_num_threads(config.embed_threads)
-    return ModelPool(encoder_loader(config, chosen_device(config)))
+    budget = config.embed_memory_mb * 1024 * 1024
+    return ModelPool(encoder_loader(config, chosen_device(config)), budget_bytes=budget)
 
 
 @cache

@@ -40,6 +40,10 @@ class Encoder(Protocol):
     def dimension(self) -> int: ...
 
     @property
+    def memory_bytes(self) -> int:
+        """Of its weights."""
+
+    @property
     def padded(self) -> bool:
         """Whether a step costs its longest text in every row, and not just the tokens there are."""
 

@@ -66,6 +66,10 @@ class EndpointEncoder:
         return self._spec.dimension
 
     @property
+    def memory_bytes(self) -> int:
+        return 0
+
+    @property
     def padded(self) -> bool:
         return False
 

@@ -29,6 +29,10 @@ class HashingEncoder:
         return self._dimension
 
     @property
+    def memory_bytes(self) -> int:
+        return 0
+
+    @property
     def padded(self) -> bool:
         return False
 

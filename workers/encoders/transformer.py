@@ -40,17 +40,22 @@ Encode = Callable[[Sequence[Tokens]], Vector]
 
 
 class TransformerEncoder:
-    def __init__(self, tokenizer: Any, encode: Encode, spec: ModelSpec, *, padded: bool) -> None:
+    def __init__(self, tokenizer: Any, encode: Encode, spec: ModelSpec, *, padded: bool, memory_bytes: int) -> None:
         """`tokenizer` is bare, cuts and does not pad; `encode` computes vectors, and pads or not as `padded` says."""
         self.vocabulary = TokenizerVocabulary(tokenizer, spec.max_tokens)
         self._tokenizer = tokenizer
         self._encode = encode
         self._dimension = spec.dimension
         self._padded = padded
+        self._memory_bytes = memory_bytes
 
     @property
     def dimension(self) -> int:
         return self._dimension
+
+    @property
+    def memory_bytes(self) -> int:
+        return self._memory_bytes
 
     @property
     def padded(self) -> bool:
@@ -80,7 +85,8 @@ def load_transformer(spec: ModelSpec, folder: Path, device: torch.device) -> Tra
     model = _load_weights(spec, folder, device)
     pad_id, bare = tokenizer.pad_token_id or 0, _plain_text_tokenizer(tokenizer, spec.max_tokens)
     reference = PaddedEncoding(model, POOLINGS[spec.pooling], pad_id, device)
-    encoder = TransformerEncoder(bare, reference, spec, padded=True)
+    weights = sum(tensor.nbytes for tensor in model.state_dict().values())
+    encoder = TransformerEncoder(bare, reference, spec, padded=True, memory_bytes=weights)
     _probe(encoder, spec.max_tokens)
     # On a GPU, one call for each length costs more than padding does.
     if spec.runtime is Runtime.TRANSFORMERS or (spec.runtime is Runtime.AUTO and device.type != "cpu"):
@@ -92,7 +98,7 @@ def load_transformer(spec: ModelSpec, folder: Path, device: torch.device) -> Tra
             raise
         logger.info("model %s version %d runs with padding: %s", spec.model_id, spec.version, error)
         return encoder
-    return TransformerEncoder(bare, packed, spec, padded=False)
+    return TransformerEncoder(bare, packed, spec, padded=False, memory_bytes=weights)
 
 
 def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:

@@ -166,3 +166,44 @@ def test_a_failed_load_is_logged_once_and_tried_again_after_a_pause(caplog: pyte
     assert len(caplog.records) == 1
     load.error = None
     assert pool.get(HASHING) is pool.get(HASHING)
+
+
+class Weighty(RecordingEncoder):
+    def __init__(self, memory_bytes: int) -> None:
+        super().__init__()
+        self._memory_bytes = memory_bytes
+
+    @property
+    def memory_bytes(self) -> int:
+        return self._memory_bytes
+
+
+def test_models_leave_until_a_new_one_fits_into_the_memory() -> None:
+    sizes = {"a": 40, "b": 40, "c": 70}
+    loaded: list[str] = []
+
+    def load(spec: ModelSpec) -> Encoder:
+        loaded.append(spec.artifact)
+        return Weighty(sizes[spec.artifact])
+
+    pool = ModelPool(load, budget_bytes=100)
+    specs = {name: replace(MINILM, artifact=name, version_key=key) for key, name in enumerate(sizes)}
+    for name in ("a", "b", "a", "b", "c", "a", "a"):
+        pool.get(specs[name])
+    assert loaded == ["a", "b", "c", "a"]
+
+
+def test_a_model_that_is_larger_than_the_memory_is_refused_and_costs_no_other_its_place() -> None:
+    sizes = {"small": 2**20, "large": 9 * 2**20 + 1}
+    loaded: list[str] = []
+
+    def load(spec: ModelSpec) -> Encoder:
+        loaded.append(spec.artifact)
+        return Weighty(sizes[spec.artifact])
+
+    pool = ModelPool(load, budget_bytes=4 * 2**20)
+    pool.get(replace(MINILM, artifact="small", version_key=1))
+    with pytest.raises(ModelError, match="takes 10 MiB, EMBED_MEMORY_MB allows 4"):
+        pool.get(replace(MINILM, artifact="large", version_key=2))
+    pool.get(replace(MINILM, artifact="small", version_key=1))
+    assert loaded == ["small", "large"]
