@@ -21,6 +21,7 @@ from embedding_project.supervisor.errors import StartError
 NAMES = (
     "drain",
     "embed_cached",
+    "embed_gpu",
     "embed_uncached",
     "encoders",
     "keys",
