@@ -17,7 +17,7 @@ class Elsewhere:
 
     def __init__(self) -> None:
         inner = RecordingEncoder()
-        self.dimension, self.padded = inner.dimension, inner.padded
+        self.dimension, self.padded, self.memory_bytes = inner.dimension, inner.padded, inner.memory_bytes
         self.tokenize, self.encode = inner.tokenize, inner.encode
 
 
