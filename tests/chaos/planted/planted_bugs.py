@@ -78,7 +78,7 @@ def _never_partial(searching: Any) -> None:
 
     def whole(request: Any) -> Any:
         result = search(request)
-        return replace(result, partial=False, shards_ok=result.shards_total)
+        return replace(result, shards_failed=())
 
     _put(searching, "search", whole)
 

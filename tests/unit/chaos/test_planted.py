@@ -21,6 +21,18 @@ for changes in BUGS.values():
     for module, change in changes.items():
         change(importlib.import_module(module))
 """
+_PLANT_PARTIAL = """
+import django
+from planted_bugs import BUGS
+django.setup()
+from embeddings_app.services import searching
+found = searching.SearchResult(
+    hits=(), shards_total=2, shards_failed=(1,), timings_ms={}, model_id="m", model_version=1
+)
+searching.search = lambda request: found
+BUGS["partial-never-said"]["embeddings_app.services.searching"](searching)
+print(searching.search(None).shards_failed)
+"""
 _PLANT_ONE = """
 import embedding_project.settings as settings
 print(settings.DATABASES["default"]["OPTIONS"]["options"])
@@ -55,6 +67,10 @@ def test_every_run_uses_faults_of_the_catalogue() -> None:
 
 def test_every_bug_changes_something_the_product_still_has() -> None:
     _python(_PLANT_ALL)
+
+
+def test_the_bug_of_partial_answers_lies_and_does_not_fail() -> None:
+    assert _python(_PLANT_PARTIAL).strip() == "()"
 
 
 def test_a_bug_is_in_when_its_name_is_in_the_environment_and_else_not() -> None:
