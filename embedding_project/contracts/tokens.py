@@ -9,6 +9,8 @@ import numpy as np
 ID_LIMIT = 2**32
 """Ids are below this, whatever the vocabulary."""
 _WIRE = np.dtype("<u4")
+ID_BYTES = _WIRE.itemsize
+"""Of one packed id."""
 _FRAME_VERSION = 1
 _HEADER = struct.Struct("<BII")
 """version, tokens of the whole text, ids that follow"""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.tokens import ID_BYTES
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.embed_load import Tokens, model_name
 from embeddings_app.services.flights import Outcome
@@ -27,9 +28,7 @@ class TokenEstimates:
     def of(self, spec: ModelSpec, items: Sequence[EmbedItem]) -> dict[bytes, float]:
         """Cache key -> tokens."""
         per_byte = self._per_byte.get(model_name(spec), _FIRST_GUESS)
-        return {
-            item.cache_key: min(_SPECIAL_TOKENS + per_byte * len(item.text.encode()), spec.max_tokens) for item in items
-        }
+        return {item.cache_key: min(_tokens(item, per_byte), spec.max_tokens) for item in items}
 
     def learn(self, spec: ModelSpec, items: Sequence[EmbedItem], outcomes: Sequence[Outcome]) -> None:
         """Compare with what the model counted; texts that were cut tell nothing."""
@@ -46,6 +45,12 @@ class TokenEstimates:
         name = model_name(spec)
         known = self._per_byte.get(name, found)
         self._per_byte[name] = known + _WEIGHT * (found - known)
+
+
+def _tokens(item: EmbedItem, per_byte: float) -> float:
+    if item.ids:
+        return len(item.ids) / ID_BYTES
+    return _SPECIAL_TOKENS + per_byte * len(item.text.encode())
 
 
 @dataclass(slots=True, eq=False)

@@ -13,6 +13,7 @@ from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.dispatch import send_embed
 from embedding_project.inbox import ReplyInbox, reply_inbox
 from embedding_project.request_context import current_origins
+from embeddings_app.services.embed_admission import embed_admission
 
 Outcome = TokenizedText | str
 _NO_TOKENIZER = "no_tokenizer"
@@ -55,7 +56,8 @@ class _Awaited:
 
 def tokenize(spec: ModelSpec, texts: Sequence[str]) -> list[TokenizedText]:
     """The tokens of each text, in order. Raises ServiceError: tokenising does not fail for one text alone."""
-    inbox, deadline = reply_inbox(), time.time() + EMBED_DEADLINE_SECONDS
+    patience = embed_admission().patience(Lane.INTERACTIVE)
+    inbox, deadline = reply_inbox(), time.time() + min(EMBED_DEADLINE_SECONDS, patience)
     awaited = [
         _Awaited(spec, texts[start : start + EMBED_BATCH_ITEMS], inbox, deadline)
         for start in range(0, len(texts), EMBED_BATCH_ITEMS)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from embedding_project.contracts.messages import EmbedItem, Lane
+from embedding_project.contracts.tokens import pack_ids
 from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app.services.embed_ledger import Ledger, TokenEstimates, together
 from tests.unit.contracts.test_keys import SPEC
@@ -66,6 +67,11 @@ def test_estimates_follow_what_the_model_counted() -> None:
 def test_no_text_is_taken_for_longer_than_the_model_reads() -> None:
     texts = _items("x" * 100_000)
     assert list(TokenEstimates().of(SPEC, texts).values()) == [SPEC.max_tokens]
+
+
+def test_token_ids_are_counted_and_not_estimated() -> None:
+    item = EmbedItem(cache_key=b"k", text="", ids=pack_ids(range(40)))
+    assert TokenEstimates().of(SPEC, [item]) == {b"k": 40}
 
 
 def test_failed_and_cut_texts_teach_nothing() -> None:
