@@ -10,9 +10,10 @@ from logging.config import dictConfig
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 from kombu import Queue
 
+from embedding_project.collector import spare_startup_objects
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.queues import INDEX_QUEUE, SWEEP_TASK, TRIM_TASK
 from embedding_project.log_lines import logging_settings
@@ -93,6 +94,11 @@ def _job_app(config: Config) -> Celery:
 def _log_like_every_role(**_: object) -> None:
     # With a receiver of this signal, Celery leaves logging alone.
     dictConfig(logging_settings(load_config()))
+
+
+@worker_ready.connect
+def _spare_startup_objects(**_: object) -> None:
+    spare_startup_objects()
 
 
 query_app = _query_app(load_config())

@@ -5,13 +5,23 @@ from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
+
+from embedding_project.collector import spare_startup_objects
+from embedding_project.turns import request_turns
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "embedding_project.settings")
+_PROBES = frozenset({"/health", "/healthz", "/readyz"})
 _django = get_wsgi_application()
+# Else the first request would load the views.
+get_resolver().url_patterns  # noqa: B018
+spare_startup_objects()
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Django's application, told the path as it came: it mends one that is no UTF-8 and forgets that it did."""
     environ["embedding_project.raw_path"] = environ["PATH_INFO"]
-    response: Iterable[bytes] = _django(environ, start_response)
-    return response
+    if environ["PATH_INFO"] in _PROBES:
+        return _django(environ, start_response)
+    with request_turns.turn():
+        return _django(environ, start_response)

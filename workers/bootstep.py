@@ -4,6 +4,7 @@ from typing import Any
 
 from celery import bootsteps
 
+from embedding_project.collector import spare_startup_objects
 from embedding_project.vital_thread import VitalThread
 from workers import service
 from workers.drainer import FINISH_SECONDS, LAST_STEP_SECONDS
@@ -21,6 +22,7 @@ class BatchDrainer(bootsteps.StartStopStep):  # type: ignore[misc]
 
         def work() -> None:
             service.preload()
+            spare_startup_objects()
             drainer.run()
 
         return VitalThread("batch-drainer", work, drainer.stop, _JOIN_SECONDS)

@@ -7,6 +7,7 @@ import psycopg
 from django.db.backends.postgresql import base
 from django.db.utils import OperationalError
 
+from embedding_project.turns import request_turns
 from embeddings_app.database.pulse import SILENT_SECONDS, bounded, pulse
 
 
@@ -16,9 +17,12 @@ class _BoundedConnection(psycopg.Connection[Any]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         started = time.monotonic()
         try:
-            return super().wait(
-                bounded(gen, lambda: pulse.silent and time.monotonic() - started > SILENT_SECONDS), interval, timeout
-            )
+            with request_turns.away():
+                return super().wait(
+                    bounded(gen, lambda: pulse.silent and time.monotonic() - started > SILENT_SECONDS),
+                    interval,
+                    timeout,
+                )
         except psycopg.OperationalError:
             if pulse.silent:
                 # The operation stands half done: nobody may use the connection again.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from embedding_project.contracts.messages import EmbedItem
 from embedding_project.contracts.origins import Origins
 from embedding_project.contracts.vectors import EmbeddedText
+from embedding_project.turns import request_turns
 
 Outcome = EmbeddedText | str
 """The embedding, or an error code."""
@@ -38,7 +39,8 @@ class Countdown:
             self._done.set()
 
     def wait(self, seconds: float) -> bool:
-        return self._done.wait(max(seconds, 0))
+        with request_turns.away():
+            return self._done.wait(max(seconds, 0))
 
 
 @dataclass(slots=True, eq=False)

@@ -21,6 +21,7 @@ from embedding_project.contracts.origins import NOBODY
 from embedding_project.contracts.vectors import Vector, checked_vector, unit_length
 from embedding_project.request_context import current_origins
 from embedding_project.tracing import span
+from embedding_project.turns import request_turns
 from embeddings_app import registry
 from embeddings_app.services import tokens
 from embeddings_app.services.coalescer import coalescer
@@ -170,14 +171,16 @@ def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> tuple[dic
     while asked:
         ticket = Ticket(query, vector, current, asked, deadline, origin)
         coalescer().submit(ticket)
-        ticket.done.wait(max(deadline - time.time(), 0))
+        with request_turns.away():
+            ticket.done.wait(max(deadline - time.time(), 0))
         outcomes.update(dict(ticket.outcomes))
         node_ms += ticket.search_ms
         asked = frozenset(shard for shard in asked if outcomes[shard] == BEHIND)
         if asked and time.time() + _BEHIND_PAUSE_SECONDS >= deadline:
             break
         if asked:
-            time.sleep(_BEHIND_PAUSE_SECONDS)
+            with request_turns.away():
+                time.sleep(_BEHIND_PAUSE_SECONDS)
             current = topology()
     return outcomes, node_ms
 

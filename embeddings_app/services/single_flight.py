@@ -18,6 +18,7 @@ from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.flight_leases import RENEW_SECONDS, FlightLeases, is_stored, outcome_in
+from embedding_project.turns import request_turns
 from embedding_project.vector_cache import VectorCache
 from embeddings_app.services.cached_vectors import cached_vectors
 from embeddings_app.services.flights import Outcome
@@ -166,7 +167,8 @@ class SingleFlight:
     def _await(self, wait: _Wait, until: float) -> tuple[dict[bytes, Outcome], list[bytes]]:
         """What others computed, and what this request shall compute alone; the rest has no leader any more."""
         if wait.missing:
-            wait.done.wait(max(until - time.time(), 0))
+            with request_turns.away():
+                wait.done.wait(max(until - time.time(), 0))
         with self._changed:
             given_up = [key for _, key in wait.missing]
             for flight in wait.missing:

@@ -13,6 +13,7 @@ from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.dispatch import send_embed
 from embedding_project.inbox import ReplyInbox, reply_inbox
 from embedding_project.request_context import current_origins
+from embedding_project.turns import request_turns
 from embeddings_app.services.embed_admission import embed_admission
 
 Outcome = TokenizedText | str
@@ -45,7 +46,9 @@ class _Awaited:
 
     def outcomes(self) -> list[Outcome]:
         """Raises Unavailable when nothing came by the deadline."""
-        if not self._answered.wait(max(self.batch.deadline - time.time(), 0)) or self._reply is None:
+        with request_turns.away():
+            self._answered.wait(max(self.batch.deadline - time.time(), 0))
+        if self._reply is None:
             raise Unavailable("embedder_unavailable")
         outcomes = [
             outcome if isinstance(outcome, str) else TokenizedText.from_frame(outcome) or "model_error"

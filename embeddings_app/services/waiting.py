@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from embedding_project.turns import request_turns
 from embeddings_app.models import RecordState
 from embeddings_app.records.reading import record_states
 from embeddings_app.records.topology import Topology, consuming_replicas
@@ -19,7 +20,8 @@ def wait_until_embedded(version_key: int, document_keys: Sequence[int], deadline
         states = record_states(version_key, document_keys)
         if RecordState.PENDING not in states.values() or time.time() + pause > deadline:
             return states
-        time.sleep(pause)
+        with request_turns.away():
+            time.sleep(pause)
         pause = min(pause * 1.5, _SLOWEST_POLL_SECONDS)
 
 
@@ -29,7 +31,8 @@ def wait_until_applied(position: Position, topology: Topology, deadline: float) 
     while not applied_everywhere(position, topology):
         if time.time() + pause > deadline:
             return False
-        time.sleep(pause)
+        with request_turns.away():
+            time.sleep(pause)
         pause = min(pause * 1.5, _SLOWEST_POLL_SECONDS)
     return True
 

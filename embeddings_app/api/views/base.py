@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from embeddings_app.api.middleware import caller_of
@@ -39,6 +42,21 @@ class ApiView(APIView):
         needed = self.scopes.get("GET" if request.method == "HEAD" else str(request.method))
         if needed:
             caller_of(request).require(*needed)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer, rendered at once, after which view, request and response let go of each other.
+
+        They hold each other by circles of DRF's making. Left to the collector, whatever a request touched would stay
+        until that comes along, and then every request of the process would wait a tenth of a second for it.
+        """
+        response = super().dispatch(request, *args, **kwargs)
+        if isinstance(response, Response):
+            response.render()
+            response.renderer_context = {}  # type: ignore[attr-defined]
+        if isinstance(self.request, Request):
+            self.request.parser_context = {}
+        vars(self).clear()
+        return response
 
     @property
     def default_response_headers(self) -> dict[str, str]:
