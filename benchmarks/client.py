@@ -42,9 +42,9 @@ class Client:
         """What is no JSON, such as the metrics."""
         return self._http.get(path).text
 
-    def embed(self, texts: Sequence[str]) -> Json:
-        """Embed up to 256 texts with the default model. Raises BenchmarkError when one of them failed."""
-        answer = self.post("/v1/embed", {"inputs": texts})
+    def embed(self, texts: Sequence[str], **options: str) -> Json:
+        """Embed up to 256 texts, with the default model unless told. Raises BenchmarkError when one of them failed."""
+        answer = self.post("/v1/embed", {"inputs": texts, **options})
         failed = [item["error"] for item in answer["items"] if "error" in item]
         if failed:
             raise BenchmarkError(f"{len(failed)} texts were not embedded: {failed[0]}")

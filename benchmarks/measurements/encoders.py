@@ -45,6 +45,7 @@ def measure() -> list[Figure]:
     sentence = SentenceTransformer(str(folder), device="cpu")
     plain = load_transformer(replace(_SPEC, runtime=Runtime.TRANSFORMERS), folder, cpu)
     packed = load_transformer(replace(_SPEC, runtime=Runtime.PACKED), folder, cpu)
+    narrow = load_transformer(replace(_SPEC, runtime=Runtime.PACKED, dtype="bf16"), folder, cpu)
     texts, short = list(corpus.texts(_TEXTS)), list(corpus.short_texts(1))
     tokens = sum(map(len, plain.tokenize(texts)))
     mixed = _in_turns(
@@ -53,6 +54,7 @@ def measure() -> list[Figure]:
             "SentenceTransformer": lambda: sentence.encode(texts, show_progress_bar=False),
             "transformers": lambda: _encode_all(plain, texts),
             "packed": lambda: _encode_all(packed, texts),
+            "packed in bf16": lambda: _encode_all(narrow, texts),
         },
     )
     one = _in_turns(
@@ -61,6 +63,7 @@ def measure() -> list[Figure]:
             "SentenceTransformer": lambda: sentence.encode(short, show_progress_bar=False),
             "transformers": lambda: plain.encode(plain.tokenize(short)),
             "packed": lambda: packed.encode(packed.tokenize(short)),
+            "packed in bf16": lambda: narrow.encode(narrow.tokenize(short)),
         },
     )
     share = tokens * _FLOPS_PER_TOKEN / mixed["packed"] / _multiply_rate()
@@ -81,6 +84,7 @@ def measure() -> list[Figure]:
         ),
         Figure("packed / transformers, mixed", mixed["transformers"] / mixed["packed"], "x", floor),
         Figure("packed / SentenceTransformer, short p50", one["packed"] / one["SentenceTransformer"], "x", ceiling),
+        Figure("packed in bf16 / packed, mixed", mixed["packed"] / mixed["packed in bf16"], "x"),
         Figure("packed, share of the matrix rate", share, "", note="linear layers alone / sgemm of their widest shape"),
     ]
 

@@ -13,8 +13,13 @@ class Activation(StrEnum):
     """The exact one, by the error function."""
 
 
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether `device` has instructions for bf16: others emulate them, and are slower than with fp32."""
+    return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
+
+
 class Linear:
-    """rows [n, inputs] -> activation(rows @ weight.T + bias) [n, outputs]"""
+    """rows [n, inputs] -> activation(rows @ weight.T + bias) [n, outputs], all in the type of its weights."""
 
     def __init__(self, weight: Tensor, bias: Tensor, activation: Activation = Activation.NONE) -> None:
         """`weight` has shape (outputs, inputs)."""
@@ -37,7 +42,7 @@ class Linear:
 
 def _laid_out(weight: Tensor) -> Tensor | None:
     """The weights as oneDNN keeps them; None where it does not compute them."""
-    if weight.device.type != "cpu" or weight.dtype != torch.float32:
+    if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.bfloat16):
         return None
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):  # type: ignore[no-untyped-call]
         return None

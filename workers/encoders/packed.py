@@ -3,6 +3,8 @@
 Every layer but attention works on single tokens, so it is one product over exactly the tokens there are. Attention
 looks at one text at a time; texts of equal length share a call, which needs no mask. The weights are those of the model
 as the transformers library loaded it.
+
+Products and attention may be computed in a narrower type than the rest: sums, norms and pooling keep that of the model.
 """
 
 from collections.abc import Sequence
@@ -58,9 +60,11 @@ class Group:
 
 
 class PackedBert:
-    def __init__(self, model: Any) -> None:
-        """Raises ModelError when `model` is no BERT that this code computes."""
+    def __init__(self, model: Any, products: torch.dtype) -> None:
+        """Products are computed in the type `products`. Raises ModelError when `model` is no BERT that this code
+        computes."""
         _check(model.config)
+        self._products = products
         self._heads: int = model.config.num_attention_heads
         named = model.state_dict()
         epsilon = model.config.layer_norm_eps
@@ -71,7 +75,8 @@ class PackedBert:
             self._positions: Tensor = positions + named["embeddings.token_type_embeddings.weight"][0]
             self._norm = _norm(named, "embeddings.LayerNorm", epsilon)
             self._layers = [
-                _layer(named, f"encoder.layer.{number}", epsilon) for number in range(model.config.num_hidden_layers)
+                _layer(named, f"encoder.layer.{number}", epsilon, products)
+                for number in range(model.config.num_hidden_layers)
             ]
 
     def hidden(self, ids: Tensor, positions: Tensor, groups: Sequence[Group]) -> Tensor:
@@ -81,9 +86,9 @@ class PackedBert:
         """
         rows = self._norm(self._words[ids] + self._positions[positions])
         for layer in self._layers:
-            attended = layer.attended(self._attention(layer.inputs(rows), groups))
-            rows = layer.attended_norm(attended.add_(rows))
-            rows = layer.norm(layer.narrowed(layer.widened(rows)).add_(rows))
+            attended = layer.attended(self._attention(layer.inputs(rows.to(self._products)), groups))
+            rows = layer.attended_norm(rows.add_(attended))
+            rows = layer.norm(rows.add_(layer.narrowed(layer.widened(rows.to(self._products)))))
         return rows
 
     def _attention(self, inputs: Tensor, groups: Sequence[Group]) -> Tensor:
@@ -100,9 +105,9 @@ class PackedBert:
 class PackedEncoding:
     """From token ids to vectors, for one model and pooling."""
 
-    def __init__(self, model: Any, pooling: Pooling, device: torch.device) -> None:
+    def __init__(self, model: Any, pooling: Pooling, device: torch.device, products: torch.dtype) -> None:
         """Raises ModelError when `model` cannot be computed without padding."""
-        self._bert = PackedBert(model)
+        self._bert = PackedBert(model, products)
         self._pool = pooling
         self._device = device
 
@@ -146,23 +151,20 @@ def _check(config: Any) -> None:
         raise ModelError("a decoder is not computed without padding")
 
 
-def _layer(named: dict[str, Tensor], prefix: str, epsilon: float) -> Layer:
-    parts = [f"{prefix}.attention.self.{name}" for name in ("query", "key", "value")]
-    inputs = Linear(
-        torch.cat([named[f"{part}.weight"] for part in parts]), torch.cat([named[f"{part}.bias"] for part in parts])
-    )
+def _layer(named: dict[str, Tensor], prefix: str, epsilon: float, products: torch.dtype) -> Layer:
+    def linear(*parts: str, activation: Activation = Activation.NONE) -> Linear:
+        weight = torch.cat([named[f"{prefix}.{part}.weight"] for part in parts])
+        bias = torch.cat([named[f"{prefix}.{part}.bias"] for part in parts])
+        return Linear(weight.to(products), bias.to(products), activation)
+
     return Layer(
-        inputs=inputs,
-        attended=_linear(named, f"{prefix}.attention.output.dense"),
+        inputs=linear("attention.self.query", "attention.self.key", "attention.self.value"),
+        attended=linear("attention.output.dense"),
         attended_norm=_norm(named, f"{prefix}.attention.output.LayerNorm", epsilon),
-        widened=_linear(named, f"{prefix}.intermediate.dense", Activation.GELU),
-        narrowed=_linear(named, f"{prefix}.output.dense"),
+        widened=linear("intermediate.dense", activation=Activation.GELU),
+        narrowed=linear("output.dense"),
         norm=_norm(named, f"{prefix}.output.LayerNorm", epsilon),
     )
-
-
-def _linear(named: dict[str, Tensor], prefix: str, activation: Activation = Activation.NONE) -> Linear:
-    return Linear(named[f"{prefix}.weight"], named[f"{prefix}.bias"], activation)
 
 
 def _norm(named: dict[str, Tensor], prefix: str, epsilon: float) -> Norm:

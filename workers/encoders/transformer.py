@@ -18,6 +18,7 @@ from embedding_project.contracts.model_spec import ModelSpec, Runtime
 from embedding_project.contracts.vectors import Vector
 from workers.encoders.artifact import check_folder
 from workers.encoders.base import DeviceLost, ModelError, Tokens
+from workers.encoders.linear import multiplies_bf16
 from workers.encoders.packed import PackedEncoding
 from workers.encoders.padded import PaddedEncoding
 from workers.encoders.pooling import POOLINGS
@@ -92,13 +93,25 @@ def load_transformer(spec: ModelSpec, folder: Path, device: torch.device) -> Tra
     if spec.runtime is Runtime.TRANSFORMERS or (spec.runtime is Runtime.AUTO and device.type != "cpu"):
         return encoder
     try:
-        packed = verified_packed(encoder, PackedEncoding(model, POOLINGS[spec.pooling], device), spec.max_tokens)
+        packed = _packed(spec, model, encoder, device)
     except ModelError as error:
         if spec.runtime is Runtime.PACKED:
             raise
-        logger.info("model %s version %d runs with padding: %s", spec.model_id, spec.version, error)
+        logger.warning("model %s version %d runs with padding: %s", spec.model_id, spec.version, error)
         return encoder
     return TransformerEncoder(bare, packed, spec, padded=False, memory_bytes=weights)
+
+
+def _packed(spec: ModelSpec, model: Any, reference: TransformerEncoder, device: torch.device) -> Encode:
+    """The model without padding, its products in the type the registry asks for if that keeps the vectors. Raises
+    ModelError."""
+    pooling = POOLINGS[spec.pooling]
+    if spec.dtype == "bf16" and model.dtype == torch.float32 and multiplies_bf16(device):
+        try:
+            return verified_packed(reference, PackedEncoding(model, pooling, device, torch.bfloat16), spec.max_tokens)
+        except ModelError as error:
+            logger.warning("model %s version %d is computed in fp32: %s", spec.model_id, spec.version, error)
+    return verified_packed(reference, PackedEncoding(model, pooling, device, model.dtype), spec.max_tokens)
 
 
 def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
@@ -108,7 +121,7 @@ def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
         use_safetensors=True,
         attn_implementation="sdpa",
         output_loading_info=True,
-        # Half precision is emulated on most CPUs, at a hundredth of the speed.
+        # Half precision is emulated on most CPUs, at a hundredth of the speed; products alone may be narrower there.
         dtype=_DTYPES[spec.dtype] if device.type == "cuda" else torch.float32,
     )
     # The library fills what is not in the file with random numbers. Nothing here uses the pooler.

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         told.add_argument("--document-prompt", help="put before every document; '' for none")
         told.add_argument("--min-dimension", type=int, help="vectors may be cut down to it; 0 for never")
         run = parser.add_argument_group("how it is run")
-        run.add_argument("--dtype", help="fp32, fp16 or bf16; the latter on a GPU only")
+        run.add_argument("--dtype", help="fp32, or bf16 where the device has it, or fp16 on a GPU")
         run.add_argument("--runtime", choices=[kind.value for kind in Runtime])
         run.add_argument("--token-encoding", help="own: clients may send token ids instead of text")
         remote = parser.add_argument_group("type openai")

@@ -16,12 +16,14 @@ from transformers import AutoModel, BertConfig, BertModel, DistilBertConfig, Dis
 from embedding_project.contracts.model_spec import ModelSpec, Runtime
 from embedding_project.contracts.vectors import Vector
 from tests.unit.workers.builders import MINILM, cosine
+from workers.encoders import transformer
 from workers.encoders.artifact import model_folder
 from workers.encoders.base import ModelError, Tokens
+from workers.encoders.linear import multiplies_bf16
 from workers.encoders.packed import PackedBert, PackedEncoding
 from workers.encoders.padded import PaddedEncoding
 from workers.encoders.pooling import POOLINGS
-from workers.encoders.transformer import LEAST_COSINE, load_transformer, verified_packed
+from workers.encoders.transformer import LEAST_COSINE, TransformerEncoder, load_transformer, verified_packed
 
 CPU = torch.device("cpu")
 SOURCE = model_folder(MINILM.artifact, Path("models"))
@@ -49,7 +51,7 @@ def texts_of(lengths: list[int], seed: int) -> list[Tokens]:
 
 def assert_equal_to_reference(model: Any, pooling: str, batch: list[Tokens]) -> None:
     """Each against the library computing it alone, which pads nothing."""
-    packed = PackedEncoding(model, POOLINGS[pooling], CPU)(batch)
+    packed = PackedEncoding(model, POOLINGS[pooling], CPU, torch.float32)(batch)
     reference = PaddedEncoding(model, POOLINGS[pooling], 0, CPU)
     assert packed.dtype == np.float32
     for tokens, vector in zip(batch, packed, strict=True):
@@ -75,6 +77,39 @@ def test_every_pooling_gives_the_vectors_of_the_library(pooling: str, lengths: l
 def test_the_default_model_runs_without_padding() -> None:
     assert load_transformer(MINILM, SOURCE, CPU).padded is False
     assert load_transformer(replace(MINILM, runtime=Runtime.TRANSFORMERS), SOURCE, CPU).padded is True
+
+
+@cache
+def encoder_in(dtype: str) -> TransformerEncoder:
+    return load_transformer(replace(MINILM, dtype=dtype), SOURCE, CPU)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    lengths=st.lists(st.sampled_from([1, 2, 3, 9, 9, 14, 40, 97, LONGEST]), min_size=1, max_size=8),
+    seed=st.integers(0, 99),
+)
+def test_in_bf16_the_real_model_gives_nearly_the_vectors_of_the_library(lengths: list[int], seed: int) -> None:
+    batch = texts_of(lengths, seed)
+    reference = PaddedEncoding(minilm(), POOLINGS["mean"], 0, CPU)
+    for tokens, vector in zip(batch, encoder_in("bf16").encode(batch), strict=True):
+        assert cosine(vector, reference([tokens])[0]) >= LEAST_COSINE
+
+
+def test_bf16_is_computed_where_the_processor_has_it_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = texts_of([3, 40], 1)
+    exact = encoder_in("fp32").encode(batch)
+    assert np.array_equal(encoder_in("bf16").encode(batch), exact) is not multiplies_bf16(CPU)
+    monkeypatch.setattr(transformer, "multiplies_bf16", lambda _: False)
+    assert np.array_equal(load_transformer(replace(MINILM, dtype="bf16"), SOURCE, CPU).encode(batch), exact)
+
+
+def test_a_model_that_bf16_changes_too_much_is_computed_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = texts_of([3, 40], 1)
+    monkeypatch.setattr(transformer, "LEAST_COSINE", 0.999995)
+    encoder = load_transformer(replace(MINILM, dtype="bf16"), SOURCE, CPU)
+    assert encoder.padded is False
+    assert np.array_equal(encoder.encode(batch), encoder_in("fp32").encode(batch))
 
 
 def folder_of(model: Any, folder: Path) -> Path:
@@ -125,7 +160,7 @@ def test_a_model_of_another_kind_runs_with_padding_unless_it_must_not(other_fold
 def test_a_bert_that_is_computed_otherwise_is_refused(change: dict[str, Any], reason: str) -> None:
     shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     with pytest.raises(ModelError, match=reason):
-        PackedBert(BertModel(BertConfig(**shape, **change)))
+        PackedBert(BertModel(BertConfig(**shape, **change)), torch.float32)
 
 
 def test_vectors_that_differ_from_the_library_are_refused() -> None:
