@@ -1,5 +1,6 @@
 """Models from elsewhere in a whole service: behind an endpoint and from a hub, registered by the command."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +82,21 @@ def test_a_model_without_an_active_version_is_told_from_an_unknown_one(service: 
     for model_id, status, code in (("sketch", 409, "model_not_active"), ("nobody", 404, "unknown_model")):
         answer = embed(service, model_id, "x")
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+def test_a_retired_version_is_told_from_the_one_that_answers_now(service: Service) -> None:
+    options = ("--type", "transformers", "--artifact", "hashing:", "--dimension", "8", "--max-tokens", "64")
+    for _ in range(2):
+        service.manage("register_model", "--model-id", "changing", *options, "--pooling", "mean", "--activate")
+
+    def ask(version: int) -> httpx.Response:
+        body = {"model": f"changing@{version}", "input": "a fox"}
+        return httpx.post(f"{service.url}/v1/embeddings", json=body, timeout=60.0)
+
+    until = time.monotonic() + 10
+    while ask(2).status_code != 200:
+        assert time.monotonic() < until, "version 2 does not answer"
+        time.sleep(0.1)
+    retired = ask(1)
+    assert (retired.status_code, retired.json()["error"]["code"]) == (409, "model_not_active")
+    assert "version 1" in retired.json()["error"]["message"]
