@@ -8,14 +8,14 @@ from typing import Any
 from celery.signals import worker_ready
 from redis import Redis
 
+from embedding_project.broker.dispatch import send_index_hint
+from embedding_project.broker.liveness import report_alive, restarted_since, start_heartbeat
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.celery import job_app
 from embedding_project.config import load_config
 from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.origins import Origin, distinct
 from embedding_project.contracts.queues import INDEX_TASK, SWEEP_TASK, TRIM_TASK
-from embedding_project.dispatch import send_index_hint
-from embedding_project.liveness import report_alive, restarted_since, start_heartbeat
-from embedding_project.redis_clients import broker_client
 from embedding_project.request_context import current_origins, serving
 from embeddings_app.records.embeddings import any_due
 from embeddings_app.services.hinted import hinted

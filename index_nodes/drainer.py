@@ -14,9 +14,9 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.broker.envelope import MALFORMED, CorruptMessage, task_argument
 from embedding_project.contracts.messages import SearchBatch
 from embedding_project.contracts.queues import SEARCH_TASK
-from embedding_project.envelope import MALFORMED, CorruptMessage, task_argument
 from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES
 from index_nodes.node import ShardNode
 

@@ -2,8 +2,8 @@
 
 from functools import cache
 
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
-from embedding_project.redis_clients import broker_client
 from index_nodes.drainer import SearchDrainer
 from index_nodes.node import ShardNode
 

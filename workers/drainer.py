@@ -12,11 +12,11 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.broker.embed_reports import report_speeds, withdraw_speeds
+from embedding_project.broker.envelope import CorruptMessage
+from embedding_project.broker.liveness import report_alive
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import EmbedBatch, Lane
-from embedding_project.embed_reports import report_speeds, withdraw_speeds
-from embedding_project.envelope import CorruptMessage
-from embedding_project.liveness import report_alive
 from workers.compute_thread import ComputeThread
 from workers.embedder import Embedder
 from workers.envelope import decode_message

@@ -2,9 +2,9 @@
 
 from types import UnionType
 
+from embedding_project.broker.envelope import MALFORMED, CorruptMessage, task_argument
 from embedding_project.contracts.messages import EmbedBatch
 from embedding_project.contracts.queues import EMBED_TASK
-from embedding_project.envelope import MALFORMED, CorruptMessage, task_argument
 
 
 def decode_message(raw: bytes) -> EmbedBatch:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.broker.inbox import REPLY_TTL_MS
 from embedding_project.contracts.messages import EmbedBatch, EmbedReply
-from embedding_project.inbox import REPLY_TTL_MS
 from workers.metrics import BROKER_ERRORS
 
 

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from embedding_project.broker.embed_load import model_name
 from embedding_project.contracts.model_spec import ModelSpec
-from embedding_project.embed_load import model_name
 
 TELLING_TOKENS = 64
 """A smaller step is mostly the cost of having a step: that it was slow says little about the speed under load."""

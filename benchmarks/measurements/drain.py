@@ -17,11 +17,11 @@ from benchmarks.latency import summarize
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.process_cpu import cpu_seconds
 from benchmarks.report import Figure, Goal
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embedding_project.redis_clients import broker_client
 
 _ROUNDS = 5
 _ITEMS_A_ROUND = 20_480

@@ -17,10 +17,10 @@ from redis.exceptions import RedisError
 
 from embedding_project.autoscaler.decisions import Reading, Rules, State, decide
 from embedding_project.autoscaler.embedder_pool import EmbedderPool
+from embedding_project.broker.embed_reports import read_load
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import Config, ConfigError, inherited_environment, read_config
 from embedding_project.contracts.messages import Lane
-from embedding_project.embed_reports import read_load
-from embedding_project.redis_clients import broker_client
 from embedding_project.supervisor import instance
 from embedding_project.supervisor.cli import add_instance_options
 from embedding_project.supervisor.errors import StartError

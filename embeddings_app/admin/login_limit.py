@@ -9,9 +9,9 @@ from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from embedding_project.broker.redis_clients import cache_client
 from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
-from embedding_project.redis_clients import cache_client
 
 _WRONG_PASSWORDS = Rate(per_second=1 / 60, burst=10)
 

@@ -13,8 +13,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from embedding_project import VERSION
+from embedding_project.broker.embed_load import EmbedLoad
 from embedding_project.contracts.messages import Lane
-from embedding_project.embed_load import EmbedLoad
 from embeddings_app.records.state import ReplicaProgress
 from embeddings_app.services.service_state import Queues, StoredState, embed_load, queues, stored_state
 

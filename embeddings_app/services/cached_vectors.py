@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from functools import cache
 
+from embedding_project.broker.redis_clients import cache_client
 from embedding_project.config import load_config
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.local_vectors import LocalVectors
-from embedding_project.redis_clients import cache_client
 from embedding_project.tracing import span
 from embedding_project.vector_cache import VectorCache
 from embeddings_app.services.metrics import CACHE_LOOKUPS, LOCAL_BYTES, LOCAL_ENTRIES

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
+from embedding_project.broker.embed_load import IDLE, EmbedLoad, Tokens, model_name
+from embedding_project.broker.embed_reports import SenderReport
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import EmbedItem, Lane
-from embedding_project.embed_load import IDLE, EmbedLoad, Tokens, model_name
-from embedding_project.embed_reports import SenderReport
-from embedding_project.redis_clients import broker_client
 from embeddings_app.services.embed_ledger import Entry, Ledger, TokenEstimates, together
 from embeddings_app.services.embed_load_watch import LoadWatch
 from embeddings_app.services.flights import Outcome

@@ -4,11 +4,11 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from embedding_project.broker.embed_load import Tokens, model_name
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.tokens import ID_BYTES
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.embed_load import Tokens, model_name
 from embeddings_app.services.flights import Outcome
 
 _FIRST_GUESS = 0.25

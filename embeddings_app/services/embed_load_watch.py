@@ -8,8 +8,8 @@ from dataclasses import replace
 from redis import Redis
 from redis.exceptions import RedisError
 
-from embedding_project.embed_load import EmbedLoad
-from embedding_project.embed_reports import SenderReport, exchange
+from embedding_project.broker.embed_load import EmbedLoad
+from embedding_project.broker.embed_reports import SenderReport, exchange
 from embedding_project.refreshed import Refreshed
 
 STALE_SECONDS = 2.0

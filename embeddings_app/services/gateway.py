@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from embedding_project.background import repeat_forever
+from embedding_project.broker.dispatch import send_embed
+from embedding_project.broker.inbox import reply_inbox
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, EMBED_BATCH_WAIT_SECONDS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.origins import distinct
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.dispatch import send_embed
-from embedding_project.inbox import reply_inbox
 from embedding_project.request_context import current_origins
 from embedding_project.tracing import span
 from embeddings_app.services.flights import Countdown, Flight, Outcome, land

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from functools import cache
 
 from embedding_project.background import repeat_forever
+from embedding_project.broker.dispatch import send_index_hint
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.origins import NOBODY, Origin
-from embedding_project.dispatch import send_index_hint
 from embedding_project.request_context import current_origins
 
 _MAX_WAITING = 10_000

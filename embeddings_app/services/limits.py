@@ -8,11 +8,11 @@ import math
 import threading
 from functools import cache
 
+from embedding_project.broker.redis_clients import cache_client
 from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.limits import MAX_EMBED_INPUTS, MAX_UPSERT_DOCUMENTS
-from embedding_project.redis_clients import cache_client
 from embeddings_app.services.callers import Caller
 
 _SLICE_SECONDS = 0.05

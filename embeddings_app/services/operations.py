@@ -8,10 +8,10 @@ from django.db import Error as DatabaseError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
-from embedding_project.redis_clients import broker_client
 from embeddings_app.models import Layout, LayoutStatus
 from embeddings_app.records import operations
 from embeddings_app.records.operations import Backlog

@@ -13,11 +13,11 @@ from django.db import close_old_connections, connection
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.broker.liveness import FRESH_SECONDS, alive
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.celery import SWEEP_SECONDS
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.errors import ServiceError
-from embedding_project.liveness import FRESH_SECONDS, alive
-from embedding_project.redis_clients import broker_client
 from embedding_project.refreshed import Refreshed
 from embeddings_app.records.topology import ready_replicas
 from embeddings_app.services.topology import topology

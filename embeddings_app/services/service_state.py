@@ -14,13 +14,13 @@ from django.db import close_old_connections
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.broker.embed_load import EmbedLoad
+from embedding_project.broker.embed_reports import read_load
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
-from embedding_project.embed_load import EmbedLoad
-from embedding_project.embed_reports import read_load
-from embedding_project.redis_clients import broker_client
 from embedding_project.refreshed import Refreshed
 from embeddings_app.records.state import (
     ReplicaProgress,

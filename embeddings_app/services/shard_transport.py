@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from embedding_project.broker.dispatch import send_search
+from embedding_project.broker.inbox import OnSearchReply, reply_inbox
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import SearchBatch
 from embedding_project.contracts.queues import search_queue
-from embedding_project.dispatch import send_search
-from embedding_project.inbox import OnSearchReply, reply_inbox
-from embedding_project.redis_clients import broker_client
 from embedding_project.search_queues import SearchQueues
 from embeddings_app.services.circuits import ShardKey
 

@@ -5,13 +5,13 @@ import time
 import uuid
 from collections.abc import Sequence
 
+from embedding_project.broker.dispatch import send_embed
+from embedding_project.broker.inbox import ReplyInbox, reply_inbox
 from embedding_project.contracts.errors import InvalidRequest, Unavailable
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, EMBED_DEADLINE_SECONDS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane, Purpose
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.tokens import TokenizedText
-from embedding_project.dispatch import send_embed
-from embedding_project.inbox import ReplyInbox, reply_inbox
 from embedding_project.request_context import current_origins
 from embedding_project.turns import request_turns
 from embeddings_app.services.embed_admission import embed_admission

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from redis import Redis
 
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.redis_clients import broker_client
 from embedding_project.vector_cache import VectorCache
 from embeddings_app.services.flights import Outcome
 from embeddings_app.services.single_flight import SingleFlight

@@ -2,9 +2,9 @@
 
 import uuid
 
+from embedding_project.broker.redis_clients import cache_client
 from embedding_project.config import load_config
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.redis_clients import cache_client
 from embedding_project.vector_cache import VectorCache
 from tests.integration.indexing_steps import embedded
 

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from embedding_project.redis_clients import broker_client
+from embedding_project.broker.redis_clients import broker_client
 from embeddings_app.admin import dashboard_numbers
 from embeddings_app.services import operations
 from tests.conftest import free_port

@@ -24,6 +24,10 @@ os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 os.environ.setdefault("CACHE_URL", "redis://127.0.0.1:1/0")
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" * 3)
 
+from embedding_project.broker.dispatch import send_embed
+from embedding_project.broker.inbox import ReplyInbox
+from embedding_project.broker.liveness import alive
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.celery import query_app
 from embedding_project.config import PROJECT_ROOT
 from embedding_project.contracts.keys import InputType, cache_key
@@ -31,10 +35,6 @@ from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedRep
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.queues import EMBED_TASK
 from embedding_project.contracts.vectors import EmbeddedText, unit_length
-from embedding_project.dispatch import send_embed
-from embedding_project.inbox import ReplyInbox
-from embedding_project.liveness import alive
-from embedding_project.redis_clients import broker_client
 from embedding_project.vector_cache import VectorCache
 
 MINILM = ModelSpec(

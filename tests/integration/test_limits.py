@@ -5,10 +5,10 @@ import threading
 import pytest
 from redis import Redis
 
+from embedding_project.broker.redis_clients import cache_client
 from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
-from embedding_project.redis_clients import cache_client
 from embeddings_app.services.callers import Caller
 from embeddings_app.services.limits import Limiter
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from embedding_project.broker.embed_reports import QUEUED_KEY, SPEEDS_KEY, SenderReport, exchange, report_speeds
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import Lane
-from embedding_project.embed_reports import QUEUED_KEY, SPEEDS_KEY, SenderReport, exchange, report_speeds
-from embedding_project.redis_clients import broker_client
 from embeddings_app.api import state_metrics
 from embeddings_app.api.metrics import exposition
 from embeddings_app.records.state import oldest_pending_seconds, replica_progress, version_work

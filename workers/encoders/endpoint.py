@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from embedding_project.broker.redis_clients import cache_client
 from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector
 from embedding_project.endpoints import endpoint_problem
-from embedding_project.redis_clients import cache_client
 from workers.encoders.base import ModelAway, ModelError, Tokens
 from workers.encoders.endpoint_client import EndpointClient, Failed, Refused
 from workers.encoders.secrets import read_secret

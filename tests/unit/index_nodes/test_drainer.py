@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from redis import Redis
 
+from embedding_project.broker.dispatch import send_search
+from embedding_project.broker.envelope import CorruptMessage
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import SearchBatch, ShardQuery
 from embedding_project.contracts.queues import search_queue
-from embedding_project.dispatch import send_search
-from embedding_project.envelope import CorruptMessage
-from embedding_project.redis_clients import broker_client
 from index_nodes.drainer import SearchDrainer, decode_search
 from index_nodes.node import ShardNode
 

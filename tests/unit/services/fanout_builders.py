@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from embedding_project.broker.inbox import OnSearchReply
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import SearchBatch, SearchReply, ShardQuery
-from embedding_project.inbox import OnSearchReply
 from embeddings_app.records.topology import Topology
 from embeddings_app.services.circuits import ShardKey
 from embeddings_app.services.tickets import Ticket

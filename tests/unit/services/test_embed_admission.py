@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from embedding_project.broker.embed_load import EmbedLoad, model_name
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import EmbedItem, Lane
-from embedding_project.embed_load import EmbedLoad, model_name
 from embeddings_app.services.embed_admission import (
     BULK_WAIT_SECONDS,
     GRACE_SECONDS,

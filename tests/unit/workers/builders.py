@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane, decode_reply
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.vectors import EmbeddedText, Vector
-from embedding_project.redis_clients import broker_client
 from embedding_project.vector_cache import VectorCache
 from workers.embedder import Embedder
 from workers.encoders.base import Encoder, Tokens

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from redis import Redis
 
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.errors import ERROR_KINDS
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
-from embedding_project.redis_clients import broker_client
 from embedding_project.vector_cache import VectorCache
 from tests.unit.workers.builders import HASHING, RecordingEncoder, Setup, batch, cosine, embedded
 from workers.embedder import Embedder

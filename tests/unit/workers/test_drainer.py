@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import pytest
 from redis import Redis
 
+from embedding_project.broker.liveness import alive
 from embedding_project.celery import query_app
 from embedding_project.contracts.messages import EmbedBatch, Lane
 from embedding_project.contracts.queues import embed_queue
 from embedding_project.contracts.vectors import Vector
-from embedding_project.liveness import alive
 from tests.unit.workers.builders import DIMENSION, HASHING, RecordingEncoder, Setup, batch
 from workers.drainer import FINISH_SECONDS, Drainer
 from workers.encoders.base import Tokens

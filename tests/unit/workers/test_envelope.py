@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
+from embedding_project.broker.envelope import CorruptMessage
 from embedding_project.celery import query_app
 from embedding_project.contracts.messages import EmbedBatch, Lane
 from embedding_project.contracts.queues import EMBED_TASK, embed_queue
-from embedding_project.envelope import CorruptMessage
 from tests.unit.workers.builders import HASHING, batch
 from workers.envelope import decode_message
 from workers.lanes import EmbedLanes

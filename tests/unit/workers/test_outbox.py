@@ -6,8 +6,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.messages import EmbedReply, decode_reply
-from embedding_project.redis_clients import broker_client
 from tests.unit.workers.builders import batch
 from workers.outbox import Outbox
 

@@ -3,9 +3,9 @@
 import time
 import uuid
 
+from embedding_project.broker.liveness import alive, report_alive, restarted_since
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
-from embedding_project.liveness import alive, report_alive, restarted_since
-from embedding_project.redis_clients import broker_client
 
 
 def test_a_report_counts_for_a_while_and_carries_the_start() -> None:

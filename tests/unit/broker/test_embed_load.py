@@ -2,8 +2,8 @@
 
 import pytest
 
+from embedding_project.broker.embed_load import IDLE, EmbedLoad
 from embedding_project.contracts.messages import Lane
-from embedding_project.embed_load import IDLE, EmbedLoad
 
 LOAD = EmbedLoad(
     embedders=2,

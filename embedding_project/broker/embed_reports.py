@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from redis import Redis
 
+from embedding_project.broker.embed_load import EmbedLoad, Tokens
+from embedding_project.broker.liveness import FRESH_SECONDS
 from embedding_project.contracts.messages import Lane
-from embedding_project.embed_load import EmbedLoad, Tokens
-from embedding_project.liveness import FRESH_SECONDS
 
 SPEEDS_KEY = "embed.speeds"
 QUEUED_KEY = "embed.queued"

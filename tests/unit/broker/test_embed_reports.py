@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from embedding_project.config import load_config
-from embedding_project.contracts.messages import Lane
-from embedding_project.embed_reports import (
+from embedding_project.broker.embed_reports import (
     QUEUED_KEY,
     SPEEDS_KEY,
     SenderReport,
@@ -18,7 +16,9 @@ from embedding_project.embed_reports import (
     report_speeds,
     withdraw_speeds,
 )
-from embedding_project.redis_clients import broker_client
+from embedding_project.broker.redis_clients import broker_client
+from embedding_project.config import load_config
+from embedding_project.contracts.messages import Lane
 
 
 @pytest.fixture
