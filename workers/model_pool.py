@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embedding_project.contracts.model_spec import ModelSpec
-from embedding_project.model_folder import PACKAGE
+from embedding_project.model_sources.model_folder import PACKAGE
 from workers.encoders.base import Encoder, ModelError
 from workers.encoders.loading import Load
 from workers.metrics import LOAD_FAILURES

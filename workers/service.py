@@ -11,7 +11,7 @@ from embedding_project.broker.redis_clients import broker_client, cache_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import EmbedBatch
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embedding_project.model_folder import PACKAGE
+from embedding_project.model_sources.model_folder import PACKAGE
 from embedding_project.vector_cache import VectorCache
 from workers.drainer import Drainer
 from workers.embedder import Embedder

@@ -6,7 +6,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from embedding_project.config import load_config
-from embedding_project.model_folder import ModelFilesError
+from embedding_project.model_sources.model_folder import ModelFilesError
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services.registering import FROM_FILES, Incomplete, completed
 

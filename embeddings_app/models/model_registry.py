@@ -9,7 +9,7 @@ from django.db import models
 from embedding_project.config import load_config
 from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_TEXT_BYTES
 from embedding_project.contracts.model_spec import ModelType, Runtime
-from embedding_project.endpoints import endpoint_problem
+from embedding_project.model_sources.endpoints import endpoint_problem
 
 
 class ModelStatus(models.TextChoices):

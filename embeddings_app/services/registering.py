@@ -6,9 +6,9 @@ from typing import Any
 
 from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelType
-from embedding_project.hub import describe_remote, pinned
-from embedding_project.model_files import describe
-from embedding_project.model_folder import HASHING, HubName, ModelFilesError, hub_name, model_folder
+from embedding_project.model_sources.hub import describe_remote, pinned
+from embedding_project.model_sources.model_files import describe
+from embedding_project.model_sources.model_folder import HASHING, HubName, ModelFilesError, hub_name, model_folder
 
 FROM_FILES = ("dimension", "pooling", "normalize", "query_prompt", "document_prompt", "max_tokens", "min_dimension")
 """Fields that the files of a model can tell."""

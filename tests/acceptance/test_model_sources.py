@@ -11,7 +11,7 @@ import pytest
 from embedding_project.supervisor.launch import running_instance
 from tests.acceptance.conftest import ok
 from tests.conftest import Service, free_port, outside_environment, scratch_directory
-from tests.unit.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
+from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
 from tests.unit.workers.fake_endpoint import FakeEndpoint, fake_endpoint, json_answer, vector_of
 from tests.unit.workers.test_hub import tiny_model
 

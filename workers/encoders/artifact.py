@@ -6,8 +6,8 @@ checked before a file reaches the loader, so that a refusal names its reason.
 
 from pathlib import Path
 
-from embedding_project import model_folder as files
-from embedding_project.model_folder import ModelFilesError, read_modules, read_object
+from embedding_project.model_sources import model_folder as files
+from embedding_project.model_sources.model_folder import ModelFilesError, read_modules, read_object
 from workers.encoders.base import ModelError
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")

@@ -15,7 +15,7 @@ from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector
-from embedding_project.endpoints import endpoint_problem
+from embedding_project.model_sources.endpoints import endpoint_problem
 from workers.encoders.base import ModelAway, ModelError, Tokens
 from workers.encoders.endpoint_client import EndpointClient, Failed, Refused
 from workers.encoders.secrets import read_secret

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 
 from embedding_project.config import Config
-from embedding_project.hub import download
-from embedding_project.model_folder import HubName, ModelFilesError, hub_folder, hub_name
+from embedding_project.model_sources.hub import download
+from embedding_project.model_sources.model_folder import HubName, ModelFilesError, hub_folder, hub_name
 from workers.encoders.base import ModelError
 
 _WAIT_SECONDS = 3.0

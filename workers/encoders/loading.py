@@ -6,7 +6,7 @@ import torch
 
 from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embedding_project.model_folder import HASHING, HUB
+from embedding_project.model_sources.model_folder import HASHING, HUB
 from workers.encoders.artifact import model_folder
 from workers.encoders.base import Encoder, ModelError
 from workers.encoders.endpoint import load_endpoint

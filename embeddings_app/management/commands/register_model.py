@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelType, Runtime
-from embedding_project.model_folder import ModelFilesError
+from embedding_project.model_sources.model_folder import ModelFilesError
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
 from embeddings_app.services.model_lifecycle import activate, probe

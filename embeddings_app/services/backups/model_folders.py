@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from embedding_project.model_folder import HASHING, PACKAGE, hub_folder, hub_name
+from embedding_project.model_sources.model_folder import HASHING, PACKAGE, hub_folder, hub_name
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.files import FileEntry, blocks_of, check_files, new_file, regular_files, sync_tree

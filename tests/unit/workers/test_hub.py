@@ -13,9 +13,9 @@ from safetensors.torch import save
 from transformers import BertConfig, BertModel
 
 from embedding_project.config import Config, load_config
-from embedding_project.hub import describe_remote, download, pinned
-from embedding_project.model_folder import HubName, ModelFilesError, hub_folder, hub_name
-from tests.unit.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
+from embedding_project.model_sources.hub import describe_remote, download, pinned
+from embedding_project.model_sources.model_folder import HubName, ModelFilesError, hub_folder, hub_name
+from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
 from tests.unit.workers.builders import MINILM
 from workers.encoders.artifact import model_folder
 from workers.encoders.base import ModelError

@@ -17,8 +17,8 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, Revi
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from embedding_project.config import Config
-from embedding_project.model_files import ModelDescription, describe
-from embedding_project.model_folder import HubName, ModelFilesError, hub_folder
+from embedding_project.model_sources.model_files import ModelDescription, describe
+from embedding_project.model_sources.model_folder import HubName, ModelFilesError, hub_folder
 
 _TIMEOUT_SECONDS = 10.0
 _DATA = ("*.safetensors", "*.json", "*.txt")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from embedding_project.contracts.limits import MAX_TEXT_BYTES
-from embedding_project.model_files import describe
-from embedding_project.model_folder import ModelFilesError, model_folder
+from embedding_project.model_sources.model_files import describe
+from embedding_project.model_sources.model_folder import ModelFilesError, model_folder
 
 POOLING = "1_Pooling/config.json"
 SENTENCE = "config_sentence_transformers.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from embedding_project.contracts.limits import MAX_TEXT_BYTES
-from embedding_project.model_folder import ModelFilesError, read_modules, read_object
+from embedding_project.model_sources.model_folder import ModelFilesError, read_modules, read_object
 
 _OLD_MODE = "pooling_mode_"
 _POOLINGS = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls", "lasttoken": "last"}

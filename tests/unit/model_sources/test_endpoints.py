@@ -2,7 +2,7 @@
 
 import pytest
 
-from embedding_project.endpoints import endpoint_problem
+from embedding_project.model_sources.endpoints import endpoint_problem
 
 
 @pytest.mark.parametrize(
