@@ -4,7 +4,7 @@ from urllib.parse import unquote, urlsplit
 
 from embedding_project.admin_theme import UNFOLD as UNFOLD
 from embedding_project.config import LOOPBACK_HOSTS, load_config
-from embedding_project.log_lines import logging_settings
+from embedding_project.observing.log_lines import logging_settings
 
 _config = load_config()
 _database = urlsplit(_config.database_url)

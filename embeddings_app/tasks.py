@@ -16,7 +16,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.origins import Origin, distinct
 from embedding_project.contracts.queues import INDEX_TASK, SWEEP_TASK, TRIM_TASK
-from embedding_project.request_context import current_origins, serving
+from embedding_project.observing.request_context import current_origins, serving
 from embeddings_app.records.embeddings import any_due
 from embeddings_app.services.hinted import hinted
 from embeddings_app.services.indexing import embed_documents, index_pending

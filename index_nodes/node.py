@@ -9,12 +9,12 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from embedding_project import tracing
 from embedding_project.broker.inbox import push_reply
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery
 from embedding_project.contracts.origins import distinct
-from embedding_project.request_context import serving
+from embedding_project.observing import tracing
+from embedding_project.observing.request_context import serving
 from index_nodes.build_queue import BuildQueue
 from index_nodes.follower import Follower
 from index_nodes.hnsw_segment import search_one_thread_each

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from embedding_project.contracts.vectors import Vector
-from embedding_project.request_context import serving
+from embedding_project.observing.request_context import serving
 from workers.backlog import Step
 from workers.encoders.base import DeviceLost, Encoder, ModelAway, ModelError, Tokens
 from workers.metrics import (

@@ -8,10 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from embedding_project import tracing
 from embedding_project.contracts.messages import EmbedBatch, Lane, Purpose
 from embedding_project.contracts.vectors import frame
-from embedding_project.request_context import serving
+from embedding_project.observing import tracing
+from embedding_project.observing.request_context import serving
 from embedding_project.vector_cache import VectorCache
 from workers.backlog import Backlog
 from workers.compute import Computed, compute

@@ -14,11 +14,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
-from embedding_project import tracing
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.origins import Origin
-from embedding_project.request_context import serving
+from embedding_project.observing import tracing
+from embedding_project.observing.request_context import serving
 from embeddings_app.api.access import Access
 from embeddings_app.api.admission import admission
 from embeddings_app.api.errors import error_response

@@ -8,7 +8,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.local_vectors import LocalVectors
-from embedding_project.tracing import span
+from embedding_project.observing.tracing import span
 from embedding_project.vector_cache import VectorCache
 from embeddings_app.services.metrics import CACHE_LOOKUPS, LOCAL_BYTES, LOCAL_ENTRIES
 

@@ -22,8 +22,8 @@ from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedRep
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.origins import distinct
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.request_context import current_origins
-from embedding_project.tracing import span
+from embedding_project.observing.request_context import current_origins
+from embedding_project.observing.tracing import span
 from embeddings_app.services.flights import Countdown, Flight, Outcome, land
 
 NOT_ANSWERED = "embedder_unavailable"

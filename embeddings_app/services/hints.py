@@ -15,7 +15,7 @@ from embedding_project.broker.dispatch import send_index_hint
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.origins import NOBODY, Origin
-from embedding_project.request_context import current_origins
+from embedding_project.observing.request_context import current_origins
 
 _MAX_WAITING = 10_000
 _MAX_KEYS_PER_HINT = 256

@@ -9,12 +9,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from embedding_project import tracing
 from embedding_project.contracts.keys import InputType, content_hash
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import to_bytes, unit_length
-from embedding_project.request_context import current_origins, serving
+from embedding_project.observing import tracing
+from embedding_project.observing.request_context import current_origins, serving
 from embeddings_app import registry
 from embeddings_app.records import changes, embeddings
 from embeddings_app.records.embeddings import Claim, FinishedVector

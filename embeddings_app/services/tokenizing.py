@@ -12,7 +12,7 @@ from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, EMBED_DEADLINE
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane, Purpose
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.tokens import TokenizedText
-from embedding_project.request_context import current_origins
+from embedding_project.observing.request_context import current_origins
 from embedding_project.turns import request_turns
 from embeddings_app.services.embed_admission import embed_admission
 

@@ -7,11 +7,11 @@ from logging.config import dictConfig
 
 import pytest
 
-from embedding_project import log_lines
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.origins import Origin
-from embedding_project.log_lines import JsonLines, RequestIds, line_formatter, logging_settings
-from embedding_project.request_context import serving, shown_requests
+from embedding_project.observing import log_lines
+from embedding_project.observing.log_lines import JsonLines, RequestIds, line_formatter, logging_settings
+from embedding_project.observing.request_context import serving, shown_requests
 
 
 def line(formatter: logging.Formatter, message: str, *arguments: object) -> str:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from embedding_project.config import Config, load_config
-from embedding_project.request_context import shown_requests
+from embedding_project.observing.request_context import shown_requests
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s request=%(request)s %(message)s"
 _OWN_PACKAGES = ("embedding_project", "embeddings_app", "index_nodes", "workers", "bulk_ingest")
-_FORMATTER = "embedding_project.log_lines.line_formatter"
-_FILTER = "embedding_project.log_lines.RequestIds"
+_FORMATTER = "embedding_project.observing.log_lines.line_formatter"
+_FILTER = "embedding_project.observing.log_lines.RequestIds"
 
 
 class RequestIds(logging.Filter):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from embedding_project import tracing
 from embedding_project.contracts.origins import Origin, Origins
+from embedding_project.observing import tracing
 
 _SHOWN = 4
 """A log line names so many requests, and the number of the others."""

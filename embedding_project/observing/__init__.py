@@ -1,0 +1,1 @@
+"""What an operator reads later: log lines, request ids, traces."""
