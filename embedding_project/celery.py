@@ -13,10 +13,10 @@ from celery import Celery
 from celery.signals import setup_logging, worker_ready
 from kombu import Queue
 
-from embedding_project.collector import spare_startup_objects
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.queues import INDEX_QUEUE, SWEEP_TASK, TRIM_TASK
 from embedding_project.observing.log_lines import logging_settings
+from embedding_project.threads.collector import spare_startup_objects
 
 SWEEP_SECONDS = 3.0
 TRIM_SECONDS = 60.0

@@ -7,8 +7,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from embedding_project.collector import spare_startup_objects
-from embedding_project.turns import request_turns
+from embedding_project.threads.collector import spare_startup_objects
+from embedding_project.threads.turns import request_turns
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "embedding_project.settings")
 _PROBES = frozenset({"/health", "/healthz", "/readyz"})

@@ -7,7 +7,7 @@ from django.db import connection
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec, ModelType, Runtime
-from embedding_project.expiring import ExpiringCache
+from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus, Namespace
 
 FRESH_SECONDS = 1.0

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from embedding_project.vital_thread import VitalThread
+from embedding_project.threads.vital_thread import VitalThread
 from index_nodes import service
 
 _JOIN_SECONDS = 3.0

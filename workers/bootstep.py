@@ -4,8 +4,8 @@ from typing import Any
 
 from celery import bootsteps
 
-from embedding_project.collector import spare_startup_objects
-from embedding_project.vital_thread import VitalThread
+from embedding_project.threads.collector import spare_startup_objects
+from embedding_project.threads.vital_thread import VitalThread
 from workers import service
 from workers.drainer import FINISH_SECONDS, LAST_STEP_SECONDS
 

@@ -14,10 +14,10 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from embedding_project.background import repeat_forever
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import EmbedReply, SearchReply, decode_reply
+from embedding_project.threads.background import repeat_forever
 
 REPLY_TTL_MS = 60_000
 """A reply outlives every deadline, then goes by itself: the list of a dead process does not stay."""

@@ -7,7 +7,7 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from embedding_project.background import repeat_forever
+from embedding_project.threads.background import repeat_forever
 
 _KEY = "alive"
 _STARTED = time.time()

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from embedding_project.expiring import ExpiringCache
+from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.records.operations import COUNT_CAP
 from embeddings_app.services import operations
 from embeddings_app.services.traffic import RouteTraffic, Span

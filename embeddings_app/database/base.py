@@ -7,7 +7,7 @@ import psycopg
 from django.db.backends.postgresql import base
 from django.db.utils import OperationalError
 
-from embedding_project.turns import request_turns
+from embedding_project.threads.turns import request_turns
 from embeddings_app.database.pulse import SILENT_SECONDS, bounded, pulse
 
 

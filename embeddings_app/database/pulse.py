@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.waiting import Ready, Wait
 
-from embedding_project.background import repeat_forever
+from embedding_project.threads.background import repeat_forever
 
 SILENT_SECONDS = 1.2
 """Without an answer for so long, the server counts as dead."""

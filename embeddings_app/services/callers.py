@@ -18,9 +18,9 @@ from functools import cache
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from embedding_project.background import repeat_forever
 from embedding_project.contracts.errors import ServiceError, Unavailable
-from embedding_project.expiring import ExpiringCache
+from embedding_project.threads.background import repeat_forever
+from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.models import Scope
 from embeddings_app.records.api_keys import StoredKey, any_key, find_key, write_last_used
 from embeddings_app.services.api_keys import key_hash

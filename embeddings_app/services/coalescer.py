@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import cache
 
-from embedding_project.background import repeat_forever
+from embedding_project.threads.background import repeat_forever
 from embeddings_app.services.fanout_tracker import SHARD_SILENT, FanOutTracker
 from embeddings_app.services.shard_transport import BrokerTransport
 from embeddings_app.services.tickets import Ticket

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from embedding_project.broker.embed_load import EmbedLoad
 from embedding_project.broker.embed_reports import SenderReport, exchange
-from embedding_project.refreshed import Refreshed
+from embedding_project.threads.refreshed import Refreshed
 
 STALE_SECONDS = 2.0
 """What was read longer ago counts for nothing."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from embedding_project.contracts.messages import EmbedItem
 from embedding_project.contracts.origins import Origins
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.turns import request_turns
+from embedding_project.threads.turns import request_turns
 
 Outcome = EmbeddedText | str
 """The embedding, or an error code."""

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from embedding_project.background import repeat_forever
 from embedding_project.broker.dispatch import send_embed
 from embedding_project.broker.inbox import reply_inbox
 from embedding_project.contracts.errors import ServiceError
@@ -24,6 +23,7 @@ from embedding_project.contracts.origins import distinct
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
+from embedding_project.threads.background import repeat_forever
 from embeddings_app.services.flights import Countdown, Flight, Outcome, land
 
 NOT_ANSWERED = "embedder_unavailable"

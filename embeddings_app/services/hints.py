@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Sequence
 from functools import cache
 
-from embedding_project.background import repeat_forever
 from embedding_project.broker.dispatch import send_index_hint
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.origins import NOBODY, Origin
 from embedding_project.observing.request_context import current_origins
+from embedding_project.threads.background import repeat_forever
 
 _MAX_WAITING = 10_000
 _MAX_KEYS_PER_HINT = 256

@@ -18,7 +18,7 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.celery import SWEEP_SECONDS
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.errors import ServiceError
-from embedding_project.refreshed import Refreshed
+from embedding_project.threads.refreshed import Refreshed
 from embeddings_app.records.topology import ready_replicas
 from embeddings_app.services.topology import topology
 

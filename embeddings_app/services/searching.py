@@ -21,7 +21,7 @@ from embedding_project.contracts.origins import NOBODY
 from embedding_project.contracts.vectors import Vector, checked_vector, unit_length
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
-from embedding_project.turns import request_turns
+from embedding_project.threads.turns import request_turns
 from embeddings_app import registry
 from embeddings_app.services import tokens
 from embeddings_app.services.coalescer import coalescer

@@ -21,7 +21,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
-from embedding_project.refreshed import Refreshed
+from embedding_project.threads.refreshed import Refreshed
 from embeddings_app.records.state import (
     ReplicaProgress,
     VersionWork,

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from embedding_project.background import repeat_forever
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.flight_leases import RENEW_SECONDS, FlightLeases, is_stored, outcome_in
-from embedding_project.turns import request_turns
+from embedding_project.threads.background import repeat_forever
+from embedding_project.threads.turns import request_turns
 from embedding_project.vector_cache import VectorCache
 from embeddings_app.services.cached_vectors import cached_vectors
 from embeddings_app.services.flights import Outcome

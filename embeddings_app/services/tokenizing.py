@@ -13,7 +13,7 @@ from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedRep
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.observing.request_context import current_origins
-from embedding_project.turns import request_turns
+from embedding_project.threads.turns import request_turns
 from embeddings_app.services.embed_admission import embed_admission
 
 Outcome = TokenizedText | str

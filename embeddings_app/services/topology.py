@@ -1,6 +1,6 @@
 """The topology as every request needs it: at most a second old."""
 
-from embedding_project.expiring import ExpiringCache
+from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.records.topology import Topology, read_topology
 
 FRESH_SECONDS = 1.0

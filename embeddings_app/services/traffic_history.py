@@ -15,8 +15,8 @@ from functools import cache
 from prometheus_client import REGISTRY, CollectorRegistry, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from embedding_project.background import repeat_forever
 from embedding_project.config import load_config
+from embedding_project.threads.background import repeat_forever
 from embeddings_app.services.traffic import Sample, Span, read_sample
 
 SAMPLE_SECONDS = 5.0

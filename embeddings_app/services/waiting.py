@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from embedding_project.turns import request_turns
+from embedding_project.threads.turns import request_turns
 from embeddings_app.models import RecordState
 from embeddings_app.records.reading import record_states
 from embeddings_app.records.topology import Topology, consuming_replicas

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from embedding_project.turns import Turns
+from embedding_project.threads.turns import Turns
 
 
 def test_no_more_threads_than_there_are_turns_compute_at_once() -> None:

@@ -4,7 +4,7 @@ import threading
 import time
 from itertools import count
 
-from embedding_project.refreshed import Refreshed
+from embedding_project.threads.refreshed import Refreshed
 
 
 def test_the_first_reader_gets_a_value_and_nothing_runs_before() -> None:

@@ -7,7 +7,7 @@ import threading
 import pytest
 from celery.worker import state
 
-from embedding_project.vital_thread import VitalThread
+from embedding_project.threads.vital_thread import VitalThread
 
 
 def test_a_stop_ends_the_thread() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from embedding_project.background import repeat_forever
+from embedding_project.threads.background import repeat_forever
 
 Value = TypeVar("Value")
 

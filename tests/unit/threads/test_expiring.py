@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from embedding_project.expiring import ExpiringCache
+from embedding_project.threads.expiring import ExpiringCache
 
 
 def test_a_value_is_computed_once_a_period() -> None:

@@ -1,0 +1,1 @@
+"""Threads of a process: repeated work, held facts, turns at the interpreter."""
