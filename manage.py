@@ -10,11 +10,11 @@ if sys.version_info < (3, 11):
 
 # These start what Django's settings need, so they must run before Django is configured.
 SUPERVISED = {
-    "up": "embedding_project.supervisor.cli",
-    "down": "embedding_project.supervisor.cli",
-    "demo": "embedding_project.supervisor.demo",
-    "doctor": "embedding_project.supervisor.doctor",
-    "autoscale": "embedding_project.autoscaler.cli",
+    "up": "supervisor.cli",
+    "down": "supervisor.cli",
+    "demo": "supervisor.demo",
+    "doctor": "supervisor.doctor",
+    "autoscale": "supervisor.autoscaler.cli",
 }
 
 

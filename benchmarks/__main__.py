@@ -16,7 +16,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.machine import commit, this_machine
 from benchmarks.report import Figure, Report, load, render, stored
 from embedding_project.config import ConfigError
-from embedding_project.supervisor.errors import StartError
+from supervisor.errors import StartError
 
 NAMES = (
     "drain",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from embedding_project.supervisor import instance
+from supervisor import instance
 
 _MIB = 2**20
 

@@ -14,8 +14,8 @@ import psycopg
 
 from benchmarks.errors import BenchmarkError
 from embedding_project.config import INSTANCE_FILE, PROJECT_ROOT, SETTING_NAMES, inherited_environment
-from embedding_project.supervisor.launch import running_instance
-from embedding_project.supervisor.ports import pick_free_port
+from supervisor.launch import running_instance
+from supervisor.ports import pick_free_port
 
 
 @dataclass(frozen=True, slots=True)

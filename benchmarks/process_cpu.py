@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from embedding_project.supervisor import instance
+from supervisor import instance
 
 OTHERS = "others"
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")

@@ -21,11 +21,11 @@ import django
 import pytest
 from django.core.management import call_command
 
-from embedding_project.supervisor.fleet import Fleet
-from embedding_project.supervisor.launch import running_instance
-from embedding_project.supervisor.logs import Console
-from embedding_project.supervisor.secrets import load_or_create
-from embedding_project.supervisor.services import Launcher, ServiceUrls
+from supervisor.fleet import Fleet
+from supervisor.launch import running_instance
+from supervisor.logs import Console
+from supervisor.secrets import load_or_create
+from supervisor.services import Launcher, ServiceUrls
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARDS, REPLICAS = 2, 2

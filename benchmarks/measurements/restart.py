@@ -16,7 +16,7 @@ from benchmarks.loaded_index import load, search_bodies, wait_until_in_graphs
 from benchmarks.measurements.search import PATH
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.report import Figure, Goal
-from embedding_project.supervisor.instance import load as load_instance
+from supervisor.instance import load as load_instance
 
 _SIZE = 100_000
 _NOISE = 0.02

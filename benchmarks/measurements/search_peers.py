@@ -19,7 +19,7 @@ from benchmarks.peers import chroma, pgvector
 from benchmarks.peers.peer import PeerFigures, Round
 from benchmarks.points import SECONDS, measure_point
 from benchmarks.report import Figure
-from embedding_project.supervisor.errors import StartError
+from supervisor.errors import StartError
 
 _ROUND = Round(top_k=TOP_K, crowd=8, seconds=SECONDS)
 

@@ -14,7 +14,7 @@ from benchmarks.exact import Truth
 from benchmarks.peers.environment import peer_environment
 from benchmarks.peers.peer import PeerFigures, Round
 from benchmarks.peers.server import peer_server
-from embedding_project.supervisor.ports import pick_free_port
+from supervisor.ports import pick_free_port
 
 REQUIREMENT = "chromadb==1.5.9"
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"

@@ -13,7 +13,7 @@ from benchmarks.corpus import Matrix
 from benchmarks.errors import BenchmarkError
 from benchmarks.peers.environment import peer_environment
 from benchmarks.peers.server import peer_server
-from embedding_project.supervisor.ports import pick_free_port
+from supervisor.ports import pick_free_port
 
 REQUIREMENT = "infinity-emb[torch,server]==0.0.78"
 # Its command line does not work with newer ones.

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
-from embedding_project.supervisor import postgres
-from embedding_project.supervisor.account import database_account
-from embedding_project.supervisor.binaries import Binary, find_postgres
-from embedding_project.supervisor.errors import NotAnswering
-from embedding_project.supervisor.ports import pick_free_port
+from supervisor import postgres
+from supervisor.account import database_account
+from supervisor.binaries import Binary, find_postgres
+from supervisor.errors import NotAnswering
+from supervisor.ports import pick_free_port
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from embedding_project.config import INSTANCE_FILE
-from embedding_project.supervisor.launch import running_instance
+from supervisor.launch import running_instance
 from tests.acceptance.conftest import ok
 from tests.conftest import free_port, outside_environment, scratch_directory
 

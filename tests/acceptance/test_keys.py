@@ -12,7 +12,7 @@ import openai
 import pytest
 
 from embedding_project.config import INSTANCE_FILE
-from embedding_project.supervisor.launch import running_instance
+from supervisor.launch import running_instance
 from tests.acceptance.conftest import ok
 from tests.conftest import ROOT, Service, free_port, outside_environment, scratch_directory
 

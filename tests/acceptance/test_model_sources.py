@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-from embedding_project.supervisor.launch import running_instance
+from supervisor.launch import running_instance
 from tests.acceptance.conftest import ok
 from tests.conftest import Service, free_port, outside_environment, scratch_directory
 from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from embedding_project.supervisor.launch import running_instance
+from supervisor.launch import running_instance
 from tests.acceptance.collector import Collector, Span, collector
 from tests.acceptance.conftest import ok
 from tests.conftest import free_port, outside_environment

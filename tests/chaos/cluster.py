@@ -15,10 +15,10 @@ import psycopg
 from redis import Redis
 
 from embedding_project.config import PROJECT_ROOT, SETTING_NAMES
-from embedding_project.supervisor import instance
-from embedding_project.supervisor.launch import running_instance
-from embedding_project.supervisor.ports import pick_free_port
-from embedding_project.supervisor.services import ServiceUrls
+from supervisor import instance
+from supervisor.launch import running_instance
+from supervisor.ports import pick_free_port
+from supervisor.services import ServiceUrls
 from tests.chaos.processes import children
 from tests.chaos.servers import SERVICES, OwnServers, Proxies
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from embedding_project.supervisor.fleet import Fleet
-from embedding_project.supervisor.logs import Console
-from embedding_project.supervisor.secrets import load_or_create
-from embedding_project.supervisor.services import Launcher, ServiceUrls
+from supervisor.fleet import Fleet
+from supervisor.logs import Console
+from supervisor.secrets import load_or_create
+from supervisor.services import Launcher, ServiceUrls
 from tests.chaos.introductions import application_name, nameless
 from tests.chaos.proxy import Condition, FaultProxy
 

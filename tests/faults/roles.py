@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from embedding_project.supervisor import instance
+from supervisor import instance
 from tests.conftest import Service
 
 

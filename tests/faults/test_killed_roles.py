@@ -7,7 +7,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from embedding_project.supervisor import instance
+from supervisor import instance
 from tests.conftest import Service
 from tests.faults.roles import kill
 from tests.faults.stream import History, Stream

@@ -8,8 +8,8 @@ import httpx
 import psycopg
 import pytest
 
-from embedding_project.supervisor import instance
 from embeddings_app.services.readiness import STALE_SECONDS
+from supervisor import instance
 from tests.conftest import Service
 from tests.faults.roles import frozen
 

@@ -10,8 +10,8 @@ import httpx
 import psycopg
 import pytest
 
-from embedding_project.supervisor import instance
-from embedding_project.supervisor.launch import running_instance
+from supervisor import instance
+from supervisor.launch import running_instance
 from tests.conftest import EXTERNAL_DIMENSION, EXTERNAL_MODEL, Service, free_port, outside_environment
 
 NAMESPACE = "restored"

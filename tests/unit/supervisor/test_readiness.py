@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from embedding_project.supervisor.ports import pick_free_port, port_is_free
-from embedding_project.supervisor.readiness import local_url, parse, probe
+from supervisor.ports import pick_free_port, port_is_free
+from supervisor.readiness import local_url, parse, probe
 
 
 def body(*, ready: bool, **checks: bool) -> bytes:

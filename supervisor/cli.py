@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embedding_project.config import ConfigError
-from embedding_project.supervisor import instance
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.launch import Options, start
-from embedding_project.supervisor.logs import Console
-from embedding_project.supervisor.supervisor import Supervisor, read_settings
+from supervisor import instance
+from supervisor.errors import StartError
+from supervisor.launch import Options, start
+from supervisor.logs import Console
+from supervisor.supervisor import Supervisor, read_settings
 
 _DOWN_SECONDS = 15.0
 

@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedding_project.supervisor.errors import StartError
+from supervisor.errors import StartError
 
 # `postgres` first: it exists where a distribution package is installed, and other daemons do not share it.
 _CANDIDATES = ("postgres", "nobody")

@@ -17,11 +17,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from embedding_project.supervisor.account import Account, can_reach, give_to
-from embedding_project.supervisor.binaries import POSTGRES_MINIMUM, Binary
-from embedding_project.supervisor.errors import NotAnswering, StartError
-from embedding_project.supervisor.logs import Console
-from embedding_project.supervisor.process import ProcessSpec
+from supervisor.account import Account, can_reach, give_to
+from supervisor.binaries import POSTGRES_MINIMUM, Binary
+from supervisor.errors import NotAnswering, StartError
+from supervisor.logs import Console
+from supervisor.process import ProcessSpec
 
 DATABASE = "embeddings"
 _OWNER = "postgres"

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedding_project.config import Config, ConfigError
-from embedding_project.supervisor import instance
-from embedding_project.supervisor.binaries import Binary, choose_postgres, choose_redis
-from embedding_project.supervisor.cli import add_instance_options
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.launch import Options
-from embedding_project.supervisor.ports import port_is_free
-from embedding_project.supervisor.supervisor import given, read_settings
+from supervisor import instance
+from supervisor.binaries import Binary, choose_postgres, choose_redis
+from supervisor.cli import add_instance_options
+from supervisor.errors import StartError
+from supervisor.launch import Options
+from supervisor.ports import port_is_free
+from supervisor.supervisor import given, read_settings
 
 _GLIBC_MINIMUM = (2, 28)
 _CORES_WANTED = 2

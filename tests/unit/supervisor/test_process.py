@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from embedding_project.supervisor.backoff import Backoff
-from embedding_project.supervisor.fleet import Fleet
-from embedding_project.supervisor.instance import start_ticks
-from embedding_project.supervisor.logs import Console, tail
-from embedding_project.supervisor.process import ProcessSpec, run_once
+from supervisor.backoff import Backoff
+from supervisor.fleet import Fleet
+from supervisor.instance import start_ticks
+from supervisor.logs import Console, tail
+from supervisor.process import ProcessSpec, run_once
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -133,7 +133,7 @@ def test_a_command_runs_to_its_end_and_gives_its_exit_code(tmp_path: Path, outpu
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children about the death of their parent")
 def test_processes_do_not_outlive_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from tests.unit.test_supervisor_process import *; "
+        "import sys, time; from pathlib import Path; from tests.unit.supervisor.test_process import *; "
         f"fleet = Fleet(Path({str(tmp_path)!r}), Console(None)); fleet.add(role('worker', SLEEP)); "
         "print(fleet.pids()['worker'], flush=True); time.sleep(60)"
     )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedding_project.supervisor.errors import StartError
+from supervisor.errors import StartError
 
 POSTGRES_MINIMUM = 15
 REDIS_MINIMUM = 7

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from embedding_project.autoscaler.embedder_pool import EmbedderPool
-from embedding_project.supervisor.logs import Console
-from embedding_project.supervisor.process import ProcessSpec
+from supervisor.autoscaler.embedder_pool import EmbedderPool
+from supervisor.logs import Console
+from supervisor.process import ProcessSpec
 
 # Ends cleanly, but only after a moment, and says so.
 _PROGRAM = """

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from embedding_project.config import PROJECT_ROOT, SETTING_NAMES, Config
-from embedding_project.supervisor.process import ProcessSpec
+from supervisor.process import ProcessSpec
 
 _DJANGO = {"DJANGO_SETTINGS_MODULE": "embedding_project.settings"}
 _NOT_SHARED = {"NODE_SHARD", "NODE_REPLICA", "ROLE", "ADMIN_PASSWORD"}

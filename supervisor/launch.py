@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedding_project.config import PROJECT_ROOT, inherited_environment
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.process import last_steps
-from embedding_project.supervisor.supervisor import read_settings
+from supervisor.errors import StartError
+from supervisor.process import last_steps
+from supervisor.supervisor import read_settings
 
 _READY = "ready: "
 _STOP_SECONDS = 20.0

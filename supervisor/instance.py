@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from embedding_project.config import INSTANCE_FILE
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.secrets import write_private
+from supervisor.errors import StartError
+from supervisor.secrets import write_private
 
 _LOCK_FILE = "supervisor.lock"
 _LEFTOVER_GRACE_SECONDS = 4.0

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from embedding_project.supervisor.errors import StartError
+from supervisor.errors import StartError
 
 SECRETS_FILE = "secrets.json"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from embedding_project.config import Config, read_config
-from embedding_project.supervisor.process import ProcessSpec
-from embedding_project.supervisor.roles import environment, management, role_table
+from supervisor.process import ProcessSpec
+from supervisor.roles import environment, management, role_table
 
 INHERITED = {
     "PATH": "/bin",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from embedding_project.supervisor import instance, secrets
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.instance import Instance
+from supervisor import instance, secrets
+from supervisor.errors import StartError
+from supervisor.instance import Instance
 
 
 def describe(**processes: int) -> Instance:

@@ -9,10 +9,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from embedding_project.supervisor.binaries import REDIS_MINIMUM, Binary
-from embedding_project.supervisor.errors import NotAnswering, StartError
-from embedding_project.supervisor.process import ProcessSpec
-from embedding_project.supervisor.secrets import write_private
+from supervisor.binaries import REDIS_MINIMUM, Binary
+from supervisor.errors import NotAnswering, StartError
+from supervisor.process import ProcessSpec
+from supervisor.secrets import write_private
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

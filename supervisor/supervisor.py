@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from embedding_project.config import INSTANCE_FILE, Config, read_config
-from embedding_project.supervisor import instance, readiness, roles, secrets
-from embedding_project.supervisor.errors import StartError, Stopped
-from embedding_project.supervisor.fleet import Fleet
-from embedding_project.supervisor.logs import Console, rotate, tail
-from embedding_project.supervisor.ports import port_is_free
-from embedding_project.supervisor.process import Child, run_once
-from embedding_project.supervisor.services import Launcher, ServiceUrls
+from supervisor import instance, readiness, roles, secrets
+from supervisor.errors import StartError, Stopped
+from supervisor.fleet import Fleet
+from supervisor.logs import Console, rotate, tail
+from supervisor.ports import port_is_free
+from supervisor.process import Child, run_once
+from supervisor.services import Launcher, ServiceUrls
 
 READY_SECONDS = 180.0
 _TICK_SECONDS = 0.2

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from embedding_project.supervisor.binaries import Binary, choose, choose_postgres, parse_version, platform_folder
-from embedding_project.supervisor.errors import StartError
+from supervisor.binaries import Binary, choose, choose_postgres, parse_version, platform_folder
+from supervisor.errors import StartError
 
 
 def binary(*version: int, source: str = "on PATH") -> Binary:

@@ -15,18 +15,18 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from embedding_project.autoscaler.decisions import Reading, Rules, State, decide
-from embedding_project.autoscaler.embedder_pool import EmbedderPool
 from embedding_project.broker.embed_reports import read_load
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import Config, ConfigError, inherited_environment, read_config
 from embedding_project.contracts.messages import Lane
-from embedding_project.supervisor import instance
-from embedding_project.supervisor.cli import add_instance_options
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.launch import Options
-from embedding_project.supervisor.logs import Console
-from embedding_project.supervisor.roles import embedder_role
+from supervisor import instance
+from supervisor.autoscaler.decisions import Reading, Rules, State, decide
+from supervisor.autoscaler.embedder_pool import EmbedderPool
+from supervisor.cli import add_instance_options
+from supervisor.errors import StartError
+from supervisor.launch import Options
+from supervisor.logs import Console
+from supervisor.roles import embedder_role
 
 _LOCK_FILE = "autoscaler.lock"
 _TICK_SECONDS = 0.2

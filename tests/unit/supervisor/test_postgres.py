@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from embedding_project.supervisor import postgres
-from embedding_project.supervisor.account import Account, can_reach
-from embedding_project.supervisor.binaries import Binary
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.logs import Console
+from supervisor import postgres
+from supervisor.account import Account, can_reach
+from supervisor.binaries import Binary
+from supervisor.errors import StartError
+from supervisor.logs import Console
 
 NOBODY = Account(name="nobody", uid=65534, gid=65534)
 

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedding_project.supervisor import postgres, redis_server
-from embedding_project.supervisor.account import database_account
-from embedding_project.supervisor.binaries import choose_postgres, choose_redis
-from embedding_project.supervisor.errors import NotAnswering, StartError
-from embedding_project.supervisor.fleet import Fleet
-from embedding_project.supervisor.logs import Console, tail
-from embedding_project.supervisor.ports import pick_free_port
-from embedding_project.supervisor.process import Child, Pause
-from embedding_project.supervisor.redis_server import RedisServer
-from embedding_project.supervisor.secrets import Secrets
+from supervisor import postgres, redis_server
+from supervisor.account import database_account
+from supervisor.binaries import choose_postgres, choose_redis
+from supervisor.errors import NotAnswering, StartError
+from supervisor.fleet import Fleet
+from supervisor.logs import Console, tail
+from supervisor.ports import pick_free_port
+from supervisor.process import Child, Pause
+from supervisor.redis_server import RedisServer
+from supervisor.secrets import Secrets
 
 START_SECONDS = 60.0
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from embedding_project.config import PROJECT_ROOT, ConfigError
-from embedding_project.supervisor.cli import add_instance_options
-from embedding_project.supervisor.errors import StartError
-from embedding_project.supervisor.launch import Options, Running, start
+from supervisor.cli import add_instance_options
+from supervisor.errors import StartError
+from supervisor.launch import Options, Running, start
 
 
 def main(argv: Sequence[str]) -> int:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from embedding_project.supervisor.logs import Console, rotate
-from embedding_project.supervisor.process import Child, ProcessSpec
+from supervisor.logs import Console, rotate
+from supervisor.process import Child, ProcessSpec
 
 LET_GO_SECONDS = 30.0
 """An embedder that was asked to end computes what it holds or gives it back. Only one that hangs is killed."""

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from embedding_project.supervisor.logs import Console, rotate
-from embedding_project.supervisor.process import Child, ProcessSpec
+from supervisor.logs import Console, rotate
+from supervisor.process import Child, ProcessSpec
 
 _POLL_SECONDS = 0.02
 

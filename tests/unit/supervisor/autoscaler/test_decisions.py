@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from embedding_project.autoscaler.decisions import Reading, Rules, State, decide
+from supervisor.autoscaler.decisions import Reading, Rules, State, decide
 
 RULES = Rules(
     fewest=0,

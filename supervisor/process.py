@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedding_project.supervisor.account import Account
-from embedding_project.supervisor.backoff import Backoff
-from embedding_project.supervisor.logs import Console, pump
+from supervisor.account import Account
+from supervisor.backoff import Backoff
+from supervisor.logs import Console, pump
 
 _PR_SET_PDEATHSIG = 1
 # Looked up here because the child, between fork and exec, must not load anything.
