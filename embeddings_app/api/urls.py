@@ -4,15 +4,15 @@ from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
 from embeddings_app.api.requests.queries import RestOfPath
-from embeddings_app.api.views.catalog import Models, NamespaceOverview
-from embeddings_app.api.views.docs import Docs, OpenApi
-from embeddings_app.api.views.documents import Document
-from embeddings_app.api.views.embed import Embed, Tokenize
-from embeddings_app.api.views.health import Healthz, Metrics, Readyz
-from embeddings_app.api.views.openai import Embeddings, Model
-from embeddings_app.api.views.search import Search
-from embeddings_app.api.views.tei import TeiEmbed, TeiHealth, TeiInfo
-from embeddings_app.api.views.upsert import Upsert
+from embeddings_app.api.routes.catalog import Models, NamespaceOverview
+from embeddings_app.api.routes.docs import Docs, OpenApi
+from embeddings_app.api.routes.documents import Document
+from embeddings_app.api.routes.embed import Embed, Tokenize
+from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
+from embeddings_app.api.routes.openai import Embeddings, Model
+from embeddings_app.api.routes.search import Search
+from embeddings_app.api.routes.tei import TeiEmbed, TeiHealth, TeiInfo
+from embeddings_app.api.routes.upsert import Upsert
 
 register_converter(RestOfPath, "doc_id")
 register_converter(RestOfPath, "model_id")

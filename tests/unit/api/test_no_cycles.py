@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from embedding_project.contracts.errors import InvalidRequest
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.views.base import ApiView
+from embeddings_app.api.routes.base import ApiView
 
 
 class Echo(ApiView):

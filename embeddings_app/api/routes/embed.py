@@ -9,9 +9,9 @@ from embeddings_app.api.embed_answers import binary_answer, embed_answer, tokeni
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.embed import Encoding, embed_request, tokenize_request
+from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.embed import EMBED
 from embeddings_app.api.schema.tokenize import TOKENIZE
-from embeddings_app.api.views.base import ApiView
 from embeddings_app.models import Scope
 from embeddings_app.services.embed_requests import embed, text_model
 from embeddings_app.services.limits import limiter

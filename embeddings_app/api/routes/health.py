@@ -7,8 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embeddings_app.api.metrics import CONTENT_TYPE, exposition
+from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.health import HEALTHZ, METRICS, READYZ
-from embeddings_app.api.views.base import ApiView
 from embeddings_app.models import Scope
 from embeddings_app.services.readiness import readiness_checks
 

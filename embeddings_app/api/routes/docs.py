@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embeddings_app.api.rendering import MEDIA_TYPE
+from embeddings_app.api.routes.base import ApiView, FirstChoice
 from embeddings_app.api.schema.generator import openapi_document
-from embeddings_app.api.views.base import ApiView, FirstChoice
 
 _OWN_FILES_ONLY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 

@@ -12,8 +12,8 @@ from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.queries import check_parameters
 from embeddings_app.api.requests.tei import tei_request
 from embeddings_app.api.responses import tei_info
+from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.tei import TEI_EMBED, TEI_HEALTH, TEI_INFO
-from embeddings_app.api.views.base import ApiView
 from embeddings_app.models import Scope
 from embeddings_app.services.embed_requests import embed, text_model
 from embeddings_app.services.limits import limiter

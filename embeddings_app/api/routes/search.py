@@ -8,8 +8,8 @@ from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.search import search_request
 from embeddings_app.api.responses import search_answer
+from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.search import SEARCH
-from embeddings_app.api.views.base import ApiView
 from embeddings_app.models import Scope
 from embeddings_app.services.limits import limiter
 from embeddings_app.services.searching import search

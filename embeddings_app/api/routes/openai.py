@@ -11,9 +11,9 @@ from embeddings_app.api.requests.names import checked_model_id
 from embeddings_app.api.requests.openai import openai_request
 from embeddings_app.api.requests.queries import check_parameters
 from embeddings_app.api.responses import openai_model
+from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.catalog import GET_MODEL
 from embeddings_app.api.schema.openai import EMBEDDINGS
-from embeddings_app.api.views.base import ApiView
 from embeddings_app.models import Scope
 from embeddings_app.services.embed_requests import embed
 from embeddings_app.services.limits import limiter

@@ -10,8 +10,8 @@ from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.upsert import upsert_request
 from embeddings_app.api.responses import upsert_answer
+from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.upsert import UPSERT
-from embeddings_app.api.views.base import ApiView
 from embeddings_app.models import Scope
 from embeddings_app.services.limits import limiter
 from embeddings_app.services.upserting import Wait, upsert

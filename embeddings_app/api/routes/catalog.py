@@ -7,8 +7,8 @@ from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.names import checked_namespace
 from embeddings_app.api.requests.queries import check_parameters
 from embeddings_app.api.responses import models_answer, namespace_answer
+from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.catalog import GET_NAMESPACE, LIST_MODELS
-from embeddings_app.api.views.base import ApiView
 from embeddings_app.models import Scope
 from embeddings_app.services.reading import list_models, namespace_status
 
