@@ -25,7 +25,7 @@ from unfold.widgets import (
 
 from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.models import ApiKey, Namespace, Scope
-from embeddings_app.services.api_keys import KeyGrant, create_key, revoke_key
+from embeddings_app.services.access.api_keys import KeyGrant, create_key, revoke_key
 from embeddings_app.services.audit import admin_actor
 
 _SHOWN_PAGE = "embeddings_app/key_made.html"

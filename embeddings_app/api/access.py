@@ -15,9 +15,9 @@ from django.http.request import split_domain_port, validate_host
 
 from embedding_project.config import LOOPBACK_HOSTS
 from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
-from embeddings_app.services.api_keys import key_hash
-from embeddings_app.services.attempts import Attempts
-from embeddings_app.services.callers import KEYLESS, ROOT, Caller, KeyRing
+from embeddings_app.services.access.api_keys import key_hash
+from embeddings_app.services.access.attempts import Attempts
+from embeddings_app.services.access.callers import KEYLESS, ROOT, Caller, KeyRing
 
 OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
 _LOOPBACK = (*LOOPBACK_HOSTS, "[::1]")

@@ -23,9 +23,9 @@ from embeddings_app.api.access import Access
 from embeddings_app.api.admission import admission
 from embeddings_app.api.errors import error_response
 from embeddings_app.api.metrics import IN_PROGRESS, count_request
-from embeddings_app.services.attempts import Attempts
-from embeddings_app.services.callers import Caller, key_ring, keys_exist
-from embeddings_app.services.limits import limiter
+from embeddings_app.services.access.attempts import Attempts
+from embeddings_app.services.access.callers import Caller, key_ring, keys_exist
+from embeddings_app.services.access.rate_limits import limiter
 
 REQUEST_ID = "HTTP_X_REQUEST_ID"
 CALLER = "embedding_project.caller"

@@ -7,7 +7,7 @@ from django.db import connection
 
 from embedding_project.config import load_config
 from embeddings_app import registry
-from embeddings_app.services.callers import keys_exist
+from embeddings_app.services.access.callers import keys_exist
 
 
 @pytest.fixture

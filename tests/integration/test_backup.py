@@ -22,7 +22,7 @@ from embeddings_app import registry
 from embeddings_app.models import ApiKey, ModelRegistry, ModelStatus
 from embeddings_app.records import table_copy
 from embeddings_app.records.topology import read_topology
-from embeddings_app.services.api_keys import KeyGrant, create_key, revoke_key
+from embeddings_app.services.access.api_keys import KeyGrant, create_key, revoke_key
 from embeddings_app.services.backups import restoring
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.making import make_backup, verify_backup

@@ -11,7 +11,7 @@ from embeddings_app.api.responses import search_answer
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.search import SEARCH
 from embeddings_app.models import Scope
-from embeddings_app.services.limits import limiter
+from embeddings_app.services.access.rate_limits import limiter
 from embeddings_app.services.searching import search
 
 

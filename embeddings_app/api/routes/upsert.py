@@ -13,7 +13,7 @@ from embeddings_app.api.responses import upsert_answer
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.upsert import UPSERT
 from embeddings_app.models import Scope
-from embeddings_app.services.limits import limiter
+from embeddings_app.services.access.rate_limits import limiter
 from embeddings_app.services.upserting import Wait, upsert
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import ApiKey, Scope
 from embeddings_app.services import audit
-from embeddings_app.services.api_keys import KeyGrant, create_key, revoke_key
+from embeddings_app.services.access.api_keys import KeyGrant, create_key, revoke_key
 
 _AGE = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

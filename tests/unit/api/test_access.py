@@ -5,9 +5,9 @@ from django.db import OperationalError
 
 from embeddings_app.api.access import OPEN_PATHS, Access
 from embeddings_app.records.api_keys import StoredKey
-from embeddings_app.services.api_keys import key_hash
-from embeddings_app.services.attempts import FREE_ATTEMPTS, Attempts
-from embeddings_app.services.callers import KEYLESS, ROOT, KeyRing, KeysExist
+from embeddings_app.services.access.api_keys import key_hash
+from embeddings_app.services.access.attempts import FREE_ATTEMPTS, Attempts
+from embeddings_app.services.access.callers import KEYLESS, ROOT, KeyRing, KeysExist
 from tests.unit.api.refusals import refusal
 
 ROOT_KEY = "k" * 40

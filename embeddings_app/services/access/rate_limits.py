@@ -13,7 +13,7 @@ from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.limits import MAX_EMBED_INPUTS, MAX_UPSERT_DOCUMENTS
-from embeddings_app.services.callers import Caller
+from embeddings_app.services.access.callers import Caller
 
 _SLICE_SECONDS = 0.05
 _BIGGEST_REQUEST = max(MAX_EMBED_INPUTS, MAX_UPSERT_DOCUMENTS)

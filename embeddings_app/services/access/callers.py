@@ -23,7 +23,7 @@ from embedding_project.threads.background import repeat_forever
 from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.models import Scope
 from embeddings_app.records.api_keys import StoredKey, any_key, find_key, write_last_used
-from embeddings_app.services.api_keys import key_hash
+from embeddings_app.services.access.api_keys import key_hash
 
 FRESH_SECONDS = 4.0
 UNKNOWN_SECONDS = 1.0

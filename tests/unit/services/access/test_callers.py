@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.records.api_keys import StoredKey
-from embeddings_app.services.callers import FRESH_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, Caller, KeyRing
+from embeddings_app.services.access.callers import FRESH_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, Caller, KeyRing
 from tests.unit.api.refusals import refusal
 from tests.unit.api.test_access import KEY, STORED
 

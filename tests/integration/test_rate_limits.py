@@ -9,8 +9,8 @@ from embedding_project.broker.redis_clients import cache_client
 from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
-from embeddings_app.services.callers import Caller
-from embeddings_app.services.limits import Limiter
+from embeddings_app.services.access.callers import Caller
+from embeddings_app.services.access.rate_limits import Limiter
 
 SLOW = Rate(per_second=0.001, burst=10)
 NOWHERE = "redis://127.0.0.1:1/0"
