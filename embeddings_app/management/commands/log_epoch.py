@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.audit import command_actor
-from embeddings_app.services.history import begin_history
+from embeddings_app.services.backups.epoch import begin_history
 
 
 class Command(BaseCommand):

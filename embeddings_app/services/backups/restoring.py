@@ -19,12 +19,12 @@ from embeddings_app.models import ApiKey, Document, Layout, LayoutStatus, LogEpo
 from embeddings_app.records import table_copy
 from embeddings_app.records.topology import renew_epoch
 from embeddings_app.services import audit
+from embeddings_app.services.backups.epoch import empty_cache
 from embeddings_app.services.backups.errors import BackupDamaged, BackupRefused
 from embeddings_app.services.backups.files import checked_blocks
 from embeddings_app.services.backups.making import verify_backup
 from embeddings_app.services.backups.manifest import Manifest
 from embeddings_app.services.backups.model_folders import Say, place_in_root
-from embeddings_app.services.history import empty_cache
 
 SETTLE_SECONDS = 5.0
 """The tables stay locked for at least so long. A key may mean something else in another installation's backup: by then
