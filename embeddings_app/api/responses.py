@@ -5,11 +5,11 @@ from typing import Any
 
 from embedding_project.contracts.limits import MAX_EMBED_INPUTS
 from embedding_project.contracts.model_spec import ModelSpec
-from embeddings_app.services.deleting import DeleteResult
+from embeddings_app.services.documents.deleting import DeleteResult
+from embeddings_app.services.documents.reading import DocumentView, ModelView, NamespaceStatus
+from embeddings_app.services.documents.upserting import UpsertResult
 from embeddings_app.services.hydration import SearchHit
-from embeddings_app.services.reading import DocumentView, ModelView, NamespaceStatus
 from embeddings_app.services.searching import SearchResult
-from embeddings_app.services.upserting import UpsertResult
 
 Json = dict[str, Any]
 

@@ -23,14 +23,14 @@ from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.turns import request_turns
 from embeddings_app import registry
-from embeddings_app.services import tokens
 from embeddings_app.services.coalescer import coalescer
+from embeddings_app.services.documents import positions
+from embeddings_app.services.documents.waiting import wait_until_applied
 from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, embed_texts
 from embeddings_app.services.hydration import SearchHit, Shown, verified_hits
 from embeddings_app.services.search_metrics import PARTIAL_ANSWERS, STAGE_SECONDS
 from embeddings_app.services.tickets import Ticket
 from embeddings_app.services.topology import topology
-from embeddings_app.services.waiting import wait_until_applied
 
 _SPARE_HITS = 4
 """Fetched beyond top_k, so that a hit or two that no longer hold cost no second round."""
@@ -192,6 +192,6 @@ def _no_answer(outcomes: dict[int, ShardHits | str]) -> Unavailable:
 
 def _wait_for_token(token: str, deadline: float) -> None:
     current = topology()
-    position = tokens.decode(token, current)
+    position = positions.decode(token, current)
     if not wait_until_applied(position, current, deadline):
         raise Unavailable("not_caught_up")

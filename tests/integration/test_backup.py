@@ -28,7 +28,7 @@ from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.making import make_backup, verify_backup
 from embeddings_app.services.backups.manifest import MANIFEST, MANIFEST_HASH
 from embeddings_app.services.cached_vectors import cached_vectors
-from embeddings_app.services.deleting import delete
+from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.embedding import EmbedOutcome
 from tests.conftest import ROOT
 from tests.integration.indexing_steps import NAMESPACE, embed, index, make_due, put, record, rows

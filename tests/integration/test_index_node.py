@@ -9,7 +9,7 @@ import pytest
 
 from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.topology import read_topology
-from embeddings_app.services.deleting import delete
+from embeddings_app.services.documents.deleting import delete
 from index_nodes import feed
 from index_nodes.follower import Follower
 from index_nodes.scan import SearchSpec

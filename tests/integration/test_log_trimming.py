@@ -15,8 +15,8 @@ from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.log_trimming import log_floors, trim_chunk
 from embeddings_app.records.topology import create_counters, read_topology
 from embeddings_app.services import trimming
-from embeddings_app.services.deleting import delete
-from embeddings_app.services.reading import namespace_status
+from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.documents.reading import namespace_status
 from embeddings_app.services.trimming import trim_logs
 from index_nodes import feed
 from index_nodes.follower import Follower

@@ -1,4 +1,4 @@
-"""Position tokens, and logs under two layouts."""
+"""Position positions, and logs under two layouts."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import Layout, LayoutStatus
 from embeddings_app.records.topology import create_counters, read_topology
-from embeddings_app.services import tokens
+from embeddings_app.services.documents import positions
 from tests.integration.indexing_steps import index, put, rows
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -23,40 +23,40 @@ def second_layout(database: str) -> Iterator[Layout]:
     layout.delete()
 
 
-def _position() -> tokens.Position:
+def _position() -> positions.Position:
     put(*((f"d{number}", f"text {number}") for number in range(10)))
     index()
     current = read_topology()
     (version_key,) = rows("SELECT DISTINCT model_version_id FROM shard_change")[0]
     heads = dict(rows("SELECT shard, head FROM shard_counter WHERE layout_id = %s", current.layout))
-    return tokens.Position(current.epoch, current.layout, version_key, heads)
+    return positions.Position(current.epoch, current.layout, version_key, heads)
 
 
 def test_a_token_comes_back_as_it_went_out() -> None:
     position = _position()
-    assert tokens.decode(tokens.encode(position), read_topology()) == position
+    assert positions.decode(positions.encode(position), read_topology()) == position
 
 
 @pytest.mark.parametrize("change", [{"epoch": "another"}, {"layout": 99}])
 def test_a_token_of_another_epoch_or_layout_has_expired(change: dict[str, object]) -> None:
-    token = tokens.encode(_position())
+    token = positions.encode(_position())
     with pytest.raises(ServiceError) as caught:
-        tokens.decode(token, replace(read_topology(), **change))  # type: ignore[arg-type]
+        positions.decode(token, replace(read_topology(), **change))  # type: ignore[arg-type]
     assert caught.value.code == "token_expired"
 
 
 def test_a_token_beyond_the_head_is_invalid() -> None:
     position = _position()
-    ahead = tokens.encode(replace(position, seqs={shard: seq + 1 for shard, seq in position.seqs.items()}))
+    ahead = positions.encode(replace(position, seqs={shard: seq + 1 for shard, seq in position.seqs.items()}))
     with pytest.raises(ServiceError) as caught:
-        tokens.decode(ahead, read_topology())
+        positions.decode(ahead, read_topology())
     assert caught.value.code == "invalid_token"
 
 
 @pytest.mark.parametrize("token", ["", "x", "a:b:c", "WyJ4Il0:1xVVc4:forged"])
 def test_a_forged_token_is_invalid(token: str) -> None:
     with pytest.raises(ServiceError) as caught:
-        tokens.decode(token, read_topology())
+        positions.decode(token, read_topology())
     assert caught.value.code == "invalid_token"
 
 

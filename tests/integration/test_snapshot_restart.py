@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from embeddings_app.services.deleting import delete
+from embeddings_app.services.documents.deleting import delete
 from index_nodes import feed
 from index_nodes.follower import Follower
 from index_nodes.metrics import LOAD_SECONDS, REBUILDS

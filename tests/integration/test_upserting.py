@@ -3,8 +3,8 @@
 import pytest
 
 from embedding_project.contracts.errors import ServiceError
-from embeddings_app.services.deleting import delete
-from embeddings_app.services.reading import namespace_status, read_document
+from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.documents.reading import namespace_status, read_document
 from tests.integration.indexing_steps import NAMESPACE, index, put, record, rows
 
 pytestmark = pytest.mark.usefixtures("database")

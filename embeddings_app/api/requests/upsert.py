@@ -6,7 +6,7 @@ from embedding_project.contracts.metadata import checked_metadata
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import checked_doc_id, model_id_of, namespace_of
-from embeddings_app.services.upserting import DocumentWrite, UpsertRequest, Wait
+from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, Wait
 
 _DOCUMENT = frozenset({"id", "text", "vector", "metadata"})
 _SHARED = frozenset({"namespace", "model_id", "wait"})

@@ -10,7 +10,7 @@ from embeddings_app.api.responses import models_answer, namespace_answer
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.catalog import GET_NAMESPACE, LIST_MODELS
 from embeddings_app.models import Scope
-from embeddings_app.services.reading import list_models, namespace_status
+from embeddings_app.services.documents.reading import list_models, namespace_status
 
 
 class NamespaceOverview(ApiView):

@@ -14,8 +14,8 @@ from embeddings_app.api.responses import delete_answer, document_answer
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.documents import DELETE_DOCUMENT, GET_DOCUMENT
 from embeddings_app.models import Scope
-from embeddings_app.services.deleting import delete
-from embeddings_app.services.reading import read_document
+from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.documents.reading import read_document
 
 
 class Document(ApiView):

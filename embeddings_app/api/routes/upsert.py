@@ -14,7 +14,7 @@ from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.upsert import UPSERT
 from embeddings_app.models import Scope
 from embeddings_app.services.access.rate_limits import limiter
-from embeddings_app.services.upserting import Wait, upsert
+from embeddings_app.services.documents.upserting import Wait, upsert
 
 
 class Upsert(ApiView):

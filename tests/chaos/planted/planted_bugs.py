@@ -135,7 +135,7 @@ def _acknowledge_before_flush(settings: Any) -> None:
 BUGS: Mapping[str, Mapping[str, Change]] = {
     "log-rows-skipped": {"index_nodes.feed": _skip_log_rows},
     "text-revision-ignored": {"embeddings_app.records.embeddings": _forget_text_revisions},
-    "delete-not-logged": {"embeddings_app.services.deleting": _delete_without_log},
+    "delete-not-logged": {"embeddings_app.services.documents.deleting": _delete_without_log},
     "hits-not-verified": {"embeddings_app.records.reading": _show_unverified},
     "partial-never-said": {"embeddings_app.services.searching": _never_partial},
     "sweep-finds-nothing": {"embeddings_app.records.embeddings": _sweep_finds_nothing},

@@ -3,7 +3,7 @@
 import pytest
 
 from embeddings_app.api.requests.upsert import upsert_request
-from embeddings_app.services.upserting import Wait
+from embeddings_app.services.documents.upserting import Wait
 from tests.unit.api.refusals import refusal
 
 ONE = {"id": "a", "text": "t"}

@@ -7,7 +7,7 @@ from embedding_project.threads.turns import request_turns
 from embeddings_app.models import RecordState
 from embeddings_app.records.reading import record_states
 from embeddings_app.records.topology import Topology, consuming_replicas
-from embeddings_app.services.tokens import Position
+from embeddings_app.services.documents.positions import Position
 
 _POLL_SECONDS = 0.01
 _SLOWEST_POLL_SECONDS = 0.1

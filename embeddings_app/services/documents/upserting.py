@@ -22,11 +22,11 @@ from embeddings_app.records import changes, documents, embeddings
 from embeddings_app.records.reading import record_states
 from embeddings_app.records.topology import heads, writable_layouts
 from embeddings_app.records.transactions import in_transaction
-from embeddings_app.services import tokens
+from embeddings_app.services.documents import positions
+from embeddings_app.services.documents.waiting import applied_everywhere, wait_until_applied, wait_until_embedded
 from embeddings_app.services.hints import hint_after_commit
 from embeddings_app.services.metrics import UPSERTED
 from embeddings_app.services.topology import topology
-from embeddings_app.services.waiting import applied_everywhere, wait_until_applied, wait_until_embedded
 
 
 class Wait(StrEnum):
@@ -235,12 +235,12 @@ def _answer(wait: Wait, spec: ModelSpec, stored: Sequence[_Stored], deadline: fl
     current = topology()
     shards = {shard_of(item.write.shard_hash, current.shards) for item in stored}
     seqs = heads(current.layout, spec.version_key, shards)
-    position = tokens.Position(current.epoch, current.layout, spec.version_key, seqs)
+    position = positions.Position(current.epoch, current.layout, spec.version_key, seqs)
     if wait is Wait.SEARCHABLE:
         searchable = wait_until_applied(position, current, deadline)
     else:
         searchable = applied_everywhere(position, current)
-    return UpsertResult(_results(stored, states, searchable=searchable), tokens.encode(position))
+    return UpsertResult(_results(stored, states, searchable=searchable), positions.encode(position))
 
 
 def _results(stored: Sequence[_Stored], states: dict[int, str], *, searchable: bool) -> tuple[DocumentResult, ...]:

@@ -1,0 +1,1 @@
+"""Documents written, deleted, read, and waited for."""
