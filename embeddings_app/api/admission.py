@@ -11,7 +11,7 @@ from functools import cache
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
-from embeddings_app.services.embed_admission import embed_admission
+from embeddings_app.services.embedding.admission import embed_admission
 
 THREADS_FOR_HEALTH = 2
 THREADS_BESIDE_SEARCHES = 6

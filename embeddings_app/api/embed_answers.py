@@ -13,8 +13,8 @@ from embedding_project.contracts.errors import ERROR_KINDS, InvalidRequest, Unav
 from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.contracts.vectors import Vector, to_bytes
 from embeddings_app.api.requests.embed import Encoding
-from embeddings_app.services.embed_requests import EmbedResult
-from embeddings_app.services.embedding import EmbedOutcome
+from embeddings_app.services.embedding.embed import EmbedOutcome
+from embeddings_app.services.embedding.requests import EmbedResult
 
 Json = dict[str, Any]
 BINARY_MEDIA_TYPE = "application/octet-stream"

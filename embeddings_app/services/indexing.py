@@ -20,7 +20,7 @@ from embeddings_app.records import changes, embeddings
 from embeddings_app.records.embeddings import Claim, FinishedVector
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
-from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
+from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
 from embeddings_app.services.hinted import hinted
 
 CLAIM_ITEMS = 32

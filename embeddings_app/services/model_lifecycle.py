@@ -17,7 +17,7 @@ from embeddings_app import registry
 from embeddings_app.models import Document, ModelRegistry, ModelStatus
 from embeddings_app.records.topology import create_counters, writable_layouts
 from embeddings_app.services import audit
-from embeddings_app.services.embedding import embed_texts
+from embeddings_app.services.embedding.embed import embed_texts
 
 PROBE_TEXTS = (
     "The quick brown fox jumps over the lazy dog.",

@@ -26,7 +26,7 @@ from embeddings_app import registry
 from embeddings_app.services.coalescer import coalescer
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
-from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, embed_texts
+from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
 from embeddings_app.services.hydration import SearchHit, Shown, verified_hits
 from embeddings_app.services.search_metrics import PARTIAL_ANSWERS, STAGE_SECONDS
 from embeddings_app.services.tickets import Ticket

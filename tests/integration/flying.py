@@ -16,8 +16,8 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.vector_cache import VectorCache
-from embeddings_app.services.flights import Outcome
-from embeddings_app.services.single_flight import SingleFlight
+from embeddings_app.services.embedding.flights import Outcome
+from embeddings_app.services.embedding.single_flight import SingleFlight
 from tests.unit.contracts.test_keys import SPEC
 
 

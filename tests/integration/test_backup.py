@@ -27,9 +27,9 @@ from embeddings_app.services.backups import restoring
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.making import make_backup, verify_backup
 from embeddings_app.services.backups.manifest import MANIFEST, MANIFEST_HASH
-from embeddings_app.services.cached_vectors import cached_vectors
 from embeddings_app.services.documents.deleting import delete
-from embeddings_app.services.embedding import EmbedOutcome
+from embeddings_app.services.embedding.cache import cached_vectors
+from embeddings_app.services.embedding.embed import EmbedOutcome
 from tests.conftest import ROOT
 from tests.integration.indexing_steps import NAMESPACE, embed, index, make_due, put, record, rows
 

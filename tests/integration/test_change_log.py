@@ -9,7 +9,7 @@ from django.db import connection
 
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.services.documents.deleting import delete
-from embeddings_app.services.embedding import EmbedOutcome
+from embeddings_app.services.embedding.embed import EmbedOutcome
 from tests.integration.indexing_steps import NAMESPACE, embed, index, make_due, put, record, rows
 
 pytestmark = pytest.mark.usefixtures("database")

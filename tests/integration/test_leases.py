@@ -6,7 +6,7 @@ import pytest
 
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.records import embeddings
-from embeddings_app.services.embedding import EmbedOutcome
+from embeddings_app.services.embedding.embed import EmbedOutcome
 from tests.integration.indexing_steps import embed, embedded, failing, index, make_due, put, record
 
 pytestmark = pytest.mark.usefixtures("database")

@@ -8,7 +8,7 @@ from embedding_project.contracts.limits import MAX_DIMENSION, MAX_EMBED_INPUTS
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import model_id_of
-from embeddings_app.services.embed_requests import EmbedRequest
+from embeddings_app.services.embedding.requests import EmbedRequest
 
 _KNOWN = frozenset({"model_id", "inputs", "normalize", "input_type", "dimensions", "encoding_format", "truncate"})
 _KNOWN_TO_TOKENIZE = frozenset({"model_id", "inputs", "add_special_tokens"})

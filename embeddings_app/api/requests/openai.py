@@ -9,7 +9,7 @@ from embeddings_app.api.requests.embed import Encoding
 from embeddings_app.api.requests.fields import Fields, wrong_type
 from embeddings_app.api.requests.inputs import inputs_of
 from embeddings_app.api.requests.names import checked_model_id
-from embeddings_app.services.embed_requests import EmbedRequest
+from embeddings_app.services.embedding.requests import EmbedRequest
 
 _OPTIONAL = ("encoding_format", "dimensions", "user")
 _KNOWN = frozenset({"input", "model", "input_type", "truncate", *_OPTIONAL})

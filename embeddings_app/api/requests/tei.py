@@ -4,7 +4,7 @@ from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import MAX_DIMENSION, MAX_EMBED_INPUTS
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.inputs import inputs_of
-from embeddings_app.services.embed_requests import EmbedRequest
+from embeddings_app.services.embedding.requests import EmbedRequest
 
 _OPTIONAL = ("normalize", "truncate", "truncation_direction", "prompt_name", "dimensions")
 _KNOWN = frozenset({"inputs", *_OPTIONAL})

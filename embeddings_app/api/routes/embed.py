@@ -14,8 +14,8 @@ from embeddings_app.api.schema.embed import EMBED
 from embeddings_app.api.schema.tokenize import TOKENIZE
 from embeddings_app.models import Scope
 from embeddings_app.services.access.rate_limits import limiter
-from embeddings_app.services.embed_requests import embed, text_model
-from embeddings_app.services.tokenizing import tokenize
+from embeddings_app.services.embedding.requests import embed, text_model
+from embeddings_app.services.embedding.tokenize import tokenize
 
 
 class Embed(ApiView):

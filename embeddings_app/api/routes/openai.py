@@ -17,7 +17,7 @@ from embeddings_app.api.schema.openai import EMBEDDINGS
 from embeddings_app.models import Scope
 from embeddings_app.services.access.rate_limits import limiter
 from embeddings_app.services.documents.reading import read_model
-from embeddings_app.services.embed_requests import embed
+from embeddings_app.services.embedding.requests import embed
 
 
 class Embeddings(ApiView):

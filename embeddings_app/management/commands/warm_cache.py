@@ -13,7 +13,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.model_spec import ModelType
 from embeddings_app import registry
-from embeddings_app.services.warming import BadLine, Line, read_lines, warm
+from embeddings_app.services.embedding.warming import BadLine, Line, read_lines, warm
 
 _PROGRESS_SECONDS = 2.0
 

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from embeddings_app.records.topology import renew_epoch
 from embeddings_app.services import audit
-from embeddings_app.services.cached_vectors import cached_vectors
+from embeddings_app.services.embedding.cache import cached_vectors
 
 
 @dataclass(frozen=True, slots=True)

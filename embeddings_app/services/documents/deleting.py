@@ -9,8 +9,8 @@ from embeddings_app.models import Namespace
 from embeddings_app.records import changes, documents
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
-from embeddings_app.services.cached_vectors import cached_vectors
-from embeddings_app.services.metrics import DELETED
+from embeddings_app.services.embedding.cache import cached_vectors
+from embeddings_app.services.embedding.metrics import DELETED
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 import embeddings_app.api.metrics
-import embeddings_app.services.metrics
+import embeddings_app.services.embedding.metrics
 import embeddings_app.services.search_metrics
 import embeddings_app.services.trimming_metrics
 import index_nodes.metrics
@@ -31,7 +31,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 METRIC_MODULES = (
     embeddings_app.api.metrics,
     embeddings_app.services.trimming_metrics,
-    embeddings_app.services.metrics,
+    embeddings_app.services.embedding.metrics,
     embeddings_app.services.search_metrics,
     index_nodes.metrics,
     workers.metrics,

@@ -8,13 +8,13 @@ import pytest
 from embedding_project.broker.embed_load import EmbedLoad, model_name
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import EmbedItem, Lane
-from embeddings_app.services.embed_admission import (
+from embeddings_app.services.embedding.admission import (
     BULK_WAIT_SECONDS,
     GRACE_SECONDS,
     TOKENS_WITHOUT_SPEED,
     EmbedAdmission,
 )
-from embeddings_app.services.gateway import StreamKey
+from embeddings_app.services.embedding.gateway import StreamKey
 from tests.unit.contracts.test_keys import SPEC
 
 LONG = replace(SPEC, max_tokens=1_000_000)

@@ -3,7 +3,7 @@
 from io import BytesIO
 
 from embedding_project.contracts.limits import MAX_TEXT_BYTES
-from embeddings_app.services.warming import BadLine, Line, read_lines
+from embeddings_app.services.embedding.warming import BadLine, Line, read_lines
 
 
 def test_texts_and_json_lines_are_read_and_empty_lines_left_out() -> None:

@@ -14,7 +14,7 @@ from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, MAX_TEXT_BYTES
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.text import checked_text
-from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
+from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
 
 _AT_ONCE = 4
 """Batches under way: enough to keep an embedder busy while answers travel."""

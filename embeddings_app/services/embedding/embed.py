@@ -7,12 +7,12 @@ from embedding_project.contracts.keys import InputType, cache_key, ids_cache_key
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector
-from embeddings_app.services.cached_vectors import cached_vectors
-from embeddings_app.services.embed_admission import embed_admitted
-from embeddings_app.services.flights import Outcome
-from embeddings_app.services.gateway import StreamKey
-from embeddings_app.services.metrics import TEXTS
-from embeddings_app.services.single_flight import single_flight
+from embeddings_app.services.embedding.admission import embed_admitted
+from embeddings_app.services.embedding.cache import cached_vectors
+from embeddings_app.services.embedding.flights import Outcome
+from embeddings_app.services.embedding.gateway import StreamKey
+from embeddings_app.services.embedding.metrics import TEXTS
+from embeddings_app.services.embedding.single_flight import single_flight
 
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable"})
 """Outcomes that say nothing about the text: trying again can help."""

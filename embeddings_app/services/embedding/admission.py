@@ -18,11 +18,11 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import EmbedItem, Lane
-from embeddings_app.services.embed_ledger import Entry, Ledger, TokenEstimates, together
-from embeddings_app.services.embed_load_watch import LoadWatch
-from embeddings_app.services.flights import Outcome
-from embeddings_app.services.gateway import NOT_ANSWERED, StreamKey, gateway
-from embeddings_app.services.metrics import EMBED_ADMISSIONS
+from embeddings_app.services.embedding.flights import Outcome
+from embeddings_app.services.embedding.gateway import NOT_ANSWERED, StreamKey, gateway
+from embeddings_app.services.embedding.ledger import Entry, Ledger, TokenEstimates, together
+from embeddings_app.services.embedding.load_watch import LoadWatch
+from embeddings_app.services.embedding.metrics import EMBED_ADMISSIONS
 
 RESERVE_SECONDS = 0.5
 """Query texts of searches may wait so much longer: a queue full of embeds has room for them."""

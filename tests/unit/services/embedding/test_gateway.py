@@ -10,7 +10,7 @@ import numpy as np
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
 from embedding_project.contracts.vectors import EmbeddedText
-from embeddings_app.services.gateway import Gateway, StreamKey
+from embeddings_app.services.embedding.gateway import Gateway, StreamKey
 from tests.unit.contracts.test_keys import SPEC
 
 KEY = StreamKey(SPEC, Lane.INTERACTIVE, True)

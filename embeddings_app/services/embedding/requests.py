@@ -13,7 +13,7 @@ from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.vectors import Vector, unit_length
 from embeddings_app import registry
-from embeddings_app.services.embedding import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_ids, embed_texts
+from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_ids, embed_texts
 
 OWN_IDS = "own"
 TOO_MANY_TOKENS = "too_many_tokens"

@@ -14,7 +14,7 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.observing.request_context import current_origins
 from embedding_project.threads.turns import request_turns
-from embeddings_app.services.embed_admission import embed_admission
+from embeddings_app.services.embedding.admission import embed_admission
 
 Outcome = TokenizedText | str
 _NO_TOKENIZER = "no_tokenizer"

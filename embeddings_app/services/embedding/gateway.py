@@ -24,7 +24,7 @@ from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.background import repeat_forever
-from embeddings_app.services.flights import Countdown, Flight, Outcome, land
+from embeddings_app.services.embedding.flights import Countdown, Flight, Outcome, land
 
 NOT_ANSWERED = "embedder_unavailable"
 Send = Callable[[EmbedBatch], None]

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.local_vectors import ENTRY_OVERHEAD_BYTES, FRESH_SECONDS, LocalVectors
+from embeddings_app.services.embedding.local_cache import ENTRY_OVERHEAD_BYTES, FRESH_SECONDS, LocalVectors
 
 DIMENSION = 384
 SIZE = 4 * DIMENSION + ENTRY_OVERHEAD_BYTES

@@ -16,13 +16,13 @@ from functools import cache
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.flight_leases import RENEW_SECONDS, FlightLeases, is_stored, outcome_in
 from embedding_project.threads.background import repeat_forever
 from embedding_project.threads.turns import request_turns
 from embedding_project.vector_cache import VectorCache
-from embeddings_app.services.cached_vectors import cached_vectors
-from embeddings_app.services.flights import Outcome
-from embeddings_app.services.metrics import SINGLE_FLIGHTS
+from embeddings_app.services.embedding.cache import cached_vectors
+from embeddings_app.services.embedding.flights import Outcome
+from embeddings_app.services.embedding.leases import RENEW_SECONDS, FlightLeases, is_stored, outcome_in
+from embeddings_app.services.embedding.metrics import SINGLE_FLIGHTS
 
 MAX_WAIT_SECONDS = 5.0
 _LOOK_SECONDS = 0.005

@@ -7,10 +7,10 @@ from embedding_project.broker.redis_clients import cache_client
 from embedding_project.config import load_config
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.local_vectors import LocalVectors
 from embedding_project.observing.tracing import span
 from embedding_project.vector_cache import VectorCache
-from embeddings_app.services.metrics import CACHE_LOOKUPS, LOCAL_BYTES, LOCAL_ENTRIES
+from embeddings_app.services.embedding.local_cache import LocalVectors
+from embeddings_app.services.embedding.metrics import CACHE_LOOKUPS, LOCAL_BYTES, LOCAL_ENTRIES
 
 _MEGABYTE = 1024 * 1024
 

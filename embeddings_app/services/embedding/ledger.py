@@ -9,7 +9,7 @@ from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.tokens import ID_BYTES
 from embedding_project.contracts.vectors import EmbeddedText
-from embeddings_app.services.flights import Outcome
+from embeddings_app.services.embedding.flights import Outcome
 
 _FIRST_GUESS = 0.25
 """Tokens per byte of a model that has not answered yet: English is near it."""

@@ -8,7 +8,7 @@ import pytest
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.tokens import pack_ids
 from embedding_project.contracts.vectors import EmbeddedText
-from embeddings_app.services.embed_ledger import Ledger, TokenEstimates, together
+from embeddings_app.services.embedding.ledger import Ledger, TokenEstimates, together
 from tests.unit.contracts.test_keys import SPEC
 
 MODEL = "m@1"

@@ -1,0 +1,1 @@
+"""Texts to vectors: caches, single flight, admission, the gateway to the embedders."""
