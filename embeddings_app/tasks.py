@@ -18,9 +18,9 @@ from embedding_project.contracts.origins import Origin, distinct
 from embedding_project.contracts.queues import INDEX_TASK, SWEEP_TASK, TRIM_TASK
 from embedding_project.observing.request_context import current_origins, serving
 from embeddings_app.records.embeddings import any_due
-from embeddings_app.services.hinted import hinted
-from embeddings_app.services.indexing import embed_documents, index_pending
-from embeddings_app.services.trimming import trim_logs
+from embeddings_app.services.indexing.hints_heard import hinted
+from embeddings_app.services.indexing.indexing import embed_documents, index_pending
+from embeddings_app.services.indexing.trimming import trim_logs
 
 TURN_SECONDS = 10.0
 """A turn of indexing ends after this, and asks for the next one, so that other jobs get theirs."""

@@ -18,7 +18,7 @@ from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.admin.read_only import ReadOnlyAdmin
 from embeddings_app.models import EmbeddingRecord, ModelRegistry, RecordState
 from embeddings_app.services.audit import admin_actor
-from embeddings_app.services.retrying import retry_all_quarantined, retry_quarantined
+from embeddings_app.services.indexing.retrying import retry_all_quarantined, retry_quarantined
 
 STATE_COLOURS = {
     str(RecordState.PENDING): "info",

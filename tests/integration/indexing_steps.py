@@ -10,7 +10,7 @@ from django.db import connection
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.services.documents.upserting import DocumentResult, DocumentWrite, UpsertRequest, Wait, upsert
 from embeddings_app.services.embedding.embed import EmbedOutcome
-from embeddings_app.services.indexing import Embed, index_pending
+from embeddings_app.services.indexing.indexing import Embed, index_pending
 
 NAMESPACE = "tests"
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from embeddings_app.models import AuditEvent, EmbeddingRecord, ModelRegistry
-from embeddings_app.services.retrying import retry_all_quarantined, retry_quarantined
+from embeddings_app.services.indexing.retrying import retry_all_quarantined, retry_quarantined
 from tests.integration import indexing_steps as steps
 
 ACTOR = "admin:tester"

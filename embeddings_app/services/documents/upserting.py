@@ -25,7 +25,7 @@ from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import applied_everywhere, wait_until_applied, wait_until_embedded
 from embeddings_app.services.embedding.metrics import UPSERTED
-from embeddings_app.services.hints import hint_after_commit
+from embeddings_app.services.indexing.hints_sent import hint_after_commit
 from embeddings_app.services.topology import topology
 
 

@@ -12,8 +12,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 import embeddings_app.api.metrics
 import embeddings_app.services.embedding.metrics
+import embeddings_app.services.indexing.trimming_metrics
 import embeddings_app.services.search_metrics
-import embeddings_app.services.trimming_metrics
 import index_nodes.metrics
 import workers.metrics
 from embedding_project import config
@@ -30,7 +30,7 @@ REFERENCE = DOCS / "reference"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 METRIC_MODULES = (
     embeddings_app.api.metrics,
-    embeddings_app.services.trimming_metrics,
+    embeddings_app.services.indexing.trimming_metrics,
     embeddings_app.services.embedding.metrics,
     embeddings_app.services.search_metrics,
     index_nodes.metrics,

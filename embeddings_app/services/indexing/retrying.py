@@ -9,7 +9,7 @@ from embeddings_app.records import quarantine
 from embeddings_app.records.quarantine import Requeued
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
-from embeddings_app.services.hints import hint_after_commit
+from embeddings_app.services.indexing.hints_sent import hint_after_commit
 
 RETRY_SECONDS = 10.0
 """How long one call works on the records of a version."""

@@ -4,7 +4,7 @@ import time
 
 from embeddings_app.records.log_trimming import LogFloor, log_entries, log_floors, trim_chunk
 from embeddings_app.records.transactions import in_transaction
-from embeddings_app.services.trimming_metrics import ENTRIES_TRIMMED, LOG_ENTRIES, TOMBSTONES_PURGED
+from embeddings_app.services.indexing.trimming_metrics import ENTRIES_TRIMMED, LOG_ENTRIES, TOMBSTONES_PURGED
 
 CHUNK_ENTRIES = 1_000
 """In one transaction: short enough that a writer who meets a tombstone in it does not notice."""

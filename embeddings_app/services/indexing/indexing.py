@@ -21,7 +21,7 @@ from embeddings_app.records.embeddings import Claim, FinishedVector
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
-from embeddings_app.services.hinted import hinted
+from embeddings_app.services.indexing.hints_heard import hinted
 
 CLAIM_ITEMS = 32
 """Small enough that a batch of the longest texts is embedded well before its deadline, on two cores too."""

@@ -2,7 +2,7 @@
 
 from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.origins import Origin
-from embeddings_app.services.hinted import HintedOrigins
+from embeddings_app.services.indexing.hints_heard import HintedOrigins
 
 ANNE, BOB = Origin("anne"), Origin("bob")
 

@@ -1,0 +1,1 @@
+"""Pending documents to vectors in the log: hints, claims, retries, trimming."""
