@@ -8,7 +8,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from embedding_project.config import load_config
 from embedding_project.model_sources.model_folder import ModelFilesError
 from embeddings_app.models import ModelRegistry
-from embeddings_app.services.registering import FROM_FILES, Incomplete, completed
+from embeddings_app.services.model_versions.registering import FROM_FILES, Incomplete, completed
 
 _PROMPTS = ("query_prompt", "document_prompt")
 _AS_THE_FILES_SAY = ("", "as the files say")

@@ -20,7 +20,7 @@ from embeddings_app.admin.model_form import HELP, ModelVersionForm
 from embeddings_app.models import ModelRegistry, ModelStatus
 from embeddings_app.records.operations import COUNT_CAP, count_quarantined
 from embeddings_app.services import audit
-from embeddings_app.services.model_lifecycle import activate, probe
+from embeddings_app.services.model_versions.lifecycle import activate, probe
 
 _STATUS_COLOURS = {
     ModelStatus.DRAFT.label: "info",

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from embedding_project.config import load_config
 from embeddings_app.models import ModelRegistry
-from embeddings_app.services.registering import Incomplete, completed
+from embeddings_app.services.model_versions.registering import Incomplete, completed
 from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, fake_hub
 
 pytestmark = pytest.mark.usefixtures("migrated")

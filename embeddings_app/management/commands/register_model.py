@@ -12,8 +12,8 @@ from embedding_project.contracts.model_spec import ModelType, Runtime
 from embedding_project.model_sources.model_folder import ModelFilesError
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
-from embeddings_app.services.model_lifecycle import activate, probe
-from embeddings_app.services.registering import Incomplete, completed
+from embeddings_app.services.model_versions.lifecycle import activate, probe
+from embeddings_app.services.model_versions.registering import Incomplete, completed
 
 _FIELDS = (
     *("model_id", "type", "artifact", "dimension", "pooling", "normalize", "max_tokens", "query_prompt"),

@@ -1,0 +1,1 @@
+"""Models registered, probed, activated, retired."""
