@@ -9,8 +9,8 @@ from django.template.response import TemplateResponse
 
 from embeddings_app.admin.dashboard_numbers import UNKNOWN, dashboard_numbers
 from embeddings_app.models import AuditEvent
-from embeddings_app.services.operations import queues
-from embeddings_app.services.readiness import readiness_checks
+from embeddings_app.services.operating.operations import queues
+from embeddings_app.services.operating.readiness import readiness_checks
 
 _SHOWN_EVENTS = 8
 _TILES = (

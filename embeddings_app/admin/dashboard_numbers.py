@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.records.operations import COUNT_CAP
-from embeddings_app.services import operations
-from embeddings_app.services.traffic import RouteTraffic, Span
-from embeddings_app.services.traffic_history import SAMPLE_SECONDS, traffic_history
+from embeddings_app.services.operating import operations
+from embeddings_app.services.operating.traffic import RouteTraffic, Span
+from embeddings_app.services.operating.traffic_history import SAMPLE_SECONDS, traffic_history
 
 UNKNOWN = "unknown"
 _COLLECTING = "…"

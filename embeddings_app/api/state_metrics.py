@@ -16,7 +16,7 @@ from embedding_project import VERSION
 from embedding_project.broker.embed_load import EmbedLoad
 from embedding_project.contracts.messages import Lane
 from embeddings_app.records.state import ReplicaProgress
-from embeddings_app.services.service_state import Queues, StoredState, embed_load, queues, stored_state
+from embeddings_app.services.operating.service_state import Queues, StoredState, embed_load, queues, stored_state
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 

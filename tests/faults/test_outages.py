@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 
-from embeddings_app.services.readiness import STALE_SECONDS
+from embeddings_app.services.operating.readiness import STALE_SECONDS
 from supervisor import instance
 from tests.conftest import Service
 from tests.faults.roles import frozen

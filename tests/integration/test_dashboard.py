@@ -9,7 +9,7 @@ from django.test import Client
 
 from embedding_project.broker.redis_clients import broker_client
 from embeddings_app.admin import dashboard_numbers
-from embeddings_app.services import operations
+from embeddings_app.services.operating import operations
 from tests.conftest import free_port
 from tests.integration import indexing_steps as steps
 

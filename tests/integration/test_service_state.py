@@ -13,7 +13,7 @@ from embedding_project.contracts.messages import Lane
 from embeddings_app.api import state_metrics
 from embeddings_app.api.metrics import exposition
 from embeddings_app.records.state import oldest_pending_seconds, replica_progress, version_work
-from embeddings_app.services import service_state
+from embeddings_app.services.operating import service_state
 from tests.integration.indexing_steps import embed, failing, index, make_due, put, rows
 
 pytestmark = pytest.mark.usefixtures("database")

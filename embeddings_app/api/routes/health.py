@@ -10,7 +10,7 @@ from embeddings_app.api.metrics import CONTENT_TYPE, exposition
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.health import HEALTHZ, METRICS, READYZ
 from embeddings_app.models import Scope
-from embeddings_app.services.readiness import readiness_checks
+from embeddings_app.services.operating.readiness import readiness_checks
 
 
 class Healthz(ApiView):

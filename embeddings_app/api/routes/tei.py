@@ -17,7 +17,7 @@ from embeddings_app.api.schema.tei import TEI_EMBED, TEI_HEALTH, TEI_INFO
 from embeddings_app.models import Scope
 from embeddings_app.services.access.rate_limits import limiter
 from embeddings_app.services.embedding.requests import embed, text_model
-from embeddings_app.services.readiness import readiness_checks
+from embeddings_app.services.operating.readiness import readiness_checks
 
 _NEEDED = ("postgres", "broker", "embedders")
 """What an embed request depends on; without the cache it is slower."""

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from embedding_project.config import load_config
-from embeddings_app.services.installation import KeyNeeded, LayoutDiffers, install, refuse_open_service
+from embeddings_app.services.operating.installation import KeyNeeded, LayoutDiffers, install, refuse_open_service
 
 
 class Command(BaseCommand):

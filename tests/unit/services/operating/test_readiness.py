@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from embeddings_app.services import readiness
-from embeddings_app.services.readiness import Found, Source
+from embeddings_app.services.operating import readiness
+from embeddings_app.services.operating.readiness import Found, Source
 
 
 def test_what_was_found_is_told_with_its_age() -> None:

@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from embedding_project.config import load_config
 from embedding_project.threads.background import repeat_forever
-from embeddings_app.services.traffic import Sample, Span, read_sample
+from embeddings_app.services.operating.traffic import Sample, Span, read_sample
 
 SAMPLE_SECONDS = 5.0
 KEPT_SECONDS = 900.0

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 
-from embeddings_app.services.traffic import Sample, Span, quantile, read_sample
-from embeddings_app.services.traffic_history import KEPT_SECONDS, SAMPLE_SECONDS, TrafficHistory, record_if_readable
+from embeddings_app.services.operating.traffic import Sample, Span, quantile, read_sample
+from embeddings_app.services.operating.traffic_history import (
+    KEPT_SECONDS,
+    SAMPLE_SECONDS,
+    TrafficHistory,
+    record_if_readable,
+)
 
 
 class Clock:
