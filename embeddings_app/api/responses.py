@@ -8,8 +8,8 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.services.documents.deleting import DeleteResult
 from embeddings_app.services.documents.reading import DocumentView, ModelView, NamespaceStatus
 from embeddings_app.services.documents.upserting import UpsertResult
-from embeddings_app.services.hydration import SearchHit
-from embeddings_app.services.searching import SearchResult
+from embeddings_app.services.search.hydration import SearchHit
+from embeddings_app.services.search.searching import SearchResult
 
 Json = dict[str, Any]
 

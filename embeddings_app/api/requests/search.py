@@ -6,7 +6,7 @@ from embedding_project.contracts.limits import DEFAULT_EF_SEARCH, DEFAULT_TOP_K,
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.requests.fields import Fields, one_of, wrong_type
 from embeddings_app.api.requests.names import model_id_of, namespace_of
-from embeddings_app.services.searching import SearchRequest
+from embeddings_app.services.search.searching import SearchRequest
 
 INCLUDABLE = ("metadata", "text")
 DEFAULT_INCLUDE = frozenset({"metadata"})

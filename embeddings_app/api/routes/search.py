@@ -12,7 +12,7 @@ from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.search import SEARCH
 from embeddings_app.models import Scope
 from embeddings_app.services.access.rate_limits import limiter
-from embeddings_app.services.searching import search
+from embeddings_app.services.search.searching import search
 
 
 class Search(ApiView):

@@ -137,9 +137,9 @@ BUGS: Mapping[str, Mapping[str, Change]] = {
     "text-revision-ignored": {"embeddings_app.records.embeddings": _forget_text_revisions},
     "delete-not-logged": {"embeddings_app.services.documents.deleting": _delete_without_log},
     "hits-not-verified": {"embeddings_app.records.reading": _show_unverified},
-    "partial-never-said": {"embeddings_app.services.searching": _never_partial},
+    "partial-never-said": {"embeddings_app.services.search.searching": _never_partial},
     "sweep-finds-nothing": {"embeddings_app.records.embeddings": _sweep_finds_nothing},
-    "token-ignored": {"embeddings_app.services.searching": _ignore_tokens},
+    "token-ignored": {"embeddings_app.services.search.searching": _ignore_tokens},
     "namespaces-mixed": {
         "index_nodes.version_index": _search_all_namespaces,
         "embeddings_app.records.reading": _hydrate_all_namespaces,

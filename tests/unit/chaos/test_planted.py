@@ -25,12 +25,12 @@ _PLANT_PARTIAL = """
 import django
 from planted_bugs import BUGS
 django.setup()
-from embeddings_app.services import searching
+from embeddings_app.services.search import searching
 found = searching.SearchResult(
     hits=(), shards_total=2, shards_failed=(1,), timings_ms={}, model_id="m", model_version=1
 )
 searching.search = lambda request: found
-BUGS["partial-never-said"]["embeddings_app.services.searching"](searching)
+BUGS["partial-never-said"]["embeddings_app.services.search.searching"](searching)
 print(searching.search(None).shards_failed)
 """
 _PLANT_ONE = """

@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import embeddings_app.api.metrics
 import embeddings_app.services.embedding.metrics
 import embeddings_app.services.indexing.trimming_metrics
-import embeddings_app.services.search_metrics
+import embeddings_app.services.search.metrics
 import index_nodes.metrics
 import workers.metrics
 from embedding_project import config
@@ -32,7 +32,7 @@ METRIC_MODULES = (
     embeddings_app.api.metrics,
     embeddings_app.services.indexing.trimming_metrics,
     embeddings_app.services.embedding.metrics,
-    embeddings_app.services.search_metrics,
+    embeddings_app.services.search.metrics,
     index_nodes.metrics,
     workers.metrics,
 )

@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Callable
 
-from embeddings_app.services.coalescer import Coalescer
-from embeddings_app.services.tickets import Ticket
-from tests.unit.services.fanout_builders import ticket
+from embeddings_app.services.search.coalescer import Coalescer
+from embeddings_app.services.search.tickets import Ticket
+from tests.unit.services.search.fanout_builders import ticket
 
 
 class Fanouts:

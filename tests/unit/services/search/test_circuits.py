@@ -2,8 +2,8 @@
 
 import pytest
 
-from embeddings_app.services.circuits import IDLE_SECONDS, PROBE_SECONDS, TOLERATED_MISSES, Circuits, ShardKey
-from embeddings_app.services.search_metrics import OPEN_CIRCUITS
+from embeddings_app.services.search.circuits import IDLE_SECONDS, PROBE_SECONDS, TOLERATED_MISSES, Circuits, ShardKey
+from embeddings_app.services.search.metrics import OPEN_CIRCUITS
 
 KEY, OTHER = ShardKey(1, 5, 0), ShardKey(1, 5, 1)
 NOW = 1_000.0

@@ -15,12 +15,12 @@ import numpy as np
 
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import SearchBatch, SearchReply
-from embeddings_app.services.circuits import Circuits, ShardKey
-from embeddings_app.services.fanout import FanOut
-from embeddings_app.services.hedging import AnswerTimes, HedgeBudget
-from embeddings_app.services.search_metrics import HEDGES, UNANSWERED
-from embeddings_app.services.shard_transport import ShardTransport
-from embeddings_app.services.tickets import Ticket
+from embeddings_app.services.search.circuits import Circuits, ShardKey
+from embeddings_app.services.search.fanout import FanOut
+from embeddings_app.services.search.hedging import AnswerTimes, HedgeBudget
+from embeddings_app.services.search.metrics import HEDGES, UNANSWERED
+from embeddings_app.services.search.shard_transport import ShardTransport
+from embeddings_app.services.search.tickets import Ticket
 
 SHARD_PATIENCE_SECONDS = 0.8
 """How long searches wait for a shard once their message has left, hedges included."""

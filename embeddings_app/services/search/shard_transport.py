@@ -9,8 +9,8 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import SearchBatch
 from embedding_project.contracts.queues import search_queue
-from embedding_project.search_queues import SearchQueues
-from embeddings_app.services.circuits import ShardKey
+from embeddings_app.services.search.circuits import ShardKey
+from embeddings_app.services.search.search_queues import SearchQueues
 
 _GLANCE_SECONDS = 0.25
 """A broker that takes longer to tell the length of a queue is in no state for additional messages."""

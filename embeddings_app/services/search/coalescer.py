@@ -11,9 +11,9 @@ from collections.abc import Callable
 from functools import cache
 
 from embedding_project.threads.background import repeat_forever
-from embeddings_app.services.fanout_tracker import SHARD_SILENT, FanOutTracker
-from embeddings_app.services.shard_transport import BrokerTransport
-from embeddings_app.services.tickets import Ticket
+from embeddings_app.services.search.fanout_tracker import SHARD_SILENT, FanOutTracker
+from embeddings_app.services.search.shard_transport import BrokerTransport
+from embeddings_app.services.search.tickets import Ticket
 
 MAX_FANOUTS = 2
 MAX_QUERIES = 64

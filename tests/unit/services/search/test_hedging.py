@@ -2,7 +2,7 @@
 
 import pytest
 
-from embeddings_app.services.hedging import LATEST_SECONDS, SOONEST_SECONDS, AnswerTimes, HedgeBudget
+from embeddings_app.services.search.hedging import LATEST_SECONDS, SOONEST_SECONDS, AnswerTimes, HedgeBudget
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from embedding_project.contracts.messages import SearchBatch, SearchReply
-from embeddings_app.services.circuits import ShardKey
-from embeddings_app.services.tickets import Ticket
+from embeddings_app.services.search.circuits import ShardKey
+from embeddings_app.services.search.tickets import Ticket
 
 
 @dataclass(slots=True, eq=False)

@@ -8,16 +8,16 @@ import pytest
 
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import BEHIND, SearchReply
-from embeddings_app.services.circuits import PROBE_SECONDS, TOLERATED_MISSES
-from embeddings_app.services.fanout_tracker import (
+from embeddings_app.services.search.circuits import PROBE_SECONDS, TOLERATED_MISSES
+from embeddings_app.services.search.fanout_tracker import (
     LONG_QUEUE,
     NEXT_HEDGE_SECONDS,
     SHARD_PATIENCE_SECONDS,
     FanOutTracker,
 )
-from embeddings_app.services.hedging import LATEST_SECONDS
-from embeddings_app.services.tickets import Ticket
-from tests.unit.services.fanout_builders import HITS, TOPOLOGY, Clock, Wire, ticket
+from embeddings_app.services.search.hedging import LATEST_SECONDS
+from embeddings_app.services.search.tickets import Ticket
+from tests.unit.services.search.fanout_builders import HITS, TOPOLOGY, Clock, Wire, ticket
 
 
 class Tracked:

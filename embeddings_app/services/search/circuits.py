@@ -7,7 +7,7 @@ not tried for a while is not known any more, so it is forgotten.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from embeddings_app.services.search_metrics import OPEN_CIRCUITS
+from embeddings_app.services.search.metrics import OPEN_CIRCUITS
 
 TOLERATED_MISSES = 3
 """In a row; the circuit opens with the last of them."""

@@ -23,13 +23,13 @@ from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.turns import request_turns
 from embeddings_app import registry
-from embeddings_app.services.coalescer import coalescer
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
-from embeddings_app.services.hydration import SearchHit, Shown, verified_hits
-from embeddings_app.services.search_metrics import PARTIAL_ANSWERS, STAGE_SECONDS
-from embeddings_app.services.tickets import Ticket
+from embeddings_app.services.search.coalescer import coalescer
+from embeddings_app.services.search.hydration import SearchHit, Shown, verified_hits
+from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, STAGE_SECONDS
+from embeddings_app.services.search.tickets import Ticket
 from embeddings_app.services.topology import topology
 
 _SPARE_HITS = 4

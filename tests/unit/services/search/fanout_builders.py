@@ -10,8 +10,8 @@ from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import SearchBatch, SearchReply, ShardQuery
 from embeddings_app.records.topology import Topology
-from embeddings_app.services.circuits import ShardKey
-from embeddings_app.services.tickets import Ticket
+from embeddings_app.services.search.circuits import ShardKey
+from embeddings_app.services.search.tickets import Ticket
 
 TOPOLOGY = Topology("epoch", 1, 2, 2)
 HITS = ShardHits(np.ones(1, np.float32), np.ones(1, np.int64), np.ones(1, np.int32))
