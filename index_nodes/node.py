@@ -16,8 +16,8 @@ from embedding_project.contracts.origins import distinct
 from embedding_project.observing import tracing
 from embedding_project.observing.request_context import serving
 from index_nodes.build_queue import BuildQueue
-from index_nodes.follower import Follower
 from index_nodes.hnsw_segment import search_one_thread_each
+from index_nodes.log_follower import Follower
 from index_nodes.metrics import BROKER_ERRORS, QUERIES, SEARCH_SECONDS
 from index_nodes.scan import SearchSpec
 from index_nodes.serving import Serving

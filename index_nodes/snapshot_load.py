@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from index_nodes import feed
+from index_nodes import log_reader
 from index_nodes.metrics import LOAD_SECONDS, SNAPSHOTS
 from index_nodes.snapshot_manifest import Manifest, SnapshotDamaged
 from index_nodes.snapshot_reader import Abandoned, check_graphs, restore, verified
@@ -28,9 +28,9 @@ class Wanted:
     url: str
     name: str
     """Of the connection."""
-    log: feed.Log
+    log: log_reader.Log
     epoch: str
-    head: feed.Head
+    head: log_reader.Head
 
 
 class SnapshotLoad:
@@ -105,8 +105,8 @@ def _unfit(manifest: Manifest, wanted: Wanted) -> str:
         return "it is beyond the head of the log"
     if manifest.seq == head.seq:
         return ""
-    with feed.connect(wanted.url, wanted.name) as connection:
-        entry = feed.next_entry(connection, log, manifest.seq)
+    with log_reader.connect(wanted.url, wanted.name) as connection:
+        entry = log_reader.next_entry(connection, log, manifest.seq)
     return "" if entry and entry.seq == manifest.seq + 1 else "the log no longer continues it"
 
 

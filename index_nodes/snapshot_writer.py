@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary
 import faiss
 
 from index_nodes.collection_state import CollectionState
-from index_nodes.feed import Log
 from index_nodes.hnsw_segment import EF_CONSTRUCTION, GRAPH_NEIGHBOURS
+from index_nodes.log_reader import Log
 from index_nodes.metrics import SNAPSHOT_SECONDS, SNAPSHOTS
 from index_nodes.snapshot_contents import array_bytes, graph_name, write_contents
 from index_nodes.snapshot_files import FileFacts, HashedFile, link_or_copy, sync_folder

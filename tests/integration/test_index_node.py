@@ -10,8 +10,8 @@ import pytest
 from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.documents.deleting import delete
-from index_nodes import feed
-from index_nodes.follower import Follower
+from index_nodes import log_reader
+from index_nodes.log_follower import Follower
 from index_nodes.scan import SearchSpec
 from index_nodes.version_index import VersionIndex
 from tests.integration.indexing_steps import NAMESPACE, embedded, index, put, rows
@@ -27,12 +27,12 @@ def follower(database: str, tmp_path: Path) -> Follower:
 
 
 @pytest.fixture
-def connection(database: str) -> Iterator[feed.Connection]:
-    with feed.connect(database, "test-node") as opened:
+def connection(database: str) -> Iterator[log_reader.Connection]:
+    with log_reader.connect(database, "test-node") as opened:
         yield opened
 
 
-def until(follower: Follower, connection: feed.Connection, condition: Callable[[], bool]) -> None:
+def until(follower: Follower, connection: log_reader.Connection, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
@@ -54,7 +54,7 @@ def served(follower: Follower) -> VersionIndex:
     return found
 
 
-def converged(follower: Follower, connection: feed.Connection) -> None:
+def converged(follower: Follower, connection: log_reader.Connection) -> None:
     """Follow to the head, and compare with what SQL computes."""
     head = "SELECT head FROM shard_counter WHERE layout_id = %s AND model_version_id = %s AND shard = %s"
     log = (read_topology().layout, version_key(), SHARD)
@@ -71,7 +71,7 @@ def write(*texts: str) -> None:
     index()
 
 
-def test_a_follower_loads_and_then_follows(follower: Follower, connection: feed.Connection) -> None:
+def test_a_follower_loads_and_then_follows(follower: Follower, connection: log_reader.Connection) -> None:
     write(*(f"early {number}" for number in range(20)))
     converged(follower, connection)
     write(*(f"late {number}" for number in range(20)))
@@ -84,7 +84,7 @@ def test_a_follower_loads_and_then_follows(follower: Follower, connection: feed.
     assert served(follower).tally()[0] > 0
 
 
-def test_what_is_searched_is_what_was_written(follower: Follower, connection: feed.Connection) -> None:
+def test_what_is_searched_is_what_was_written(follower: Follower, connection: log_reader.Connection) -> None:
     write(*(f"text {number}" for number in range(10)))
     converged(follower, connection)
     doc_id, key, namespace_key = rows(
@@ -111,7 +111,7 @@ def test_what_is_searched_is_what_was_written(follower: Follower, connection: fe
     ids=["gap", "applied beyond the head", "another epoch", "lost log"],
 )
 def test_a_log_that_does_not_continue_makes_it_start_over(
-    follower: Follower, connection: feed.Connection, damage: str
+    follower: Follower, connection: log_reader.Connection, damage: str
 ) -> None:
     write(*(f"text {number}" for number in range(20)))
     converged(follower, connection)
@@ -126,7 +126,7 @@ def test_a_log_that_does_not_continue_makes_it_start_over(
     assert not before.directory.exists()
 
 
-def test_a_retired_version_is_dropped(follower: Follower, connection: feed.Connection) -> None:
+def test_a_retired_version_is_dropped(follower: Follower, connection: log_reader.Connection) -> None:
     write("text")
     converged(follower, connection)
     before, key = served(follower), version_key()
@@ -140,7 +140,7 @@ def test_a_retired_version_is_dropped(follower: Follower, connection: feed.Conne
 
 
 def test_it_answers_only_after_its_heartbeat_said_that_it_is_ready(
-    follower: Follower, connection: feed.Connection
+    follower: Follower, connection: log_reader.Connection
 ) -> None:
     write("text")
     state = "SELECT state FROM shard_replica WHERE model_version_id = %s"

@@ -18,8 +18,8 @@ from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.reading import namespace_status
 from embeddings_app.services.indexing.indexing import trimming
 from embeddings_app.services.indexing.trimming import trim_logs
-from index_nodes import feed
-from index_nodes.follower import Follower
+from index_nodes import log_reader
+from index_nodes.log_follower import Follower
 from index_nodes.serving import NEVER
 from tests.integration.indexing_steps import NAMESPACE, index, put, rows
 from tests.integration.test_index_node import SHARD, ready, served, until, version_key, write
@@ -28,8 +28,8 @@ HOURS = 24
 
 
 @pytest.fixture
-def connection(database: str) -> Iterator[feed.Connection]:
-    with feed.connect(database, "test-node") as opened:
+def connection(database: str) -> Iterator[log_reader.Connection]:
+    with log_reader.connect(database, "test-node") as opened:
         yield opened
 
 
@@ -52,7 +52,7 @@ def second_layout(database: str) -> Iterator[Layout]:
     layout.delete()
 
 
-def let_time_pass(connection: feed.Connection, hours: int = HOURS + 1) -> None:
+def let_time_pass(connection: log_reader.Connection, hours: int = HOURS + 1) -> None:
     """Make everything older, replicas included; what is alive reports again."""
     for table, column in (("shard_change", "created_at"), ("document", "updated_at"), ("shard_replica", "heartbeat")):
         connection.execute(f"UPDATE {table} SET {column} = {column} - make_interval(hours => {hours})")
@@ -66,7 +66,7 @@ def tombstones() -> list[str]:
     return [doc_id for (doc_id,) in rows("SELECT doc_id FROM document WHERE deleted ORDER BY doc_id")]
 
 
-def follow(follower: Follower, connection: feed.Connection) -> None:
+def follow(follower: Follower, connection: log_reader.Connection) -> None:
     """Follow to the head, say so now, and hold what SQL computes."""
     follower._heartbeat_at = NEVER
     until(follower, connection, lambda: ready(follower) and _reported_head(follower._replica))
@@ -88,7 +88,7 @@ def _reported_head(replica: int) -> bool:
     return reported == [(True,)]
 
 
-def test_entries_are_kept_for_the_retention(connection: feed.Connection) -> None:
+def test_entries_are_kept_for_the_retention(connection: log_reader.Connection) -> None:
     write(*(f"text {number}" for number in range(20)))
     let_time_pass(connection, HOURS - 1)
     trim_logs(HOURS)
@@ -96,7 +96,7 @@ def test_entries_are_kept_for_the_retention(connection: feed.Connection) -> None
 
 
 def test_what_is_old_and_applied_goes_and_the_follower_goes_on(
-    new_follower: Callable[[int], Follower], connection: feed.Connection
+    new_follower: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
     follower = new_follower(0)
     write(*(f"early {number}" for number in range(20)))
@@ -114,7 +114,7 @@ def test_what_is_old_and_applied_goes_and_the_follower_goes_on(
 
 
 def test_what_a_live_replica_has_not_applied_stays(
-    new_follower: Callable[[int], Follower], connection: feed.Connection
+    new_follower: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
     ahead, behind = new_follower(0), new_follower(1)
     write(*(f"early {number}" for number in range(20)))
@@ -135,7 +135,7 @@ def test_what_a_live_replica_has_not_applied_stays(
 
 
 def test_a_replica_that_was_away_longer_than_the_retention_begins_anew(
-    new_follower: Callable[[int], Follower], connection: feed.Connection
+    new_follower: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
     follower = new_follower(0)
     write(*(f"early {number}" for number in range(20)))
@@ -152,7 +152,7 @@ def test_a_replica_that_was_away_longer_than_the_retention_begins_anew(
 
 
 def test_a_snapshot_keeps_the_log_from_where_it_stands(
-    new_follower: Callable[[int], Follower], connection: feed.Connection
+    new_follower: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
     write(*(f"early {number}" for number in range(20)))
     follow(new_follower(0), connection)
@@ -163,7 +163,7 @@ def test_a_snapshot_keeps_the_log_from_where_it_stands(
 
 
 def test_replicas_of_an_older_history_hold_nothing_back(
-    new_follower: Callable[[int], Follower], connection: feed.Connection
+    new_follower: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
     write(*(f"early {number}" for number in range(20)))
     follow(new_follower(0), connection)
@@ -173,7 +173,7 @@ def test_replicas_of_an_older_history_hold_nothing_back(
     assert log_lengths() == []
 
 
-def test_a_log_stays_without_gaps_when_times_do_not_follow_the_numbers(connection: feed.Connection) -> None:
+def test_a_log_stays_without_gaps_when_times_do_not_follow_the_numbers(connection: log_reader.Connection) -> None:
     write(*(f"text {number}" for number in range(20)))
     let_time_pass(connection)
     connection.execute("UPDATE shard_change SET created_at = now() WHERE seq = 4")
@@ -185,7 +185,7 @@ def test_a_log_stays_without_gaps_when_times_do_not_follow_the_numbers(connectio
 
 
 def test_the_log_of_a_retired_version_goes_whoever_has_not_applied_it(
-    new_follower: Callable[[int], Follower], connection: feed.Connection
+    new_follower: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
     write(*(f"text {number}" for number in range(20)))
     delete(NAMESPACE, "text 1")
@@ -201,7 +201,7 @@ def test_the_log_of_a_retired_version_goes_whoever_has_not_applied_it(
     assert log_lengths() == tombstones() == []
 
 
-def test_a_tombstone_stays_while_any_log_names_it(connection: feed.Connection, second_layout: Layout) -> None:
+def test_a_tombstone_stays_while_any_log_names_it(connection: log_reader.Connection, second_layout: Layout) -> None:
     write(*(f"text {number}" for number in range(20)))
     let_time_pass(connection, 1)
     delete(NAMESPACE, "text 1")
@@ -216,7 +216,7 @@ def test_a_tombstone_stays_while_any_log_names_it(connection: feed.Connection, s
     assert log_lengths() == tombstones() == []
 
 
-def test_a_document_that_lives_again_is_no_tombstone(connection: feed.Connection) -> None:
+def test_a_document_that_lives_again_is_no_tombstone(connection: log_reader.Connection) -> None:
     write("a")
     delete(NAMESPACE, "a")
     put(("a", "written anew"))
@@ -226,7 +226,7 @@ def test_a_document_that_lives_again_is_no_tombstone(connection: feed.Connection
 
 
 def test_a_document_can_be_created_again_when_its_tombstone_is_gone(
-    new_follower: Callable[[int], Follower], connection: feed.Connection
+    new_follower: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
     follower = new_follower(0)
     names = [f"text {number}" for number in range(8)]
@@ -247,7 +247,7 @@ def test_a_document_can_be_created_again_when_its_tombstone_is_gone(
     assert keys.isdisjoint(key for (key,) in rows("SELECT id FROM document"))
 
 
-def test_the_indexer_trims_when_beat_says_so(connection: feed.Connection) -> None:
+def test_the_indexer_trims_when_beat_says_so(connection: log_reader.Connection) -> None:
     write("text")
     let_time_pass(connection)
     scheduled = {entry["task"] for entry in job_app.conf.beat_schedule.values()}
@@ -256,7 +256,7 @@ def test_the_indexer_trims_when_beat_says_so(connection: feed.Connection) -> Non
     assert log_lengths() == []
 
 
-def test_a_long_log_goes_in_chunks(connection: feed.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_log_goes_in_chunks(connection: log_reader.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trimming, "CHUNK_ENTRIES", 3)
     write(*(f"text {number}" for number in range(20)))
     delete(NAMESPACE, "text 1")
@@ -265,7 +265,7 @@ def test_a_long_log_goes_in_chunks(connection: feed.Connection, monkeypatch: pyt
     assert log_lengths() == tombstones() == []
 
 
-def test_documents_of_a_shard_that_nobody_serves_count_as_not_searchable(connection: feed.Connection) -> None:
+def test_documents_of_a_shard_that_nobody_serves_count_as_not_searchable(connection: log_reader.Connection) -> None:
     write(*(f"text {number}" for number in range(20)))
     let_time_pass(connection)
     trim_logs(HOURS)

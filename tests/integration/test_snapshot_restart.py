@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from embeddings_app.services.documents.deleting import delete
-from index_nodes import feed
-from index_nodes.follower import Follower
+from index_nodes import log_reader
+from index_nodes.log_follower import Follower
 from index_nodes.metrics import LOAD_SECONDS, REBUILDS
 from index_nodes.snapshot_writer import write_snapshot
 from tests.integration.indexing_steps import NAMESPACE, index, put, rows
@@ -34,8 +34,8 @@ def start(database: str, tmp_path: Path) -> Iterator[Callable[[], Follower]]:
 
 
 @pytest.fixture
-def connection(database: str) -> Iterator[feed.Connection]:
-    with feed.connect(database, "test-node") as opened:
+def connection(database: str) -> Iterator[log_reader.Connection]:
+    with log_reader.connect(database, "test-node") as opened:
         yield opened
 
 
@@ -59,7 +59,7 @@ def replica(column: str) -> object:
 
 
 @pytest.fixture
-def written(start: Callable[[], Follower], connection: feed.Connection) -> Path:
+def written(start: Callable[[], Follower], connection: log_reader.Connection) -> Path:
     """A snapshot of forty documents, and a log that has gone on since then."""
     follower = start()
     write(*(f"text {number}" for number in range(40)))
@@ -73,7 +73,7 @@ def written(start: Callable[[], Follower], connection: feed.Connection) -> Path:
 
 
 def test_it_starts_from_the_snapshot_and_follows_from_there(
-    written: Path, start: Callable[[], Follower], connection: feed.Connection
+    written: Path, start: Callable[[], Follower], connection: log_reader.Connection
 ) -> None:
     before = loads("snapshot"), loads("postgres")
     follower = start()
@@ -96,7 +96,7 @@ def test_it_starts_from_the_snapshot_and_follows_from_there(
     ids=["another epoch", "lost log", "trimmed log", "beyond the head"],
 )
 def test_a_snapshot_that_its_log_does_not_continue_is_removed(
-    written: Path, start: Callable[[], Follower], connection: feed.Connection, change: str
+    written: Path, start: Callable[[], Follower], connection: log_reader.Connection, change: str
 ) -> None:
     before = loads("postgres")
     connection.execute(change)
@@ -108,7 +108,7 @@ def test_a_snapshot_that_its_log_does_not_continue_is_removed(
 
 
 def test_a_gap_behind_the_snapshot_removes_it_too(
-    written: Path, start: Callable[[], Follower], connection: feed.Connection
+    written: Path, start: Callable[[], Follower], connection: log_reader.Connection
 ) -> None:
     connection.execute("DELETE FROM shard_change WHERE seq = (SELECT max(applied_seq) + 3 FROM shard_replica)")
     before, rebuilds = loads("postgres"), REBUILDS._value.get()
@@ -118,7 +118,7 @@ def test_a_gap_behind_the_snapshot_removes_it_too(
 
 
 def test_a_segment_in_the_log_is_named_as_the_reason_to_begin_anew(
-    start: Callable[[], Follower], connection: feed.Connection, caplog: pytest.LogCaptureFixture
+    start: Callable[[], Follower], connection: log_reader.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     follower = start()
     write(*(f"text {number}" for number in range(10)))
@@ -134,7 +134,7 @@ def test_a_segment_in_the_log_is_named_as_the_reason_to_begin_anew(
 
 
 def test_a_damaged_snapshot_costs_no_more_than_a_load_from_postgres(
-    written: Path, start: Callable[[], Follower], connection: feed.Connection
+    written: Path, start: Callable[[], Follower], connection: log_reader.Connection
 ) -> None:
     (written / "stamps.npy").write_bytes(b"")
     before = loads("postgres")
@@ -144,7 +144,7 @@ def test_a_damaged_snapshot_costs_no_more_than_a_load_from_postgres(
 
 
 def test_a_start_keeps_snapshots_and_nothing_else(
-    written: Path, start: Callable[[], Follower], connection: feed.Connection
+    written: Path, start: Callable[[], Follower], connection: log_reader.Connection
 ) -> None:
     node = written.parents[2]
     (node / "v1-left").mkdir()
@@ -166,7 +166,7 @@ def test_a_start_keeps_snapshots_and_nothing_else(
 
 
 def test_the_snapshots_of_a_retired_version_are_removed(
-    written: Path, start: Callable[[], Follower], connection: feed.Connection
+    written: Path, start: Callable[[], Follower], connection: log_reader.Connection
 ) -> None:
     follower = start()
     converged(follower, connection)
@@ -180,14 +180,14 @@ def test_the_snapshots_of_a_retired_version_are_removed(
 
 def test_a_load_from_postgres_tells_how_far_it_is(
     start: Callable[[], Follower],
-    connection: feed.Connection,
+    connection: log_reader.Connection,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(feed, "LOAD_ROWS", 5)
-    monkeypatch.setattr("index_nodes.followed.TELL_SECONDS", 0.0)
-    monkeypatch.setattr("index_nodes.follower.HEARTBEAT_SECONDS", 0.0)
-    monkeypatch.setattr("index_nodes.follower._SOONEST_HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr(log_reader, "LOAD_ROWS", 5)
+    monkeypatch.setattr("index_nodes.version_replica.TELL_SECONDS", 0.0)
+    monkeypatch.setattr("index_nodes.log_follower.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("index_nodes.log_follower._SOONEST_HEARTBEAT_SECONDS", 0.0)
     caplog.set_level(logging.INFO, "index_nodes")
     write(*(f"text {number}" for number in range(60)))
     follower = start()

@@ -133,7 +133,7 @@ def _acknowledge_before_flush(settings: Any) -> None:
 
 
 BUGS: Mapping[str, Mapping[str, Change]] = {
-    "log-rows-skipped": {"index_nodes.feed": _skip_log_rows},
+    "log-rows-skipped": {"index_nodes.log_reader": _skip_log_rows},
     "text-revision-ignored": {"embeddings_app.records.embeddings": _forget_text_revisions},
     "delete-not-logged": {"embeddings_app.services.documents.deleting": _delete_without_log},
     "hits-not-verified": {"embeddings_app.records.reading": _show_unverified},

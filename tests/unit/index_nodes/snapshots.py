@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from index_nodes.feed import Head, Log
+from index_nodes.log_reader import Head, Log
 from index_nodes.snapshot_load import Wanted
 from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.snapshot_writer import SnapshotSource, write_snapshot

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import psycopg
 
-from index_nodes import feed
-from index_nodes.followed import FollowedVersion, LogBroken, State
+from index_nodes import log_reader
 from index_nodes.metrics import APPLIED_CHANGES, REBUILDS
 from index_nodes.serving import FENCE_SECONDS, NEVER, Serving
 from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotSource
 from index_nodes.version_index import VersionIndex
+from index_nodes.version_replica import FollowedVersion, LogBroken, State
 
 BUSY_POLL_SECONDS = 0.02
 IDLE_POLL_SECONDS = 0.05
@@ -91,7 +91,7 @@ class Follower:
         backoff = _FIRST_BACKOFF_SECONDS
         while not self._stopping.is_set():
             try:
-                with feed.connect(self._url, self._name) as connection:
+                with log_reader.connect(self._url, self._name) as connection:
                     while not self._stopping.is_set():
                         pause = self.round(connection)
                         backoff = _FIRST_BACKOFF_SECONDS
@@ -108,10 +108,10 @@ class Follower:
             backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
         self._drop(lambda _: True)
 
-    def round(self, connection: feed.Connection) -> float:
+    def round(self, connection: log_reader.Connection) -> float:
         """One round; gives the seconds to wait before the next. Raises psycopg.Error."""
         asked_at = time.monotonic()
-        heads = feed.read_heads(connection, self._shard)
+        heads = log_reader.read_heads(connection, self._shard)
         if heads is None:
             return IDLE_POLL_SECONDS
         self._adopt(heads)
@@ -130,7 +130,7 @@ class Follower:
         recent = asked_at - self._changed_at < _BUSY_AFTER_CHANGE_SECONDS
         return BUSY_POLL_SECONDS if recent else IDLE_POLL_SECONDS
 
-    def _adopt(self, heads: feed.Heads) -> None:
+    def _adopt(self, heads: log_reader.Heads) -> None:
         moved = (heads.epoch, heads.layout) != (self._epoch, self._layout)
         self._drop(lambda version: moved or version.log.version_key not in heads.versions)
         self._epoch, self._layout = heads.epoch, heads.layout
@@ -138,19 +138,21 @@ class Follower:
             return
         for version_key, head in heads.versions.items():
             if version_key not in self._versions:
-                log = feed.Log(layout=heads.layout, version_key=version_key, shard=self._shard)
+                log = log_reader.Log(layout=heads.layout, version_key=version_key, shard=self._shard)
                 self._versions[version_key] = self._begin(log, head)
         if self._stored != set(heads.versions):
             remove_other_stores(self._snapshots, {self._snapshots / _store_name(key) for key in heads.versions})
             self._stored = set(heads.versions)
 
-    def _begin(self, log: feed.Log, head: feed.Head) -> FollowedVersion:
+    def _begin(self, log: log_reader.Log, head: log_reader.Head) -> FollowedVersion:
         index = VersionIndex(head.dimension, self._directory / f"v{log.version_key}-{uuid.uuid4().hex}")
         store = SnapshotStore(self._snapshots / _store_name(log.version_key))
         wanted = Wanted(url=self._url, name=f"{self._name}-load", log=log, epoch=self._epoch, head=head)
         return FollowedVersion(log, index, store, SnapshotLoad(store, wanted, index))
 
-    def _advance(self, connection: feed.Connection, version: FollowedVersion, head: feed.Head, asked_at: float) -> bool:
+    def _advance(
+        self, connection: log_reader.Connection, version: FollowedVersion, head: log_reader.Head, asked_at: float
+    ) -> bool:
         if version.restoring:
             return False
         before = version.applied
@@ -159,7 +161,7 @@ class Follower:
                 return True
             if not version.follow(connection, head, asked_at):
                 return False
-        except (LogBroken, feed.LogMoved) as error:
+        except (LogBroken, log_reader.LogMoved) as error:
             logger.warning("version %d is made anew: %s %s", version.log.version_key, type(error).__name__, error)
             REBUILDS.inc()
             version.store.close_and_discard()
@@ -180,23 +182,25 @@ class Follower:
         for version in dropped:
             version.close()
 
-    def _report_if_due(self, connection: feed.Connection) -> bool:
+    def _report_if_due(self, connection: log_reader.Connection) -> bool:
         """Write the heartbeat when it is time, or when it would say something new; whether a version became ready."""
         now = time.monotonic()
         states = [(key, version.applied, version.state(now)) for key, version in self._versions.items()]
         pause = HEARTBEAT_SECONDS if states == self._reported else _SOONEST_HEARTBEAT_SECONDS
         if now - self._heartbeat_at < pause or self._layout is None:
             return False
-        feed.report(connection, [self._report(version, version.state(now)) for version in self._versions.values()])
+        log_reader.report(
+            connection, [self._report(version, version.state(now)) for version in self._versions.values()]
+        )
         fenced = now - self._heartbeat_at >= FENCE_SECONDS
         self._heartbeat_at, self._reported = now, states
         became_ready = [version.announce(now, fenced) for version in self._versions.values()]
         return any(became_ready)
 
-    def _report(self, version: FollowedVersion, state: str) -> feed.Report:
+    def _report(self, version: FollowedVersion, state: str) -> log_reader.Report:
         documents, graph_documents, digest = version.index.tally()
         flat_segments, graph_segments = version.index.segment_counts()
-        return feed.Report(
+        return log_reader.Report(
             layout=version.log.layout,
             version_key=version.log.version_key,
             shard=self._shard,
@@ -214,10 +218,10 @@ class Follower:
             snapshot_at=version.store.newest_at,
         )
 
-    def _report_stop(self, connection: feed.Connection) -> None:
+    def _report_stop(self, connection: log_reader.Connection) -> None:
         # Nobody needs to wait for a replica that has ended.
         self._serving = Serving()
-        feed.report(connection, [self._report(version, "behind") for version in self._versions.values()])
+        log_reader.report(connection, [self._report(version, "behind") for version in self._versions.values()])
 
 
 def _store_name(version_key: int) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import psycopg
 
-from index_nodes.feed import Connection, Head, Load, Log, next_entry, open_load, read_changes
+from index_nodes.log_reader import Connection, Head, Load, Log, next_entry, open_load, read_changes
 from index_nodes.metrics import LOAD_SECONDS
 from index_nodes.serving import MAX_LAG_SECONDS, NEVER, ServedVersion
 from index_nodes.snapshot_load import SnapshotLoad
