@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("bulk_ingest", "embedding_project", "embeddings_app", "index_nodes", "workers")
+PACKAGES = ("bulk_ingest", "embedding_project", "embeddings_app", "index_nodes", "supervisor", "workers")
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_MEDIAN_LINES = 400, 60, 120
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "misc"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
