@@ -3,15 +3,16 @@
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
 
-from embeddings_app.api.requests.queries import RestOfPath
-from embeddings_app.api.routes.catalog import Models, NamespaceOverview
+from embeddings_app.api.requests.names import RestOfPath
+from embeddings_app.api.routes.catalog import Model, Models, NamespaceOverview
 from embeddings_app.api.routes.docs import Docs, OpenApi
 from embeddings_app.api.routes.documents import Document
-from embeddings_app.api.routes.embed import Embed, Tokenize
+from embeddings_app.api.routes.embed import Embed
 from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
-from embeddings_app.api.routes.openai import Embeddings, Model
+from embeddings_app.api.routes.openai import Embeddings
 from embeddings_app.api.routes.search import Search
 from embeddings_app.api.routes.tei import TeiEmbed, TeiHealth, TeiInfo
+from embeddings_app.api.routes.tokenize import Tokenize
 from embeddings_app.api.routes.upsert import Upsert
 
 register_converter(RestOfPath, "doc_id")

@@ -338,6 +338,7 @@ def urls() -> Iterator[Case]:
         ("a model with a space", "/v1/models/a%20b", 400, "invalid_value", "model_id"),
         ("no such path", "/v1/nothing", 404, "not_found", None),
         ("a doubled slash", "//v1/models", 404, "not_found", None),
+        ("an unknown part", "/v1/vectors/a?include=text", 400, "invalid_value", "include"),
     ]
     for name, path, status, code, where in rows:
         yield Case(name=name, path=path, method="GET", headers={}, status=status, code=code, field=where)

@@ -1,4 +1,8 @@
-"""Reading one JSON object field by field. Nothing is coerced: true is no integer, "5" no number, 1.0 no count."""
+"""Reading one JSON object field by field, as its JSON schema declares it.
+
+The schema says which fields there are, their ranges, choices and defaults; the OpenAPI document shows the same schema.
+Nothing is coerced: true is no integer, "5" no number, 1.0 no count.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,20 +13,22 @@ from embedding_project.contracts.errors import InvalidRequest
 class Fields:
     """The fields of `value`, which stands at `path` in the request (empty for the body itself)."""
 
-    def __init__(self, value: object, path: str = "") -> None:
+    def __init__(self, value: object, schema: Mapping[str, Any], path: str = "") -> None:
+        """Raises InvalidRequest when `value` is no object, or has a field that `schema` does not declare."""
         if not isinstance(value, dict):
             raise wrong_type("an object", path)
-        self._value: Mapping[str, Any] = value
+        self._declared: Mapping[str, Mapping[str, Any]] = schema["properties"]
         self._path = path
+        for name in value:
+            if name not in self._declared:
+                known = ", ".join(sorted(self._declared))
+                raise InvalidRequest("unknown_field", f"known are {known}", field=self.path(name))
+        self._value: Mapping[str, Any] = {
+            name: item for name, item in value.items() if item is not None or not self._declared[name].get("nullable")
+        }
 
     def path(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name
-
-    def refuse_others(self, known: frozenset[str]) -> None:
-        """Raise InvalidRequest for the first field that is not in `known`."""
-        for name in self._value:
-            if name not in known:
-                raise InvalidRequest("unknown_field", f"known are {', '.join(sorted(known))}", field=self.path(name))
 
     def __contains__(self, name: str) -> bool:
         return name in self._value
@@ -32,30 +38,49 @@ class Fields:
             raise InvalidRequest("missing_field", f"{name} is required", field=self.path(name))
         return self._value[name]
 
-    def boolean(self, name: str, default: bool | None) -> bool | None:
+    def optional(self, name: str) -> Any:
+        """The value as it stands; None when the field is absent."""
+        return self._value.get(name)
+
+    def flag(self, name: str) -> bool:
+        """True or false; the declared default when the field is absent."""
+        value = self.optional_flag(name)
+        return bool(self._declared[name]["default"]) if value is None else value
+
+    def optional_flag(self, name: str) -> bool | None:
+        """True or false; None when the field is absent."""
         if name not in self._value:
-            return default
+            return None
         value = self._value[name]
         if not isinstance(value, bool):
             raise wrong_type("true or false", self.path(name))
         return value
 
-    def integer(self, name: str, default: int, low: int, high: int) -> int:
+    def integer(self, name: str) -> int:
+        """An integer in the declared range; the declared default when the field is absent."""
+        value = self.optional_integer(name)
+        return int(self._declared[name]["default"]) if value is None else value
+
+    def optional_integer(self, name: str) -> int | None:
+        """An integer in the declared range; None when the field is absent."""
         if name not in self._value:
-            return default
+            return None
         value = self._value[name]
         if type(value) is not int:  # bool is a subclass of int
             raise wrong_type("an integer", self.path(name))
+        low, high = self._declared[name]["minimum"], self._declared[name]["maximum"]
         if not low <= value <= high:
             raise InvalidRequest("invalid_value", f"must be between {low} and {high}", field=self.path(name))
         return value
 
-    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        return one_of(self._value[name], choices, self.path(name)) if name in self._value else default
+    def choice(self, name: str) -> str:
+        """One of the declared values; the declared default when the field is absent."""
+        declared = self._declared[name]
+        return one_of(self._value.get(name, declared["default"]), declared["enum"], self.path(name))
 
-    def optional(self, name: str) -> Any:
-        """The value as it stands; None when the field is absent."""
-        return self._value.get(name)
+    def items(self, name: str) -> list[Any]:
+        """A list of one item at least, and of no more items than declared."""
+        return checked_items(self.required(name), self._declared[name]["maxItems"], self.path(name))
 
     def optional_items(self, name: str) -> list[Any] | None:
         """A list of anything; None when the field is absent."""
@@ -66,19 +91,19 @@ class Fields:
             raise wrong_type("a list", self.path(name))
         return value
 
-    def items(self, name: str, limit: int) -> list[Any]:
-        """A list of 1 to `limit` items of anything."""
-        value = self.required(name)
-        if not isinstance(value, list):
-            raise wrong_type("a list", self.path(name))
-        if not value:
-            raise InvalidRequest("invalid_value", "must not be empty", field=self.path(name))
-        if len(value) > limit:
-            raise InvalidRequest("too_many_items", f"at most {limit}, here are {len(value)}", field=self.path(name))
-        return value
+
+def checked_items(value: object, limit: int, field: str) -> list[Any]:
+    """`value` as a list of 1 to `limit` items. Raises InvalidRequest naming `field`."""
+    if not isinstance(value, list):
+        raise wrong_type("a list", field)
+    if not value:
+        raise InvalidRequest("invalid_value", "must not be empty", field=field)
+    if len(value) > limit:
+        raise InvalidRequest("too_many_items", f"at most {limit}, here are {len(value)}", field=field)
+    return value
 
 
-def one_of(value: object, choices: tuple[str, ...], field: str) -> str:
+def one_of(value: object, choices: list[str], field: str) -> str:
     if not isinstance(value, str):
         raise wrong_type("a string", field)
     if value not in choices:

@@ -6,7 +6,7 @@ from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_INPUT_IDS
 from embedding_project.contracts.text import checked_text
 from embedding_project.contracts.tokens import ID_LIMIT, pack_ids
-from embeddings_app.api.requests.fields import Fields, wrong_type
+from embeddings_app.api.requests.fields import Fields, checked_items, wrong_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ def inputs_of(fields: Fields, name: str, limit: int) -> Inputs:
         raise wrong_type("a string, a list of strings, or token ids", name)
     if value and type(value[0]) is int:
         return Inputs(ids=(_packed(value, name),))
-    items = fields.items(name, limit)
+    items = checked_items(value, limit, name)
     paths = [f"{name}[{index}]" for index in range(len(items))]
     if isinstance(items[0], list):
         return Inputs(ids=tuple(_packed(item, path) for item, path in zip(items, paths, strict=True)))

@@ -1,7 +1,11 @@
-"""Names a caller may choose: document ids, namespaces, models."""
+"""Names a caller may choose, of documents, namespaces and models: in bodies, in paths, and in query parameters."""
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
 
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_DOC_ID_BYTES, MAX_MODEL_ID_LENGTH
@@ -11,6 +15,8 @@ from embeddings_app.api.requests.fields import Fields, wrong_type
 
 DEFAULT_NAMESPACE = "default"
 MODEL_ID_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9._/-]{{0,{MAX_MODEL_ID_LENGTH - 1}}}$"
+RAW_PATH = "embedding_project.raw_path"
+"""Key of the WSGI environment under which the server keeps the path as it came, one character a byte."""
 _NAMESPACE = re.compile(NAMESPACE_PATTERN)
 _MODEL_ID = re.compile(MODEL_ID_PATTERN)
 
@@ -50,3 +56,38 @@ def _matching(value: object, pattern: re.Pattern[str], field: str) -> str:
     if not pattern.fullmatch(value):
         raise InvalidRequest("invalid_value", f"must match {pattern.pattern}", field=field)
     return value
+
+
+class RestOfPath:
+    """Everything after the prefix: slashes, and line breaks too, so that they are refused as values."""
+
+    regex = r"[\s\S]+"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+def doc_id_in_path(value: str, meta: Mapping[str, Any]) -> str:
+    """The document id in the path. Raises InvalidRequest."""
+    # Django mends a path that is no UTF-8 by escaping its bytes, which gives the id of another document.
+    try:
+        meta.get(RAW_PATH, "").encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("invalid_value", "the path is not UTF-8", field="id") from None
+    return checked_doc_id(value, "id")
+
+
+def check_parameters(parameters: QueryDict, *known: str) -> None:
+    """Refuse parameters that are not known or stand twice: a misspelt namespace must not mean the default one."""
+    for name, values in parameters.lists():
+        if name not in known:
+            raise InvalidRequest("unknown_field", f"known are {', '.join(known) or 'none'}", field=name)
+        if len(values) > 1:
+            raise InvalidRequest("invalid_value", "stands more than once", field=name)
+
+
+def namespace_parameter(parameters: QueryDict) -> str:
+    return checked_namespace(parameters.get("namespace", DEFAULT_NAMESPACE))

@@ -1,1 +1,1 @@
-"""One class per route: decode the request, call one service, encode its result."""
+"""One file a family of routes: its request, its view, its answer, and its description for the OpenAPI document."""

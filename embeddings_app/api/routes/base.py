@@ -1,6 +1,7 @@
 """What all views of the API share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
@@ -12,8 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from embeddings_app.api.admission import Slots
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.models import Scope
+from embeddings_app.services.access.rate_limits import limiter
 
 
 class FirstChoice(BaseContentNegotiation):
@@ -42,6 +45,22 @@ class ApiView(APIView):
         needed = self.scopes.get("GET" if request.method == "HEAD" else str(request.method))
         if needed:
             caller_of(request).require(*needed)
+
+    @staticmethod
+    @contextmanager
+    def admitted(
+        request: Request, *, inputs: int, places: Slots | None, namespace: str | None = None
+    ) -> Iterator[None]:
+        """Hold one of `places` for the work of the block.
+
+        Raises ServiceError when the caller may not touch `namespace`, has used up its inputs, or no place is free.
+        """
+        caller = caller_of(request)
+        if namespace is not None:
+            caller.require_namespace(namespace)
+        limiter().count_inputs(caller, inputs)
+        with nullcontext() if places is None else places.one():
+            yield
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer, rendered at once, after which view, request and response let go of each other.

@@ -1,42 +1,145 @@
 """GET and DELETE /v1/vectors/{doc_id}"""
 
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embeddings_app.api.middleware import caller_of
-from embeddings_app.api.requests.queries import (
-    check_parameters,
-    doc_id_in_path,
-    include_vector,
-    namespace_parameter,
-)
-from embeddings_app.api.responses import delete_answer, document_answer
+from embeddings_app.api.requests.fields import one_of
+from embeddings_app.api.requests.names import check_parameters, doc_id_in_path, namespace_parameter
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema.documents import DELETE_DOCUMENT, GET_DOCUMENT
+from embeddings_app.api.schema import errors
+from embeddings_app.api.schema.operation import Answer, operation
+from embeddings_app.api.schema.parts import (
+    BOOLEAN,
+    DOC_ID,
+    METADATA,
+    NAMESPACE,
+    NUMBER,
+    REVISION,
+    STRING,
+    described,
+    record,
+)
 from embeddings_app.models import Scope
-from embeddings_app.services.documents.deleting import delete
-from embeddings_app.services.documents.reading import read_document
+from embeddings_app.services.documents.deleting import DeleteResult, delete
+from embeddings_app.services.documents.reading import DocumentView, read_document
+
+Json = dict[str, Any]
+_PATH = OpenApiParameter(
+    "doc_id",
+    DOC_ID,
+    OpenApiParameter.PATH,
+    description="The rest of the path, percent-decoded: slashes may stand plain or as %2F.",
+)
+_NAMESPACE = OpenApiParameter("namespace", NAMESPACE, OpenApiParameter.QUERY)
+_INCLUDE = OpenApiParameter(
+    "include", {"type": "string", "enum": ["vector"]}, OpenApiParameter.QUERY, description="Also return the vector."
+)
+_ERRORS = (*errors.GUARDED, *errors.NAMESPACED, "unknown_field", "unknown_namespace")
+_DOCUMENT = record(
+    {
+        "id": DOC_ID,
+        "namespace": STRING,
+        "text": described({"type": "string", "nullable": True}, "Null where none is stored."),
+        "metadata": METADATA,
+        "revision": REVISION,
+        "state": {"type": "string", "enum": ["pending", "indexed", "quarantined"]},
+        "stale": described(BOOLEAN, "Searches still use the vector of an earlier text."),
+        "updated_at": {"type": "string", "format": "date-time"},
+        "vector": described(
+            {"type": "array", "items": NUMBER, "nullable": True},
+            "Of unit length; only with include=vector, and null until there is one.",
+        ),
+    },
+    optional=("vector",),
+)
+_DOCUMENT_EXAMPLE = {
+    "id": "notes/1",
+    "namespace": "default",
+    "text": "Foxes live in dens.",
+    "metadata": {"lang": "en"},
+    "revision": 1,
+    "state": "indexed",
+    "stale": False,
+    "updated_at": "2026-01-31T12:00:00+00:00",
+}
+_DELETED = record(
+    {
+        "id": DOC_ID,
+        "revision": described(REVISION, "Of the tombstone; 0 when there never was such a document."),
+        "deleted": described(BOOLEAN, "Whether this request deleted it."),
+    }
+)
 
 
 class Document(ApiView):
     scopes = {"GET": (Scope.SEARCH, Scope.WRITE), "DELETE": (Scope.WRITE,)}
 
-    @GET_DOCUMENT
+    @operation(
+        "get_document",
+        "Read a document",
+        tag="documents",
+        parameters=[_PATH, _NAMESPACE, _INCLUDE],
+        answers=[
+            Answer(
+                schema=_DOCUMENT,
+                description="The document as it is stored.",
+                examples={"document": _DOCUMENT_EXAMPLE},
+            )
+        ],
+        errors=[*_ERRORS, "invalid_type", "unknown_document", "unknown_model", "model_not_active"],
+    )
     def get(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)
-        check_parameters(request.query_params, "namespace", "include")
-        with_vector = include_vector(request.query_params)
+        parameters = request.query_params
+        check_parameters(parameters, "namespace", "include")
+        with_vector = "include" in parameters and one_of(parameters["include"], ["vector"], "include") == "vector"
         document = read_document(_permitted_namespace(request), doc_id, with_vector)
-        return Response(document_answer(document, with_vector=with_vector))
+        return Response(_document(document, with_vector=with_vector))
 
-    @DELETE_DOCUMENT
+    @operation(
+        "delete_document",
+        "Delete a document",
+        tag="documents",
+        description="No search that starts after the answer finds it. Deleting what is not there is no error.",
+        parameters=[_PATH, _NAMESPACE],
+        answers=[
+            Answer(
+                schema=_DELETED,
+                description="The document is gone.",
+                examples={"deleted": {"id": "notes/1", "revision": 2, "deleted": True}},
+            )
+        ],
+        errors=_ERRORS,
+    )
     def delete(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)
         check_parameters(request.query_params, "namespace")
-        return Response(delete_answer(delete(_permitted_namespace(request), doc_id)))
+        return Response(_deleted(delete(_permitted_namespace(request), doc_id)))
 
 
 def _permitted_namespace(request: Request) -> str:
     namespace = namespace_parameter(request.query_params)
     caller_of(request).require_namespace(namespace)
     return namespace
+
+
+def _document(document: DocumentView, *, with_vector: bool) -> Json:
+    answer: Json = {
+        "id": document.doc_id,
+        "namespace": document.namespace,
+        "text": document.text,
+        "metadata": document.metadata,
+        "revision": document.revision,
+        "state": document.state,
+        "stale": document.stale,
+        "updated_at": document.updated_at,
+    }
+    return {**answer, "vector": document.vector} if with_vector else answer
+
+
+def _deleted(result: DeleteResult) -> Json:
+    return {"id": result.doc_id, "revision": result.revision, "deleted": result.deleted}

@@ -1,45 +1,168 @@
-"""POST /v1/embed and POST /v1/tokenize"""
+"""POST /v1/embed: every input has an outcome of its own in the answer."""
+
+from typing import Any
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.keys import InputType
+from embedding_project.contracts.limits import MAX_EMBED_INPUTS
+from embedding_project.contracts.text import checked_text
+from embedding_project.contracts.vectors import to_bytes
 from embeddings_app.api.admission import admission
-from embeddings_app.api.embed_answers import binary_answer, embed_answer, tokenize_answer
-from embeddings_app.api.middleware import caller_of
+from embeddings_app.api.embed_answers import Encoding, rows
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.embed import Encoding, embed_request, tokenize_request
+from embeddings_app.api.requests.fields import Fields
+from embeddings_app.api.requests.names import model_id_of
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema.embed import EMBED
-from embeddings_app.api.schema.tokenize import TOKENIZE
+from embeddings_app.api.schema import errors
+from embeddings_app.api.schema.operation import Answer, operation
+from embeddings_app.api.schema.parts import (
+    BOOLEAN,
+    COUNT,
+    DIMENSIONS,
+    INPUT_TYPE,
+    MODEL_ID,
+    MODEL_VERSION,
+    NUMBER,
+    STRING,
+    TEXT,
+    TRUNCATE,
+    array,
+    described,
+    record,
+)
 from embeddings_app.models import Scope
-from embeddings_app.services.access.rate_limits import limiter
-from embeddings_app.services.embedding.requests import embed, text_model
-from embeddings_app.services.embedding.tokenize import tokenize
+from embeddings_app.services.embedding.embed import EmbedOutcome
+from embeddings_app.services.embedding.requests import EmbedRequest, EmbedResult, embed
+
+Json = dict[str, Any]
+BINARY_MEDIA_TYPE = "application/octet-stream"
+_MODEL_ERROR = "model_error"
+_REQUEST = record(
+    {
+        "inputs": array(TEXT, "The texts, embedded in this order.", minItems=1, maxItems=MAX_EMBED_INPUTS),
+        "model_id": MODEL_ID,
+        "input_type": INPUT_TYPE,
+        "normalize": described(BOOLEAN, "Whether to return unit vectors. Left out: as the model is registered."),
+        "dimensions": DIMENSIONS,
+        "encoding_format": described(
+            {"type": "string", "enum": list(Encoding), "default": Encoding.FLOAT},
+            "Numbers; one base64 string of little-endian float32 per input; or a body of nothing but such numbers.",
+        ),
+        "truncate": TRUNCATE,
+    },
+    optional=("model_id", "input_type", "normalize", "dimensions", "encoding_format", "truncate"),
+)
+_ITEM = record(
+    {
+        "cached": described(BOOLEAN, "Answered from the cache."),
+        "truncated": described(BOOLEAN, "The text was longer than the model takes; its beginning was embedded."),
+        "tokens": COUNT,
+        "error": described(STRING, "Code of what kept this text from being embedded; its vector is null."),
+    },
+    optional=("error",),
+)
+_ANSWER = record(
+    {
+        "model_id": STRING,
+        "model_version": MODEL_VERSION,
+        "dimension": {"type": "integer", "minimum": 1},
+        "embeddings": array(
+            {"oneOf": [array(NUMBER), STRING], "nullable": True}, "One float32 vector per input, in input order."
+        ),
+        "items": array(_ITEM, "One outcome per input, in input order."),
+        "usage": record({"inputs": COUNT, "tokens": COUNT}),
+    }
+)
+_EXAMPLE = {
+    "model_id": "all-MiniLM-L6-v2",
+    "model_version": 1,
+    "dimension": 3,
+    "embeddings": [[0.26726124, 0.5345225, 0.8017837]],
+    "items": [{"cached": False, "truncated": False, "tokens": 5}],
+    "usage": {"inputs": 1, "tokens": 5},
+}
 
 
 class Embed(ApiView):
     scopes = {"POST": (Scope.EMBED,)}
 
-    @EMBED
+    @operation(
+        "embed",
+        "Turn texts into vectors",
+        tag="embed",
+        description="One text that fails does not fail the others; when all fail the answer is 503 `model_error`.",
+        body=_REQUEST,
+        body_examples={"two texts": {"inputs": ["a red fox", "ein roter Fuchs"]}},
+        answers=[
+            Answer(schema=_ANSWER, description="The vectors.", examples={"one text": _EXAMPLE}),
+            Answer(
+                schema=OpenApiTypes.BINARY,
+                description="With encoding_format binary; see the headers.",
+                media_type=BINARY_MEDIA_TYPE,
+            ),
+        ],
+        errors=[*errors.GUARDED, *errors.BODY, *errors.TEXT, *errors.MODEL, *errors.EMBEDDING, "too_many_tokens"],
+    )
     def post(self, request: Request) -> HttpResponse:
         wanted, encoding = embed_request(json_object(request))
-        limiter().count_inputs(caller_of(request), len(wanted))
-        with admission().embeds.one():
+        with self.admitted(request, inputs=len(wanted), places=admission().embeds):
             result = embed(wanted)
-        if encoding is Encoding.BINARY:
-            return binary_answer(result)
-        return Response(embed_answer(result, encoding))
+        return binary_answer(result) if encoding is Encoding.BINARY else Response(embed_answer(result, encoding))
 
 
-class Tokenize(ApiView):
-    scopes = {"POST": (Scope.EMBED,)}
+def embed_request(body: dict[str, object]) -> tuple[EmbedRequest, Encoding]:
+    """Raises InvalidRequest."""
+    fields = Fields(body, _REQUEST)
+    request = EmbedRequest(
+        texts=tuple(checked_text(text, f"inputs[{index}]") for index, text in enumerate(fields.items("inputs"))),
+        model_id=model_id_of(fields),
+        input_type=InputType(fields.choice("input_type")),
+        normalize=fields.optional_flag("normalize"),
+        dimensions=fields.optional_integer("dimensions"),
+        truncate=fields.flag("truncate"),
+    )
+    return request, Encoding(fields.choice("encoding_format"))
 
-    @TOKENIZE
-    def post(self, request: Request) -> Response:
-        wanted = tokenize_request(json_object(request))
-        limiter().count_inputs(caller_of(request), len(wanted.texts))
-        with admission().embeds.one():
-            spec = text_model(wanted.model_id)
-            texts = tokenize(spec, wanted.texts)
-        return Response(tokenize_answer(spec.model_id, spec.version, texts, special=wanted.add_special_tokens))
+
+def embed_answer(result: EmbedResult, encoding: Encoding) -> Json:
+    """Raises Unavailable when the model could not embed a single text."""
+    _check_some_embedded(result)
+    return {
+        "model_id": result.model.model_id,
+        "model_version": result.model.version,
+        "dimension": result.dimension,
+        "embeddings": rows(result, encoding),
+        "items": [_item(outcome) for outcome in result.outcomes],
+        "usage": {"inputs": len(result.outcomes), "tokens": result.tokens},
+    }
+
+
+def binary_answer(result: EmbedResult) -> HttpResponse:
+    """Rows of float32; what else there is to say stands in the headers. Raises Unavailable as `embed_answer` does."""
+    _check_some_embedded(result)
+    outcomes = list(enumerate(result.outcomes))
+    headers = {
+        "X-Model-Id": result.model.model_id,
+        "X-Model-Version": str(result.model.version),
+        "X-Dimension": str(result.dimension),
+        "X-Count": str(len(outcomes)),
+        "X-Tokens": str(result.tokens),
+        "X-Failed": ",".join(f"{at}:{outcome.error}" for at, outcome in outcomes if outcome.error),
+        "X-Truncated": ",".join(str(at) for at, outcome in outcomes if outcome.truncated),
+    }
+    return HttpResponse(to_bytes(result.vectors), content_type=BINARY_MEDIA_TYPE, headers=headers)
+
+
+def _check_some_embedded(result: EmbedResult) -> None:
+    if all(outcome.error == _MODEL_ERROR for outcome in result.outcomes):
+        raise Unavailable(_MODEL_ERROR)
+
+
+def _item(outcome: EmbedOutcome) -> Json:
+    item: Json = {"cached": outcome.cached, "truncated": outcome.truncated, "tokens": outcome.tokens}
+    return item if outcome.error is None else {**item, "error": outcome.error}

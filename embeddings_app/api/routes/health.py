@@ -1,27 +1,65 @@
-"""Whether the process lives, whether it can serve, and what it counts."""
+"""GET /healthz, /readyz and /metrics: whether the process lives, whether it can serve, and what it counts."""
 
 from dataclasses import asdict
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embeddings_app.api.metrics import CONTENT_TYPE, exposition
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema.health import HEALTHZ, METRICS, READYZ
+from embeddings_app.api.schema import errors
+from embeddings_app.api.schema.operation import Answer, operation
+from embeddings_app.api.schema.parts import BOOLEAN, NUMBER, STRING, described, record
 from embeddings_app.models import Scope
 from embeddings_app.services.operating.readiness import readiness_checks
 
+_AGE = described(NUMBER, "How long ago this was found; after 5 seconds it counts as not ok.")
+_READINESS = record(
+    {
+        "ready": described(BOOLEAN, "Every check is ok."),
+        "checks": described(
+            {"type": "object", "additionalProperties": record({"ok": BOOLEAN, "detail": STRING, "age_seconds": _AGE})},
+            "What the service depends on, by name.",
+        ),
+    }
+)
+_READY = {"ready": True, "checks": {"postgres": {"ok": True, "detail": "answers", "age_seconds": 0.4}}}
+_NOT_READY = {"ready": False, "checks": {"broker": {"ok": False, "detail": "TimeoutError", "age_seconds": 0.1}}}
+
 
 class Healthz(ApiView):
-    @HEALTHZ
+    @operation(
+        "healthz",
+        "Whether the process is alive",
+        tag="health",
+        description="Asks nothing the process depends on. Open.",
+        answers=[Answer(schema=record({"alive": BOOLEAN}), description="Alive.", examples={"alive": {"alive": True}})],
+        errors=errors.OPEN,
+    )
     def get(self, _request: Request) -> Response:
         """The process answers; nothing it depends on is asked."""
         return Response({"alive": True})
 
 
 class Readyz(ApiView):
-    @READYZ
+    @operation(
+        "readyz",
+        "Whether the service can do all its work",
+        tag="health",
+        description="Open.",
+        answers=[
+            Answer(schema=_READINESS, description="Ready.", examples={"ready": _READY}),
+            Answer(
+                status=503,
+                schema=_READINESS,
+                description="Not ready; the checks say why.",
+                examples={"not ready": _NOT_READY},
+            ),
+        ],
+        errors=errors.OPEN,
+    )
     def get(self, _request: Request) -> Response:
         checks = readiness_checks()
         ready = all(check.ok for check in checks.values())
@@ -32,6 +70,12 @@ class Readyz(ApiView):
 class Metrics(ApiView):
     scopes = {"GET": (Scope.ADMIN,)}
 
-    @METRICS
+    @operation(
+        "metrics",
+        "Figures for Prometheus",
+        tag="health",
+        answers=[Answer(schema=OpenApiTypes.STR, description="Text format of Prometheus.", media_type="text/plain")],
+        errors=errors.GUARDED,
+    )
     def get(self, _request: Request) -> HttpResponse:
         return HttpResponse(exposition(), content_type=CONTENT_TYPE)

@@ -1,39 +1,153 @@
-"""POST /v1/embeddings and GET /v1/models/{model_id}, as clients of the OpenAI API expect them"""
+"""POST /v1/embeddings, as clients of the OpenAI API expect it: an input that cannot be embedded fails the request."""
+
+import re
+from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.keys import InputType
+from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_OPENAI_INPUTS
 from embeddings_app.api.admission import admission
-from embeddings_app.api.embed_answers import openai_answer
-from embeddings_app.api.middleware import caller_of
+from embeddings_app.api.embed_answers import Encoding, check_all_embedded, rows
 from embeddings_app.api.parsing import json_object
+from embeddings_app.api.requests.fields import Fields, wrong_type
+from embeddings_app.api.requests.inputs import inputs_of
 from embeddings_app.api.requests.names import checked_model_id
-from embeddings_app.api.requests.openai import openai_request
-from embeddings_app.api.requests.queries import check_parameters
-from embeddings_app.api.responses import openai_model
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema.catalog import GET_MODEL
-from embeddings_app.api.schema.openai import EMBEDDINGS
+from embeddings_app.api.schema import errors
+from embeddings_app.api.schema.operation import Answer, operation
+from embeddings_app.api.schema.parts import (
+    COUNT,
+    DIMENSIONS,
+    INPUT_TYPE,
+    NUMBER,
+    STRING,
+    TRUNCATE,
+    array,
+    described,
+    inputs,
+    record,
+)
 from embeddings_app.models import Scope
-from embeddings_app.services.access.rate_limits import limiter
-from embeddings_app.services.documents.reading import read_model
-from embeddings_app.services.embedding.requests import embed
+from embeddings_app.services.embedding.requests import EmbedRequest, EmbedResult, embed
+
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_REQUEST = record(
+    {
+        "input": inputs(MAX_OPENAI_INPUTS),
+        "model": described(
+            {
+                "type": "string",
+                "pattern": r"^[A-Za-z0-9][A-Za-z0-9._/-]*(@[1-9][0-9]*)?$",
+                "maxLength": MAX_MODEL_ID_LENGTH,
+            },
+            "A model of the registry; behind an @ the version that must be the active one.",
+        ),
+        "encoding_format": described(
+            {"type": "string", "enum": [Encoding.FLOAT, Encoding.BASE64], "default": Encoding.FLOAT, "nullable": True},
+            "Numbers, or a base64 string of little-endian float32.",
+        ),
+        "dimensions": {**DIMENSIONS, "nullable": True},
+        "user": described({"type": "string", "nullable": True}, "Taken and not used."),
+        "input_type": INPUT_TYPE,
+        "truncate": TRUNCATE,
+    },
+    optional=("encoding_format", "dimensions", "user", "input_type", "truncate"),
+)
+_EMBEDDING = record(
+    {
+        "object": {"type": "string", "enum": ["embedding"]},
+        "index": COUNT,
+        "embedding": {"oneOf": [array(NUMBER), STRING]},
+    }
+)
+_ANSWER = record(
+    {
+        "object": {"type": "string", "enum": ["list"]},
+        "data": array(_EMBEDDING, "In input order."),
+        "model": STRING,
+        "usage": record({"prompt_tokens": COUNT, "total_tokens": COUNT}),
+    }
+)
+_EXAMPLE = {
+    "object": "list",
+    "data": [{"object": "embedding", "index": 0, "embedding": [0.267, 0.534, 0.801]}],
+    "model": "all-MiniLM-L6-v2",
+    "usage": {"prompt_tokens": 5, "total_tokens": 5},
+}
 
 
 class Embeddings(ApiView):
     scopes = {"POST": (Scope.EMBED,)}
 
-    @EMBEDDINGS
+    @operation(
+        "create_embeddings",
+        "Turn texts into vectors, for clients of the OpenAI API",
+        tag="embed",
+        description="Vectors are of unit length. An input that cannot be embedded fails the request.",
+        body=_REQUEST,
+        body_examples={"one text": {"input": "a red fox", "model": "all-MiniLM-L6-v2"}},
+        answers=[Answer(schema=_ANSWER, description="The vectors.", examples={"one text": _EXAMPLE})],
+        errors=[
+            *errors.GUARDED,
+            *errors.BODY,
+            *errors.TEXT,
+            *errors.MODEL,
+            *errors.EMBEDDING,
+            "too_many_tokens",
+            *errors.IDS,
+        ],
+        path="/v1/embeddings",
+    )
     def post(self, request: Request) -> Response:
         wanted, encoding = openai_request(json_object(request))
-        limiter().count_inputs(caller_of(request), len(wanted))
-        with admission().embeds.one():
+        with self.admitted(request, inputs=len(wanted), places=admission().embeds):
             result = embed(wanted)
         return Response(openai_answer(result, encoding))
 
 
-class Model(ApiView):
-    @GET_MODEL
-    def get(self, request: Request, model_id: str) -> Response:
-        check_parameters(request.query_params)
-        return Response(openai_model(read_model(checked_model_id(model_id, "model_id"))))
+def openai_request(body: dict[str, object]) -> tuple[EmbedRequest, Encoding]:
+    """Raises InvalidRequest."""
+    fields = Fields(body, _REQUEST)
+    given = inputs_of(fields, "input", MAX_OPENAI_INPUTS)
+    model_id, version = _model(fields.required("model"))
+    if not isinstance(fields.optional("user") or "", str):
+        raise wrong_type("a string", "user")
+    encoding = Encoding(fields.choice("encoding_format"))
+    request = EmbedRequest(
+        model_id=model_id,
+        version=version,
+        texts=given.texts,
+        ids=given.ids,
+        input_type=InputType(fields.choice("input_type")),
+        normalize=True,
+        dimensions=fields.optional_integer("dimensions"),
+        truncate=fields.flag("truncate"),
+    )
+    return request, encoding
+
+
+def _model(value: object) -> tuple[str, int | None]:
+    """`model_id`, or `model_id@version`."""
+    if not isinstance(value, str):
+        raise wrong_type("a string", "model")
+    name, at, version = value.partition("@")
+    if at and not _VERSION.fullmatch(version):
+        raise InvalidRequest("invalid_value", "what follows the @ is the number of a version", field="model")
+    return checked_model_id(name, "model"), int(version) if at else None
+
+
+def openai_answer(result: EmbedResult, encoding: Encoding) -> dict[str, Any]:
+    """Raises ServiceError when an input could not be embedded."""
+    check_all_embedded(result, "input")
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": index, "embedding": row}
+            for index, row in enumerate(rows(result, encoding))
+        ],
+        "model": result.model.model_id,
+        "usage": {"prompt_tokens": result.tokens, "total_tokens": result.tokens},
+    }

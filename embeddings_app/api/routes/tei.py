@@ -1,49 +1,173 @@
-"""POST /embed, GET /info and GET /health, as clients of text-embeddings-inference expect them"""
+"""POST /embed, GET /info and GET /health, as clients of text-embeddings-inference expect them."""
+
+from typing import Any
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.keys import InputType
+from embedding_project.contracts.limits import MAX_EMBED_INPUTS
+from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.api.admission import admission
-from embeddings_app.api.embed_answers import tei_answer
-from embeddings_app.api.middleware import caller_of
+from embeddings_app.api.embed_answers import check_all_embedded
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.queries import check_parameters
-from embeddings_app.api.requests.tei import tei_request
-from embeddings_app.api.responses import tei_info
+from embeddings_app.api.requests.fields import Fields
+from embeddings_app.api.requests.inputs import inputs_of
+from embeddings_app.api.requests.names import check_parameters
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema.tei import TEI_EMBED, TEI_HEALTH, TEI_INFO
+from embeddings_app.api.schema import errors
+from embeddings_app.api.schema.operation import Answer, operation
+from embeddings_app.api.schema.parts import (
+    BOOLEAN,
+    COUNT,
+    DIMENSIONS,
+    INPUT_TYPE,
+    NUMBER,
+    STRING,
+    TRUNCATE,
+    array,
+    described,
+    inputs,
+    record,
+)
 from embeddings_app.models import Scope
-from embeddings_app.services.access.rate_limits import limiter
-from embeddings_app.services.embedding.requests import embed, text_model
+from embeddings_app.services.embedding.requests import EmbedRequest, embed, text_model
 from embeddings_app.services.operating.readiness import readiness_checks
 
 _NEEDED = ("postgres", "broker", "embedders")
 """What an embed request depends on; without the cache it is slower."""
+_REQUEST = record(
+    {
+        "inputs": inputs(MAX_EMBED_INPUTS),
+        "normalize": {**BOOLEAN, "nullable": True, "default": True},
+        "truncate": {**TRUNCATE, "nullable": True},
+        "truncation_direction": {
+            "type": "string",
+            "enum": ["Right", "right"],
+            "default": "Right",
+            "nullable": True,
+        },
+        "prompt_name": {**INPUT_TYPE, "nullable": True},
+        "dimensions": {**DIMENSIONS, "nullable": True},
+    },
+    optional=("normalize", "truncate", "truncation_direction", "prompt_name", "dimensions"),
+)
+_INFO = record(
+    {
+        "model_id": STRING,
+        "model_sha": {"type": "string", "nullable": True},
+        "model_dtype": STRING,
+        "model_type": {"type": "object", "additionalProperties": True},
+        "max_input_length": described(COUNT, "Tokens of a text."),
+        "max_client_batch_size": described(COUNT, "Inputs of a request."),
+        "auto_truncate": BOOLEAN,
+        "version": described(STRING, "Of the model."),
+    }
+)
+_INFO_EXAMPLE = {
+    "model_id": "all-MiniLM-L6-v2",
+    "model_sha": None,
+    "model_dtype": "fp32",
+    "model_type": {"embedding": {"pooling": "mean"}},
+    "max_input_length": 256,
+    "max_client_batch_size": MAX_EMBED_INPUTS,
+    "auto_truncate": True,
+    "version": "1",
+}
 
 
 class TeiEmbed(ApiView):
     scopes = {"POST": (Scope.EMBED,)}
 
-    @TEI_EMBED
+    @operation(
+        "tei_embed",
+        "Turn texts into vectors, for clients of text-embeddings-inference",
+        tag="embed",
+        description="By the default model. An input that cannot be embedded fails the request.",
+        body=_REQUEST,
+        body_examples={"one text": {"inputs": "a red fox"}},
+        answers=[
+            Answer(
+                schema=array(array(NUMBER), "One vector per input, in input order."),
+                description="The vectors.",
+                examples={"one text": [[0.267, 0.534, 0.801]]},
+            )
+        ],
+        errors=[
+            *errors.GUARDED,
+            *errors.BODY,
+            *errors.TEXT,
+            *errors.MODEL,
+            *errors.EMBEDDING,
+            "too_many_tokens",
+            *errors.IDS,
+        ],
+        path="/embed",
+    )
     def post(self, request: Request) -> Response:
         wanted = tei_request(json_object(request))
-        limiter().count_inputs(caller_of(request), len(wanted))
-        with admission().embeds.one():
+        with self.admitted(request, inputs=len(wanted), places=admission().embeds):
             result = embed(wanted)
-        return Response(tei_answer(result))
+        check_all_embedded(result, "inputs")
+        return Response(result.vectors)
+
+
+def tei_request(body: dict[str, object]) -> EmbedRequest:
+    """Raises InvalidRequest."""
+    fields = Fields(body, _REQUEST)
+    given = inputs_of(fields, "inputs", MAX_EMBED_INPUTS)
+    fields.choice("truncation_direction")
+    return EmbedRequest(
+        model_id=None,
+        texts=given.texts,
+        ids=given.ids,
+        input_type=InputType(fields.choice("prompt_name")),
+        normalize=fields.flag("normalize"),
+        dimensions=fields.optional_integer("dimensions"),
+        truncate=fields.flag("truncate"),
+    )
 
 
 class TeiInfo(ApiView):
-    @TEI_INFO
+    @operation(
+        "tei_info",
+        "What the default model is, for clients of text-embeddings-inference",
+        tag="models",
+        answers=[Answer(schema=_INFO, description="The default model.", examples={"a model": _INFO_EXAMPLE})],
+        errors=[*errors.GUARDED, *errors.MODEL, "unknown_field", "vector_required"],
+        path="/info",
+    )
     def get(self, request: Request) -> Response:
         check_parameters(request.query_params)
-        return Response(tei_info(text_model(None)))
+        return Response(_info(text_model(None)))
+
+
+def _info(model: ModelSpec) -> dict[str, Any]:
+    return {
+        "model_id": model.model_id,
+        "model_sha": None,
+        "model_dtype": model.dtype,
+        "model_type": {"embedding": {"pooling": model.pooling}},
+        "max_input_length": model.max_tokens,
+        "max_client_batch_size": MAX_EMBED_INPUTS,
+        "auto_truncate": True,
+        "version": str(model.version),
+    }
 
 
 class TeiHealth(ApiView):
-    @TEI_HEALTH
+    @operation(
+        "tei_health",
+        "Whether texts can be embedded",
+        tag="health",
+        description="Open. The body is empty.",
+        answers=[Answer(schema=OpenApiTypes.STR, description="They can.", media_type="text/plain")],
+        errors=[*errors.OPEN, "embedder_unavailable"],
+        path="/health",
+    )
     def get(self, _request: Request) -> HttpResponse:
         checks = readiness_checks()
         if not all(checks[name].ok for name in _NEEDED):

@@ -1,30 +1,160 @@
-"""POST /v1/upsert"""
+"""POST /v1/upsert: one document, or a list of them."""
 
-from contextlib import nullcontext
+from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.limits import MAX_UPSERT_DOCUMENTS
+from embedding_project.contracts.metadata import checked_metadata
+from embedding_project.contracts.text import checked_text
 from embeddings_app.api.admission import admission
-from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.upsert import upsert_request
-from embeddings_app.api.responses import upsert_answer
+from embeddings_app.api.requests.fields import Fields
+from embeddings_app.api.requests.names import checked_doc_id, model_id_of, namespace_of
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema.upsert import UPSERT
+from embeddings_app.api.schema import errors
+from embeddings_app.api.schema.operation import Answer, operation
+from embeddings_app.api.schema.parts import (
+    DOC_ID,
+    METADATA,
+    MODEL_ID,
+    NAMESPACE,
+    REVISION,
+    TEXT,
+    TOKEN,
+    VECTOR,
+    array,
+    described,
+    record,
+)
 from embeddings_app.models import Scope
-from embeddings_app.services.access.rate_limits import limiter
-from embeddings_app.services.documents.upserting import Wait, upsert
+from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, UpsertResult, Wait, upsert
+
+_DOCUMENT = {
+    "id": DOC_ID,
+    "text": described(TEXT, f"What is embedded. Required unless the model takes vectors. {TEXT['description']}"),
+    "vector": described(VECTOR, f"Only where the model takes vectors from the client. {VECTOR['description']}"),
+    "metadata": METADATA,
+}
+_SHARED = {
+    "namespace": NAMESPACE,
+    "model_id": MODEL_ID,
+    "wait": described(
+        {"type": "string", "enum": list(Wait), "default": Wait.ACCEPTED},
+        "How far the write must have come before it is answered: durable; embedded and in the log of its shard; or "
+        "applied by every replica that answers searches. What is not reached within 10 seconds is said by `state`.",
+    ),
+}
+_OPTIONAL = ("text", "vector", "metadata", *_SHARED)
+_ITEM = record(_DOCUMENT, optional=_OPTIONAL)
+_ONE = record({**_DOCUMENT, **_SHARED}, optional=_OPTIONAL, title="One document")
+_SEVERAL = record(
+    {"documents": array(_ITEM, minItems=1, maxItems=MAX_UPSERT_DOCUMENTS), **_SHARED},
+    optional=_OPTIONAL,
+    title="Several documents",
+)
+_RESULT = record(
+    {
+        "id": DOC_ID,
+        "revision": REVISION,
+        "state": described(
+            {"type": "string", "enum": ["pending", "indexed", "searchable", "quarantined"]},
+            "How far the document has come; quarantined: its text could not be embedded.",
+        ),
+    }
+)
 
 
 class Upsert(ApiView):
     scopes = {"POST": (Scope.WRITE,)}
 
-    @UPSERT
+    @operation(
+        "upsert",
+        "Write documents",
+        tag="documents",
+        description=(
+            "Writes or replaces documents, all or none of them. The answer means that they are durable; writing the "
+            "same content again changes nothing."
+        ),
+        body={"oneOf": [_ONE, _SEVERAL]},
+        body_examples={
+            "one document": {"id": "notes/1", "text": "Foxes live in dens.", "metadata": {"lang": "en"}},
+            "several documents": {
+                "documents": [{"id": "1", "text": "Foxes live in dens."}, {"id": "2", "text": "Owls hunt."}],
+                "namespace": "animals",
+                "wait": "searchable",
+            },
+        },
+        answers=[
+            Answer(
+                schema=record({"results": array(_RESULT, "In the order of the request."), "token": TOKEN}),
+                description="The documents are durable.",
+                examples={
+                    "accepted": {"results": [{"id": "notes/1", "revision": 1, "state": "pending"}], "token": None}
+                },
+            )
+        ],
+        errors=[
+            *errors.GUARDED,
+            *errors.NAMESPACED,
+            *errors.BODY,
+            *errors.TEXT,
+            *errors.VECTOR,
+            *errors.MODEL,
+            "duplicate_id",
+            "too_many_fields",
+            "vector_required",
+            "text_required",
+            "model_mismatch",
+        ],
+    )
     def post(self, request: Request) -> Response:
         wanted = upsert_request(json_object(request))
-        caller = caller_of(request)
-        caller.require_namespace(wanted.namespace)
-        limiter().count_inputs(caller, len(wanted.documents))
-        with nullcontext() if wanted.wait is Wait.ACCEPTED else admission().waits.one():
-            return Response(upsert_answer(upsert(wanted)))
+        places = None if wanted.wait is Wait.ACCEPTED else admission().waits
+        inputs = len(wanted.documents)
+        with self.admitted(request, inputs=inputs, places=places, namespace=wanted.namespace):
+            return Response(_answer(upsert(wanted)))
+
+
+def upsert_request(body: dict[str, object]) -> UpsertRequest:
+    """Raises InvalidRequest."""
+    fields = Fields(body, _SEVERAL if "documents" in body else _ONE)
+    return UpsertRequest(
+        documents=_documents(fields) if "documents" in fields else (_document(fields, ""),),
+        namespace=namespace_of(fields),
+        model_id=model_id_of(fields),
+        wait=Wait(fields.choice("wait")),
+    )
+
+
+def _documents(fields: Fields) -> tuple[DocumentWrite, ...]:
+    documents: dict[str, DocumentWrite] = {}
+    for index, item in enumerate(fields.items("documents")):
+        path = f"documents[{index}]"
+        document = _document(Fields(item, _ITEM, path), path)
+        if document.doc_id in documents:
+            raise InvalidRequest("duplicate_id", field=f"{path}.id")
+        documents[document.doc_id] = document
+    return tuple(documents.values())
+
+
+def _document(fields: Fields, path: str) -> DocumentWrite:
+    doc_id = checked_doc_id(fields.required("id"), fields.path("id"))
+    vector = fields.optional_items("vector")
+    # A text beside a vector is stored with it, where the model takes vectors; without a vector it is what is embedded.
+    text = checked_text(fields.required("text"), fields.path("text")) if vector is None or "text" in fields else None
+    metadata = fields.required("metadata") if "metadata" in fields else None
+    return DocumentWrite(
+        doc_id=doc_id,
+        text=text,
+        vector=vector,
+        metadata=checked_metadata(metadata, fields.path("metadata")) if "metadata" in fields else None,
+        field=path,
+    )
+
+
+def _answer(result: UpsertResult) -> dict[str, Any]:
+    results = [{"id": item.doc_id, "revision": item.revision, "state": item.state} for item in result.results]
+    return {"results": results, "token": result.token}

@@ -1,1 +1,1 @@
-"""The OpenAPI description of every route, as JSON schemas beside the code that checks them by hand."""
+"""What the OpenAPI descriptions of several routes share."""

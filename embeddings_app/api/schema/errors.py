@@ -44,6 +44,8 @@ EMBEDDING = (
     "database_unavailable",
 )
 """On top, where an embedder is asked."""
+IDS = ("ids_not_accepted", "invalid_ids", "no_tokenizer")
+"""On top, where token ids are taken."""
 MODEL = ("unknown_model", "model_not_active", "unsupported_modality")
 
 RETRY_AFTER = OpenApiParameter(

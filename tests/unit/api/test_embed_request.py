@@ -3,7 +3,8 @@
 import pytest
 
 from embedding_project.contracts.keys import InputType
-from embeddings_app.api.requests.embed import Encoding, embed_request
+from embeddings_app.api.embed_answers import Encoding
+from embeddings_app.api.routes.embed import embed_request
 from tests.unit.api.refusals import refusal
 
 TEXTS = {"inputs": ["a fox"]}

@@ -3,9 +3,9 @@
 import pytest
 
 from embedding_project.contracts.tokens import pack_ids
-from embeddings_app.api.requests.embed import Encoding
-from embeddings_app.api.requests.openai import openai_request
-from embeddings_app.api.requests.tei import tei_request
+from embeddings_app.api.embed_answers import Encoding
+from embeddings_app.api.routes.openai import openai_request
+from embeddings_app.api.routes.tei import tei_request
 from tests.unit.api.refusals import refusal
 
 

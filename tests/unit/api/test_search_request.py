@@ -4,7 +4,7 @@ import pytest
 
 from embedding_project.contracts.filters import Condition
 from embedding_project.contracts.limits import DEFAULT_EF_SEARCH, DEFAULT_TOP_K
-from embeddings_app.api.requests.search import search_request
+from embeddings_app.api.routes.search import search_request
 from tests.unit.api.refusals import refusal
 
 QUERY: dict[str, object] = {"query": "foxes"}

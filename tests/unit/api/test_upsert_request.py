@@ -2,7 +2,7 @@
 
 import pytest
 
-from embeddings_app.api.requests.upsert import upsert_request
+from embeddings_app.api.routes.upsert import upsert_request
 from embeddings_app.services.documents.upserting import Wait
 from tests.unit.api.refusals import refusal
 

@@ -3,13 +3,7 @@
 import pytest
 from django.http import QueryDict
 
-from embeddings_app.api.requests.queries import (
-    RAW_PATH,
-    check_parameters,
-    doc_id_in_path,
-    include_vector,
-    namespace_parameter,
-)
+from embeddings_app.api.requests.names import RAW_PATH, check_parameters, doc_id_in_path, namespace_parameter
 from tests.unit.api.refusals import refusal
 
 
@@ -31,8 +25,6 @@ def test_a_path_that_is_no_utf8_is_refused_though_django_mended_it() -> None:
 def test_parameters_have_defaults() -> None:
     assert namespace_parameter(QueryDict("")) == "default"
     assert namespace_parameter(QueryDict("namespace=n1")) == "n1"
-    assert include_vector(QueryDict("include=vector"))
-    assert not include_vector(QueryDict(""))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +35,6 @@ def test_parameters_have_defaults() -> None:
         ("namespace=", "invalid_value", "namespace"),
         ("namespace=%25", "invalid_value", "namespace"),
         ("namespace=%ff", "invalid_value", "namespace"),
-        ("include=text", "invalid_value", "include"),
     ],
 )
 def test_bad_parameters_are_refused(query: str, code: str, field: str) -> None:
@@ -52,6 +43,5 @@ def test_bad_parameters_are_refused(query: str, code: str, field: str) -> None:
     def read() -> None:
         check_parameters(parameters, "namespace", "include")
         namespace_parameter(parameters)
-        include_vector(parameters)
 
     assert refusal(read) == (code, field)

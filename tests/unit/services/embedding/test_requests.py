@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from embedding_project.contracts.errors import InvalidRequest, Unavailable
-from embeddings_app.api.embed_answers import binary_answer, embed_answer, openai_answer
-from embeddings_app.api.requests.embed import Encoding
+from embeddings_app.api.embed_answers import Encoding
+from embeddings_app.api.routes.embed import binary_answer, embed_answer
+from embeddings_app.api.routes.openai import openai_answer
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.embedding.requests import EmbedResult, _handed_out
 from tests.unit.contracts.test_keys import SPEC
