@@ -11,7 +11,7 @@ import numpy as np
 from embedding_project.contracts.vectors import Vector
 from embedding_project.observing.request_context import serving
 from workers.backlog import Step
-from workers.encoders.base import DeviceLost, Encoder, ModelAway, ModelError, Tokens
+from workers.encoders.base import PLAIN_WORD, DeviceLost, Encoder, ModelAway, ModelError, TextRefused, Tokens
 from workers.metrics import (
     PADDED_TOKENS,
     STEP_FAILURES,
@@ -74,18 +74,25 @@ def encode_each(encoder: Encoder, batch: Sequence[Tokens]) -> list[Vector | None
         if vectors.shape != (len(part), encoder.dimension):
             raise ModelError(f"vectors of shape {vectors.shape}")
         sound = np.logical_and(np.isfinite(vectors).all(axis=1), vectors.any(axis=1))
+        if not sound.any():
+            raise ModelError("no vector has a direction")
         # Rows do not depend on each other: one that is no vector says nothing about its neighbours.
         return (
             list(vectors) if sound.all() else [row if fine else None for row, fine in zip(vectors, sound, strict=True)]
         )
 
-    return isolate(encode, batch)
+    return isolate(encode, batch, lambda: encoder.tokenize([PLAIN_WORD]))
 
 
-def isolate(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]) -> list[Result | None]:
-    """The results of `compute` in the order of `items`; None for each item that fails even alone.
+def isolate(
+    compute: Callable[[Sequence[Item]], Sequence[Result]],
+    items: Sequence[Item],
+    plain: Callable[[], Sequence[Item]],
+) -> list[Result | None]:
+    """The results of `compute` in the order of `items`; None for each item that fails even alone. Raises ModelAway.
 
-    A failing call is halved until the items that cause it stand alone, so the others lose nothing but time.
+    A failing call is halved until the items that cause it stand alone, so the others lose nothing but time. An item is
+    blamed only while `compute` takes the `plain` one: memory that is used up and a broken device fail for every item.
     """
     if not items:
         return []
@@ -95,9 +102,26 @@ def isolate(compute: Callable[[Sequence[Item]], Sequence[Result]], items: Sequen
         raise
     except Exception as error:  # noqa: BLE001
         # The encoder runs foreign code over foreign text: any class can come out, and its message may quote the text.
-        STEP_FAILURES.inc()
-        if len(items) == 1:
-            logger.warning("a text could not be embedded: %s", type(error).__name__)
-            return [None]
-    middle = len(items) // 2
-    return isolate(compute, items[:middle]) + isolate(compute, items[middle:])
+        fault, refused = type(error).__name__, isinstance(error, TextRefused)
+    # Outside of the clause above: an exception keeps the frames it passed, and with them the memory that ran short.
+    STEP_FAILURES.inc()
+    if len(items) > 1:
+        middle = len(items) // 2
+        return isolate(compute, items[:middle], plain) + isolate(compute, items[middle:], plain)
+    if not refused:
+        _vouch(compute, plain, fault)
+    logger.warning("a text could not be embedded: %s", fault)
+    return [None]
+
+
+def _vouch(
+    compute: Callable[[Sequence[Item]], Sequence[object]], plain: Callable[[], Sequence[Item]], fault: str
+) -> None:
+    """Raises ModelAway unless `compute` takes the plain item."""
+    try:
+        compute(plain())
+    except (DeviceLost, ModelAway):
+        raise
+    except Exception as error:  # noqa: BLE001
+        logger.warning("no text can be embedded now: %s, and %s for a plain word", fault, type(error).__name__)
+        raise ModelAway(fault) from None

@@ -15,7 +15,7 @@ from embedding_project.observing.request_context import serving
 from embedding_project.vector_cache import VectorCache
 from workers.backlog import Backlog
 from workers.compute import Computed, compute
-from workers.encoders.base import ModelError
+from workers.encoders.base import ModelAway, ModelError
 from workers.metrics import BATCH_ITEMS, BATCHES, ITEMS, TOKENIZE_SECONDS
 from workers.model_pool import ModelPool
 from workers.offenders import Offenders
@@ -82,11 +82,11 @@ class Embedder:
             return
         try:
             encoder = self._models.get(batch.model)
-        except ModelError:
+            with TOKENIZE_SECONDS.labels(batch.lane).time():
+                found = tokens_of(encoder, [batch.items[position] for position in fresh])
+        except (ModelError, ModelAway):
             self._fail(ticket, fresh, MODEL_UNAVAILABLE)
             return
-        with TOKENIZE_SECONDS.labels(batch.lane).time():
-            found = tokens_of(encoder, [batch.items[position] for position in fresh])
         read = list(zip(fresh, found, strict=True))
         tokenized = [(position, tokens) for position, tokens in read if not isinstance(tokens, str)]
         if tokenized:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply
 from embedding_project.contracts.tokens import unpack_ids
 from workers.compute import isolate
-from workers.encoders.base import Encoder, ModelError, Tokens
+from workers.encoders.base import PLAIN_WORD, Encoder, ModelAway, ModelError, Tokens
 from workers.encoders.vocabulary import HasVocabulary
 from workers.model_pool import ModelPool
 from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome
@@ -15,8 +15,8 @@ INVALID_IDS = "invalid_ids"
 
 
 def tokens_of(encoder: Encoder, items: Sequence[EmbedItem]) -> list[Tokens | str]:
-    """The tokens of each item, text or ids, or an error code."""
-    texts = iter(isolate(encoder.tokenize, [item.text for item in items if not item.ids]))
+    """The tokens of each item, text or ids, or an error code. Raises ModelAway."""
+    texts = iter(isolate(encoder.tokenize, [item.text for item in items if not item.ids], _plain))
     return [_read(encoder, item.ids) if item.ids else next(texts) or MODEL_ERROR for item in items]
 
 
@@ -41,5 +41,12 @@ def _described(models: ModelPool, batch: EmbedBatch) -> list[Outcome]:
         return [MODEL_UNAVAILABLE] * len(batch.items)
     if not isinstance(encoder, HasVocabulary):
         return [NO_TOKENIZER] * len(batch.items)
-    described = isolate(encoder.vocabulary.describe, [item.text for item in batch.items])
+    try:
+        described = isolate(encoder.vocabulary.describe, [item.text for item in batch.items], _plain)
+    except ModelAway:
+        return [MODEL_UNAVAILABLE] * len(batch.items)
     return [MODEL_ERROR if text is None else text.to_frame() for text in described]
+
+
+def _plain() -> list[str]:
+    return [PLAIN_WORD]

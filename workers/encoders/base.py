@@ -9,9 +9,16 @@ from typing import Protocol
 
 from embedding_project.contracts.vectors import Vector
 
+PLAIN_WORD = "hello"
+"""Every model embeds it: where one does not, no text is to blame."""
+
 
 class ModelError(Exception):
     """The model cannot be used; the message says why and holds no user text."""
+
+
+class TextRefused(ModelError):
+    """What computes the vectors is known to be well, and does not take this text."""
 
 
 class ModelAway(Exception):

@@ -16,7 +16,7 @@ from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector
 from embedding_project.model_sources.endpoints import endpoint_problem
-from workers.encoders.base import ModelAway, ModelError, Tokens
+from workers.encoders.base import PLAIN_WORD, ModelAway, ModelError, Tokens
 from workers.encoders.endpoint_client import EndpointClient, Failed, Refused
 from workers.encoders.secrets import read_secret
 from workers.metrics import ENDPOINT_REQUESTS
@@ -29,7 +29,6 @@ _AWAY_SECONDS = 2.0
 _MAX_AWAY_SECONDS = 60.0
 """For how long an endpoint that failed is not asked, at least and at most: other models would wait for it."""
 _VOUCHED_SECONDS = 30.0
-_PLAIN_WORD = "hello"
 _BYTES_PER_TOKEN = 4
 logger = logging.getLogger(__name__)
 
@@ -107,7 +106,7 @@ class EndpointEncoder:
             return
         for encoding_format in (self._format, "float"):
             try:
-                self._tried([_PLAIN_WORD], until, encoding_format)
+                self._tried([PLAIN_WORD], until, encoding_format)
             except Refused:
                 continue
             self._format = encoding_format

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 
 from embedding_project.contracts.vectors import Vector
-from workers.encoders.base import ModelError
+from workers.encoders.base import TextRefused
 from workers.metrics import ENDPOINT_TOKENS
 
 CONNECT_SECONDS = 2.0
@@ -23,7 +23,7 @@ _BYTES_PER_NUMBER = 32
 """A float64 in decimal takes up to 25 characters."""
 
 
-class Refused(ModelError):
+class Refused(TextRefused):
     """The endpoint does not take these texts, or answers nothing that fits them."""
 
 

@@ -138,12 +138,13 @@ class Gateway:
         if sent is None:
             return
         dimension = sent.key.model.dimension
+        # A reply that cannot be read says nothing about a text.
         outcomes = [
-            outcome if isinstance(outcome, str) else EmbeddedText.from_frame(outcome, dimension) or "model_error"
+            outcome if isinstance(outcome, str) else EmbeddedText.from_frame(outcome, dimension) or NOT_ANSWERED
             for outcome in reply.outcomes
         ]
         if len(outcomes) != len(sent.flights):
-            outcomes = ["model_error"] * len(sent.flights)
+            outcomes = [NOT_ANSWERED] * len(sent.flights)
         self._finish(reply.batch_id, outcomes)
 
     def _finish(self, batch_id: str, outcomes: Sequence[Outcome]) -> None:

@@ -18,6 +18,7 @@ from embeddings_app.services.embedding.admission import embed_admission
 
 Outcome = TokenizedText | str
 _NO_TOKENIZER = "no_tokenizer"
+_NOT_ANSWERED = "embedder_unavailable"
 
 
 class _Awaited:
@@ -49,12 +50,12 @@ class _Awaited:
         with request_turns.away():
             self._answered.wait(max(self.batch.deadline - time.time(), 0))
         if self._reply is None:
-            raise Unavailable("embedder_unavailable")
+            raise Unavailable(_NOT_ANSWERED)
         outcomes = [
-            outcome if isinstance(outcome, str) else TokenizedText.from_frame(outcome) or "model_error"
+            outcome if isinstance(outcome, str) else TokenizedText.from_frame(outcome) or _NOT_ANSWERED
             for outcome in self._reply.outcomes
         ]
-        return outcomes if len(outcomes) == self._count else ["model_error"] * self._count
+        return outcomes if len(outcomes) == self._count else [_NOT_ANSWERED] * self._count
 
 
 def tokenize(spec: ModelSpec, texts: Sequence[str]) -> list[TokenizedText]:

@@ -112,6 +112,17 @@ def test_a_bad_text_fails_alone() -> None:
     assert bad == "model_error"
 
 
+def test_a_reply_that_cannot_be_read_is_the_fault_of_no_text() -> None:
+    wire = Wire()
+    for number, outcomes in enumerate([(b"damaged", b"damaged"), (b"one too few",)], start=1):
+        with ThreadPoolExecutor(1) as pool:
+            request = pool.submit(wire.gateway.embed, KEY, _items("a", "b"), _soon())
+            wire.wait_for(number)
+            batch = wire.sent[-1]
+            wire.on_reply[batch.batch_id](EmbedReply(batch_id=batch.batch_id, outcomes=outcomes))
+            assert request.result(5) == ["embedder_unavailable"] * 2
+
+
 def test_nobody_waits_past_the_deadline_and_the_next_request_starts_afresh() -> None:
     wire = Wire()
     started = time.monotonic()
