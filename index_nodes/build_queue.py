@@ -1,6 +1,7 @@
 """The thread of a node that has graphs built: one builder process per machine at a time, by a lock file.
 
-A build that fails or is killed changes nothing: the rows stay searchable where they are, and it is tried again later.
+A build that fails or is killed changes nothing: the rows stay searchable where they are, their namespace rests for a
+while, others go on. The next try then does without the file of an earlier graph, which may be what is wrong.
 """
 
 import fcntl
@@ -17,17 +18,22 @@ from pathlib import Path
 import numpy as np
 
 from embedding_project.config import PROJECT_ROOT, inherited_environment
+from embedding_project.observing.log_lines import place_of
+from embedding_project.threads.vital_thread import VitalThread
 from index_nodes.builder import UNFINISHED
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob
-from index_nodes.metrics import BUILDS
+from index_nodes.metrics import BUILDS, THREAD_SEEN
 from index_nodes.version_index import VersionIndex
 
 BUILDER_THREADS = 2
 _IDLE_SECONDS = 0.25
 _POLL_SECONDS = 0.05
-_FIRST_BACKOFF_SECONDS = 1.0
-_MAX_BACKOFF_SECONDS = 60.0
+_PAUSE_AFTER_FAILURE_SECONDS = 1.0
+_STOP_SECONDS = 5.0
+_BUILD_SECONDS = 300.0
+_ROWS_A_SECOND = 100
+"""A builder that hangs is killed: after `_BUILD_SECONDS`, and what its rows take at a twentieth of the pace."""
 logger = logging.getLogger(__name__)
 
 
@@ -36,45 +42,46 @@ class BuildFailed(Exception):
 
 
 class BuildQueue:
-    def __init__(self, indexes: Callable[[], Sequence[VersionIndex]], machine_lock: Path) -> None:
+    def __init__(self, node: str, indexes: Callable[[], Sequence[VersionIndex]], machine_lock: Path) -> None:
         self._indexes = indexes
         self._machine_lock = machine_lock
         self._stopping = threading.Event()
-        self._backoff_seconds = 0.0
-        self._thread = threading.Thread(target=self._run, name="build-queue", daemon=True)
+        self._seen = THREAD_SEEN.labels(node, "build-queue")
+        self._thread = VitalThread("build-queue", self._run, self._stopping.set, _STOP_SECONDS)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         """End a running builder and wait for the thread."""
-        self._stopping.set()
-        self._thread.join()
+        self._thread.stop()
 
     def build_next(self) -> bool:
-        """Run the most useful build there is; False when there is none. Raises BuildFailed, OSError."""
-        for index in self._indexes():
-            found = index.next_build(time.monotonic())
-            if found:
-                namespace_key, job = found
-                self._build(index, namespace_key, job)
-                return True
-        return False
+        """Run the largest build that is due; False when there is none. Raises what a build may: its namespace rests."""
+        now = time.monotonic()
+        found = [(index, *build) for index in self._indexes() if (build := index.next_build(now))]
+        if not found:
+            return False
+        index, namespace_key, job = max(found, key=lambda entry: entry[2].added)
+        try:
+            self._build(index, namespace_key, job)
+        except Exception:
+            index.note_failed_build(namespace_key, time.monotonic())
+            raise
+        return True
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._seen.set_to_current_time()
+            pause = _IDLE_SECONDS
             try:
-                idle = not self.build_next()
-                self._backoff_seconds = 0.0
-            except (BuildFailed, OSError, RuntimeError, ValueError) as error:
-                idle = True
+                pause = 0.0 if self.build_next() else _IDLE_SECONDS
+            except Exception as error:  # noqa: BLE001
+                pause = _PAUSE_AFTER_FAILURE_SECONDS
                 BUILDS.labels("failed").inc()
-                self._backoff_seconds = min(
-                    max(2 * self._backoff_seconds, _FIRST_BACKOFF_SECONDS), _MAX_BACKOFF_SECONDS
-                )
-                logger.warning("build failed, again in %.0f s: %s", self._backoff_seconds, error)
-            if idle:
-                self._stopping.wait(_IDLE_SECONDS + self._backoff_seconds)
+                words = str(error) if isinstance(error, BuildFailed | OSError) else place_of(error)
+                logger.warning("a build failed and is tried again later: %s", words)
+            self._stopping.wait(pause)
 
     def _build(self, index: VersionIndex, namespace_key: int, job: MergeJob) -> None:
         rows = job.rows()
@@ -88,7 +95,8 @@ class BuildQueue:
             with self._only_builder() as lock:
                 self._run_builder(index, job, (vectors, output), lock)
             index.publish(namespace_key, job, HnswSegment.read(rows, output))
-        except (BuildFailed, OSError, RuntimeError):
+        except Exception:
+            output.unlink(missing_ok=True)
             # The files of an index that was dropped meanwhile are gone, and nobody needs its graph.
             if not index.closed and not self._stopping.is_set():
                 raise
@@ -109,8 +117,10 @@ class BuildQueue:
             command, cwd=PROJECT_ROOT, env=environment, pass_fds=(lock,), stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        deadline = time.monotonic() + _BUILD_SECONDS + job.total / _ROWS_A_SECOND
         while process.poll() is None:
-            if self._stopping.wait(_POLL_SECONDS) or index.closed:
+            self._seen.set_to_current_time()
+            if self._stopping.wait(_POLL_SECONDS) or index.closed or time.monotonic() > deadline:
                 process.kill()
                 process.wait()
         _, words = process.communicate()
@@ -126,5 +136,6 @@ class BuildQueue:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
+                    self._seen.set_to_current_time()
                     self._stopping.wait(_POLL_SECONDS)
             yield file.fileno()

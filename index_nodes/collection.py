@@ -26,6 +26,7 @@ from index_nodes.slots import SlotTable, StateNumber
 from index_nodes.tally import Tally, document_hash
 
 _CACHED_FILTERS = 32
+_MAX_BUILD_REST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,9 @@ class Collection:
         self._next_serial = 0
         self._next_stamp = 0
         self._generation = 0
+        self._failed_builds = 0
+        """In a row."""
+        self._build_at = 0.0
         self._selections: dict[str, tuple[int, list[Selection]]] = {}
 
     @property
@@ -117,8 +121,15 @@ class Collection:
         if fresh.rows.count >= rule.rows or (quiet and fresh.rows.count >= rule.quiet_rows):
             self._fresh = None
 
-    def plan_build(self) -> MergeJob | None:
-        """The next build this collection needs; None when there is none."""
+    def note_failed_build(self, now: float) -> None:
+        """Plan no build for a second, or twice as long as after the failure before."""
+        self._build_at = now + min(2.0**self._failed_builds, _MAX_BUILD_REST_SECONDS)
+        self._failed_builds += 1
+
+    def plan_build(self, now: float) -> MergeJob | None:
+        """The next build this collection needs; None when there is none, or while it rests."""
+        if now < self._build_at:
+            return None
         sealed = [segment for segment in self._segments if segment is not self._fresh]
         plan = plan_merge(
             [
@@ -129,10 +140,13 @@ class Collection:
         if plan is None:
             return None
         base = self._by_serial[plan.base] if plan.base is not None else None
-        sources = [self._by_serial[serial] for serial in plan.absorbed if serial != plan.base]
+        if not isinstance(base, HnswSegment) or self._failed_builds:
+            # The file of the base may be what failed; its vectors are in memory.
+            base = None
+        sources = [segment for serial in plan.absorbed if (segment := self._by_serial[serial]) is not base]
         return MergeJob(
             plan=plan,
-            base=base if isinstance(base, HnswSegment) else None,
+            base=base,
             sources=tuple(
                 MergeSource(segment=source, vectors=source.vectors, picked=np.flatnonzero(source.rows.live))
                 for source in sources
@@ -153,6 +167,7 @@ class Collection:
             self._by_serial[built.serial] = built
         self._segments = (built, *kept) if built else kept
         self._generation += 1
+        self._failed_builds = 0
 
     def capture(self) -> CollectionState:
         """Everything there is, in copies of what may change; vectors and rows of segments are only appended to."""

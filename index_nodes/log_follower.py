@@ -16,8 +16,10 @@ from pathlib import Path
 
 import psycopg
 
+from embedding_project.observing.log_lines import place_of
+from embedding_project.threads.vital_thread import VitalThread
 from index_nodes import log_reader
-from index_nodes.metrics import APPLIED_CHANGES, REBUILDS
+from index_nodes.metrics import APPLIED_CHANGES, REBUILDS, THREAD_SEEN
 from index_nodes.serving import FENCE_SECONDS, NEVER, Serving
 from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
@@ -33,6 +35,8 @@ _SOONEST_HEARTBEAT_SECONDS = 0.025
 _FIRST_BACKOFF_SECONDS = 0.1
 _MAX_BACKOFF_SECONDS = 2.0
 _STOP_SECONDS = 3.0
+_REST_SECONDS = 5.0
+"""Between two tries to keep a version whose index failed for a reason nobody foresaw."""
 SNAPSHOTS_FOLDER = "snapshots"
 logger = logging.getLogger(__name__)
 
@@ -49,12 +53,15 @@ class Follower:
         self._layout: int | None = None
         self._versions: dict[int, FollowedVersion] = {}
         self._stored: set[int] = set()
+        self._resting: dict[int, float] = {}
+        """Versions that failed, and when each is tried again."""
         self._heartbeat_at = NEVER
         self._reported: list[tuple[int, int, State]] = []
         self._changed_at = NEVER
         self._serving = Serving()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._seen = THREAD_SEEN.labels(f"s{shard}-r{replica}", "follower")
+        self._thread = VitalThread("follower", self._run, self._stopping.set, _STOP_SECONDS)
 
     @property
     def serving(self) -> Serving:
@@ -83,8 +90,7 @@ class Follower:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join(_STOP_SECONDS)
+        self._thread.stop()
         self._serving = Serving()
 
     def _run(self) -> None:
@@ -101,8 +107,8 @@ class Follower:
                 # Its message may quote values; the kind says enough.
                 logger.warning("follower: %s, again in %.1f s", type(error).__name__, backoff)
                 self._drop(lambda version: version.state(time.monotonic()) == "loading")
-            except Exception as error:
-                logger.exception("follower: %s, starting over", type(error).__name__)
+            except Exception as error:  # noqa: BLE001
+                logger.error("follower: starting over after %s", place_of(error))
                 self._drop(lambda _: True)
             self._stopping.wait(backoff)
             backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
@@ -111,6 +117,7 @@ class Follower:
     def round(self, connection: log_reader.Connection) -> float:
         """One round; gives the seconds to wait before the next. Raises psycopg.Error."""
         asked_at = time.monotonic()
+        self._seen.set_to_current_time()
         heads = log_reader.read_heads(connection, self._shard)
         if heads is None:
             return IDLE_POLL_SECONDS
@@ -137,7 +144,7 @@ class Follower:
         if heads.layout is None:
             return
         for version_key, head in heads.versions.items():
-            if version_key not in self._versions:
+            if version_key not in self._versions and time.monotonic() >= self._resting.get(version_key, NEVER):
                 log = log_reader.Log(layout=heads.layout, version_key=version_key, shard=self._shard)
                 self._versions[version_key] = self._begin(log, head)
         if self._stored != set(heads.versions):
@@ -161,15 +168,25 @@ class Follower:
                 return True
             if not version.follow(connection, head, asked_at):
                 return False
+        except psycopg.Error:
+            raise
         except (LogBroken, log_reader.LogMoved) as error:
-            logger.warning("version %d is made anew: %s %s", version.log.version_key, type(error).__name__, error)
-            REBUILDS.inc()
-            version.store.close_and_discard()
-            self._drop(lambda other: other is version)
+            self._begin_again(version, f"{type(error).__name__} {error}")
+            return True
+        except Exception as error:  # noqa: BLE001
+            # It costs this version alone: the others are followed and answered.
+            self._resting[version.log.version_key] = time.monotonic() + _REST_SECONDS
+            self._begin_again(version, place_of(error))
             return True
         APPLIED_CHANGES.inc(version.applied - before)
         self._changed_at = asked_at
         return True
+
+    def _begin_again(self, version: FollowedVersion, reason: str) -> None:
+        logger.warning("version %d is made anew: %s", version.log.version_key, reason)
+        REBUILDS.inc()
+        version.store.close_and_discard()
+        self._drop(lambda other: other is version)
 
     def _drop(self, condition: Callable[[FollowedVersion], bool]) -> None:
         gone = [key for key, version in self._versions.items() if condition(version)]

@@ -35,6 +35,11 @@ class MergeJob:
         """Rows to insert into a graph."""
         return sum(len(source.picked) for source in self.sources)
 
+    @property
+    def total(self) -> int:
+        """Rows of the new graph."""
+        return self.added + (self.base.rows.count if self.base else 0)
+
     def added_vectors(self) -> Vector:
         return np.concatenate([source.vectors[source.picked] for source in self.sources])
 

@@ -1,6 +1,6 @@
 """What an index node counts. Shared between processes through prometheus_client's own directory when that is set."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 QUERIES = Counter("node_queries_total", "Queries by how they ended.", ["outcome"])
 """outcome: answered, behind, failed, expired (nobody waits any more)"""
@@ -27,6 +27,13 @@ SNAPSHOT_SECONDS = Histogram(
     "Duration of writing one snapshot and reading it again.",
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
+THREAD_SEEN = Gauge(
+    "node_thread_seen_timestamp_seconds",
+    "When a thread of a node last looked for work or at its work, in seconds since 1970.",
+    ["node", "thread"],
+    multiprocess_mode="max",
+)
+"""thread: follower, build-queue, snapshots"""
 BROKER_ERRORS = Counter(
     "node_broker_errors_total", "Searches that could not be fetched, replies that could not be sent."
 )

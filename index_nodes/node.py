@@ -2,7 +2,6 @@
 
 import logging
 import time
-import traceback
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery
 from embedding_project.contracts.origins import distinct
 from embedding_project.observing import tracing
+from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import serving
 from index_nodes.build_queue import BuildQueue
 from index_nodes.hnsw_segment import search_one_thread_each
@@ -38,9 +38,10 @@ class ShardNode:
         self._shard = shard
         self._replica = replica
         self._nodes_dir = nodes_dir
-        self._follower = Follower(database_url, shard, replica, nodes_dir / f"s{shard}-r{replica}")
-        self._builds = BuildQueue(self._follower.indexes, nodes_dir / "builder.lock")
-        self._snapshots = SnapshotWriter(self._follower.snapshot_sources, snapshot_seconds)
+        name = f"s{shard}-r{replica}"
+        self._follower = Follower(database_url, shard, replica, nodes_dir / name)
+        self._builds = BuildQueue(name, self._follower.indexes, nodes_dir / "builder.lock")
+        self._snapshots = SnapshotWriter(name, self._follower.snapshot_sources, snapshot_seconds)
 
     def start(self) -> None:
         self._nodes_dir.mkdir(parents=True, exist_ok=True)
@@ -112,8 +113,7 @@ def _search_group(
     except Exception as error:  # noqa: BLE001
         # One group fails alone, whatever the fault. Its message may quote a filter: not logged.
         QUERIES.labels("failed").inc(len(places))
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("a search failed with %s\n%s", type(error).__name__, frames)
+        logger.error("a search failed with %s", place_of(error))
         return [FAILED] * len(places)
     QUERIES.labels("answered").inc(len(places))
     return hits

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 
+from embedding_project.observing.log_lines import place_of
 from index_nodes import log_reader
 from index_nodes.metrics import LOAD_SECONDS, SNAPSHOTS
 from index_nodes.snapshot_manifest import Manifest, SnapshotDamaged
@@ -63,6 +64,9 @@ class SnapshotLoad:
             self._error = error
         except OSError as error:
             logger.warning("snapshots cannot be used: %s", error)
+        except Exception as error:  # noqa: BLE001
+            # The index is as empty as before, and is loaded from Postgres.
+            logger.error("snapshots cannot be used: %s", place_of(error))
 
 
 def load_newest(store: SnapshotStore, wanted: Wanted, index: VersionIndex) -> int | None:

@@ -18,10 +18,12 @@ from weakref import WeakKeyDictionary
 
 import faiss
 
+from embedding_project.observing.log_lines import place_of
+from embedding_project.threads.vital_thread import VitalThread
 from index_nodes.collection_state import CollectionState
 from index_nodes.hnsw_segment import EF_CONSTRUCTION, GRAPH_NEIGHBOURS
 from index_nodes.log_reader import Log
-from index_nodes.metrics import SNAPSHOT_SECONDS, SNAPSHOTS
+from index_nodes.metrics import SNAPSHOT_SECONDS, SNAPSHOTS, THREAD_SEEN
 from index_nodes.snapshot_contents import array_bytes, graph_name, write_contents
 from index_nodes.snapshot_files import FileFacts, HashedFile, link_or_copy, sync_folder
 from index_nodes.snapshot_manifest import FORMAT, MANIFEST, Manifest, SnapshotDamaged, encode
@@ -63,12 +65,13 @@ class _Progress:
 
 
 class SnapshotWriter:
-    def __init__(self, sources: Callable[[], Sequence[SnapshotSource]], seconds: float) -> None:
+    def __init__(self, node: str, sources: Callable[[], Sequence[SnapshotSource]], seconds: float) -> None:
         self._sources = sources
         self._seconds = seconds
         self._progress = WeakKeyDictionary[SnapshotStore, _Progress]()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+        self._seen = THREAD_SEEN.labels(node, "snapshots")
+        self._thread = VitalThread("snapshots", self._run, self._stopping.set, _STOP_SECONDS)
 
     @property
     def enabled(self) -> bool:
@@ -81,9 +84,8 @@ class SnapshotWriter:
 
     def stop(self) -> None:
         """A snapshot that is being written may be left unfinished: it has no name yet."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS)
+        if self.enabled:
+            self._thread.stop()
 
     def write_due(self, now: float) -> None:
         """Write every snapshot whose time has come and whose index has changed since the last one."""
@@ -95,10 +97,11 @@ class SnapshotWriter:
 
     def _run(self) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
+            self._seen.set_to_current_time()
             try:
                 self.write_due(time.monotonic())
-            except Exception as error:
-                logger.exception("snapshots: %s", type(error).__name__)
+            except Exception as error:  # noqa: BLE001
+                logger.error("snapshots: %s", place_of(error))
                 self._stopping.wait(_RETRY_SECONDS)
 
     def _write(self, source: SnapshotSource, progress: _Progress, now: float) -> None:
@@ -107,13 +110,14 @@ class SnapshotWriter:
             write_snapshot(source)
         except StoreClosed:
             return
-        except (OSError, SnapshotDamaged) as error:
+        except Exception as error:  # noqa: BLE001
             progress.due_at = now + min(self._seconds, _RETRY_SECONDS)
             if source.index.closed or self._stopping.is_set():
                 return
             SNAPSHOTS.labels("failed").inc()
             if not progress.failing:
-                logger.warning("no snapshots of version %d for now: %s", source.log.version_key, error)
+                reason = error if isinstance(error, OSError | SnapshotDamaged) else place_of(error)
+                logger.warning("no snapshots of version %d for now: %s", source.log.version_key, reason)
             progress.failing = True
             return
         if progress.failing:

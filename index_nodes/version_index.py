@@ -94,6 +94,12 @@ class VersionIndex:
         jobs = [(key, job) for key in list(self._collections) if (job := self._plan(key, now))]
         return max(jobs, key=lambda entry: entry[1].added, default=None)
 
+    def note_failed_build(self, namespace_key: int, now: float) -> None:
+        """Let the namespace rest before its next build."""
+        with self._lock:
+            if collection := self._collections.get(namespace_key):
+                collection.note_failed_build(now)
+
     def publish(self, namespace_key: int, job: MergeJob, built: HnswSegment | None) -> None:
         """Put `built` in place of the segments it was made from, whose files are then removed."""
         with self._lock:
@@ -146,7 +152,7 @@ class VersionIndex:
         with self._lock:
             collection = self._collections[namespace_key]
             collection.seal_if_due(now)
-            return None if self._closed else collection.plan_build()
+            return None if self._closed else collection.plan_build(now)
 
     def _collection(self, namespace_key: int) -> Collection:
         collection = self._collections.get(namespace_key)

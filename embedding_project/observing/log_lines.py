@@ -6,6 +6,7 @@ some of them write down what they are given, and that may be a user's.
 
 import json
 import logging
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,11 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+def place_of(error: BaseException) -> str:
+    """Type and frames of a fault nobody foresaw, for a line of the log: its message may quote what a user sent."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
 def line_formatter() -> logging.Formatter:

@@ -3,10 +3,11 @@
 import logging
 import os
 import threading
-import traceback
 from collections.abc import Callable
 
 from celery.worker import state
+
+from embedding_project.observing.log_lines import place_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +27,7 @@ class VitalThread(threading.Thread):
         try:
             self._work()
         except Exception as error:  # noqa: BLE001
-            # A fault nobody foresaw. Its message may quote what a user sent: not logged.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            logger.critical("%s ended with %s\n%s", self.name, type(error).__name__, frames)
+            logger.critical("%s ended with %s", self.name, place_of(error))
             state.should_stop = os.EX_SOFTWARE
 
     def stop(self) -> None:

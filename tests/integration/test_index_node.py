@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.core.management import call_command
+from django.db import connection as django_connection
 
 from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.documents.deleting import delete
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower
+from index_nodes.metrics import REBUILDS
 from index_nodes.scan import SearchSpec
 from index_nodes.version_index import VersionIndex
 from tests.integration.indexing_steps import NAMESPACE, embedded, index, put, rows
@@ -124,6 +127,32 @@ def test_a_log_that_does_not_continue_makes_it_start_over(
     assert served(follower) is not before
     assert before.closed
     assert not before.directory.exists()
+
+
+@pytest.fixture
+def second_version(database: str) -> Iterator[int]:
+    call_command("register_model", "--model-id", "second", "--type", "external", "--dimension", "4", "--activate")
+    key = rows("SELECT id FROM model_registry WHERE model_id = 'second'")[0][0]
+    yield key
+    with django_connection.cursor() as cursor:
+        cursor.execute("UPDATE model_registry SET status = 'retired', model_id = %s WHERE id = %s", [f"old-{key}", key])
+
+
+def test_a_document_that_cannot_be_applied_costs_its_version_a_rest_and_nothing_else(
+    follower: Follower, connection: log_reader.Connection, second_version: int
+) -> None:
+    write("text 0")
+    converged(follower, connection)
+    write(*(f"text {number}" for number in range(20)))
+    connection.execute("""UPDATE document SET metadata = '["of a user"]'""")
+    before, rebuilds = dict(follower.serving.versions), REBUILDS._value.get()
+    for _ in range(10):
+        follower.round(connection)
+    assert set(follower.serving.versions) == set(before) - {version_key()}
+    assert follower.serving.versions[second_version].index is before[second_version].index
+    assert REBUILDS._value.get() == rebuilds + 1
+    connection.execute("UPDATE document SET metadata = '{}'")
+    converged(follower, connection)
 
 
 def test_a_retired_version_is_dropped(follower: Follower, connection: log_reader.Connection) -> None:

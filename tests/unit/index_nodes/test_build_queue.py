@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from index_nodes.build_queue import BuildFailed, BuildQueue
+from index_nodes.builder import extend
 from index_nodes.collection import SealRule
+from index_nodes.metrics import BUILDS, THREAD_SEEN
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.builders import NAMESPACE, clustered_vectors, fill, spec, state
 
+OTHER_NAMESPACE = NAMESPACE + 1
 VECTORS = clustered_vectors(600, 16)
 
 
@@ -21,7 +24,7 @@ def index(tmp_path: Path) -> VersionIndex:
 
 
 def queue(index: VersionIndex, tmp_path: Path) -> BuildQueue:
-    return BuildQueue(lambda: [index], tmp_path / "lock")
+    return BuildQueue("s0-r0", lambda: [index], tmp_path / "lock")
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -44,18 +47,92 @@ def test_sealed_rows_move_into_a_graph_which_is_extended(index: VersionIndex, tm
     assert [path.suffix for path in index.directory.iterdir()] == [".faiss"]
 
 
-def test_rows_stay_searchable_when_a_build_fails(index: VersionIndex, tmp_path: Path) -> None:
+def damaged(graph: Path) -> None:
+    graph.write_bytes(b"damaged")
+
+
+def of_other_rows(graph: Path) -> None:
+    extend(None, VECTORS[:10], graph)
+
+
+@pytest.mark.parametrize("spoil", [damaged, of_other_rows, Path.unlink])
+def test_a_bad_graph_file_costs_one_try_and_leaves_nothing_behind(
+    index: VersionIndex, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
     fill(index, VECTORS[:300])
     builds = queue(index, tmp_path)
     assert builds.build_next()
-    graph_file = next(index.directory.iterdir())
-    graph_file.write_bytes(b"damaged")
-    index.apply([state(1_000 + key, VECTORS[key]) for key in range(300, 600)], now=0.0)
-    with pytest.raises(BuildFailed, match="status"):
+    spoil(next(index.directory.iterdir()))
+    other = [state(5_000 + key, VECTORS[key], namespace_key=OTHER_NAMESPACE) for key in range(200)]
+    index.apply([state(1_000 + key, VECTORS[key]) for key in range(300, 600)] + other, now=0.0)
+    before = set(index.directory.iterdir())
+    with pytest.raises((BuildFailed, ValueError)):
         builds.build_next()
+    assert set(index.directory.iterdir()) == before
     for key in (0, 299, 1_300, 1_599):
         found = index.search(NAMESPACE, VECTORS[key % 1_000][np.newaxis], spec(1))[0]
         assert found.document_keys.tolist() == [key]
+    # The namespace of the bad file rests; the other one does not wait for it.
+    assert builds.build_next()
+    assert index.tally()[1] == 300 + 200
+    builds.start()
+    until(lambda: index.tally()[1] == index.tally()[0] == 800)
+    builds.stop()
+    assert sorted(index.segments()) == [(NAMESPACE, True, 600, 600), (OTHER_NAMESPACE, True, 200, 200)]
+    assert [path.suffix for path in index.directory.iterdir()] == [".faiss", ".faiss"]
+
+
+def test_a_namespace_rests_longer_after_each_failure(index: VersionIndex) -> None:
+    fill(index, VECTORS[:300])
+    assert index.next_build(now=1_000.0)
+    for rest in (1, 2, 4, 8, 16, 32, 60, 60):
+        index.note_failed_build(NAMESPACE, now=1_000.0)
+        assert not index.next_build(now=1_000.0 + rest - 0.1)
+        assert index.next_build(now=1_000.0 + rest)
+
+
+def test_every_version_gets_its_turn(index: VersionIndex, tmp_path: Path) -> None:
+    second = VersionIndex(16, tmp_path / "second", SealRule(rows=300, quiet_rows=1, quiet_seconds=0.0))
+    fill(index, VECTORS[:300])
+    fill(second, VECTORS)
+    builds = BuildQueue("s0-r0", lambda: [index, second], tmp_path / "lock")
+    assert builds.build_next()
+    assert (index.tally()[1], second.tally()[1]) == (0, 600)
+    assert builds.build_next()
+    assert index.tally()[1] == 300
+
+
+@pytest.mark.parametrize("fault", [MemoryError, KeyError, AssertionError])
+def test_the_thread_outlives_faults_that_nobody_foresaw(
+    index: VersionIndex, tmp_path: Path, fault: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(index, VECTORS)
+    faults = [fault("of a user")]
+
+    def indexes() -> list[VersionIndex]:
+        if faults:
+            raise faults.pop()
+        return [index]
+
+    failed = BUILDS.labels("failed")._value.get()
+    builds = BuildQueue("s0-r0", indexes, tmp_path / "lock")
+    builds.start()
+    until(lambda: index.tally()[1] == len(VECTORS))
+    builds.stop()
+    assert BUILDS.labels("failed")._value.get() == failed + 1
+    assert fault.__name__ in caplog.text
+    assert "of a user" not in caplog.text
+
+
+def test_it_is_seen_that_the_thread_looks_for_work(index: VersionIndex, tmp_path: Path) -> None:
+    builds = BuildQueue("s7-r7", lambda: [index], tmp_path / "lock")
+    seen = THREAD_SEEN.labels("s7-r7", "build-queue")
+    assert seen._value.get() == 0
+    builds.start()
+    until(lambda: seen._value.get() > 0)
+    first = seen._value.get()
+    until(lambda: seen._value.get() > first)
+    builds.stop()
 
 
 def test_the_thread_builds_what_is_due_and_stops(index: VersionIndex, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_stores_of_other_logs_are_removed(index: VersionIndex, tmp_path: Path) -
 
 def test_it_is_written_when_it_is_due_and_has_changed(index: VersionIndex, store: SnapshotStore) -> None:
     seq = 5
-    writer = SnapshotWriter(lambda: [source(index, store, seq)], seconds=100)
+    writer = SnapshotWriter("s0-r0", lambda: [source(index, store, seq)], seconds=100)
     writer.write_due(now := 1e9)
     assert store.newest_seq is None
     writer.write_due(now + 101)
@@ -198,7 +198,7 @@ def test_a_full_disk_is_said_once_counted_and_survived(
     index: VersionIndex, store: SnapshotStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "index_nodes")
-    writer = SnapshotWriter(lambda: [source(index, store, 5)], seconds=0.001)
+    writer = SnapshotWriter("s0-r0", lambda: [source(index, store, 5)], seconds=0.001)
     writer.write_due(now := 1e9)
     failed, written = outcomes("failed"), outcomes("written")
     with full_disk(4_096):
