@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from embedding_project.regular_files import read_regular
+
 INSTANCE_FILE = "instance.json"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 PACKAGED_MODEL_ID = "all-MiniLM-L6-v2"
@@ -137,6 +139,7 @@ _DEFAULTS: Mapping[str, str] = {
     "TRACES_SAMPLE": "1.0",
 }
 _SECRETS = frozenset({"DATABASE_URL", "REDIS_URL", "CACHE_URL", "SECRET_KEY", "API_KEY", "ADMIN_PASSWORD"})
+_MAX_SECRET_BYTES = 64 * 1024
 SETTING_NAMES = tuple(_DEFAULTS)
 
 
@@ -152,9 +155,12 @@ class _Reader:
         path = self._environ.get(f"{name}_FILE", "") if name in _SECRETS else ""
         if path:
             try:
-                return Path(path).read_text(encoding="utf-8").strip()
+                return read_regular(Path(path), _MAX_SECRET_BYTES).decode("utf-8").strip()
             except OSError as error:
                 self.problems.append(f"{name}_FILE: cannot read {path}: {error.strerror}")
+                return ""
+            except UnicodeDecodeError:
+                self.problems.append(f"{name}_FILE: {path} is not UTF-8")
                 return ""
         return self._environ.get(name) or self._fallback.get(name) or _DEFAULTS[name]
 

@@ -134,11 +134,12 @@ class Drainer:
     def _settle(self, seconds: float) -> None:
         """Answer what was computed, after waiting for it for up to `seconds`."""
         self._embedder.drop_expired()
+        self._embedder.resume()
         if self._overlap:
             for computed in self._compute.collect(seconds):
                 self._embedder.settle(computed)
-        else:
-            self._embedder.step()
+        elif not self._embedder.step() and seconds:
+            time.sleep(seconds)
         try:
             self._outbox.flush()
         except RedisError as error:

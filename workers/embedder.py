@@ -9,23 +9,30 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from embedding_project.contracts.messages import EmbedBatch, Lane, Purpose
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import frame
 from embedding_project.observing import tracing
 from embedding_project.observing.request_context import serving
 from embedding_project.vector_cache import VectorCache
 from workers.backlog import Backlog
 from workers.compute import Computed, compute
-from workers.encoders.base import ModelAway, ModelError
+from workers.encoders.base import Encoder, ModelAway, ModelError, ModelLoading
 from workers.metrics import BATCH_ITEMS, BATCHES, ITEMS, TOKENIZE_SECONDS
 from workers.model_pool import ModelPool
 from workers.offenders import Offenders
 from workers.outbox import Outbox
 from workers.pace import Pace
-from workers.requests import tokenize_reply, tokens_of
+from workers.requests import described, tokens_of
 from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome, Ticket
 
 MAX_WAITING_SECONDS = 0.4
 """Per lane. More work than this is better left in the queue, where another embedder can take it."""
+MAX_PARKED_ITEMS = 2_048
+"""What may wait for models that are being loaded."""
+_LOAD_WAIT_SECONDS = 0.05
+"""A model without weights is there by then. Nothing else is done meanwhile."""
+_LAST_WORD_SECONDS = 0.25
+"""So long before its deadline, a batch hears that its model is still not there."""
 _EMBEDDED = "embedded"
 _REFUSED = "refused"
 logger = logging.getLogger(__name__)
@@ -47,6 +54,7 @@ class Embedder:
         self._clock = clock
         self._offenders = Offenders()
         self._open: dict[Ticket, None] = {}
+        self._parked: dict[ModelSpec, list[Ticket]] = {}
         self.backlog = Backlog(pace)
 
     @property
@@ -60,33 +68,63 @@ class Embedder:
         return max(self.pace.limits.window - self.backlog.items(lane), 0)
 
     def admit(self, batch: EmbedBatch, raw: bytes = b"") -> None:
-        """Tokenise `batch` and let it wait for its turn; a batch nobody waits for any more is dropped."""
-        ticket = Ticket(batch, raw)
+        """Tokenise `batch` and let it wait for its turn, once its model is loaded; a batch nobody waits for any more is
+        dropped."""
         if batch.deadline <= self._clock():
             BATCHES.labels(batch.lane, "expired").inc()
             return
-        if batch.purpose is Purpose.TOKENIZE:
-            self._outbox.add(batch, tokenize_reply(self._models, batch))
-            return
-        BATCH_ITEMS.labels(batch.lane).observe(len(batch.items))
+        ticket = Ticket(batch, raw)
         self._open[ticket] = None
+        if batch.purpose is Purpose.EMBED:
+            BATCH_ITEMS.labels(batch.lane).observe(len(batch.items))
+        self._start(ticket)
+
+    def resume(self) -> None:
+        """Go on with the batches whose model is loaded by now."""
+        for model, tickets in list(self._parked.items()):
+            try:
+                self._models.get(model, 0.0)
+            except ModelLoading:
+                continue
+            except ModelError:
+                pass  # each of them hears below
+            del self._parked[model]
+            for ticket in tickets:
+                if ticket in self._open:
+                    self._start(ticket)
+
+    def _start(self, ticket: Ticket) -> None:
+        batch = ticket.batch
         with serving(batch.origins):
-            self._enqueue(ticket)
+            try:
+                encoder = self._models.get(batch.model, _LOAD_WAIT_SECONDS)
+                if batch.purpose is Purpose.TOKENIZE:
+                    ticket.outcomes = list(described(encoder, batch))
+                    ticket.missing = 0
+                else:
+                    self._enqueue(ticket, encoder)
+            except ModelLoading:
+                self._park(ticket)
+            except (ModelError, ModelAway):
+                self._fail(ticket, ticket.unsettled(), MODEL_UNAVAILABLE)
         if not ticket.missing:
             self._answer(ticket)
 
-    def _enqueue(self, ticket: Ticket) -> None:
+    def _park(self, ticket: Ticket) -> None:
+        """Let `ticket` wait for its model; what is too much to wait is told so at once."""
+        waiting = sum(len(other.batch.items) for tickets in self._parked.values() for other in tickets)
+        if waiting >= MAX_PARKED_ITEMS:
+            self._fail(ticket, ticket.unsettled(), MODEL_UNAVAILABLE)
+            return
+        self._parked.setdefault(ticket.batch.model, []).append(ticket)
+
+    def _enqueue(self, ticket: Ticket, encoder: Encoder) -> None:
         batch = ticket.batch
         fresh = self._backlog_misses(ticket)
         if not fresh:
             return
-        try:
-            encoder = self._models.get(batch.model)
-            with TOKENIZE_SECONDS.labels(batch.lane).time():
-                found = tokens_of(encoder, [batch.items[position] for position in fresh])
-        except (ModelError, ModelAway):
-            self._fail(ticket, fresh, MODEL_UNAVAILABLE)
-            return
+        with TOKENIZE_SECONDS.labels(batch.lane).time():
+            found = tokens_of(encoder, [batch.items[position] for position in fresh])
         read = list(zip(fresh, found, strict=True))
         tokenized = [(position, tokens) for position, tokens in read if not isinstance(tokens, str)]
         if tokenized:
@@ -173,6 +211,12 @@ class Embedder:
     def drop_expired(self) -> None:
         """Forget the batches nobody waits for any more; the backlog leaves out the texts that only they wanted."""
         now = self._clock()
+        for model, tickets in list(self._parked.items()):
+            late = [ticket for ticket in tickets if ticket.batch.deadline <= now + _LAST_WORD_SECONDS]
+            self._parked[model] = [ticket for ticket in tickets if ticket not in late]
+            for ticket in late:
+                self._fail(ticket, ticket.unsettled(), MODEL_UNAVAILABLE)
+                self._answer(ticket)
         for ticket in [ticket for ticket in self._open if ticket.batch.deadline <= now]:
             del self._open[ticket]
             BATCHES.labels(ticket.batch.lane, "expired").inc()
@@ -182,6 +226,7 @@ class Embedder:
         self.backlog.close()
         tickets = list(self._open)
         self._open.clear()
+        self._parked.clear()
         for ticket in tickets:
             BATCHES.labels(ticket.batch.lane, "requeued").inc()
         return tickets

@@ -1,20 +1,27 @@
-"""The models this process holds: loaded when first asked for, the least recently used one leaves for a new one."""
+"""The models this process holds: loaded when first asked for, the least recently used one leaves for a new one.
+
+Each load runs in a thread of its own, so whoever serves the other models goes on meanwhile.
+"""
 
 import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.model_sources.model_folder import PACKAGE
-from workers.encoders.base import Encoder, ModelError
+from workers.encoders.base import Encoder, ModelError, ModelLoading
 from workers.encoders.loading import Load
 from workers.metrics import LOAD_FAILURES
 
 MAX_MODELS = 4
+MAX_LOADS = 4
+"""At once; most of their time downloads wait, and only one reads weights."""
 RETRY_LOAD_SECONDS = 10.0
+SLOW_LOAD_SECONDS = 10.0
 _MEBIBYTE = 1024 * 1024
 logger = logging.getLogger(__name__)
 
@@ -43,18 +50,62 @@ class ModelPool:
         self._lock = threading.Lock()
         self._encoders: OrderedDict[_Key, Encoder] = OrderedDict()
         self._failures: dict[_Key, _Failure] = {}
+        self._loads: dict[_Key, Future[Encoder]] = {}
 
-    def get(self, spec: ModelSpec) -> Encoder:
-        """The encoder of `spec`. Raises ModelError, for a while without trying again."""
+    def get(self, spec: ModelSpec, wait_seconds: float | None = None) -> Encoder:
+        """The encoder of `spec`. Raises ModelError, for a while without trying again.
+
+        With `wait_seconds`, a load that this call starts is waited for no longer than that, and one that is under way
+        not at all: raises ModelLoading while it is not done.
+        """
         key = _load_key(spec)
         with self._lock:
-            if key not in self._encoders:
-                self._refuse_recently_failed(key)
-                encoder = self._loaded(key, spec)
-                self._make_room(encoder.memory_bytes)
-                self._encoders[key] = encoder
-            self._encoders.move_to_end(key)
-            return self._encoders[key]
+            encoder = self._encoders.get(key)
+            if encoder is not None:
+                self._encoders.move_to_end(key)
+                return encoder
+            self._refuse_recently_failed(key)
+            load, wait = self._loads.get(key), wait_seconds
+            if load is None:
+                if len(self._loads) >= MAX_LOADS:
+                    raise ModelLoading
+                load = self._loads[key] = Future()
+                threading.Thread(target=self._run, args=(key, spec, load), name="model-load", daemon=True).start()
+            elif wait is not None:
+                wait = 0.0
+        try:
+            return load.result(wait)
+        except TimeoutError:
+            raise ModelLoading from None
+
+    def _run(self, key: _Key, spec: ModelSpec, load: Future[Encoder]) -> None:
+        began = self._monotonic()
+        try:
+            encoder = self._loaded(spec)
+        except BaseException as error:  # noqa: BLE001
+            # What the libraries raise over a damaged folder is any class at all, and some of it is no Exception.
+            reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
+            with self._lock:
+                failure = self._failed(key, spec, reason)
+                del self._loads[key]
+            load.set_exception(failure)
+            return
+        seconds = self._monotonic() - began
+        if seconds >= SLOW_LOAD_SECONDS:
+            logger.warning("model %s version %d took %.0f seconds to load", spec.model_id, spec.version, seconds)
+        with self._lock:
+            self._failures.pop(key, None)
+            self._make_room(encoder.memory_bytes)
+            self._encoders[key] = encoder
+            del self._loads[key]
+        load.set_result(encoder)
+
+    def _loaded(self, spec: ModelSpec) -> Encoder:
+        encoder = self._load(spec)
+        if 0 < self._budget_bytes < encoder.memory_bytes:
+            needed, allowed = (-(-size // _MEBIBYTE) for size in (encoder.memory_bytes, self._budget_bytes))
+            raise ModelError(f"it takes {needed} MiB, EMBED_MEMORY_MB allows {allowed}")
+        return encoder
 
     def _make_room(self, needed_bytes: int) -> None:
         while self._encoders and (len(self._encoders) >= self._capacity or self._exceeded(needed_bytes)):
@@ -68,20 +119,6 @@ class ModelPool:
         failure = self._failures.get(key)
         if failure and self._monotonic() < failure.retry_at:
             raise ModelError(failure.reason)
-
-    def _loaded(self, key: _Key, spec: ModelSpec) -> Encoder:
-        try:
-            encoder = self._load(spec)
-            if 0 < self._budget_bytes < encoder.memory_bytes:
-                needed, allowed = (-(-size // _MEBIBYTE) for size in (encoder.memory_bytes, self._budget_bytes))
-                raise ModelError(f"it takes {needed} MiB, EMBED_MEMORY_MB allows {allowed}")
-        except ModelError as error:
-            raise self._failed(key, spec, str(error)) from error
-        except Exception as error:
-            # What the libraries raise over a damaged folder is any class at all.
-            raise self._failed(key, spec, f"{type(error).__name__}: {error}") from error
-        self._failures.pop(key, None)
-        return encoder
 
     def _failed(self, key: _Key, spec: ModelSpec, reason: str) -> ModelError:
         known = self._failures.get(key)

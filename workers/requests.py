@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply
+from embedding_project.contracts.messages import EmbedBatch, EmbedItem
 from embedding_project.contracts.tokens import unpack_ids
 from workers.compute import isolate
-from workers.encoders.base import PLAIN_WORD, Encoder, ModelAway, ModelError, Tokens
+from workers.encoders.base import PLAIN_WORD, Encoder, Tokens
 from workers.encoders.vocabulary import HasVocabulary
-from workers.model_pool import ModelPool
-from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome
+from workers.tickets import MODEL_ERROR, Outcome
 
 NO_TOKENIZER = "no_tokenizer"
 INVALID_IDS = "invalid_ids"
@@ -29,23 +28,12 @@ def _read(encoder: Encoder, packed: bytes) -> Tokens | str:
         return INVALID_IDS
 
 
-def tokenize_reply(models: ModelPool, batch: EmbedBatch) -> EmbedReply:
-    """The answer to a batch that only asks for tokens."""
-    return EmbedReply(batch_id=batch.batch_id, outcomes=tuple(_described(models, batch)))
-
-
-def _described(models: ModelPool, batch: EmbedBatch) -> list[Outcome]:
-    try:
-        encoder = models.get(batch.model)
-    except ModelError:
-        return [MODEL_UNAVAILABLE] * len(batch.items)
+def described(encoder: Encoder, batch: EmbedBatch) -> list[Outcome]:
+    """What the tokenizer says of each text of `batch`. Raises ModelAway."""
     if not isinstance(encoder, HasVocabulary):
         return [NO_TOKENIZER] * len(batch.items)
-    try:
-        described = isolate(encoder.vocabulary.describe, [item.text for item in batch.items], _plain)
-    except ModelAway:
-        return [MODEL_UNAVAILABLE] * len(batch.items)
-    return [MODEL_ERROR if text is None else text.to_frame() for text in described]
+    found = isolate(encoder.vocabulary.describe, [item.text for item in batch.items], _plain)
+    return [MODEL_ERROR if text is None else text.to_frame() for text in found]
 
 
 def _plain() -> list[str]:

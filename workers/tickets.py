@@ -32,6 +32,10 @@ class Ticket:
         self.outcomes[position] = outcome
         self.missing -= 1
 
+    def unsettled(self) -> list[int]:
+        """Positions of the items that have no outcome yet."""
+        return [position for position, outcome in enumerate(self.outcomes) if outcome is None]
+
     def reply(self) -> EmbedReply:
         outcomes = tuple(outcome for outcome in self.outcomes if outcome is not None)
         return EmbedReply(batch_id=self.batch.batch_id, outcomes=outcomes)

@@ -13,7 +13,7 @@ from sentence_transformers import SentenceTransformer
 from benchmarks import corpus
 from benchmarks.report import Figure, Goal
 from embedding_project.contracts.model_spec import ModelSpec, ModelType, Runtime
-from workers.encoders.artifact import model_folder
+from embedding_project.model_sources.model_folder import model_folder
 from workers.encoders.base import Encoder, Tokens
 from workers.encoders.transformer import load_transformer
 

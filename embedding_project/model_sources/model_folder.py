@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from embedding_project.regular_files import read_regular
+
 PACKAGE = "package:"
 HUB = "hub:"
 HASHING = "hashing:"
 """The artifact of the encoder that needs no files."""
 
+MAX_JSON_BYTES = 64 * 1024 * 1024
+"""Of one file: the tokenizer of a large vocabulary takes half of it."""
+_MAX_ENTRIES = 10_000
 
 _HUB_NAME = re.compile(r"hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -22,6 +27,10 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 class ModelFilesError(Exception):
     """The files of a model are missing, damaged or not supported; the message says which."""
+
+
+class NoModelFolder(ModelFilesError):
+    """The files of a model are not on this machine; they may be on others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +84,23 @@ def model_folder(artifact: str, model_root: Path) -> Path:
         if folder == root or not folder.is_relative_to(root):
             raise ModelFilesError("the model folder is not below MODEL_ROOT")
     if not folder.is_dir():
-        raise ModelFilesError(f"there is no model folder for {artifact}")
-    if not all(path.resolve().is_relative_to(root) for path in folder.rglob("*")):
-        raise ModelFilesError("the model folder holds a link that leads out of it")
+        raise NoModelFolder(f"there is no model folder for {artifact}")
+    _check_entries(folder, root)
     return folder
+
+
+def _check_entries(folder: Path, root: Path) -> None:
+    for count, path in enumerate(folder.rglob("*")):
+        try:
+            inside = path.resolve(strict=True).is_relative_to(root)
+        except (OSError, RuntimeError):
+            raise ModelFilesError(f"the model folder holds a link that leads nowhere: {path.name}") from None
+        if not inside:
+            raise ModelFilesError("the model folder holds a link that leads out of it")
+        if not path.is_file() and not path.is_dir():
+            raise ModelFilesError(f"the model folder holds what is no regular file: {path.name}")
+        if count >= _MAX_ENTRIES:
+            raise ModelFilesError(f"the model folder holds more than {_MAX_ENTRIES} files")
 
 
 def _package_folder(module: str) -> Path:
@@ -87,7 +109,7 @@ def _package_folder(module: str) -> Path:
         raise ModelFilesError(f"{module!r} is not the name of a Python package")
     found = importlib.util.find_spec(module)
     if found is None or not found.submodule_search_locations:
-        raise ModelFilesError(f"the model package {module} is not installed")
+        raise NoModelFolder(f"the model package {module} is not installed")
     return Path(next(iter(found.submodule_search_locations))).resolve() / "model"
 
 
@@ -102,11 +124,20 @@ def read_object(path: Path) -> dict[str, Any]:
 def read_json(path: Path) -> Any:
     """The JSON value in `path`. Raises ModelFilesError."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = read_regular(path, MAX_JSON_BYTES)
+    except FileNotFoundError as error:
+        raise ModelFilesError(f"{path.name} is missing") from error
     except OSError as error:
-        raise ModelFilesError(f"{path.name} is missing or cannot be read") from error
+        raise ModelFilesError(f"{path.name} cannot be read: {error.strerror}") from error
+    return parsed_json(content, path.name)
+
+
+def parsed_json(content: bytes, name: str) -> Any:
+    """The JSON value in `content`, which came from the file `name`. Raises ModelFilesError."""
+    try:
+        return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ModelFilesError(f"{path.name} is not JSON") from error
+        raise ModelFilesError(f"{name} is not JSON, or nested too deep") from error
 
 
 def read_modules(folder: Path) -> dict[str, str] | None:

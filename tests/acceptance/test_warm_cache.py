@@ -3,15 +3,16 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 
 from tests.conftest import ROOT, Service, outside_environment
 
 
-def _warm(service: Service, content: bytes, *options: str) -> "subprocess.CompletedProcess[bytes]":
+def _warm(service: Service, content: bytes, *options: str, file: str = "-") -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        [sys.executable, "manage.py", "warm_cache", *options, "-"],
+        [sys.executable, "manage.py", "warm_cache", *options, file],
         cwd=ROOT,
         env={**os.environ, **outside_environment(service.var)},
         input=content,
@@ -38,3 +39,9 @@ def test_a_bad_line_is_refused_by_number_and_the_rest_is_warmed(service: Service
 def test_an_unknown_model_is_refused(service: Service) -> None:
     done = _warm(service, b"text\n", "--model-id", "no-such-model")
     assert (done.returncode, b"no-such-model" in done.stderr) == (1, True)
+
+
+def test_a_fifo_is_refused_and_not_waited_for(service: Service, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "texts")
+    done = _warm(service, b"", file=str(tmp_path / "texts"))
+    assert (done.returncode, b"not a regular file" in done.stderr) == (1, True)

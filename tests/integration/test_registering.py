@@ -1,6 +1,7 @@
 """`register_model` fills in what the files of a model say, lets the operator overrule it, and guesses nothing."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
@@ -10,9 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from embedding_project.config import load_config
+from embedding_project.model_sources.model_folder import ModelFilesError
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services.model_versions.registering import Incomplete, completed
 from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, fake_hub
+from tests.unit.model_sources.stored import safetensors
 
 pytestmark = pytest.mark.usefixtures("migrated")
 NAME = "registering/test"
@@ -37,6 +40,9 @@ def root(tmp_path: Path) -> Path:
     (folder / "config.json").write_text('{"hidden_size": 32, "max_position_embeddings": 64}')
     prompts = {"prompts": {"query": "query: ", "document": "document: "}}
     (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    (folder / "model.safetensors").write_bytes(safetensors({}))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_text("{}")
     return tmp_path
 
 
@@ -59,6 +65,15 @@ def test_an_explicit_empty_prompt_wins_too(root: Path) -> None:
 
 def test_pooling_that_no_file_names_has_to_be_given(root: Path) -> None:
     with pytest.raises(Incomplete, match="nothing is guessed: give pooling"):
+        completed({"type": "transformers", "artifact": "folder"}, replace(load_config(), model_root=root))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "modules.json"])
+def test_a_folder_with_a_fifo_in_it_is_refused_and_not_waited_for(root: Path, name: str) -> None:
+    path = root / "folder" / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(ModelFilesError, match="no regular file"):
         completed({"type": "transformers", "artifact": "folder"}, replace(load_config(), model_root=root))
 
 

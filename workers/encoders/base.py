@@ -25,6 +25,10 @@ class ModelAway(Exception):
     """What computes the vectors cannot be used now, such as an endpoint: no fault of any text; the message says why."""
 
 
+class ModelLoading(Exception):
+    """The model is on its way into memory: ask again soon."""
+
+
 class DeviceLost(Exception):
     """The accelerator failed for good: only a new process can use it again."""
 

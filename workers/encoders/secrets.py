@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+from embedding_project.regular_files import read_regular
 from workers.encoders.base import ModelError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_MAX_BYTES = 8_192
 _KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
@@ -16,7 +18,7 @@ def read_secret(directory: str, name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ModelError("the name of the secret is not a plain file name")
     try:
-        content = (Path(directory) / name).read_bytes().decode("ascii", "replace").strip()
+        content = read_regular(Path(directory) / name, _MAX_BYTES).decode("ascii", "replace").strip()
     except OSError as error:
         raise ModelError(f"the secret {name} cannot be read from EMBED_SECRETS_DIR: {error.strerror}") from None
     # A header cannot carry anything else, and the library would quote it in its complaint.

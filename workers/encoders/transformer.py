@@ -5,23 +5,25 @@ one may be used by several threads.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from embedding_project.contracts.model_spec import ModelSpec, Runtime
 from embedding_project.contracts.vectors import Vector
-from workers.encoders.artifact import check_folder
+from embedding_project.model_sources.folder_check import check_folder
+from embedding_project.model_sources.weights import StoredTensor
 from workers.encoders.base import DeviceLost, ModelError, Tokens
 from workers.encoders.linear import multiplies_bf16
 from workers.encoders.packed import PackedEncoding
 from workers.encoders.padded import PaddedEncoding
 from workers.encoders.pooling import POOLINGS
+from workers.encoders.skeleton import check_fits
 from workers.encoders.vocabulary import TokenizerVocabulary
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -75,15 +77,22 @@ class TransformerEncoder:
             raise DeviceLost(type(error).__name__) from error
 
 
-def load_transformer(spec: ModelSpec, folder: Path, device: torch.device) -> TransformerEncoder:
-    """The model in `folder`, checked and tried once. Raises ModelError, and whatever the libraries raise."""
+def load_transformer(
+    spec: ModelSpec, folder: Path, device: torch.device, most_bytes: int | None = None
+) -> TransformerEncoder:
+    """The model in `folder`, checked and tried once. Raises ModelError, ModelFilesError, and whatever the libraries
+    raise. `most_bytes`: what its weights may take."""
     if spec.pooling not in POOLINGS or spec.dtype not in _DTYPES:
         raise ModelError(f"pooling {spec.pooling} or dtype {spec.dtype} is not known")
-    check_folder(folder, spec.dimension)
+    stored = check_folder(folder, spec.dimension)
+    _check_size(spec, stored, device, most_bytes)
+    config = AutoConfig.from_pretrained(folder, **_TRUSTED_SOURCE)
+    check_fits(config, stored)
     tokenizer = AutoTokenizer.from_pretrained(folder, **_TRUSTED_SOURCE)
     if spec.max_tokens > tokenizer.model_max_length:
         raise ModelError(f"max_tokens is {spec.max_tokens}, the tokenizer allows {tokenizer.model_max_length}")
     model = _load_weights(spec, folder, device)
+    _check_vocabulary(tokenizer, model)
     pad_id, bare = tokenizer.pad_token_id or 0, _plain_text_tokenizer(tokenizer, spec.max_tokens)
     reference = PaddedEncoding(model, POOLINGS[spec.pooling], pad_id, device)
     weights = sum(tensor.nbytes for tensor in model.state_dict().values())
@@ -114,6 +123,26 @@ def _packed(spec: ModelSpec, model: Any, reference: TransformerEncoder, device: 
     return verified_packed(reference, PackedEncoding(model, pooling, device, model.dtype), spec.max_tokens)
 
 
+def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
+    # Half precision is emulated on most CPUs, at a hundredth of the speed; products alone may be narrower there.
+    return _DTYPES[spec.dtype] if device.type == "cuda" else torch.float32
+
+
+def _check_size(
+    spec: ModelSpec, stored: Mapping[str, StoredTensor], device: torch.device, most_bytes: int | None
+) -> None:
+    needed = sum(tensor.numbers for tensor in stored.values()) * _dtype(spec, device).itemsize
+    if most_bytes is not None and needed > most_bytes:
+        raise ModelError(f"its weights take {needed / 2**20:.0f} MiB, {most_bytes / 2**20:.0f} MiB are allowed")
+
+
+def _check_vocabulary(tokenizer: Any, model: Any) -> None:
+    # An id beyond the table fails on a CPU, and takes a GPU away from its process.
+    highest, rows = max(tokenizer.get_vocab().values(), default=0), model.get_input_embeddings().num_embeddings
+    if highest >= rows:
+        raise ModelError(f"the tokenizer has ids up to {highest}, the weights have a row for {rows}")
+
+
 def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
     model, found = AutoModel.from_pretrained(
         folder,
@@ -121,8 +150,7 @@ def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
         use_safetensors=True,
         attn_implementation="sdpa",
         output_loading_info=True,
-        # Half precision is emulated on most CPUs, at a hundredth of the speed; products alone may be narrower there.
-        dtype=_DTYPES[spec.dtype] if device.type == "cuda" else torch.float32,
+        dtype=_dtype(spec, device),
     )
     # The library fills what is not in the file with random numbers. Nothing here uses the pooler.
     missing = [name for name in found["missing_keys"] if not name.startswith(_UNUSED)]

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.model_spec import ModelType
+from embedding_project.regular_files import open_regular
 from embeddings_app import registry
 from embeddings_app.services.embedding.warming import BadLine, Line, read_lines, warm
 
@@ -66,4 +67,4 @@ class Command(BaseCommand):
 
 
 def _opened(name: str) -> Any:
-    return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
+    return nullcontext(sys.stdin.buffer) if name == "-" else open_regular(Path(name))

@@ -6,9 +6,10 @@ from typing import Any
 
 from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelType
+from embedding_project.model_sources.folder_check import check_folder
 from embedding_project.model_sources.hub import describe_remote, pinned
 from embedding_project.model_sources.model_files import describe
-from embedding_project.model_sources.model_folder import HASHING, HubName, ModelFilesError, hub_name, model_folder
+from embedding_project.model_sources.model_folder import HASHING, HubName, NoModelFolder, hub_name, model_folder
 
 FROM_FILES = ("dimension", "pooling", "normalize", "query_prompt", "document_prompt", "max_tokens", "min_dimension")
 """Fields that the files of a model can tell."""
@@ -49,11 +50,12 @@ def _told(artifact: str, hub: HubName | None, config: Config) -> tuple[dict[str,
     """What the files say, or why they cannot be read here."""
     try:
         folder = model_folder(artifact, config.model_root)
-    except ModelFilesError as error:
+    except NoModelFolder as error:
         if hub is None or not config.hub_downloads:
             return {}, f"the model files cannot be read here ({error})"
         description = describe_remote(hub, config)
     else:
+        check_folder(folder)
         description = describe(folder)
     return {name: value for name, value in asdict(description).items() if value is not None}, ""
 

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embedding_project.model_sources.model_folder import model_folder
 from tests.unit.workers.builders import DIMENSION, HASHING, MINILM, cosine
-from workers.encoders.artifact import model_folder
 from workers.encoders.base import Encoder
 from workers.encoders.hashing import HashingEncoder
 from workers.encoders.transformer import load_transformer

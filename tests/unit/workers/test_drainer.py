@@ -28,8 +28,8 @@ def publish(url: str, sent: EmbedBatch) -> None:
 
 
 @contextmanager
-def running(setup: Setup, finish_seconds: float = FINISH_SECONDS) -> Iterator[Drainer]:
-    drainer = Drainer(setup.redis, setup.embedder, setup.outbox, "embedder-7", finish_seconds)
+def running(setup: Setup, finish_seconds: float = FINISH_SECONDS, *, overlap: bool = True) -> Iterator[Drainer]:
+    drainer = Drainer(setup.redis, setup.embedder, setup.outbox, "embedder-7", finish_seconds, overlap=overlap)
     thread = threading.Thread(target=drainer.run)
     thread.start()
     try:

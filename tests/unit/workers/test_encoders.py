@@ -8,8 +8,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from embedding_project.contracts.vectors import EmbeddedText
+from embedding_project.model_sources.model_folder import model_folder
 from tests.unit.workers.builders import DIMENSION, MINILM, cosine
-from workers.encoders.artifact import model_folder
 from workers.encoders.base import Tokens
 from workers.encoders.hashing import HashingEncoder
 from workers.encoders.padded import padded

@@ -14,10 +14,9 @@ from transformers import BertConfig, BertModel
 
 from embedding_project.config import Config, load_config
 from embedding_project.model_sources.hub import describe_remote, download, pinned
-from embedding_project.model_sources.model_folder import HubName, ModelFilesError, hub_folder, hub_name
+from embedding_project.model_sources.model_folder import HubName, ModelFilesError, hub_folder, hub_name, model_folder
 from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
 from tests.unit.workers.builders import MINILM
-from workers.encoders.artifact import model_folder
 from workers.encoders.base import ModelError
 from workers.encoders.loading import encoder_loader
 

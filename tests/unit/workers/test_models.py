@@ -12,8 +12,10 @@ import torch
 
 from embedding_project.config import load_config
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.model_sources.folder_check import check_folder
+from embedding_project.model_sources.model_folder import ModelFilesError, model_folder
+from tests.unit.model_sources.stored import safetensors
 from tests.unit.workers.builders import HASHING, MINILM, RecordingEncoder
-from workers.encoders.artifact import check_folder, model_folder
 from workers.encoders.base import Encoder, ModelError
 from workers.encoders.hashing import HashingEncoder
 from workers.encoders.loading import encoder_loader
@@ -29,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     source = model_folder(MINILM.artifact, tmp_path)
     target = tmp_path / "minilm"
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("model.safetensors"))
-    (target / "model.safetensors").write_bytes(b"")
+    (target / "model.safetensors").write_bytes(safetensors({}))
     return target
 
 
@@ -76,7 +78,7 @@ def test_a_sound_folder_is_accepted(folder: Path) -> None:
 )
 def test_an_unsafe_or_unfit_folder_is_refused(folder: Path, edit: Edit, reason: str) -> None:
     edit(folder)
-    with pytest.raises(ModelError, match=reason):
+    with pytest.raises(ModelFilesError, match=reason):
         check_folder(folder, 384)
 
 
@@ -84,7 +86,7 @@ def test_an_unsafe_or_unfit_folder_is_refused(folder: Path, edit: Edit, reason: 
     "artifact", ["", ".", "..", "../other", "/etc", "minilm/../..", "package:os.path", "package:", "package:no_such"]
 )
 def test_an_artifact_outside_the_model_root_is_refused(folder: Path, artifact: str) -> None:
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelFilesError):
         model_folder(artifact, folder.parent)
 
 
@@ -97,7 +99,7 @@ def test_a_link_out_of_the_model_root_is_refused(folder: Path, tmp_path_factory:
     outside.write_bytes(b"")
     (folder / "model.safetensors").unlink()
     (folder / "model.safetensors").symlink_to(outside)
-    with pytest.raises(ModelError, match="leads out"):
+    with pytest.raises(ModelFilesError, match="leads out"):
         model_folder("minilm", folder.parent)
 
 

@@ -15,9 +15,9 @@ from transformers import AutoModel, BertConfig, BertModel, DistilBertConfig, Dis
 
 from embedding_project.contracts.model_spec import ModelSpec, Runtime
 from embedding_project.contracts.vectors import Vector
+from embedding_project.model_sources.model_folder import model_folder
 from tests.unit.workers.builders import MINILM, cosine
 from workers.encoders import transformer
-from workers.encoders.artifact import model_folder
 from workers.encoders.base import ModelError, Tokens
 from workers.encoders.linear import multiplies_bf16
 from workers.encoders.packed import PackedBert, PackedEncoding

@@ -1,0 +1,232 @@
+"""What a model folder that lies costs before it is refused, and what goes on while a model is loaded."""
+
+import json
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from redis import Redis
+from transformers import BertConfig, BertModel
+
+from embedding_project.contracts.messages import Lane, Purpose
+from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.model_sources.folder_check import check_folder
+from embedding_project.model_sources.model_folder import ModelFilesError, model_folder
+from tests.unit.workers.builders import HASHING, MINILM, RecordingEncoder, Setup, batch
+from tests.unit.workers.test_drainer import eventually, publish, running
+from workers.embedder import MAX_PARKED_ITEMS, Embedder
+from workers.encoders.base import Encoder, ModelError, ModelLoading
+from workers.encoders.transformer import load_transformer
+from workers.model_pool import MAX_LOADS, ModelPool
+from workers.pace import CPU_LIMITS, Pace
+from workers.tickets import MODEL_UNAVAILABLE
+
+CPU = torch.device("cpu")
+SHAPE: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+SPEC = replace(MINILM, dimension=32, max_tokens=64)
+OTHER = replace(HASHING, version_key=2, version=2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small sound model."""
+    target, source = tmp_path / "small", model_folder(MINILM.artifact, tmp_path)
+    BertModel(BertConfig(**SHAPE)).save_pretrained(target)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (target / name).write_bytes((source / name).read_bytes())
+    return target
+
+
+def configured(folder: Path, **changes: object) -> Path:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"num_hidden_layers": 100_000}, "far more layers|far larger"),
+        ({"num_hidden_layers": 10**12}, "num_hidden_layers: 1000000000000"),
+        ({"num_labels": 10**10}, "num_labels: 10000000000"),
+        ({"vocab_size": 10**9}, "far larger"),
+        ({"vocab_size": 10**30}, "describes no model"),
+        ({"intermediate_size": 10**9}, "far larger"),
+        ({"max_position_embeddings": 10**12}, "far larger"),
+        ({"vocab_size": 30_521}, r"word_embeddings.weight of shape \[30521, 32\], the weights have \[30522, 32\]"),
+        ({"intermediate_size": 63}, r"of shape \[63, 32\]"),
+    ],
+)
+def test_a_configuration_that_asks_for_other_weights_costs_no_memory(
+    folder: Path, changes: dict[str, object], reason: str
+) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises((ModelError, ModelFilesError), match=reason):
+        load_transformer(SPEC, configured(folder, **changes), CPU)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # KiB
+
+
+def test_weights_that_take_more_than_is_allowed_are_not_read(folder: Path) -> None:
+    with pytest.raises(ModelError, match="3 MiB are allowed"):
+        load_transformer(SPEC, folder, CPU, most_bytes=3 * 2**20)
+    assert load_transformer(SPEC, folder, CPU, most_bytes=8 * 2**20).dimension == 32
+
+
+def deep(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text('{"a":' * 100_000 + "1" + "}" * 100_000)
+
+
+def far_vocabulary(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    tokenizer["model"]["vocab"]["beyond"] = 30_522
+    path.write_text(json.dumps(tokenizer))
+
+
+def endless(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    with (folder / "tokenizer.json").open("wb") as file:
+        file.truncate(2**40)
+
+
+def recursive(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    inner = tokenizer["pre_tokenizer"]
+    for _ in range(300):
+        inner = {"type": "Sequence", "pretokenizers": [inner]}
+    path.write_text(json.dumps({**tokenizer, "pre_tokenizer": inner}))
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (deep, "nested too deep"),
+        (endless, "larger than"),
+        (far_vocabulary, "ids up to 30522, the weights have a row for 30522"),
+        (recursive, "recursion"),
+        (lambda folder: os.mkfifo(folder / "modules.json"), "not a regular file"),
+    ],
+)
+def test_a_tokenizer_that_no_model_has_is_refused(folder: Path, edit: Callable[[Path], object], reason: str) -> None:
+    edit(folder)
+    with pytest.raises(Exception, match=reason):
+        load_transformer(SPEC, folder, CPU)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to(path), lambda path: path.symlink_to("gone")])
+def test_a_folder_that_holds_what_is_no_file_is_refused(folder: Path, make: Callable[[Path], object]) -> None:
+    make(folder / "vocab.txt")
+    with pytest.raises(ModelFilesError, match="the model folder holds"):
+        model_folder("small", folder.parent)
+
+
+def test_a_sound_folder_is_accepted(folder: Path) -> None:
+    assert len(check_folder(folder, 32)) > 30
+    assert load_transformer(SPEC, folder, CPU).dimension == 32
+
+
+class SlowLoad:
+    """Loads one model slowly, all others at once."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.error: BaseException | None = None
+
+    def __call__(self, spec: ModelSpec) -> Encoder:
+        if spec == OTHER:
+            assert self.release.wait(20)
+            if self.error:
+                raise self.error
+        return RecordingEncoder()
+
+
+def setup_with(url: str, load: Callable[[ModelSpec], Encoder]) -> Setup:
+    setup = Setup(url, RecordingEncoder())
+    setup.embedder = Embedder(ModelPool(load), setup.cache, setup.outbox, Pace(CPU_LIMITS))
+    return setup
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_other_models_are_served_while_one_is_loaded(valkey_url: str, redis: Redis, *, overlap: bool) -> None:
+    load = SlowLoad()
+    setup = setup_with(valkey_url, load)
+    slow = [batch("a", model=OTHER), batch("a", "b", model=OTHER, purpose=Purpose.TOKENIZE)]
+    quick = [batch("b"), batch("c", lane=Lane.BULK)]
+    with running(setup, overlap=overlap):
+        for each in [*slow, *quick]:
+            publish(valkey_url, each)
+        eventually(lambda: redis.llen("reply.test") == 2)
+        assert setup.replies().keys() == {each.batch_id for each in quick}
+        load.release.set()
+        eventually(lambda: redis.llen("reply.test") == 2)
+    assert setup.replies().keys() == {each.batch_id for each in slow}
+
+
+class Panic(BaseException):
+    """As a library of another language raises it."""
+
+
+@pytest.mark.parametrize("error", [ModelError("no weights"), MemoryError(), Panic()])
+def test_batches_that_wait_for_a_model_hear_that_it_cannot_be_loaded(
+    valkey_url: str, redis: Redis, error: BaseException
+) -> None:
+    load = SlowLoad()
+    load.error = error
+    setup = setup_with(valkey_url, load)
+    sent = batch("a", "b", model=OTHER)
+    setup.embedder.admit(sent)
+    assert setup.run() == {}
+    load.release.set()
+    eventually(lambda: bool(setup.embedder.resume()) or setup.embedder.idle)
+    assert setup.run()[sent.batch_id].outcomes == (MODEL_UNAVAILABLE, MODEL_UNAVAILABLE)
+
+
+def test_a_batch_hears_before_its_deadline_that_its_model_is_still_not_there(valkey_url: str, redis: Redis) -> None:
+    load = SlowLoad()
+    setup = setup_with(valkey_url, load)
+    sent = batch("a", model=OTHER, deadline=time.time() + 0.3)
+    setup.embedder.admit(sent)
+    time.sleep(0.1)
+    setup.embedder.drop_expired()
+    assert setup.run()[sent.batch_id].outcomes == (MODEL_UNAVAILABLE,)
+    assert setup.embedder.idle
+    load.release.set()
+
+
+def test_only_so_many_texts_wait_for_a_model_and_all_go_back_at_a_stop(valkey_url: str, redis: Redis) -> None:
+    load = SlowLoad()
+    setup = setup_with(valkey_url, load)
+    texts = [f"text {number}" for number in range(64)]
+    sent = [batch(*texts, model=OTHER) for _ in range(MAX_PARKED_ITEMS // 64 + 1)]
+    for each in sent:
+        setup.embedder.admit(each, b"raw")
+    assert set(setup.run()[sent[-1].batch_id].outcomes) == {MODEL_UNAVAILABLE}
+    assert [ticket.batch for ticket in setup.embedder.surrender()] == sent[:-1]
+    load.release.set()
+
+
+def test_only_so_many_models_are_loaded_at_once() -> None:
+    release, loading = threading.Event(), []
+
+    def load(spec: ModelSpec) -> Encoder:
+        loading.append(spec.version_key)
+        release.wait(20)
+        return RecordingEncoder()
+
+    pool = ModelPool(load, capacity=8)
+    specs = [replace(HASHING, version_key=key) for key in range(MAX_LOADS + 1)]
+    for spec in [*specs, *specs]:
+        with pytest.raises(ModelLoading):
+            pool.get(spec, 0.0)
+    assert sorted(loading) == list(range(MAX_LOADS))
+    release.set()
+    pool.get(specs[0])
+    eventually(lambda: pool.get(specs[-1]) is not None)
