@@ -32,9 +32,10 @@ class Access:
         self._keys_exist = keys_exist
         self._attempts = attempts
 
-    def caller(self, path: str, host: str, authorization: str, address: str) -> Caller | None:
+    def caller(self, path: str, host: str, authorization: str, address: str, method: str = "GET") -> Caller | None:
         """Who asks, None on the open paths. Raises ServiceError when the request must not be served."""
-        if path in OPEN_PATHS:
+        # An open path may be read: to post to / is to embed.
+        if path in OPEN_PATHS and method != "POST":
             check_host(host, keyless=False)
             return None
         keyless = self._root_hash is None and not self._keys_exist()

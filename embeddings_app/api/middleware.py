@@ -78,6 +78,7 @@ class ApiGuard:
                 meta.get("HTTP_HOST", ""),
                 meta.get("HTTP_AUTHORIZATION", ""),
                 meta.get("REMOTE_ADDR", ""),
+                str(request.method),
             )
             if caller is None:
                 return self._get_response(request)

@@ -1,7 +1,6 @@
 """Routes of the API."""
 
 from django.urls import path, register_converter
-from django.views.generic import RedirectView
 
 from embeddings_app.api.requests.names import RestOfPath
 from embeddings_app.api.routes.catalog import Model, Models, NamespaceOverview
@@ -11,7 +10,7 @@ from embeddings_app.api.routes.embed import Embed
 from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
 from embeddings_app.api.routes.openai import Embeddings
 from embeddings_app.api.routes.search import Search
-from embeddings_app.api.routes.tei import TeiEmbed, TeiHealth, TeiInfo
+from embeddings_app.api.routes.tei import Root, TeiEmbed, TeiHealth, TeiInfo
 from embeddings_app.api.routes.tokenize import Tokenize
 from embeddings_app.api.routes.upsert import Upsert
 
@@ -19,7 +18,7 @@ register_converter(RestOfPath, "doc_id")
 register_converter(RestOfPath, "model_id")
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs")),
+    path("", Root.as_view()),
     path("healthz", Healthz.as_view()),
     path("readyz", Readyz.as_view()),
     path("metrics", Metrics.as_view()),

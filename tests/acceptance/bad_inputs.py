@@ -84,7 +84,6 @@ def transport() -> Iterator[Case]:
         yield Case(name=f"{method} {path}", path=path, method=method, status=405, code="method_not_allowed")
     yield Case(name="TRACE", path="/v1/embed", method="TRACE", status=405, code="method_not_allowed")
     yield Case(name="an unknown verb", path="/v1/embed", method="BREW", status=405, code="method_not_allowed")
-    yield Case(name="OPTIONS", path="/v1/search", method="OPTIONS", status=405, code="method_not_allowed")
     yield Case(
         name="a foreign host", path="/v1/models", method="GET", headers={"host": "evil.example"}, status=403,
         code="forbidden_host", field="Host",
@@ -93,6 +92,23 @@ def transport() -> Iterator[Case]:
         name="no host name", path="/v1/models", method="GET", headers={"host": "a b"}, status=400,
         code="invalid_value", field="Host",
     )  # fmt: skip
+
+
+def parameters() -> Iterator[Case]:
+    """A query parameter that a path does not know: it may be a misspelt one, or one that belongs into the body."""
+    posts = ("/v1/embed", "/v1/embeddings", "/v1/tokenize", "/v1/upsert", "/v1/search")
+    gets = ("/v1/models", f"/v1/models/{DEFAULT}", f"/v1/namespaces/{TEXT_SPACE}", "/healthz", "/readyz", "/metrics",
+            "/v1/openapi.json", "/v1/docs")  # fmt: skip
+    for path, method in [*((path, "POST") for path in posts), *((path, "GET") for path in gets)]:
+        yield Case(
+            name="an unknown query parameter", path=f"{path}?namespace=x", method=method, content=b"{}",
+            status=400, code="unknown_field", field="namespace",
+        )  # fmt: skip
+    for path, method in (("/embed", "POST"), ("/", "POST"), ("/", "GET"), ("/info", "GET"), ("/health", "GET")):
+        yield Case(
+            name="an unknown query parameter", path=f"{path}?namespace=x", method=method, content=b"{}",
+            status=400, code="validation",
+        )  # fmt: skip
 
 
 def embed() -> Iterator[Case]:
@@ -217,6 +233,8 @@ def upsert() -> Iterator[Case]:
         ("id of 513 bytes", {**one, "id": "x" * 513}, 400, "invalid_value", "id"),
         ("id with a line break", {**one, "id": "a\nb"}, 400, "invalid_value", "id"),
         ("id with NUL", {**one, "id": "a\x00"}, 400, "invalid_value", "id"),
+        ("id of two dots", {**one, "id": ".."}, 400, "invalid_value", "id"),
+        ("id with two dots between slashes", {**one, "id": "a/../b"}, 400, "invalid_value", "id"),
         ("neither text nor vector", {"id": "a"}, 400, "missing_field", "text"),
         ("a blank text", {**one, "text": "  "}, 400, "empty_input", "text"),
         ("a vector for a model of texts", {"id": "a", "vector": [1.0]}, 400, "text_required", "vector"),
@@ -327,7 +345,9 @@ def urls() -> Iterator[Case]:
         ("an id of 8 KiB", "/v1/vectors/" + "x" * 8192, 400, "invalid_value", "id"),
         ("an empty id", "/v1/vectors/", 404, "not_found", None),
         ("an id nobody wrote", f"/v1/vectors/never?namespace={TEXT_SPACE}", 404, "unknown_document", None),
-        ("an id that climbs", f"/v1/vectors/..%2f..%2fadmin?namespace={TEXT_SPACE}", 404, "unknown_document", None),
+        ("an id that climbs", f"/v1/vectors/..%2f..%2fadmin?namespace={TEXT_SPACE}", 400, "invalid_value", "id"),
+        ("an id of two dots", "/v1/vectors/%2e%2e", 400, "invalid_value", "id"),
+        ("an id with a dot between slashes", "/v1/vectors/a/%2e/b", 400, "invalid_value", "id"),
         ("an unknown namespace", "/v1/vectors/a?namespace=no-such", 404, "unknown_namespace", "namespace"),
         ("a bad namespace", "/v1/vectors/a?namespace=%25", 400, "invalid_value", "namespace"),
         ("a misspelt parameter", "/v1/vectors/a?namespce=x", 400, "unknown_field", "namespce"),
@@ -342,7 +362,7 @@ def urls() -> Iterator[Case]:
     ]
     for name, path, status, code, where in rows:
         yield Case(name=name, path=path, method="GET", headers={}, status=status, code=code, field=where)
-    for name, path, status, code, where in rows[:4]:
+    for name, path, status, code, where in [*rows[:4], *rows[6:9]]:
         yield Case(
             name=f"delete: {name}", path=path, method="DELETE", headers={}, status=status, code=code, field=where
         )
@@ -351,4 +371,16 @@ def urls() -> Iterator[Case]:
     )
 
 
-CASES = [*syntax(), *transport(), *embed(), *openai(), *tokenize(), *tei(), *upsert(), *vectors(), *search(), *urls()]
+CASES = [
+    *syntax(),
+    *transport(),
+    *embed(),
+    *openai(),
+    *tokenize(),
+    *tei(),
+    *upsert(),
+    *vectors(),
+    *search(),
+    *urls(),
+    *parameters(),
+]

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from embeddings_app.api.error_shapes import TEI_PATHS
 from tests.acceptance.bad_inputs import CASES, EXTERNAL_SPACE, TEXT_SPACE, Case
 from tests.acceptance.conftest import ok
 from tests.acceptance.raw_requests import BODY, RAW_CASES, RawCase, raw_post
@@ -33,7 +34,7 @@ def namespaces(api: httpx.Client, external_model: str) -> Iterator[None]:
 def told(response: httpx.Response) -> tuple[str, str | None, str]:
     """Code, field and message of an error, in whichever form its route answers."""
     body = response.json()
-    if response.request.url.path == "/embed":
+    if response.request.url.path in TEI_PATHS:
         return body["error_type"], None, body["error"]
     error = body["error"]
     if response.request.url.path == "/v1/embeddings":
@@ -78,11 +79,6 @@ def test_an_oversize_body_is_refused_before_it_is_sent(service: Service) -> None
 def test_a_request_names_one_host(service: Service, request_line: bytes, headers: bytes) -> None:
     answer = send(service.url, request_line + b"\r\n" + headers + b"\r\n")
     assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_value")
-
-
-def test_parameters_in_the_url_of_a_post_are_ignored(api: httpx.Client) -> None:
-    body = {"query": "good", "namespace": TEXT_SPACE, "top_k": 1}
-    assert ok(api.post("/v1/search?top_k=0&namespace=no-such", json=body))["hits"]
 
 
 def test_a_method_override_is_ignored(api: httpx.Client) -> None:

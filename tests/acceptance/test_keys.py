@@ -117,6 +117,13 @@ def test_what_is_no_key_is_401(keyed: Service, authorization: str) -> None:
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+def test_to_post_to_the_root_needs_a_key_though_it_may_be_read_without(keyed: Service, make_key: MakeKey) -> None:
+    assert httpx.get(keyed.url).status_code == 302
+    assert httpx.post(keyed.url, json={"inputs": "x"}).status_code == 401
+    assert ask(keyed, make_key("search"), "POST", "/", {"inputs": "x"}).status_code == 403
+    assert ask(keyed, make_key("embed"), "POST", "/", {"inputs": "x"}).status_code == 200
+
+
 def test_a_key_in_the_url_is_no_key(keyed: Service, make_key: MakeKey) -> None:
     key = make_key("search")
     assert httpx.get(f"{keyed.url}/v1/models?api_key={key}&authorization=Bearer%20{key}").status_code == 401

@@ -22,7 +22,7 @@ class Fields:
         for name in value:
             if name not in self._declared:
                 known = ", ".join(sorted(self._declared))
-                raise InvalidRequest("unknown_field", f"known are {known}", field=self.path(name))
+                raise InvalidRequest("unknown_field", f"the known fields are {known}", field=self.path(name))
         self._value: Mapping[str, Any] = {
             name: item for name, item in value.items() if item is not None or not self._declared[name].get("nullable")
         }
@@ -35,7 +35,7 @@ class Fields:
 
     def required(self, name: str) -> object:
         if name not in self._value:
-            raise InvalidRequest("missing_field", f"{name} is required", field=self.path(name))
+            raise InvalidRequest("missing_field", f"the field {name} is required", field=self.path(name))
         return self._value[name]
 
     def optional(self, name: str) -> Any:
@@ -70,7 +70,7 @@ class Fields:
             raise wrong_type("an integer", self.path(name))
         low, high = self._declared[name]["minimum"], self._declared[name]["maximum"]
         if not low <= value <= high:
-            raise InvalidRequest("invalid_value", f"must be between {low} and {high}", field=self.path(name))
+            raise InvalidRequest("invalid_value", f"the value must be between {low} and {high}", field=self.path(name))
         return value
 
     def choice(self, name: str) -> str:
@@ -97,9 +97,9 @@ def checked_items(value: object, limit: int, field: str) -> list[Any]:
     if not isinstance(value, list):
         raise wrong_type("a list", field)
     if not value:
-        raise InvalidRequest("invalid_value", "must not be empty", field=field)
+        raise InvalidRequest("invalid_value", "the list must not be empty", field=field)
     if len(value) > limit:
-        raise InvalidRequest("too_many_items", f"at most {limit}, here are {len(value)}", field=field)
+        raise InvalidRequest("too_many_items", f"the list has {len(value)} items; {limit} are allowed", field=field)
     return value
 
 
@@ -107,9 +107,9 @@ def one_of(value: object, choices: list[str], field: str) -> str:
     if not isinstance(value, str):
         raise wrong_type("a string", field)
     if value not in choices:
-        raise InvalidRequest("invalid_value", f"must be one of {', '.join(choices)}", field=field)
+        raise InvalidRequest("invalid_value", f"the value must be one of {', '.join(choices)}", field=field)
     return value
 
 
 def wrong_type(expected: str, field: str) -> InvalidRequest:
-    return InvalidRequest("invalid_type", f"must be {expected}", field=field or None)
+    return InvalidRequest("invalid_type", f"the value must be {expected}", field=field or None)

@@ -22,15 +22,18 @@ _MODEL_ID = re.compile(MODEL_ID_PATTERN)
 
 
 def checked_doc_id(value: object, field: str) -> str:
-    """1 to 512 bytes of UTF-8 without control characters, kept exactly as they are. Raises InvalidRequest."""
+    """1 to 512 bytes of UTF-8, kept exactly as they are. Raises InvalidRequest."""
     if not isinstance(value, str):
         raise wrong_type("a string", field)
     # The length in characters comes first: a long string must not be walked to be refused.
     fits = 1 <= len(value) <= MAX_DOC_ID_BYTES and storable(value) and len(value.encode()) <= MAX_DOC_ID_BYTES
     if not fits or any(unicodedata.category(character) == "Cc" for character in value):
         raise InvalidRequest(
-            "invalid_value", f"must be 1 to {MAX_DOC_ID_BYTES} bytes without control characters", field=field
+            "invalid_value", f"an id has 1 to {MAX_DOC_ID_BYTES} bytes and no control characters", field=field
         )
+    # HTTP clients take these parts out of a URL before they send it, which gives the id of another document.
+    if not {".", ".."}.isdisjoint(value.split("/")):
+        raise InvalidRequest("invalid_value", "an id has no part that is '.' or '..' between slashes", field=field)
     return value
 
 
@@ -54,7 +57,7 @@ def _matching(value: object, pattern: re.Pattern[str], field: str) -> str:
     if not isinstance(value, str):
         raise wrong_type("a string", field)
     if not pattern.fullmatch(value):
-        raise InvalidRequest("invalid_value", f"must match {pattern.pattern}", field=field)
+        raise InvalidRequest("invalid_value", f"the name must match {pattern.pattern}", field=field)
     return value
 
 
@@ -84,9 +87,10 @@ def check_parameters(parameters: QueryDict, *known: str) -> None:
     """Refuse parameters that are not known or stand twice: a misspelt namespace must not mean the default one."""
     for name, values in parameters.lists():
         if name not in known:
-            raise InvalidRequest("unknown_field", f"known are {', '.join(known) or 'none'}", field=name)
+            choice = f"the known ones are {', '.join(known)}" if known else "this path takes none"
+            raise InvalidRequest("unknown_field", f"the query parameter is not known; {choice}", field=name)
         if len(values) > 1:
-            raise InvalidRequest("invalid_value", "stands more than once", field=name)
+            raise InvalidRequest("invalid_value", "the query parameter is given more than once", field=name)
 
 
 def namespace_parameter(parameters: QueryDict) -> str:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -15,6 +16,7 @@ from rest_framework.views import APIView
 
 from embeddings_app.api.admission import Slots
 from embeddings_app.api.middleware import caller_of
+from embeddings_app.api.requests.names import check_parameters
 from embeddings_app.models import Scope
 from embeddings_app.services.access.rate_limits import limiter
 
@@ -34,17 +36,26 @@ class FirstChoice(BaseContentNegotiation):
 
 class ApiView(APIView):
     content_negotiation_class = FirstChoice
-    # OPTIONS is left out: DRF would answer it with a description of its own.
-    http_method_names = ("get", "post", "delete", "head")
+    http_method_names = ("get", "head", "post", "delete", "options")
     scopes: ClassVar[Mapping[str, tuple[Scope, ...]]] = {}
     """Method -> scopes of which the caller needs one. A method that is not named is open to every key."""
+    parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Method -> query parameters it takes."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse a caller without the scope before its body is read."""
+        """Refuse an unknown method, a caller without the scope and unknown parameters before the body is read."""
         super().initial(request, *args, **kwargs)
-        needed = self.scopes.get("GET" if request.method == "HEAD" else str(request.method))
+        if request.method not in self.allowed_methods:
+            raise MethodNotAllowed(str(request.method))
+        method = "GET" if request.method == "HEAD" else request.method
+        needed = self.scopes.get(method)
         if needed:
             caller_of(request).require(*needed)
+        check_parameters(request.query_params, *self.parameters.get(method, ()))
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002 as in APIView
+        """The methods of this path, and nothing else."""
+        return Response(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
 
     @staticmethod
     @contextmanager

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embeddings_app.api.middleware import caller_of
-from embeddings_app.api.requests.names import check_parameters, checked_model_id, checked_namespace
+from embeddings_app.api.requests.names import checked_model_id, checked_namespace
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors
 from embeddings_app.api.schema.operation import Answer, operation
@@ -110,7 +110,6 @@ class NamespaceOverview(ApiView):
         ],
     )
     def get(self, request: Request, name: str) -> Response:
-        check_parameters(request.query_params)
         namespace = checked_namespace(name, "name")
         caller_of(request).require_namespace(namespace)
         return Response(_namespace(namespace_status(namespace)))
@@ -135,8 +134,7 @@ class Models(ApiView):
         answers=[Answer(schema=_MODELS, description="Both lists.", examples={"one model": _MODELS_EXAMPLE})],
         errors=[*errors.GUARDED, "unknown_field"],
     )
-    def get(self, request: Request) -> Response:
-        check_parameters(request.query_params)
+    def get(self, _request: Request) -> Response:
         return Response(_models(list_models()))
 
 
@@ -190,6 +188,5 @@ class Model(ApiView):
         ],
         errors=[*errors.GUARDED, *errors.MODEL, "unknown_field"],
     )
-    def get(self, request: Request, model_id: str) -> Response:
-        check_parameters(request.query_params)
+    def get(self, _request: Request, model_id: str) -> Response:
         return Response(_openai_model(read_model(checked_model_id(model_id, "model_id"))))

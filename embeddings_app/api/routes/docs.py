@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.http import HttpResponse
+from django.template.loader import render_to_string
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
-from rest_framework.response import Response
 
-from embeddings_app.api.rendering import MEDIA_TYPE
-from embeddings_app.api.routes.base import ApiView, FirstChoice
+from embeddings_app.api.rendering import MEDIA_TYPE, OrjsonRenderer
+from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema.generator import openapi_document
 
 _OWN_FILES_ONLY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
@@ -21,15 +21,17 @@ class OpenApi(ApiView):
         return HttpResponse(openapi_document(), content_type=MEDIA_TYPE)
 
 
-class Docs(SpectacularSwaggerSplitView):
-    content_negotiation_class = FirstChoice
-    http_method_names = ("get", "head")
+class Docs(ApiView, SpectacularSwaggerSplitView):
+    renderer_classes = [OrjsonRenderer]  # of errors
+    parameters = {"GET": ("script",)}
     url_name = "openapi"
     url_self = "docs"
 
     @extend_schema(exclude=True)
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """The page, or its script; nothing may come from elsewhere, and no script stands in the page itself."""
-        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-        response.headers["Content-Security-Policy"] = _OWN_FILES_ONLY
-        return response
+        shown = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        # Without the request, so that no CSRF token of a session of the admin stands in it.
+        body = render_to_string(shown.template_name, shown.data)
+        headers = {"Content-Security-Policy": _OWN_FILES_ONLY}
+        return HttpResponse(body, content_type=shown.content_type, headers=headers)

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.fields import one_of
-from embeddings_app.api.requests.names import check_parameters, doc_id_in_path, namespace_parameter
+from embeddings_app.api.requests.names import doc_id_in_path, namespace_parameter
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors
 from embeddings_app.api.schema.operation import Answer, operation
@@ -77,6 +77,7 @@ _DELETED = record(
 
 class Document(ApiView):
     scopes = {"GET": (Scope.SEARCH, Scope.WRITE), "DELETE": (Scope.WRITE,)}
+    parameters = {"GET": ("namespace", "include"), "DELETE": ("namespace",)}
 
     @operation(
         "get_document",
@@ -95,7 +96,6 @@ class Document(ApiView):
     def get(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)
         parameters = request.query_params
-        check_parameters(parameters, "namespace", "include")
         with_vector = "include" in parameters and one_of(parameters["include"], ["vector"], "include") == "vector"
         document = read_document(_permitted_namespace(request), doc_id, with_vector)
         return Response(_document(document, with_vector=with_vector))
@@ -117,7 +117,6 @@ class Document(ApiView):
     )
     def delete(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)
-        check_parameters(request.query_params, "namespace")
         return Response(_deleted(delete(_permitted_namespace(request), doc_id)))
 
 

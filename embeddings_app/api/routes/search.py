@@ -146,7 +146,7 @@ def search_request(body: dict[str, object]) -> SearchRequest:
     """Raises InvalidRequest."""
     fields = Fields(body, _BY_EITHER)
     if "query" in fields and "vector" in fields:
-        raise InvalidRequest("invalid_value", "give a query or a vector, not both", field="vector")
+        raise InvalidRequest("invalid_value", "a search has a query or a vector, not both", field="vector")
     vector = fields.optional_items("vector")
     return SearchRequest(
         query=checked_text(fields.required("query"), "query") if vector is None else None,
@@ -168,7 +168,9 @@ def _include(fields: Fields) -> frozenset[str]:
     if chosen is None:
         return frozenset(_DEFAULT_INCLUDE)
     if len(chosen) > len(_INCLUDABLE):
-        raise InvalidRequest("too_many_items", f"at most {len(_INCLUDABLE)}", field="include")
+        raise InvalidRequest(
+            "too_many_items", f"the list has {len(chosen)} items; {len(_INCLUDABLE)} are allowed", field="include"
+        )
     return frozenset(one_of(item, _INCLUDABLE, f"include[{index}]") for index, item in enumerate(chosen))
 
 

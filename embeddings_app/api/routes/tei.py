@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,7 +18,6 @@ from embeddings_app.api.embed_answers import check_all_embedded
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.inputs import inputs_of
-from embeddings_app.api.requests.names import check_parameters
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors
 from embeddings_app.api.schema.operation import Answer, operation
@@ -131,6 +132,14 @@ def tei_request(body: dict[str, object]) -> EmbedRequest:
     )
 
 
+@extend_schema(exclude=True)
+class Root(TeiEmbed):
+    """POST / is POST /embed, since clients are often told the bare address. A browser is led to the page of the API."""
+
+    def get(self, _request: Request) -> HttpResponse:
+        return HttpResponseRedirect(reverse("docs"))
+
+
 class TeiInfo(ApiView):
     @operation(
         "tei_info",
@@ -140,8 +149,7 @@ class TeiInfo(ApiView):
         errors=[*errors.GUARDED, *errors.MODEL, "unknown_field", "vector_required"],
         path="/info",
     )
-    def get(self, request: Request) -> Response:
-        check_parameters(request.query_params)
+    def get(self, _request: Request) -> Response:
         return Response(_info(text_model(None)))
 
 

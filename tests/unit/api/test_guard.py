@@ -42,11 +42,11 @@ def test_unknown_paths_are_not_found_in_json(client: Client, path: str) -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 def test_wrong_methods_are_told_the_right_one(client: Client, method: str) -> None:
     response = client.generic(method, "/v1/embed", headers={"x-http-method-override": "POST"})
     assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
-    assert response.headers["Allow"] == "POST"
+    assert response.headers["Allow"] == "POST, OPTIONS"
 
 
 def test_a_foreign_host_is_forbidden_in_json() -> None:

@@ -26,7 +26,7 @@ def test_several_documents_know_where_they_stand() -> None:
     assert request.wait is Wait.INDEXED
 
 
-IDS = ["a/b", "a%2Fb", "..", "?#", "\u00e9", "e\u0301", "🦊 x", "' OR 1=1--", "\u202e", "x" * 512]
+IDS = ["a/b", "a%2Fb", "...", "?#", "\u00e9", "e\u0301", "🦊 x", "' OR 1=1--", "\u202e", "x" * 512]
 
 
 @pytest.mark.parametrize("doc_id", IDS)
@@ -46,6 +46,9 @@ def test_ids_are_kept_as_they_are(doc_id: str) -> None:
         ({"id": "a\nb"}, "invalid_value", "id"),
         ({"id": "a\x00"}, "invalid_value", "id"),
         ({"id": "a\x85"}, "invalid_value", "id"),
+        ({"id": "."}, "invalid_value", "id"),
+        ({"id": "a/../b"}, "invalid_value", "id"),
+        ({"id": "./a"}, "invalid_value", "id"),
         ({"text": None}, "invalid_type", "text"),
         ({"text": 5}, "invalid_type", "text"),
         ({"text": " "}, "empty_input", "text"),
