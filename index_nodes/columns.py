@@ -1,38 +1,27 @@
 """Metadata by slot, as one dictionary-coded column per field, and filters evaluated on it.
 
-A test runs once per distinct value, with the meaning the filter contract gives it; documents then look the answer up by
-their code. `filters.matches` is the oracle this must agree with.
+A filter finds the distinct values that pass without a look at each of them; documents then look the answer up by their
+code. `filters.matches` is the oracle this must agree with.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_project.contracts.filters import VALUE_TESTS, And, Condition, Filter, Not, Or, positive, typed
+from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, positive, typed
 from index_nodes.collection_state import ColumnState
+from index_nodes.sorted_values import Codes, SortedValues
 
 Mask = NDArray[np.bool_]
 _ABSENT = -1
-_NUMERIC = {"gt": np.greater, "gte": np.greater_equal, "lt": np.less, "lte": np.less_equal}
 
 
 def _key(value: object) -> tuple[str, object]:
     # A list can hold unhashable values, so its JSON stands for it; a tag of its own keeps it apart from strings.
     return ("list", json.dumps(value)) if isinstance(value, list) else typed(value)
-
-
-def _exact_float(value: object) -> float | None:
-    """`value` as a float when nothing is lost by it, else None; also for what is not a number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if number == value else None
 
 
 class Column:
@@ -44,10 +33,8 @@ class Column:
         self._uses: list[int] = []
         self._free: list[int] = []
         self._code_of: dict[tuple[str, object], int] = {}
-        self._numbers = np.full(8, np.nan)
-        """Distinct values as floats, NaN where the value is no number or no float is equal to it."""
-        self._inexact: set[int] = set()
-        """Codes of numbers that no float is equal to: integers beyond 2^53."""
+        self._ordered = {"number": SortedValues(), "str": SortedValues()}
+        """What can be compared, by the type that `typed` gives it."""
         self._containing: dict[tuple[str, object], set[int]] = {}
         """Element -> codes of the lists that hold it."""
 
@@ -83,7 +70,6 @@ class Column:
         self._codes[: len(codes)] = codes
         self._values = [None] * count
         self._uses = np.bincount(codes[codes != _ABSENT], minlength=count).tolist()
-        self._numbers = np.full(max(count, len(self._numbers)), np.nan)
         for code, value in enumerate(state.values):
             if self._uses[code]:
                 self._register(code, _key(value), value)
@@ -91,6 +77,8 @@ class Column:
                 self._free.append(code)
         if len(self._code_of) + len(self._free) != count:
             raise ValueError("two codes have one value")
+        for kind, ordered in self._ordered.items():
+            ordered.update({value: code for (tag, value), code in self._code_of.items() if tag == kind})
 
     def mask(self, condition: Condition, count: int) -> Mask:
         """Which of the first `count` slots have a value that passes; `condition` must be a positive one."""
@@ -100,26 +88,19 @@ class Column:
         found: Mask = table[self._codes[:count]]
         return found
 
-    def _passing(self, condition: Condition) -> list[int] | Mask:
+    def _passing(self, condition: Condition) -> Codes | slice:
         operator, operand = condition.operator, condition.operand
         if operator == "exists":
-            return list(range(len(self._values)))
+            return slice(len(self._values))
         if operator == "contains":
-            return list(self._containing.get(typed(operand), ()))
-        if operator in ("eq", "in"):
+            codes: Collection[int] = self._containing.get(typed(operand), ())
+        elif operator in ("eq", "in"):
             operands = operand if operator == "in" else (operand,)
-            return [self._code_of[key] for key in map(typed, operands) if key in self._code_of]
-        number = _exact_float(operand)
-        if number is None:
-            return self._tested(condition, range(len(self._values)))
-        passing = np.zeros(len(self._values) + 1, np.bool_)
-        passing[:-1] = _NUMERIC[operator](self._numbers[: len(self._values)], number)
-        passing[self._tested(condition, self._inexact)] = True
-        return passing
-
-    def _tested(self, condition: Condition, codes: Iterable[int]) -> list[int]:
-        test, operand, values = VALUE_TESTS[condition.operator], condition.operand, self._values
-        return [code for code in codes if test(values[code], operand)]
+            codes = [self._code_of[key] for key in map(typed, operands) if key in self._code_of]
+        else:
+            kind, value = typed(operand)
+            return self._ordered[kind].range(operator, value)
+        return np.fromiter(codes, np.int32, len(codes))
 
     def _add(self, key: tuple[str, object], value: Any) -> int:
         if self._free:
@@ -128,18 +109,14 @@ class Column:
             code = len(self._values)
             self._values.append(None)
             self._uses.append(0)
-            if code == len(self._numbers):
-                self._numbers = np.concatenate([self._numbers, np.full(code, np.nan)])
         self._register(code, key, value)
+        if ordered := self._ordered.get(key[0]):
+            ordered.add(key[1], code)
         return code
 
     def _register(self, code: int, key: tuple[str, object], value: Any) -> None:
         self._values[code] = value
         self._code_of[key] = code
-        number = _exact_float(value)
-        self._numbers[code] = np.nan if number is None else number
-        if number is None and key[0] == "number":
-            self._inexact.add(code)
         for element in _elements(value):
             self._containing.setdefault(element, set()).add(code)
 
@@ -155,9 +132,10 @@ class Column:
             codes.discard(code)
             if not codes:
                 del self._containing[element]
-        del self._code_of[_key(value)]
-        self._inexact.discard(code)
-        self._numbers[code] = np.nan
+        key = _key(value)
+        del self._code_of[key]
+        if ordered := self._ordered.get(key[0]):
+            ordered.remove(key[1], code)
         self._values[code] = None
         self._free.append(code)
 

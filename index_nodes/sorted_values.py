@@ -1,0 +1,98 @@
+"""The distinct values of a field in order, so that a range costs a few bisects and no test of each value.
+
+New values wait in a dict, and become a sorted run when a range is asked for or when there are many. A run joins the one
+before it once it has grown to half of that, up to a limit: so each value is moved a few times only, and no single step
+takes long. Values that are gone stay in their run, without a code, until it is written again.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int32]
+_WAITING = 1_024
+_MAX_RUN = 65_536
+"""Sorting so many takes about 20 ms. A range asks every run, so there must not be many either."""
+_GONE = -1
+
+
+class _Run:
+    def __init__(self, values: list[Any], codes: Codes) -> None:
+        self.values = values
+        """In rising order, each once among those that have a code."""
+        self.codes = codes
+        self.gone = 0
+
+    def range(self, operator: str, operand: Any) -> Codes:
+        cut = (bisect_right if operator in ("gt", "lte") else bisect_left)(self.values, operand)
+        return self.codes[cut:] if operator in ("gt", "gte") else self.codes[:cut]
+
+    def present(self) -> tuple[list[Any], Codes]:
+        places = np.flatnonzero(self.codes != _GONE)
+        return [self.values[place] for place in places.tolist()], self.codes[places]
+
+
+class SortedValues:
+    """Values of one type that compare with each other, each with its code."""
+
+    def __init__(self, waiting: int = _WAITING, max_run: int = _MAX_RUN) -> None:
+        self._max_waiting = waiting
+        self._max_run = max_run
+        self._waiting: dict[Any, int] = {}
+        self._runs: list[_Run] = []
+
+    def update(self, codes: Mapping[Any, int]) -> None:
+        """Take in many values, none of them known, in one sort."""
+        self._waiting.update(codes)
+        self._sort_waiting()
+
+    def add(self, value: Any, code: int) -> None:
+        """Take in a value that is not known."""
+        self._waiting[value] = code
+        if len(self._waiting) >= self._max_waiting:
+            self._sort_waiting()
+
+    def remove(self, value: Any, code: int) -> None:
+        if self._waiting.pop(value, None) is not None:
+            return
+        for number, run in enumerate(self._runs):
+            place = bisect_left(run.values, value)
+            if place < len(run.values) and run.codes[place] == code:
+                run.codes[place] = _GONE
+                run.gone += 1
+                if 2 * run.gone > len(run.values):
+                    self._runs[number : number + 1] = [_Run(*run.present())] if run.gone < len(run.values) else []
+                return
+
+    def range(self, operator: str, operand: Any) -> Codes:
+        """The codes of the values for which `value operator operand` holds; gt, gte, lt or lte."""
+        self._sort_waiting()
+        found = [run.range(operator, operand) for run in self._runs]
+        codes = np.concatenate([np.empty(0, np.int32), *found])
+        present: Codes = codes[codes != _GONE]
+        return present
+
+    def _sort_waiting(self) -> None:
+        values = sorted(self._waiting)
+        codes = np.array([self._waiting[value] for value in values], np.int32)
+        self._waiting.clear()
+        for start in range(0, len(values), self._max_run):
+            stop = start + self._max_run
+            self._append(_Run(values[start:stop], codes[start:stop].copy()))
+
+    def _append(self, run: _Run) -> None:
+        while self._runs and len(self._runs[-1].values) <= min(2 * len(run.values), self._max_run - len(run.values)):
+            run = _joined(self._runs.pop(), run)
+        self._runs.append(run)
+
+
+def _joined(*runs: _Run) -> _Run:
+    parts = [run.present() for run in runs]
+    values = [value for part, _ in parts for value in part]
+    codes = np.concatenate([part for _, part in parts])
+    # Sorting what is two sorted lists is a merge.
+    order = sorted(range(len(values)), key=values.__getitem__)
+    return _Run([values[place] for place in order], codes[order])
