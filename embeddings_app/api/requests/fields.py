@@ -1,7 +1,7 @@
 """Reading one JSON object field by field, as its JSON schema declares it.
 
 The schema says which fields there are, their ranges, choices and defaults; the OpenAPI document shows the same schema.
-Nothing is coerced: true is no integer, "5" no number, 1.0 no count.
+A field that is null counts as left out. Nothing is coerced: true is no integer, "5" no number, 1.0 no count.
 """
 
 from collections.abc import Mapping
@@ -23,9 +23,7 @@ class Fields:
             if name not in self._declared:
                 known = ", ".join(sorted(self._declared))
                 raise InvalidRequest("unknown_field", f"the known fields are {known}", field=self.path(name))
-        self._value: Mapping[str, Any] = {
-            name: item for name, item in value.items() if item is not None or not self._declared[name].get("nullable")
-        }
+        self._value: Mapping[str, Any] = {name: item for name, item in value.items() if item is not None}
 
     def path(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path else name

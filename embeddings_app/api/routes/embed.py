@@ -34,6 +34,7 @@ from embeddings_app.api.schema.parts import (
     array,
     described,
     record,
+    request_body,
 )
 from embeddings_app.models import Scope
 from embeddings_app.services.embedding.embed import EmbedOutcome
@@ -42,7 +43,7 @@ from embeddings_app.services.embedding.requests import EmbedRequest, EmbedResult
 Json = dict[str, Any]
 BINARY_MEDIA_TYPE = "application/octet-stream"
 _MODEL_ERROR = "model_error"
-_REQUEST = record(
+_REQUEST = request_body(
     {
         "inputs": array(TEXT, "The texts, embedded in this order.", minItems=1, maxItems=MAX_EMBED_INPUTS),
         "model_id": MODEL_ID,

@@ -29,12 +29,13 @@ from embeddings_app.api.schema.parts import (
     described,
     inputs,
     record,
+    request_body,
 )
 from embeddings_app.models import Scope
 from embeddings_app.services.embedding.requests import EmbedRequest, EmbedResult, embed
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
-_REQUEST = record(
+_REQUEST = request_body(
     {
         "input": inputs(MAX_OPENAI_INPUTS),
         "model": described(
@@ -46,11 +47,11 @@ _REQUEST = record(
             "A model of the registry; behind an @ the version that must be the active one.",
         ),
         "encoding_format": described(
-            {"type": "string", "enum": [Encoding.FLOAT, Encoding.BASE64], "default": Encoding.FLOAT, "nullable": True},
+            {"type": "string", "enum": [Encoding.FLOAT, Encoding.BASE64], "default": Encoding.FLOAT},
             "Numbers, or a base64 string of little-endian float32.",
         ),
-        "dimensions": {**DIMENSIONS, "nullable": True},
-        "user": described({"type": "string", "nullable": True}, "Taken and not used."),
+        "dimensions": DIMENSIONS,
+        "user": described(STRING, "Taken and not used."),
         "input_type": INPUT_TYPE,
         "truncate": TRUNCATE,
     },

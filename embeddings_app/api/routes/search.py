@@ -33,6 +33,7 @@ from embeddings_app.api.schema.parts import (
     component,
     described,
     record,
+    request_body,
 )
 from embeddings_app.models import Scope
 from embeddings_app.services.search.hydration import SearchHit
@@ -47,7 +48,7 @@ _OPTIONS = {
     "top_k": described(
         {"type": "integer", "minimum": 1, "maximum": MAX_TOP_K, "default": DEFAULT_TOP_K}, "How many hits at most."
     ),
-    "filters": {"allOf": [component("Filter")], "nullable": True},
+    "filters": {"allOf": [component("Filter")]},
     "namespace": NAMESPACE,
     "model_id": described(MODEL_ID, "Checked against the model of the namespace."),
     "ef_search": described(
@@ -66,8 +67,8 @@ _OPTIONS = {
         BOOLEAN, "Whether to answer without a shard that is silent. If not, the answer then is 503.", default=True
     ),
 }
-_BY_TEXT = record({"query": TEXT, **_OPTIONS}, optional=tuple(_OPTIONS), title="By text")
-_BY_VECTOR = record({"vector": VECTOR, **_OPTIONS}, optional=tuple(_OPTIONS), title="By vector")
+_BY_TEXT = request_body({"query": TEXT, **_OPTIONS}, optional=tuple(_OPTIONS), title="By text")
+_BY_VECTOR = request_body({"vector": VECTOR, **_OPTIONS}, optional=tuple(_OPTIONS), title="By vector")
 _BY_EITHER = record({"query": TEXT, "vector": VECTOR, **_OPTIONS})
 _HIT = record(
     {
@@ -175,10 +176,9 @@ def _include(fields: Fields) -> frozenset[str]:
 
 
 def _min_token(fields: Fields) -> str | None:
-    # Null is taken, since it is what an upsert answers while there is no token yet.
     token = fields.optional("min_token")
     if token is not None and not isinstance(token, str):
-        raise wrong_type("a string or null", "min_token")
+        raise wrong_type("a string", "min_token")
     if token is not None and len(token) > MAX_TOKEN_LENGTH:
         raise InvalidRequest("invalid_token", field="min_token")
     return token

@@ -33,6 +33,7 @@ from embeddings_app.api.schema.parts import (
     described,
     inputs,
     record,
+    request_body,
 )
 from embeddings_app.models import Scope
 from embeddings_app.services.embedding.requests import EmbedRequest, embed, text_model
@@ -40,19 +41,18 @@ from embeddings_app.services.operating.readiness import readiness_checks
 
 _NEEDED = ("postgres", "broker", "embedders")
 """What an embed request depends on; without the cache it is slower."""
-_REQUEST = record(
+_REQUEST = request_body(
     {
         "inputs": inputs(MAX_EMBED_INPUTS),
-        "normalize": {**BOOLEAN, "nullable": True, "default": True},
-        "truncate": {**TRUNCATE, "nullable": True},
+        "normalize": {**BOOLEAN, "default": True},
+        "truncate": TRUNCATE,
         "truncation_direction": {
             "type": "string",
             "enum": ["Right", "right"],
             "default": "Right",
-            "nullable": True,
         },
-        "prompt_name": {**INPUT_TYPE, "nullable": True},
-        "dimensions": {**DIMENSIONS, "nullable": True},
+        "prompt_name": INPUT_TYPE,
+        "dimensions": DIMENSIONS,
     },
     optional=("normalize", "truncate", "truncation_direction", "prompt_name", "dimensions"),
 )

@@ -28,13 +28,14 @@ from embeddings_app.api.schema.parts import (
     array,
     described,
     record,
+    request_body,
 )
 from embeddings_app.models import Scope
 from embeddings_app.services.embedding.requests import text_model
 from embeddings_app.services.embedding.tokenize import tokenize
 
 Json = dict[str, Any]
-_REQUEST = record(
+_REQUEST = request_body(
     {
         "inputs": array(TEXT, "The texts.", minItems=1, maxItems=MAX_EMBED_INPUTS),
         "model_id": MODEL_ID,

@@ -28,6 +28,7 @@ from embeddings_app.api.schema.parts import (
     array,
     described,
     record,
+    request_body,
 )
 from embeddings_app.models import Scope
 from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, UpsertResult, Wait, upsert
@@ -48,13 +49,14 @@ _SHARED = {
     ),
 }
 _OPTIONAL = ("text", "vector", "metadata", *_SHARED)
-_ITEM = record(_DOCUMENT, optional=_OPTIONAL)
-_ONE = record({**_DOCUMENT, **_SHARED}, optional=_OPTIONAL, title="One document")
-_SEVERAL = record(
+_ITEM = request_body(_DOCUMENT, optional=_OPTIONAL)
+_ONE = request_body({**_DOCUMENT, **_SHARED}, optional=_OPTIONAL, title="One document")
+_SEVERAL = request_body(
     {"documents": array(_ITEM, minItems=1, maxItems=MAX_UPSERT_DOCUMENTS), **_SHARED},
     optional=_OPTIONAL,
     title="Several documents",
 )
+_EITHER = record({**_ONE["properties"], **_SEVERAL["properties"]})
 _RESULT = record(
     {
         "id": DOC_ID,
@@ -120,7 +122,10 @@ class Upsert(ApiView):
 
 def upsert_request(body: dict[str, object]) -> UpsertRequest:
     """Raises InvalidRequest."""
-    fields = Fields(body, _SEVERAL if "documents" in body else _ONE)
+    fields = Fields(body, _EITHER)
+    misplaced = next((name for name in _DOCUMENT if name in fields), None)
+    if "documents" in fields and misplaced:
+        raise InvalidRequest("invalid_value", "a request has one document or a list, not both", field=misplaced)
     return UpsertRequest(
         documents=_documents(fields) if "documents" in fields else (_document(fields, ""),),
         namespace=namespace_of(fields),

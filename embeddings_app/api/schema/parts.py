@@ -40,6 +40,12 @@ def record(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **m
     return {**schema, "required": required} if required else schema
 
 
+def request_body(properties: dict[str, Schema], *, optional: tuple[str, ...], **more: Any) -> Schema:
+    """What a request sends: a record whose optional properties may be null, which counts as left out."""
+    nullable = {name: {**schema, "nullable": True} for name, schema in properties.items() if name in optional}
+    return record({**properties, **nullable}, optional=optional, **more)
+
+
 def component(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 

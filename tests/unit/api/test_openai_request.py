@@ -24,12 +24,6 @@ def test_input_is_one_or_many_texts_or_ids(value: object, texts: object, ids: ob
     assert (tei_request({"inputs": value}).texts, tei_request({"inputs": value}).ids) == (texts, ids)
 
 
-def test_nulls_of_a_client_are_fields_it_leaves_out() -> None:
-    nulls = dict.fromkeys(("encoding_format", "dimensions", "user"))
-    assert openai_request({"input": "x", "model": "m", **nulls}) == openai_request({"input": "x", "model": "m"})
-    assert tei_request({"inputs": "x", "truncate": None, "normalize": None}) == tei_request({"inputs": "x"})
-
-
 def test_every_field_is_taken_over() -> None:
     options = {"encoding_format": "base64", "dimensions": 8, "input_type": "query", "truncate": False, "user": "u"}
     request, encoding = openai_request({"input": "x", "model": "org/m@3", **options})
