@@ -39,8 +39,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "embeddings_app.api.middleware.ApiGuard",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "embeddings_app.admin.middleware.AdminSession",
     "embeddings_app.admin.middleware.AdminCommon",
     "embeddings_app.admin.middleware.AdminCsrf",
@@ -89,7 +89,7 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = [
     "embeddings_app.admin.login_limit.LoginLimit",
-    "django.contrib.auth.backends.ModelBackend",
+    "embeddings_app.admin.login_limit.Passwords",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from embedding_project.config import PROJECT_ROOT, SETTING_NAMES, Config
+from embedding_project.contracts.limits import DRAINS_AT_ONCE, PAGES_AT_ONCE
 from supervisor.process import ProcessSpec
 
 _DJANGO = {"DJANGO_SETTINGS_MODULE": "embedding_project.settings"}
@@ -21,6 +22,8 @@ _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _EMBEDDER = {"TOKENIZERS_PARALLELISM": "false", "GOMP_SPINCOUNT": "20000"}
 _QUIET_WORKER = ("-l", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat")
 _BACKGROUND_NICE = 5
+# For pages, for the rests of refused bodies, and for refusals and probes, which take no time.
+_THREADS_BESIDE_WORK = PAGES_AT_ONCE + DRAINS_AT_ONCE + 8
 _HTTP_SERVER_LOGGING = PROJECT_ROOT / "embedding_project" / "granian.json"
 
 
@@ -106,7 +109,7 @@ def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:
         "--host": config.host,
         "--port": config.port,
         "--workers": config.api_processes,
-        "--blocking-threads": config.api_threads,
+        "--blocking-threads": config.api_threads + _THREADS_BESIDE_WORK,
         "--backpressure": 4096,
         "--backlog": 4096,
         "--workers-kill-timeout": 3,

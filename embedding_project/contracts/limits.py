@@ -6,6 +6,11 @@ MAX_INPUT_IDS = 8_192
 """Token ids sent in place of one text."""
 MAX_TEXT_BYTES = 32 * 1024
 MAX_BODY_BYTES = 8 * 1024 * 1024
+BODY_DEADLINE_SECONDS = 30.0
+DRAINS_AT_ONCE = 8
+"""Answers of a process that read the rest of a body first; beyond, they close the connection."""
+PAGES_AT_ONCE = 8
+"""Requests to the admin, the documentation and their files that a process works on."""
 MAX_JSON_DEPTH = 32
 MAX_JSON_NODES = 128 * 1024
 """Objects, lists and members of objects in a body, all together."""

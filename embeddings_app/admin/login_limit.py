@@ -1,9 +1,11 @@
 """Guessing passwords of the admin is slowed down: ten wrong ones from an address for a name, then one a minute."""
 
 import hashlib
+import threading
 from functools import cache
 from typing import Any
 
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
@@ -12,7 +14,11 @@ from django.http import HttpRequest
 from embedding_project.broker.redis_clients import cache_client
 from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
+from embedding_project.threads.turns import request_turns
 
+_HASHES_AT_ONCE = 1
+"""Passwords that a process checks at a time: a check takes a whole core for a tenth of a second."""
+_hashing = threading.Semaphore(_HASHES_AT_ONCE)
 _WRONG_PASSWORDS = Rate(per_second=1 / 60, burst=10)
 
 
@@ -25,6 +31,14 @@ class LoginLimit:
             return
         if _buckets().take(_bucket(request, username), _WRONG_PASSWORDS, 0, 0).left < 1:
             raise PermissionDenied
+
+
+class Passwords(ModelBackend):
+    """Django's own check of names and passwords, a few at a time. How many wait is bounded by the places of pages."""
+
+    def authenticate(self, *arguments: Any, **credentials: Any) -> Any:
+        with request_turns.away(), _hashing:
+            return super().authenticate(*arguments, **credentials)
 
 
 @receiver(user_login_failed)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from embedding_project.contracts.limits import MAX_BODY_BYTES
 from embeddings_app.api.error_shapes import TEI_PATHS
 from tests.acceptance.bad_inputs import CASES, EXTERNAL_SPACE, TEXT_SPACE, Case
 from tests.acceptance.conftest import ok
@@ -55,10 +56,42 @@ def test_bad_input_has_its_answer(api: httpx.Client, case: Case) -> None:
     assert ("allow" in response.headers) == (case.status == 405)
 
 
-def test_a_body_of_unstated_length_is_refused(api: httpx.Client) -> None:
-    chunks = iter([b'{"inputs":', b'["x"]}'])
-    response = api.post("/v1/embed", content=chunks, headers={"content-type": "application/json"})
-    assert (response.status_code, response.json()["error"]["code"]) == (411, "length_required")
+def test_a_body_in_chunks_is_read_up_to_the_limit(api: httpx.Client) -> None:
+    json = {"content-type": "application/json"}
+    assert ok(api.post("/v1/embed", content=iter([b'{"inputs":', b'["x"]}']), headers=json))["embeddings"]
+    largest = (b" " * (MAX_BODY_BYTES // 8) for _ in range(8))
+    assert api.post("/v1/embed", content=largest, headers=json).json()["error"]["code"] == "invalid_json"
+    response = api.post("/v1/embed", content=iter([b" " * MAX_BODY_BYTES, b" "]), headers=json)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
+    assert response.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"POST /v1/embed HTTP/1.1\r\nContent-Type: text/plain", 415),
+        (b"POST /nothing HTTP/1.1", 404),
+        (b"POST /healthz HTTP/1.1", 405),
+        (b"PUT /v1/embed HTTP/1.1", 405),
+        (b"GET /v1/models HTTP/1.1", 200),
+        (b"POST /admin/login/ HTTP/1.1", 403),
+    ],
+)
+@pytest.mark.parametrize("framing", [b"Content-Length: 3000000", b"Transfer-Encoding: chunked"])
+def test_a_body_nobody_asked_for_is_not_taken_for_the_next_request(
+    service: Service, head: bytes, status: int, framing: bytes
+) -> None:
+    body = b"x" * 3_000_000
+    body = body if b"Length" in framing else b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+    more = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    first, second = send_twice(service.url, head + b"\r\nHost: localhost\r\n" + framing + b"\r\n\r\n" + body + more)
+    assert (first.status, second.status) == (status, 200)
+
+
+def test_the_rest_of_a_body_too_large_is_not_read_and_the_connection_closes(service: Service) -> None:
+    head = b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    answer = send(service.url, head % (MAX_BODY_BYTES + 1))
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
 def test_an_oversize_body_is_refused_before_it_is_sent(service: Service) -> None:

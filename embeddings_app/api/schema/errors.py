@@ -29,7 +29,7 @@ BODY = (
     "unknown_field",
     "invalid_type",
     "too_many_items",
-    "length_required",
+    "body_timeout",
     "body_too_large",
     "unsupported_media_type",
 )
