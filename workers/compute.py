@@ -22,7 +22,6 @@ from workers.metrics import (
     WAIT_SECONDS,
 )
 from workers.pace import Pace
-from workers.speedometer import speedometer
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +42,11 @@ def compute(step: Step, pace: Pace) -> Computed:
     """The vectors of `step`. Raises DeviceLost."""
     began = time.monotonic()
     try:
-        with serving(step.origins), speedometer.step(step.model, step.tokens):
+        with serving(step.origins), pace.step(step.model, step.tokens):
             vectors = encode_each(step.encoder, [work.tokens for work in step.works])
     except ModelAway:
         return Computed(step, [None] * len(step.works), away=True)
-    seconds = time.monotonic() - began
-    if all(vector is not None for vector in vectors):
-        pace.observe(step.model, step.cost, seconds)
-    _count(step, began, seconds)
+    _count(step, began, time.monotonic() - began)
     return Computed(step, vectors)
 
 

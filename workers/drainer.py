@@ -23,7 +23,6 @@ from workers.envelope import decode_message
 from workers.lanes import EmbedLanes
 from workers.metrics import BROKER_ERRORS, CORRUPT_MESSAGES
 from workers.outbox import Outbox
-from workers.speedometer import speedometer
 
 _BLOCK_SECONDS = 0.5
 _POLL_SECONDS = 0.005
@@ -96,7 +95,7 @@ class Drainer:
         now = time.monotonic()
         if now - self._alive_at >= _ALIVE_SECONDS:
             report_alive(self._redis, self._name)
-            report_speeds(self._redis, self._name, speedometer.speeds())
+            report_speeds(self._redis, self._name, self._embedder.pace.speeds())
             self._alive_at = now
 
     def _receive(self) -> None:

@@ -98,6 +98,7 @@ class Embedder:
         with serving(batch.origins):
             try:
                 encoder = self._models.get(batch.model, _LOAD_WAIT_SECONDS)
+                self.pace.suppose(batch.model, encoder.first_speed)
                 if batch.purpose is Purpose.TOKENIZE:
                     ticket.outcomes = list(described(encoder, batch))
                     ticket.missing = 0

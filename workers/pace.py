@@ -1,16 +1,25 @@
-"""How fast this process computes each model, measured on the steps it does; and how large its next steps may be.
+"""How fast this process computes each model version while it has work, and how large its next steps may be.
 
 A step should take a fixed time: then an interactive text waits no longer than that for the step before it, whatever the
-model, the machine and its other load. Used by several threads; the worst that a race costs is one measurement.
+model, the machine and its other load. The same figure tells senders how much text may wait.
 """
 
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from embedding_project.broker.embed_load import model_name
 from embedding_project.contracts.model_spec import ModelSpec
 from workers.batching import Budget
 
+TELLING_TOKENS = 64
+"""A smaller step is mostly the cost of having a step: that it was slow says little about the speed under load."""
+_FULL_WEIGHT_TOKENS = 512
 _WEIGHT = 0.2
 """Of the newest measurement against all before."""
+_GAP_SECONDS = 0.02
+"""What passes between two steps that follow so closely is work too: fetching, tokenising, answering."""
 _MAX_MODELS = 64
 
 
@@ -53,22 +62,54 @@ CUDA_LIMITS = Limits(
 
 
 class Pace:
-    def __init__(self, limits: Limits) -> None:
+    """Steps are measured by one thread at a time; any may read. Padding is not counted."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.perf_counter) -> None:
         self.limits = limits
-        self._speeds: dict[ModelSpec, float] = {}
+        self._clock = clock
+        self._speeds: dict[str, float] = {}
+        self._ended = float("-inf")
+
+    @contextmanager
+    def step(self, model: ModelSpec, tokens: int) -> Iterator[None]:
+        """Measure the block, which computes `tokens`. A block that fails is no measure."""
+        now = self._clock()
+        began = self._ended if now - self._ended < _GAP_SECONDS else now
+        yield
+        self._ended = self._clock()
+        self.observe(model, tokens, self._ended - began)
+
+    def suppose(self, model: ModelSpec, tokens_per_second: float) -> None:
+        """Take a speed for that of `model` until its first step; 0 for unknown."""
+        if tokens_per_second and model_name(model) not in self._speeds:
+            self._keep(model_name(model), tokens_per_second)
+
+    def observe(self, model: ModelSpec, tokens: int, seconds: float) -> None:
+        """Learn from a step of `tokens`."""
+        name, speed = model_name(model), tokens / max(seconds, 1e-6)
+        known = self._speeds.get(name)
+        if known is None:
+            self._keep(name, speed)
+        elif speed > known:
+            # Any step that is faster than what is known proves it wrong. One that was too low would else stay: it keeps
+            # texts out, and steps small.
+            self._keep(name, known + _WEIGHT * (speed - known))
+        elif tokens >= TELLING_TOKENS:
+            # Steps are large when the load is high, and that is the speed which matters.
+            self._keep(name, known + _WEIGHT * min(1.0, tokens / _FULL_WEIGHT_TOKENS) * (speed - known))
+
+    def _keep(self, name: str, speed: float) -> None:
+        while len(self._speeds) >= _MAX_MODELS and name not in self._speeds:
+            del self._speeds[next(iter(self._speeds))]
+        self._speeds[name] = speed
+
+    def speeds(self) -> Mapping[str, float]:
+        """Model version -> tokens per second; only what was measured."""
+        return dict(self._speeds)
 
     def tokens_per_second(self, model: ModelSpec) -> float:
         """Measured, or assumed as long as nothing was."""
-        return self._speeds.get(model) or self.limits.first_tokens / self.limits.step_seconds
-
-    def observe(self, model: ModelSpec, tokens: int, seconds: float) -> None:
-        """Learn from a step that cost `tokens`. A small one shows what a step costs, not what a token does."""
-        if 2 * tokens < self.budget(model).tokens and tokens < self.limits.first_tokens:
-            return
-        if len(self._speeds) >= _MAX_MODELS:
-            self._speeds.clear()
-        known = self.tokens_per_second(model)
-        self._speeds[model] = known + _WEIGHT * (tokens / max(seconds, 1e-6) - known)
+        return self._speeds.get(model_name(model)) or self.limits.first_tokens / self.limits.step_seconds
 
     def budget(self, model: ModelSpec) -> Budget:
         limits = self.limits

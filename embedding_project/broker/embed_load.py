@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
 
+UNKNOWN_TIMES_SLOWER = 10
+"""A model that no embedder has measured is taken to be so much slower than the slowest that one has."""
 Tokens = Mapping[str, float]
 """Model version -> tokens of it."""
 
@@ -45,9 +47,9 @@ class EmbedLoad:
             return 0.0
         if not self.embedders or not self.speeds:
             return None
-        # A model that was never measured is taken for the slowest of those that were.
-        slowest = min(self.speeds.values())
-        return sum(count / self.speeds.get(model, slowest) for model, count in tokens.items()) / self.embedders
+        # A load measures the model: one without a speed has to be loaded before the first text of it is computed.
+        unknown = min(self.speeds.values()) / UNKNOWN_TIMES_SLOWER
+        return sum(count / self.speeds.get(model, unknown) for model, count in tokens.items()) / self.embedders
 
     def backlog_seconds(self, lane: Lane) -> float | None:
         """How long the embedders need for what waits on `lane` alone."""

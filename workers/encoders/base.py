@@ -58,6 +58,10 @@ class Encoder(Protocol):
     def padded(self) -> bool:
         """Whether a step costs its longest text in every row, and not just the tokens there are."""
 
+    @property
+    def first_speed(self) -> float:
+        """Tokens per second of a pass at its load; 0 where none was made."""
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """One entry per text. Text that looks like a special token is plain text."""
 

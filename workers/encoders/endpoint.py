@@ -72,6 +72,10 @@ class EndpointEncoder:
     def padded(self) -> bool:
         return False
 
+    @property
+    def first_speed(self) -> float:
+        return 0.0
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         return [UntokenizedText(ids=(), truncated=False, text=text) for text in texts]
 

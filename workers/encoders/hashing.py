@@ -36,6 +36,10 @@ class HashingEncoder:
     def padded(self) -> bool:
         return False
 
+    @property
+    def first_speed(self) -> float:
+        return 0.0
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         return [self._tokens(text.encode().split()) for text in texts]
 

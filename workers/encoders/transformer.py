@@ -5,6 +5,7 @@ one may be used by several threads.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class TransformerEncoder:
         self._dimension = spec.dimension
         self._padded = padded
         self._memory_bytes = memory_bytes
+        self.first_speed = 0.0
 
     @property
     def dimension(self) -> int:
@@ -100,15 +102,25 @@ def load_transformer(
     _probe(encoder, spec.max_tokens)
     # On a GPU, one call for each length costs more than padding does.
     if spec.runtime is Runtime.TRANSFORMERS or (spec.runtime is Runtime.AUTO and device.type != "cpu"):
-        return encoder
+        return _measured(encoder)
     try:
         packed = _packed(spec, model, encoder, device)
     except ModelError as error:
         if spec.runtime is Runtime.PACKED:
             raise
         logger.warning("model %s version %d runs with padding: %s", spec.model_id, spec.version, error)
-        return encoder
-    return TransformerEncoder(bare, packed, spec, padded=False, memory_bytes=weights)
+        return _measured(encoder)
+    return _measured(TransformerEncoder(bare, packed, spec, padded=False, memory_bytes=weights))
+
+
+def _measured(encoder: TransformerEncoder) -> TransformerEncoder:
+    """Senders need to know how much text may wait before the first batch is computed."""
+    (tokens,) = encoder.tokenize([" ".join(_PROBE_WORDS) * 8])
+    batch = [tokens] * (_PROBE_TOKENS // len(tokens) or 1)
+    began = time.perf_counter()
+    encoder.encode(batch)
+    encoder.first_speed = len(batch) * len(tokens) / (time.perf_counter() - began)
+    return encoder
 
 
 def _packed(spec: ModelSpec, model: Any, reference: TransformerEncoder, device: torch.device) -> Encode:

@@ -17,8 +17,9 @@ def test_each_model_is_computed_at_its_own_speed_by_all_embedders() -> None:
     assert LOAD.backlog_seconds(Lane.BULK) == pytest.approx(1.0)
 
 
-def test_a_model_nobody_measured_is_taken_for_the_slowest() -> None:
-    assert LOAD.seconds({"new@1": 100.0}) == pytest.approx(0.5)
+def test_a_model_nobody_measured_is_taken_to_be_ten_times_slower_than_the_slowest() -> None:
+    assert LOAD.seconds({"new@1": 100.0}) == pytest.approx(5.0)
+    assert LOAD.seconds({"small@1": 1000.0, "new@1": 10.0}) == pytest.approx(1.0)
 
 
 def test_nothing_is_known_without_a_speed_but_nothing_queued_takes_no_time() -> None:

@@ -137,13 +137,10 @@ def test_there_is_room_for_a_bounded_number_of_items_per_lane(setup: Setup) -> N
 
 
 def test_few_long_texts_leave_no_room_either(setup: Setup) -> None:
-    pace = setup.embedder.pace
-    pace.observe(HASHING, 512, seconds=20)
     long = "word " * HASHING.max_tokens
     setup.embedder.admit(batch(*[f"{long} {item}" for item in range(8)], lane=Lane.BULK))
     assert setup.embedder.backlog.seconds(Lane.BULK) < 0.4
-    for _ in range(20):
-        pace.observe(HASHING, 512, seconds=20)
+    setup.embedder.pace.observe(HASHING, 512, seconds=20)
     assert setup.embedder.backlog.seconds(Lane.BULK) > 0.4
     assert setup.embedder.room(Lane.BULK) == 0
 

@@ -133,6 +133,14 @@ def test_a_sound_folder_is_accepted(folder: Path) -> None:
     assert load_transformer(SPEC, folder, CPU).dimension == 32
 
 
+def test_a_load_measures_the_speed_before_the_first_batch_does(valkey_url: str, redis: Redis, folder: Path) -> None:
+    encoder = load_transformer(SPEC, folder, CPU)
+    assert encoder.first_speed > 0
+    setup = setup_with(valkey_url, lambda spec: encoder)
+    setup.embedder.admit(batch("a", model=SPEC))
+    assert setup.embedder.pace.speeds() == {"minilm@1": encoder.first_speed}
+
+
 class SlowLoad:
     """Loads one model slowly, all others at once."""
 

@@ -18,6 +18,7 @@ class Elsewhere:
     def __init__(self) -> None:
         inner = RecordingEncoder()
         self.dimension, self.padded, self.memory_bytes = inner.dimension, inner.padded, inner.memory_bytes
+        self.first_speed = inner.first_speed
         self.tokenize, self.encode = inner.tokenize, inner.encode
 
 
