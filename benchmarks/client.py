@@ -45,7 +45,7 @@ class Client:
     def embed(self, texts: Sequence[str], **options: str) -> Json:
         """Embed up to 256 texts, with the default model unless told. Raises BenchmarkError when one of them failed."""
         answer = self.post("/v1/embed", {"inputs": texts, **options})
-        failed = [item["error"] for item in answer["items"] if "error" in item]
+        failed = [item["error"]["code"] for item in answer["items"] if "error" in item]
         if failed:
             raise BenchmarkError(f"{len(failed)} texts were not embedded: {failed[0]}")
         return answer

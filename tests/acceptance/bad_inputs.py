@@ -122,11 +122,18 @@ def embed() -> Iterator[Case]:
         ("a boolean among inputs", {"inputs": ["x", True]}, 400, "invalid_type", "inputs[1]"),
         ("null among inputs", {"inputs": [None]}, 400, "invalid_type", "inputs[0]"),
         ("a list among inputs", {"inputs": [["x"]]}, 400, "invalid_type", "inputs[0]"),
-        ("an empty text", {"inputs": ["x", ""]}, 400, "empty_input", "inputs[1]"),
+        ("nothing but empty texts", {"inputs": ["", ""]}, 400, "empty_input", "inputs[0]"),
         ("a blank text", {"inputs": [" \t\n "]}, 400, "empty_input", "inputs[0]"),
         ("an invisible text", {"inputs": ["\u200b"]}, 400, "empty_input", "inputs[0]"),
         ("NUL in a text", {"inputs": ["a\x00b"]}, 400, "invalid_text", "inputs[0]"),
         ("32 KiB and a byte", {"inputs": ["x" * (32 * 1024 + 1)]}, 400, "text_too_long", "inputs[0]"),
+        (
+            "too long and not to be cut",
+            {"inputs": ["word " * 999], "truncate": False},
+            400,
+            "too_many_tokens",
+            "inputs[0]",
+        ),
         ("an unknown field", {"inputs": ["x"], "model": "y"}, 400, "unknown_field", "model"),
         ("an unknown model", {"inputs": ["x"], "model_id": "no-such"}, 404, "unknown_model", "model_id"),
         ("a model without texts", {"inputs": ["x"], "model_id": EXTERNAL}, 400, "vector_required", "model_id"),
@@ -239,7 +246,6 @@ def upsert() -> Iterator[Case]:
         ("a blank text", {**one, "text": "  "}, 400, "empty_input", "text"),
         ("a vector for a model of texts", {"id": "a", "vector": [1.0]}, 400, "text_required", "vector"),
         ("metadata a list", {**one, "metadata": []}, 400, "invalid_type", "metadata"),
-        ("documents beside a document", {**one, "documents": [one]}, 400, "invalid_value", "id"),
         ("metadata too large", {**one, "metadata": {"k": "x" * 17_000}}, 400, "invalid_value", "metadata"),
         ("metadata too deep", {**one, "metadata": deep}, 400, "invalid_value", "metadata.a.b.c.d.e"),
         ("metadata with NUL", {**one, "metadata": {"k": "\x00"}}, 400, "invalid_text", "metadata.k"),
@@ -258,7 +264,7 @@ def upsert() -> Iterator[Case]:
          "documents[1].id"),
         ("bad metadata of the fourth", {"documents": [{"id": str(n), "text": "t"} for n in range(3)]
          + [{"id": "3", "text": "t", "metadata": 1}]}, 400, "invalid_type", "documents[3].metadata"),
-        ("both forms at once", {"documents": [{"id": "a", "text": "t"}], "id": "b"}, 400, "unknown_field", "id"),
+        ("both forms at once", {"documents": [{"id": "a", "text": "t"}], "id": "b"}, 400, "invalid_value", "id"),
     ]  # fmt: skip
     for name, body, status, code, where in rows:
         yield post(name, "/v1/upsert", body, status, code, where)

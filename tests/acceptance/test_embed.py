@@ -88,17 +88,49 @@ def test_every_encoding_carries_the_same_numbers(api: httpx.Client) -> None:
     assert (binary.headers["x-failed"], binary.headers["x-truncated"]) == ("", "")
 
 
-def test_a_text_that_must_not_be_cut_fails_alone(api: httpx.Client) -> None:
-    body = {"inputs": ["short", "word " * 2000, "short too"], "truncate": False}
-    result = ok(api.post("/v1/embed", json=body))
-    assert [item.get("error") for item in result["items"]] == [None, "too_many_tokens", None]
-    assert [vector is None for vector in result["embeddings"]] == [False, True, False]
+BAD_TEXTS = {
+    "empty_input": " \t",
+    "invalid_text": "a\x00b",
+    "text_too_long": "word " * 8192,
+    "too_many_tokens": "word " * 2000,
+}
+
+
+@pytest.mark.parametrize("code", BAD_TEXTS)
+@pytest.mark.parametrize("at", [0, 100, 255])
+def test_one_bad_text_among_255_good_ones_fails_alone(api: httpx.Client, code: str, at: int) -> None:
+    texts = [f"good text {number}" for number in range(255)]
+    texts.insert(at, BAD_TEXTS[code])
+    body = {"inputs": texts, "truncate": code != "too_many_tokens"}
+    others = [number for number in range(256) if number != at]
+    good = vectors(api.post("/v1/embed", json={"inputs": [texts[number] for number in others]}))
+
+    plain = ok(api.post("/v1/embed", json=body))
+    assert {number: item["error"]["code"] for number, item in enumerate(plain["items"]) if "error" in item} == {
+        at: code
+    }
+    assert plain["items"][at]["error"]["message"]
+    assert plain["embeddings"][at] is None
+    assert (np.array([plain["embeddings"][number] for number in others], dtype=np.float32) == good).all()
+
+    coded = ok(api.post("/v1/embed", json={**body, "encoding_format": "base64"}))
+    assert coded["items"][at]["error"] == plain["items"][at]["error"]
+    assert [number for number, row in enumerate(coded["embeddings"]) if row is None] == [at]
+
     binary = api.post("/v1/embed", json={**body, "encoding_format": "binary"})
-    rows = np.frombuffer(binary.content, "<f4").reshape(3, 384)
-    assert [bool(np.isnan(row).all()) for row in rows] == [False, True, False]
-    assert binary.headers["x-failed"] == "1:too_many_tokens"
-    alone = ok(api.post("/v1/embed", json={"inputs": ["word " * 2000], "truncate": False}))
-    assert (alone["embeddings"], alone["items"][0]["error"]) == ([None], "too_many_tokens")
+    rows = np.frombuffer(binary.content, "<f4").reshape(256, 384)
+    assert np.isnan(rows[at]).all()
+    assert (rows[others] == good).all()
+    assert (binary.headers["x-failed"], binary.headers["x-count"]) == (f"{at}:{code}", "256")
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64", "binary"])
+def test_when_all_texts_are_bad_the_request_fails_by_the_first(api: httpx.Client, encoding: str) -> None:
+    for code in BAD_TEXTS:
+        body = {"inputs": [BAD_TEXTS[code]] * 3, "truncate": False, "encoding_format": encoding}
+        answer = api.post("/v1/embed", json=body)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["field"]) == (400, code, "inputs[0]")
 
 
 def test_a_model_that_may_be_cut_gives_unit_vectors_of_the_dimension_asked_for(

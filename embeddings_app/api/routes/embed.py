@@ -1,19 +1,22 @@
 """POST /v1/embed: every input has an outcome of its own in the answer."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.errors import ERROR_KINDS, InvalidRequest
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import MAX_EMBED_INPUTS
 from embedding_project.contracts.text import checked_text
 from embedding_project.contracts.vectors import to_bytes
 from embeddings_app.api.admission import admission
-from embeddings_app.api.embed_answers import Encoding, rows
+from embeddings_app.api.embed_answers import Encoding, check_all_embedded, rows
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import model_id_of
@@ -24,6 +27,7 @@ from embeddings_app.api.schema.parts import (
     BOOLEAN,
     COUNT,
     DIMENSIONS,
+    ERROR_CODE,
     INPUT_TYPE,
     MODEL_ID,
     MODEL_VERSION,
@@ -42,7 +46,6 @@ from embeddings_app.services.embedding.requests import EmbedRequest, EmbedResult
 
 Json = dict[str, Any]
 BINARY_MEDIA_TYPE = "application/octet-stream"
-_MODEL_ERROR = "model_error"
 _REQUEST = request_body(
     {
         "inputs": array(TEXT, "The texts, embedded in this order.", minItems=1, maxItems=MAX_EMBED_INPUTS),
@@ -63,7 +66,10 @@ _ITEM = record(
         "cached": described(BOOLEAN, "Answered from the cache."),
         "truncated": described(BOOLEAN, "The text was longer than the model takes; its beginning was embedded."),
         "tokens": COUNT,
-        "error": described(STRING, "Code of what kept this text from being embedded; its vector is null."),
+        "error": described(
+            record({"code": ERROR_CODE, "message": STRING}),
+            "What kept this text from being embedded; its vector is null.",
+        ),
     },
     optional=("error",),
 )
@@ -87,6 +93,29 @@ _EXAMPLE = {
     "items": [{"cached": False, "truncated": False, "tokens": 5}],
     "usage": {"inputs": 1, "tokens": 5},
 }
+_FAILED_EXAMPLE = {
+    **_EXAMPLE,
+    "embeddings": [[0.26726124, 0.5345225, 0.8017837], None],
+    "items": [
+        {"cached": False, "truncated": False, "tokens": 5},
+        {
+            "cached": False,
+            "truncated": False,
+            "tokens": 0,
+            "error": {"code": "empty_input", "message": ERROR_KINDS["empty_input"].meaning},
+        },
+    ],
+    "usage": {"inputs": 2, "tokens": 5},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedBody:
+    request: EmbedRequest
+    """Of the texts that can be embedded."""
+    encoding: Encoding
+    refused: Mapping[int, str]
+    """Position of each other text -> code of what is wrong with it."""
 
 
 class Embed(ApiView):
@@ -96,11 +125,15 @@ class Embed(ApiView):
         "embed",
         "Turn texts into vectors",
         tag="embed",
-        description="One text that fails does not fail the others; when all fail the answer is 503 `model_error`.",
+        description="A text that cannot be embedded fails alone. When all fail, the error of the first is the answer.",
         body=_REQUEST,
         body_examples={"two texts": {"inputs": ["a red fox", "ein roter Fuchs"]}},
         answers=[
-            Answer(schema=_ANSWER, description="The vectors.", examples={"one text": _EXAMPLE}),
+            Answer(
+                schema=_ANSWER,
+                description="The vectors.",
+                examples={"one text": _EXAMPLE, "a text, and a blank one": _FAILED_EXAMPLE},
+            ),
             Answer(
                 schema=OpenApiTypes.BINARY,
                 description="With encoding_format binary; see the headers.",
@@ -110,28 +143,60 @@ class Embed(ApiView):
         errors=[*errors.GUARDED, *errors.BODY, *errors.TEXT, *errors.MODEL, *errors.EMBEDDING, "too_many_tokens"],
     )
     def post(self, request: Request) -> HttpResponse:
-        wanted, encoding = embed_request(json_object(request))
-        with self.admitted(request, inputs=len(wanted), places=admission().embeds):
-            result = embed(wanted)
-        return binary_answer(result) if encoding is Encoding.BINARY else Response(embed_answer(result, encoding))
+        wanted = embed_request(json_object(request))
+        with self.admitted(request, inputs=len(wanted.request), places=admission().embeds):
+            result = with_refused(embed(wanted.request), wanted.refused)
+        if wanted.encoding is Encoding.BINARY:
+            return binary_answer(result)
+        return Response(embed_answer(result, wanted.encoding))
 
 
-def embed_request(body: dict[str, object]) -> tuple[EmbedRequest, Encoding]:
-    """Raises InvalidRequest."""
+def embed_request(body: dict[str, object]) -> EmbedBody:
+    """Raises InvalidRequest, also when there is no text that can be embedded."""
     fields = Fields(body, _REQUEST)
+    texts: list[str] = []
+    refused: dict[int, InvalidRequest] = {}
+    for at, text in enumerate(fields.items("inputs")):
+        try:
+            texts.append(checked_text(text, f"inputs[{at}]"))
+        except InvalidRequest as error:
+            if error.code not in errors.TEXT:
+                raise
+            refused[at] = error
     request = EmbedRequest(
-        texts=tuple(checked_text(text, f"inputs[{index}]") for index, text in enumerate(fields.items("inputs"))),
+        texts=tuple(texts),
         model_id=model_id_of(fields),
         input_type=InputType(fields.choice("input_type")),
         normalize=fields.optional_flag("normalize"),
         dimensions=fields.optional_integer("dimensions"),
         truncate=fields.flag("truncate"),
     )
-    return request, Encoding(fields.choice("encoding_format"))
+    encoding = Encoding(fields.choice("encoding_format"))
+    if not texts:
+        raise next(iter(refused.values()))
+    return EmbedBody(request=request, encoding=encoding, refused={at: error.code for at, error in refused.items()})
+
+
+def with_refused(result: EmbedResult, refused: Mapping[int, str]) -> EmbedResult:
+    """`result`, and among its outcomes one for each text that was not sent to the model."""
+    if not refused:
+        return result
+    embedded = iter(zip(result.outcomes, result.vectors, strict=True))
+    missing = np.full(result.dimension, np.nan, dtype=np.float32)
+    outcomes, vectors = zip(
+        *(
+            (EmbedOutcome(vector=None, tokens=0, truncated=False, cached=False, error=refused[at]), missing)
+            if at in refused
+            else next(embedded)
+            for at in range(len(result.outcomes) + len(refused))
+        ),
+        strict=True,
+    )
+    return replace(result, outcomes=outcomes, vectors=np.stack(vectors))
 
 
 def embed_answer(result: EmbedResult, encoding: Encoding) -> Json:
-    """Raises Unavailable when the model could not embed a single text."""
+    """Raises ServiceError when not a single text was embedded."""
     _check_some_embedded(result)
     return {
         "model_id": result.model.model_id,
@@ -144,7 +209,7 @@ def embed_answer(result: EmbedResult, encoding: Encoding) -> Json:
 
 
 def binary_answer(result: EmbedResult) -> HttpResponse:
-    """Rows of float32; what else there is to say stands in the headers. Raises Unavailable as `embed_answer` does."""
+    """Rows of float32; what else there is to say stands in the headers. Raises ServiceError as `embed_answer` does."""
     _check_some_embedded(result)
     outcomes = list(enumerate(result.outcomes))
     headers = {
@@ -160,10 +225,12 @@ def binary_answer(result: EmbedResult) -> HttpResponse:
 
 
 def _check_some_embedded(result: EmbedResult) -> None:
-    if all(outcome.error == _MODEL_ERROR for outcome in result.outcomes):
-        raise Unavailable(_MODEL_ERROR)
+    if all(outcome.error for outcome in result.outcomes):
+        check_all_embedded(result, "inputs")
 
 
 def _item(outcome: EmbedOutcome) -> Json:
     item: Json = {"cached": outcome.cached, "truncated": outcome.truncated, "tokens": outcome.tokens}
-    return item if outcome.error is None else {**item, "error": outcome.error}
+    if outcome.error is None:
+        return item
+    return {**item, "error": {"code": outcome.error, "message": ERROR_KINDS[outcome.error].meaning}}

@@ -108,12 +108,14 @@ TOKEN = described(
     "Position in the index, opaque; null while a document still waits for its vector.",
 )
 
+ERROR_CODE = described(STRING, "Stable; names the cause.", enum=sorted(ERROR_KINDS))
+
 COMPONENTS: dict[str, Schema] = {
     "Error": record(
         {
             "error": record(
                 {
-                    "code": described(STRING, "Stable; names the cause.", enum=sorted(ERROR_KINDS)),
+                    "code": ERROR_CODE,
                     "message": described(STRING, "For people; may change."),
                     "field": described(STRING, "Path of the offending field, such as documents[3].metadata."),
                 },
@@ -128,7 +130,7 @@ COMPONENTS: dict[str, Schema] = {
                     "message": described(STRING, "For people; begins with the offending field."),
                     "type": STRING,
                     "param": described({"type": "string", "nullable": True}, "The offending field."),
-                    "code": described(STRING, "Stable; names the cause.", enum=sorted(ERROR_KINDS)),
+                    "code": ERROR_CODE,
                 }
             )
         }

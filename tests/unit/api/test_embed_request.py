@@ -11,17 +11,24 @@ TEXTS = {"inputs": ["a fox"]}
 
 
 def test_a_plain_body_gets_the_defaults() -> None:
-    request, encoding = embed_request({"inputs": [" a fox ", "an owl"]})
+    body = embed_request({"inputs": [" a fox ", "an owl"]})
+    request, encoding = body.request, body.encoding
     assert request.texts == ("a fox", "an owl")
     assert (request.model_id, request.input_type, request.normalize) == (None, InputType.DOCUMENT, None)
     assert (request.dimensions, request.truncate, encoding) == (None, True, Encoding.FLOAT)
 
 
 def test_every_field_is_taken_over() -> None:
-    request, _ = embed_request({**TEXTS, "model_id": "org/m.1", "input_type": "query", "normalize": False})
+    request = embed_request({**TEXTS, "model_id": "org/m.1", "input_type": "query", "normalize": False}).request
     assert (request.model_id, request.input_type, request.normalize) == ("org/m.1", InputType.QUERY, False)
-    request, encoding = embed_request({**TEXTS, "dimensions": 64, "truncate": False, "encoding_format": "binary"})
-    assert (request.dimensions, request.truncate, encoding) == (64, False, Encoding.BINARY)
+    body = embed_request({**TEXTS, "dimensions": 64, "truncate": False, "encoding_format": "binary"})
+    assert (body.request.dimensions, body.request.truncate, body.encoding) == (64, False, Encoding.BINARY)
+
+
+def test_texts_that_cannot_be_embedded_are_told_from_those_that_can() -> None:
+    body = embed_request({"inputs": ["x", "", "a\x00b", "y", "z" * (32 * 1024 + 1)]})
+    assert body.request.texts == ("x", "y")
+    assert body.refused == {1: "empty_input", 2: "invalid_text", 4: "text_too_long"}
 
 
 def test_composed_and_decomposed_letters_are_one_text() -> None:
@@ -42,7 +49,7 @@ def test_composed_and_decomposed_letters_are_one_text() -> None:
         ({"inputs": ["x", None]}, "invalid_type", "inputs[1]"),
         ({"inputs": ["x", ["y"]]}, "invalid_type", "inputs[1]"),
         ({"inputs": [""]}, "empty_input", "inputs[0]"),
-        ({"inputs": ["x"] * 7 + [" \t\n"]}, "empty_input", "inputs[7]"),
+        ({"inputs": [" \t\n", "a\x00b"]}, "empty_input", "inputs[0]"),
         ({"inputs": ["\u200b"]}, "empty_input", "inputs[0]"),
         ({"inputs": ["a\x00b"]}, "invalid_text", "inputs[0]"),
         ({"inputs": ["\ud800"]}, "invalid_text", "inputs[0]"),
@@ -68,5 +75,5 @@ def test_a_bad_body_is_refused_with_code_and_field(body: dict[str, object], code
 
 
 def test_limits_are_inclusive() -> None:
-    assert len(embed_request({"inputs": ["x"] * 256})[0].texts) == 256
-    assert len(embed_request({"inputs": ["x" * 32 * 1024]})[0].texts[0]) == 32 * 1024
+    assert len(embed_request({"inputs": ["x"] * 256}).request.texts) == 256
+    assert len(embed_request({"inputs": ["x" * 32 * 1024]}).request.texts[0]) == 32 * 1024

@@ -1,11 +1,13 @@
 """How vectors are handed out: cut, brought to unit length, and with a row for every input."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from embedding_project.contracts.errors import InvalidRequest, Unavailable
 from embeddings_app.api.embed_answers import Encoding
-from embeddings_app.api.routes.embed import binary_answer, embed_answer
+from embeddings_app.api.routes.embed import binary_answer, embed_answer, with_refused
 from embeddings_app.api.routes.openai import openai_answer
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.embedding.requests import EmbedResult, _handed_out
@@ -35,7 +37,11 @@ def test_every_failed_input_can_be_seen_in_every_encoding() -> None:
     for encoding in (Encoding.FLOAT, Encoding.BASE64):
         answer = embed_answer(mixed, encoding)
         assert [vector is None for vector in answer["embeddings"]] == [False, True, True]
-        assert [item.get("error") for item in answer["items"]] == [None, "too_many_tokens", "model_error"]
+        assert [item.get("error", {}).get("code") for item in answer["items"]] == [
+            None,
+            "too_many_tokens",
+            "model_error",
+        ]
     binary = binary_answer(mixed)
     assert binary.headers["X-Failed"] == "1:too_many_tokens,2:model_error"
     assert binary.headers["X-Truncated"] == "1"
@@ -46,10 +52,23 @@ def test_every_failed_input_can_be_seen_in_every_encoding() -> None:
     ]
 
 
-def test_only_a_model_that_refuses_everything_is_unavailable() -> None:
-    with pytest.raises(Unavailable):
-        embed_answer(result(outcome(error="model_error")), Encoding.FLOAT)
-    assert embed_answer(result(outcome(error="too_many_tokens")), Encoding.FLOAT)["embeddings"] == [None]
+@pytest.mark.parametrize(("code", "kind"), [("too_many_tokens", InvalidRequest), ("model_error", Unavailable)])
+@pytest.mark.parametrize("answer", [lambda failed: embed_answer(failed, Encoding.FLOAT), binary_answer])
+def test_when_every_input_fails_the_request_does(
+    code: str, kind: type[Exception], answer: Callable[[EmbedResult], object]
+) -> None:
+    with pytest.raises(kind) as caught:
+        answer(result(outcome(error=code), outcome(error="empty_input")))
+    assert "inputs[0]" in f"{getattr(caught.value, 'field', '')} {caught.value}"
+
+
+def test_texts_that_were_refused_keep_their_places_among_the_others() -> None:
+    refused = {0: "empty_input", 2: "invalid_text", 4: "text_too_long"}
+    whole = with_refused(result(outcome(3, 4, 0), outcome(4, 3, 0)), refused)
+    assert [outcome.error for outcome in whole.outcomes] == ["empty_input", None, "invalid_text", None, "text_too_long"]
+    assert np.isnan(whole.vectors[[0, 2, 4]]).all()
+    assert np.allclose(whole.vectors[[1, 3]], [[0.6, 0.8], [0.8, 0.6]])
+    assert whole.vectors.dtype == np.float32
 
 
 @pytest.mark.parametrize(("code", "kind"), [("too_many_tokens", InvalidRequest), ("model_error", Unavailable)])
