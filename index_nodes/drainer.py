@@ -6,6 +6,7 @@ each; here a message costs one, and its answer another.
 """
 
 import logging
+import math
 import threading
 from collections.abc import Sequence
 from types import UnionType
@@ -15,15 +16,19 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from embedding_project.broker.envelope import MALFORMED, CorruptMessage, task_argument
+from embedding_project.contracts.limits import MAX_EF_SEARCH, MAX_TOP_K
 from embedding_project.contracts.messages import SearchBatch
 from embedding_project.contracts.queues import SEARCH_TASK
-from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES
+from embedding_project.observing.log_lines import place_of
+from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES, QUERIES
 from index_nodes.node import ShardNode
 
 _BLOCK_SECONDS = 0.2
 """How old the knowledge may be that the replica is ready; one that is not answers `behind`."""
 _NOT_READY_SECONDS = 0.02
 _PAUSE_AFTER_ERROR_SECONDS = 0.1
+_MAX_FETCHED = 8 * MAX_TOP_K
+"""Hits that a query may ask for: a search asks for more than it shows."""
 logger = logging.getLogger(__name__)
 
 
@@ -75,7 +80,12 @@ class SearchDrainer:
             CORRUPT_MESSAGES.inc()
             logger.warning("dropped a message of %d bytes that is no search: %s", len(raw), fault)
             return
-        self._node.answer(batch)
+        try:
+            self._node.answer(batch)
+        except Exception as error:  # noqa: BLE001
+            # One message must not end the thread, or whoever sends it again would keep the shard away.
+            QUERIES.labels("failed").inc(len(batch.queries))
+            logger.error("a message was not answered: %s", place_of(error))
 
 
 def decode_search(raw: bytes) -> SearchBatch:
@@ -99,4 +109,8 @@ def _checked(batch: SearchBatch) -> SearchBatch:
         fields += [(query.exact, bool), (query.filter, str)]
     if len(batch.vectors) != len(batch.queries) or not all(isinstance(value, kind) for value, kind in fields):
         raise TypeError
+    bounds = [(query.top_k, _MAX_FETCHED) for query in batch.queries]
+    bounds += [(query.ef_search, MAX_EF_SEARCH) for query in batch.queries]
+    if not math.isfinite(batch.deadline) or not all(1 <= value <= most for value, most in bounds):
+        raise ValueError
     return batch

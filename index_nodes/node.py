@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from redis import Redis
@@ -64,15 +65,17 @@ class ShardNode:
 
     def answer(self, batch: SearchBatch) -> None:
         """Search and reply, unless nobody waits for it any more."""
-        if batch.deadline <= time.time():
+        # The wall clock is asked once: should it be set meanwhile, the searches go by the monotonic one.
+        seconds_left = batch.deadline - time.time()
+        if seconds_left <= 0:
             QUERIES.labels("expired").inc(len(batch.queries))
             return
         with serving(distinct(batch.origins)):
-            self._search(batch)
+            self._search(batch, time.monotonic() + seconds_left)
 
-    def _search(self, batch: SearchBatch) -> None:
+    def _search(self, batch: SearchBatch, deadline: float) -> None:
         began, began_ns = time.perf_counter(), time.time_ns()
-        outcomes = search_batch(self._follower.serving, batch, time.monotonic())
+        outcomes = search_batch(self._follower.serving, batch, deadline)
         seconds = time.perf_counter() - began
         SEARCH_SECONDS.observe(seconds)
         reply = SearchReply(
@@ -88,13 +91,20 @@ class ShardNode:
         logger.debug("answered %d queries in %.1f ms", len(batch.queries), 1_000 * seconds)
 
 
-def search_batch(serving: Serving, batch: SearchBatch, now: float) -> list[Outcome]:
-    """An outcome for each query. Queries alike in everything but their vector are searched in one call."""
+def search_batch(
+    serving: Serving, batch: SearchBatch, deadline: float, clock: Callable[[], float] = time.monotonic
+) -> list[Outcome]:
+    """An outcome for each query. Queries alike in everything but their vector are searched in one call, which is not
+    begun when `deadline` is over."""
     groups: dict[ShardQuery, list[int]] = defaultdict(list)
     for place, query in enumerate(batch.queries):
         groups[query].append(place)
     outcomes: list[Outcome] = [FAILED] * len(batch.queries)
     for query, places in groups.items():
+        now = clock()
+        if now >= deadline:
+            QUERIES.labels("expired").inc(len(places))
+            continue
         for place, outcome in zip(places, _search_group(serving, batch, query, places, now), strict=True):
             outcomes[place] = outcome
     return outcomes

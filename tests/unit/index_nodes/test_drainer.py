@@ -1,5 +1,7 @@
 """The search drain over a real broker: what Celery published is answered, by replicas that are ready."""
 
+import base64
+import json
 import threading
 import time
 import uuid
@@ -12,12 +14,13 @@ import pytest
 from redis import Redis
 
 from embedding_project.broker.dispatch import send_search
-from embedding_project.broker.envelope import CorruptMessage
+from embedding_project.broker.envelope import CONTENT_TYPE, CorruptMessage
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import SearchBatch, ShardQuery
-from embedding_project.contracts.queues import search_queue
+from embedding_project.contracts.queues import SEARCH_TASK, search_queue
 from index_nodes.drainer import SearchDrainer, decode_search
+from index_nodes.metrics import CORRUPT_MESSAGES
 from index_nodes.node import ShardNode
 
 VERSION, OTHER_VERSION = 1, 2
@@ -29,6 +32,7 @@ class Replica(ShardNode):
     def __init__(self, *queues: str) -> None:
         self.ready_queues = queues
         self.answered: list[SearchBatch] = []
+        self.faults: list[Exception] = []
 
     def search_here(self) -> None:
         pass
@@ -37,6 +41,8 @@ class Replica(ShardNode):
         return self.ready_queues
 
     def answer(self, batch: SearchBatch) -> None:
+        if self.faults:
+            raise self.faults.pop()
         self.answered.append(batch)
 
 
@@ -116,15 +122,79 @@ def test_a_busy_version_does_not_starve_another(redis: Redis, layout: int) -> No
     assert order.index(OTHER_VERSION) < 2
 
 
-def test_garbage_is_dropped_and_the_next_message_answered(redis: Redis, layout: int) -> None:
+def _celery_message(argument: object, task: str = SEARCH_TASK, kind: str = CONTENT_TYPE) -> bytes:
+    body = base64.b64encode(msgpack.packb([[argument], {}, {}])).decode()
+    return json.dumps({"body": body, "headers": {"task": task}, "content-type": kind}).encode()
+
+
+def _search_message(changes: dict[int, object]) -> bytes:
+    fields = msgpack.unpackb(_batch().to_wire())
+    for place, value in changes.items():
+        fields[place] = value
+    return _celery_message(msgpack.packb(fields))
+
+
+QUERY = [VERSION, 2, 3, 4, False, ""]
+GARBAGE = [
+    b"",
+    b"not json",
+    b"\xff\x00\xfe",
+    b"{}",
+    b"[]",
+    b"null",
+    b"1e999",
+    b"[" * 100_000,
+    b'{"headers": {"task": "other"}}',
+    json.dumps({"body": 5, "headers": {"task": SEARCH_TASK}, "content-type": CONTENT_TYPE}).encode(),
+    json.dumps({"body": "%%%", "headers": {"task": SEARCH_TASK}, "content-type": CONTENT_TYPE}).encode(),
+    _celery_message(b"x", task="other"),
+    _celery_message(b"x", kind="application/x-python-serialize"),
+    _celery_message("text"),
+    _celery_message(msgpack.packb(list(range(9)))),
+    _celery_message(b"\xc1"),
+    _search_message({1: None}),
+    _search_message({3: "soon"}),
+    _search_message({3: float("nan")}),
+    _search_message({3: float("inf")}),
+    _search_message({4: [[1, 2]]}),
+    _search_message({4: [[*QUERY[:2], "3", *QUERY[3:]]]}),
+    _search_message({4: [[*QUERY[:2], -3, *QUERY[3:]]]}),
+    _search_message({4: [[*QUERY[:2], 2**40, *QUERY[3:]]]}),
+    _search_message({4: [[*QUERY[:3], 2**40, *QUERY[4:]]]}),
+    _search_message({4: []}),
+    _search_message({5: 0}),
+    _search_message({6: b"123"}),
+    _search_message({7: [["x"]]}),
+    _search_message({7: 5}),
+    _search_message({7: [[{}, {}]]}),
+]
+
+
+def test_garbage_is_dropped_and_counted_and_the_next_message_answered(redis: Redis, layout: int) -> None:
     queue = search_queue(layout, VERSION, 0)
     replica = Replica(queue)
-    redis.lpush(queue, b"not json", b"{}", b'{"headers": {"task": "other"}}')
+    corrupt = CORRUPT_MESSAGES._value.get()
+    redis.lpush(queue, *GARBAGE)
     send_search(layout, (0,), _batch())
     with draining(redis, replica):
         _until(lambda: replica.answered)
     assert len(replica.answered) == 1
     assert redis.llen(queue) == 0
+    assert CORRUPT_MESSAGES._value.get() == corrupt + len(GARBAGE)
+
+
+def test_a_message_that_cannot_be_answered_does_not_end_the_drain(
+    redis: Redis, layout: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = search_queue(layout, VERSION, 0)
+    replica = Replica(queue)
+    replica.faults = [TypeError("of a user")]
+    send_search(layout, (0,), _batch())
+    send_search(layout, (0,), _batch())
+    with draining(redis, replica):
+        _until(lambda: replica.answered)
+    assert len(replica.answered) == 1
+    assert "of a user" not in caplog.text
 
 
 @pytest.mark.parametrize("body", [(), (1,), (b"x",), (msgpack.packb([1, 2]),)])
