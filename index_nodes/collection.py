@@ -105,7 +105,7 @@ class Collection:
     def search(self, queries: Vector, spec: SearchSpec) -> list[ShardHits]:
         """The hits of each query: the best over all segments, equal scores by document key."""
         found = [
-            (segment, segment.search(queries, selection, spec))
+            (segment, segment.search(queries, selection, spec, self._slots.document_keys))
             for segment, selection in zip(self._segments, self._select(spec.filter), strict=True)
             if selection.count
         ]

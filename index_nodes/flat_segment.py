@@ -4,7 +4,7 @@ import numpy as np
 
 from embedding_project.contracts.vectors import Vector
 from index_nodes.rows import SegmentRows, Selection
-from index_nodes.scan import Candidates, SearchSpec, scan
+from index_nodes.scan import Candidates, Keys, RowTable, SearchSpec, scan
 
 _FIRST_CAPACITY = 16
 
@@ -35,9 +35,9 @@ class FlatSegment:
         self._vectors[self.rows.count] = vector
         return self.rows.append(slot, stamp)
 
-    def search(self, queries: Vector, selection: Selection, spec: SearchSpec) -> Candidates:
-        """Exact, whatever `spec` allows."""
-        return scan(self.vectors, selection, queries, spec.top_k)
+    def search(self, queries: Vector, selection: Selection, spec: SearchSpec, document_keys: Keys) -> Candidates:
+        """Exact, whatever `spec` allows. `document_keys` by slot."""
+        return scan(RowTable(self.vectors, self.rows.slots, document_keys), selection, queries, spec.top_k)
 
     def _grow(self, capacity: int) -> None:
         grown = np.empty((capacity, self._vectors.shape[1]), np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from embedding_project.contracts.vectors import Vector
 from index_nodes.rows import SegmentRows, Selection
-from index_nodes.scan import Candidates, SearchSpec, scan
+from index_nodes.scan import TIE_MARGIN, Candidates, Keys, RowTable, SearchSpec, scan, settled
 from index_nodes.snapshot_files import sha256_of
 
 GRAPH_NEIGHBOURS = 16
@@ -22,6 +22,10 @@ MAX_RAISED_EF = 1_500
 _SCANNED_ROWS_PER_EF = 18
 """Measured on 30,000 x 384: one unit of ef costs as much as scanning 18 rows (1.35 us against 0.075 us)."""
 _SCAN_ROOT_FACTOR = 25
+TIES_SCANNED_ROWS = 131_072
+"""When equal scores reach beyond what a walk gave, so many rows are scanned for all of them: about 10 ms."""
+_SPARE_ROWS = 8
+"""Asked for beyond top_k, to see that the last hit is better than what comes after it."""
 _FEW_QUERIES = 2
 """Up to here Faiss scans rows in place; for more, one copy of the rows and a matrix product is faster."""
 
@@ -79,33 +83,45 @@ class HnswSegment:
         segment.sha256 = sha256 or sha256_of(path)
         return segment
 
-    def search(self, queries: Vector, selection: Selection, spec: SearchSpec) -> Candidates:
-        """min(top_k, matching rows) rows for each query, always."""
+    def search(self, queries: Vector, selection: Selection, spec: SearchSpec, document_keys: Keys) -> Candidates:
+        """min(top_k, matching rows) rows for each query, always. `document_keys` by slot."""
+        table = RowTable(self.vectors, self.rows.slots, document_keys)
         top_k = min(spec.top_k, selection.count)
-        ef = raised_ef(spec.ef_search, top_k, selection.count, self.rows.count)
-        if spec.exact or scan_is_better(selection.count, self.rows.count, ef):
-            return self._scan(queries, selection, top_k)
-        scores, rows = self._walk(queries, selection, top_k, ef)
-        short = np.flatnonzero((rows < 0).any(axis=1))
-        if len(short):
-            scores[short], rows[short] = self._scan(queries[short], selection, top_k)
-        return Candidates(scores, rows)
+        wide = min(top_k + _SPARE_ROWS, selection.count)
+        ef = raised_ef(spec.ef_search, wide, selection.count, self.rows.count)
+        scanned = spec.exact or scan_is_better(selection.count, self.rows.count, ef)
+        if scanned and len(queries) > _FEW_QUERIES:
+            return scan(table, selection, queries, top_k)
+        found = self._scan(queries, selection, wide) if scanned else self._walk(queries, selection, wide, ef)
+        best = settled(table, queries, found, wide)
+        last, beyond = best.scores[:, top_k - 1], best.scores[:, -1]
+        best = Candidates(best.scores[:, :top_k], best.rows[:, :top_k])
+        short, tied = np.isneginf(beyond), (beyond >= last - TIE_MARGIN) & (wide < selection.count)
+        scannable = scanned or selection.count <= TIES_SCANNED_ROWS
+        if len(again := np.flatnonzero(short | (tied & scannable))):
+            best.scores[again], best.rows[again] = scan(table, selection, queries[again], top_k)
+        if not scannable and len(again := np.flatnonzero(tied & ~short)):
+            further = self._walk(queries[again], selection, max(wide, MAX_RAISED_EF), ef)
+            best.scores[again], best.rows[again] = settled(table, queries[again], further, top_k)
+        return best
 
-    def _walk(
-        self, queries: Vector, selection: Selection, top_k: int, ef: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _walk(self, queries: Vector, selection: Selection, top_k: int, ef: int) -> Candidates:
+        ef = max(ef, top_k)
         parameters = faiss.SearchParametersHNSW(efSearch=ef, bounded_queue=True)  # type: ignore[attr-defined]
         if selection.mask is not None:
             # Faiss reads the bitmap in place and keeps no reference: `selection` holds it until the call returns.
             selector = faiss.IDSelectorBitmap(selection.packed)  # type: ignore[call-arg, arg-type]
             parameters.sel = selector
-        return self._graph.search(queries, top_k, params=parameters)
+        return _found(*self._graph.search(queries, top_k, params=parameters))
 
     def _scan(self, queries: Vector, selection: Selection, top_k: int) -> Candidates:
-        if len(queries) > _FEW_QUERIES:
-            return scan(self.vectors, selection, queries, top_k)
         rows = selection.rows()
         parameters = faiss.SearchParameters()
         if rows is not None:
             parameters.sel = faiss.IDSelectorArray(rows)
-        return Candidates(*self._storage.search(queries, top_k, params=parameters))
+        return _found(*self._storage.search(queries, top_k, params=parameters))
+
+
+def _found(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> Candidates:
+    # Faiss fills up with its lowest number.
+    return Candidates(np.where(rows < 0, -np.inf, scores).astype(np.float32), rows)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedding_project.contracts.filters import Filter, matches
-from embedding_project.contracts.hits import Hit
+from embedding_project.contracts.hits import Hit, rounded_scores
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.vectors import Vector
 
@@ -36,8 +36,7 @@ class ExactIndex:
     def search(self, namespace_key: int, query: Vector, top_k: int, node: Filter | None = None) -> list[Hit]:
         """The `top_k` nearest documents, best first, equal scores by document key."""
         keys = self.matching(namespace_key, node)
-        hits = [
-            Hit(float(np.dot(self.documents[key].vector, query)), key, self.documents[key].text_revision)
-            for key in keys
-        ]
+        vectors = np.array([self.documents[key].vector for key in keys], np.float64).reshape(len(keys), len(query))
+        scores = rounded_scores(vectors @ query.astype(np.float64)).tolist()
+        hits = [Hit(score, key, self.documents[key].text_revision) for score, key in zip(scores, keys, strict=True)]
         return sorted(hits, key=lambda hit: (-hit.score, hit.document_key))[:top_k]

@@ -6,11 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_project.contracts.hits import rounded_scores
 from embedding_project.contracts.vectors import Vector
 from index_nodes.rows import Selection
 
+Keys = NDArray[np.int64]
 _BLOCK_ROWS = 8_192
 """12 MiB of 384 floats: large enough for the matrix product, small enough to stay in the cache."""
+TIE_MARGIN = 4e-6
+"""Scores that differ by more in single precision differ after rounding too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +28,51 @@ class SearchSpec:
     """Canonical JSON of the filter tree, empty for none."""
 
 
+class RowTable(NamedTuple):
+    """The rows of a segment as far as a search needs them."""
+
+    vectors: Vector
+    slots: NDArray[np.int32]
+    document_keys: Keys
+    """By slot."""
+
+
 class Candidates(NamedTuple):
-    """The best rows of one segment for each query, in no order; two arrays of shape (queries, k)."""
+    """Rows of one segment for each query; two arrays of shape (queries, k)."""
 
     scores: NDArray[np.float32]
     """Minus infinity where there is no row."""
     rows: NDArray[np.int64]
     """-1 where there is no row."""
 
+    def at(self, places: NDArray[np.int64]) -> "Candidates":
+        """Those at the given places of each line."""
+        return Candidates(
+            np.take_along_axis(self.scores, places, axis=1), np.take_along_axis(self.rows, places, axis=1)
+        )
 
-def scan(vectors: Vector, selection: Selection, queries: Vector, top_k: int) -> Candidates:
-    """The `top_k` best selected rows for each query, all of them when there are fewer."""
-    top_k = min(top_k, selection.count)
+    def beside(self, other: "Candidates") -> "Candidates":
+        return Candidates(np.hstack([self.scores, other.scores]), np.hstack([self.rows, other.rows]))
+
+
+def settled(table: RowTable, queries: Vector, candidates: Candidates, top_k: int) -> Candidates:
+    """The `top_k` best candidates of each query, best first, equal scores by document key.
+
+    Scores are computed once more, all in one way and in double precision, since each way to find candidates rounds
+    differently: so a vector has one score, whatever segment it is in.
+    """
+    scores = np.empty(candidates.rows.shape)
+    for line, query in enumerate(queries.astype(np.float64)):
+        scores[line] = table.vectors[candidates.rows[line]].astype(np.float64) @ query
+    shown = rounded_scores(scores)
+    shown[np.isneginf(candidates.scores)] = -np.inf
+    keys = table.document_keys[table.slots[candidates.rows]]
+    return Candidates(shown, candidates.rows).at(np.lexsort((keys, -shown), axis=-1)[:, :top_k])
+
+
+def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int) -> Candidates:
+    """The `top_k` best selected rows for each query, settled; all of them when there are fewer."""
+    vectors, top_k = table.vectors, min(top_k, selection.count)
     # Copying rows together costs three times as much as reading them in place, so it pays for few of them only.
     picked = selection.rows() if 2 * selection.count < len(vectors) else None
     total = len(vectors) if picked is None else len(picked)
@@ -50,8 +87,12 @@ def scan(vectors: Vector, selection: Selection, queries: Vector, top_k: int) -> 
         else:
             numbers = picked[start:stop]
             scores = _scores(vectors[numbers], queries)
-        best = _merge(best, Candidates(scores, np.broadcast_to(numbers, scores.shape)), top_k)
-    return best
+        found = _near_the_best(Candidates(scores, np.broadcast_to(numbers, scores.shape)), top_k)
+        best = _near_the_best(best.beside(found), top_k)
+        if best.rows.shape[1] > 2 * top_k + _BLOCK_ROWS:
+            # Many rows are alike: which of them stay must be decided before there are more.
+            best = settled(table, queries, best, top_k)
+    return settled(table, queries, best, top_k)
 
 
 def _scores(block: Vector, queries: Vector) -> NDArray[np.float32]:
@@ -61,17 +102,12 @@ def _scores(block: Vector, queries: Vector) -> NDArray[np.float32]:
     return np.ascontiguousarray((block @ queries.T).T)
 
 
-def _merge(best: Candidates, more: Candidates, top_k: int) -> Candidates:
-    more = _top(more, top_k)
-    if not best.scores.shape[1]:
-        return more
-    scores = np.concatenate([best.scores, more.scores], axis=1)
-    return _top(Candidates(scores, np.concatenate([best.rows, more.rows], axis=1)), top_k)
-
-
-def _top(candidates: Candidates, top_k: int) -> Candidates:
-    if candidates.scores.shape[1] <= top_k:
+def _near_the_best(candidates: Candidates, top_k: int) -> Candidates:
+    """The `top_k` best of each line, and what may turn out to be as good as the last of them."""
+    scores = candidates.scores
+    if scores.shape[1] <= top_k:
         return candidates
-    places = np.argpartition(candidates.scores, -top_k, axis=1)[:, -top_k:]
-    lines = np.arange(len(places))[:, np.newaxis]
-    return Candidates(candidates.scores[lines, places], candidates.rows[lines, places])
+    best = candidates.at(np.argpartition(scores, -top_k, axis=1)[:, -top_k:])
+    floor = np.maximum(best.scores.min(axis=1, keepdims=True) - TIE_MARGIN, np.finfo(np.float32).min)
+    count = int(np.count_nonzero(scores >= floor, axis=1).max())
+    return best if count <= top_k else candidates.at(np.argpartition(scores, -count, axis=1)[:, -count:])

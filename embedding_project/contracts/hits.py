@@ -9,10 +9,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+SCORE_DIGITS = 6
+"""After the point. Beyond them equal texts differ, by the order in which a processor adds."""
+
+
+def rounded_scores(scores: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Scores as they are ordered, sent and shown: -1 to 1."""
+    # Adding zero takes the sign off a zero.
+    return np.clip(np.round(scores, SCORE_DIGITS) + 0.0, -1, 1).astype(np.float32)
+
 
 class Hit(NamedTuple):
     score: float
-    """Cosine similarity, larger is nearer."""
+    """Cosine similarity, rounded; larger is nearer."""
     document_key: int
     """Primary key of the document."""
     text_revision: int
@@ -39,4 +48,4 @@ class ShardHits:
 def merge_hits(shards: Iterable[ShardHits], top_k: int) -> list[Hit]:
     """The best `top_k` hits over all shards, best first; equal scores by document key, so the order is stable."""
     merged = heapq.merge(*(shard.ascending() for shard in shards))
-    return [Hit(-negative, key, revision) for negative, key, revision in islice(merged, top_k)]
+    return [Hit(round(-negative, SCORE_DIGITS), key, revision) for negative, key, revision in islice(merged, top_k)]

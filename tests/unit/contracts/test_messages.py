@@ -71,7 +71,7 @@ def _shard(hits: list[tuple[float, int, int]]) -> ShardHits:
 
 shards = st.lists(
     st.lists(
-        st.tuples(st.floats(-1, 1, width=32), st.integers(0, 99), st.integers(1, 3)),
+        st.tuples(st.integers(-(10**6), 10**6).map(lambda score: score / 1e6), st.integers(0, 99), st.integers(1, 3)),
         max_size=8,
         unique_by=lambda h: h[1],
     ),

@@ -8,6 +8,7 @@ import pytest
 
 from embedding_project.contracts.filters import Condition, to_wire
 from embedding_project.contracts.hits import ShardHits
+from index_nodes.collection import SealRule
 from index_nodes.hnsw_segment import raised_ef, scan_is_better
 from index_nodes.scan import SearchSpec
 from index_nodes.version_index import VersionIndex
@@ -82,6 +83,43 @@ def test_one_query_and_many_give_the_same(index: VersionIndex, vectors: np.ndarr
         alone = [index.search(NAMESPACE, query[np.newaxis], wanted)[0] for query in queries]
         for one, other in zip(together, alone, strict=True):
             assert np.allclose(one.scores, other.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("in_graphs", [0, 150, 4_000])
+def test_the_first_hits_of_a_longer_answer_are_the_shorter_answer(
+    vectors: np.ndarray, tmp_path: Path, in_graphs: int
+) -> None:
+    # Documents of few vectors, written in disorder, in a graph and beside it.
+    alike = vectors[np.random.default_rng(2).integers(0, 20, 4_000)]
+    keys = np.random.default_rng(3).permutation(4_000).tolist()
+    index = VersionIndex(DIMENSION, tmp_path / "v", SealRule(rows=10_000, quiet_rows=1))
+    states = [state(key, vector) for key, vector in zip(keys, alike, strict=True)]
+    index.apply(states[:in_graphs], now=0.0)
+    build_all(index)
+    index.apply(states[in_graphs:], now=2e9)
+    for query in vectors[:5]:
+        for wanted in ({}, {"exact": True}):
+            longest = index.search(NAMESPACE, query[np.newaxis], spec(1_000, **wanted))[0]
+            assert np.array_equal(np.lexsort((longest.document_keys, -longest.scores)), np.arange(1_000))
+            for top_k in (1, 10, 14, 200):
+                shorter = index.search(NAMESPACE, query[np.newaxis], spec(top_k, **wanted))[0]
+                assert shorter.document_keys.tolist() == longest.document_keys[:top_k].tolist()
+
+
+def test_a_vector_has_one_score_wherever_it_lies_and_however_it_is_searched(
+    vectors: np.ndarray, tmp_path: Path
+) -> None:
+    index = VersionIndex(DIMENSION, tmp_path / "v")
+    fill(index, vectors[:300])
+    build_all(index)
+    index.apply([state(1_000 + key, vectors[key]) for key in range(300)], now=2e9)
+    for queries in (vectors[:1], vectors[:40]):
+        for wanted in (spec(40), spec(40, exact=True)):
+            for hits in index.search(NAMESPACE, queries, wanted):
+                assert hits.document_keys[::2].tolist() == (hits.document_keys[1::2] - 1_000).tolist()
+                assert np.array_equal(hits.scores[::2], hits.scores[1::2])
+                assert np.all(np.abs(hits.scores) <= 1)
+                assert np.array_equal(hits.scores, np.round(hits.scores, 6))
 
 
 def test_deleted_documents_are_gone_and_worn_graphs_are_rebuilt(vectors: np.ndarray, tmp_path: Path) -> None:

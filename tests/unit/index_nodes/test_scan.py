@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from index_nodes.rows import Selection
-from index_nodes.scan import scan
+from index_nodes.scan import RowTable, scan
 from tests.unit.index_nodes.builders import clustered_vectors
 
 ROWS = 20_000
 VECTORS = clustered_vectors(ROWS, 8)
+TABLE = RowTable(VECTORS, np.arange(ROWS, dtype=np.int32)[::-1], np.arange(ROWS) * 10)
 SCORES = VECTORS[:3] @ VECTORS.T
 
 
@@ -21,7 +22,7 @@ def selection(matching: np.ndarray) -> Selection:
 @pytest.mark.parametrize("top_k", [1, 10, 1_000])
 def test_the_best_selected_rows_are_found(queries: int, share: float, top_k: int) -> None:
     matching = np.random.default_rng(0).random(ROWS) < share
-    found = scan(VECTORS, selection(matching), VECTORS[:queries], top_k)
+    found = scan(TABLE, selection(matching), VECTORS[:queries], top_k)
     expected = np.where(matching, SCORES[:queries], -np.inf)
     count = min(top_k, int(matching.sum()))
     assert found.rows.shape == found.scores.shape == (queries, count)
@@ -31,5 +32,17 @@ def test_the_best_selected_rows_are_found(queries: int, share: float, top_k: int
 
 
 def test_no_mask_means_every_row() -> None:
-    found = scan(VECTORS, Selection(None, ROWS), VECTORS[:1], 5)
+    found = scan(TABLE, Selection(None, ROWS), VECTORS[:1], 5)
     assert 0 in found.rows[0]
+
+
+@pytest.mark.parametrize("queries", [1, 3])
+def test_equal_scores_are_cut_by_document_key_and_longer_answers_begin_as_shorter_ones(queries: int) -> None:
+    alike = np.random.default_rng(0).integers(0, 3, ROWS)
+    table = RowTable(VECTORS[alike], TABLE.slots, TABLE.document_keys)
+    longest = scan(table, Selection(None, ROWS), VECTORS[:queries], 9_000)
+    for hits in np.moveaxis([longest.scores, table.document_keys[table.slots[longest.rows]]], 0, 1):
+        assert np.array_equal(np.lexsort((hits[1], -hits[0])), np.arange(9_000))
+    for top_k in (1, 10, 200, 5_000):
+        shorter = scan(table, Selection(None, ROWS), VECTORS[:queries], top_k)
+        assert np.array_equal(shorter.rows, longest.rows[:, :top_k])

@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -136,11 +135,7 @@ class IndexMachine(RuleBasedStateMachine):
                 found = self.index.search(namespace_key, QUERY, spec(4, filter=wire))
                 for query, hits in zip(QUERY, found, strict=True):
                     expected = oracle.search(namespace_key, query, 4, node)
-                    assert np.allclose(hits.scores, [hit.score for hit in expected], atol=1e-5)
-                    # Documents of one vector may stand for each other at the end of the list, so compare the whole.
-                    everything = oracle.search(namespace_key, query, 10, node)
-                    assert {(h.document_key, h.text_revision) for h in hits} <= {(h[1], h[2]) for h in everything}
-                    assert len({h.document_key for h in hits}) == len(expected)
+                    assert list(hits) == expected
         live = [state for state in self.delivered.values() if state.vector is not None]
         documents, graph_documents, digest = self.index.tally()
         in_graphs = sum(live for _, is_graph, _, live in self.index.segments() if is_graph)
