@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from embedding_project.model_sources.model_folder import ModelFilesError, read_modules, read_object
+from embedding_project.model_sources.folder_settings import check_settings
+from embedding_project.model_sources.model_folder import ModelFilesError, read_object
 from embedding_project.model_sources.weights import WEIGHTS, WEIGHTS_INDEX, StoredTensor, stored_tensors
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-_KNOWN_MODULES = frozenset({"Transformer", "Pooling", "Normalize"})
 _MAX_COUNT = 1_000_000
 _COUNTED = ("layer", "expert", "label")
 """Settings with such names, and those that begin with num_ or n_: the library may make lists of that length at once."""
@@ -40,10 +40,7 @@ def check_folder(folder: Path, dimension: int | None = None) -> dict[str, Stored
     for key, count in _counts(config):
         if count > _MAX_COUNT:
             raise ModelFilesError(f"config.json says {key}: {count}, which no model has")
-    # A dense or scaling layer behind the pooling would be left out, and the vectors quietly be others.
-    unknown = sorted((read_modules(folder) or {}).keys() - _KNOWN_MODULES)
-    if unknown:
-        raise ModelFilesError(f"modules.json has a layer that is not supported: {', '.join(unknown)}")
+    check_settings(folder)
     return stored_tensors(folder)
 
 

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from embedding_project.contracts.limits import MAX_TEXT_BYTES
-from embedding_project.model_sources.model_folder import ModelFilesError, read_modules, read_object
+from embedding_project.model_sources.folder_settings import check_settings, layers
+from embedding_project.model_sources.model_folder import (
+    TEXT_SETTINGS,
+    ModelFilesError,
+    read_object,
+    read_optional,
+)
 
 _OLD_MODE = "pooling_mode_"
 _POOLINGS = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls", "lasttoken": "last"}
 """Name in a pooling configuration, old or new -> name in the registry."""
-_LENGTH_FILES = tuple(
-    f"sentence_{kind}_config.json"
-    for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
-)
 _POSITIONS_AFTER_PADDING = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 """Families whose positions are counted from behind the padding's."""
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
@@ -40,10 +42,11 @@ class ModelDescription:
 
 def describe(folder: Path) -> ModelDescription:
     """What the files in `folder` say. Raises ModelFilesError for what is damaged, or would make other vectors here."""
+    check_settings(folder)
     config = read_object(folder / "config.json")
-    modules = read_modules(folder)
-    pooling = _optional(folder / ((modules or {}).get("Pooling") or "1_Pooling") / "config.json")
-    own = _optional(folder / "config_sentence_transformers.json")
+    modules = layers(folder)
+    pooling = read_optional(folder / ((modules or {}).get("Pooling") or "1_Pooling") / "config.json")
+    own = read_optional(folder / "config_sentence_transformers.json")
     query_prompt, document_prompt = _prompts(own)
     return ModelDescription(
         dimension=_dimension(pooling, config),
@@ -54,10 +57,6 @@ def describe(folder: Path) -> ModelDescription:
         max_tokens=_max_tokens(folder, config),
         min_dimension=_min_dimension(own) or _min_dimension(config),
     )
-
-
-def _optional(path: Path) -> dict[str, Any]:
-    return read_object(path) if path.exists() else {}
 
 
 def _positive(value: object) -> int | None:
@@ -109,8 +108,8 @@ def _prompts(own: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _max_tokens(folder: Path, config: Mapping[str, Any]) -> int | None:
-    lengths = next((read_object(folder / name) for name in _LENGTH_FILES if (folder / name).exists()), {})
-    tokenizer = _optional(folder / "tokenizer_config.json")
+    lengths = next((read_object(folder / name) for name in TEXT_SETTINGS if (folder / name).exists()), {})
+    tokenizer = read_optional(folder / "tokenizer_config.json")
     found = [_positive(lengths.get("max_seq_length")), _tokenizer_length(tokenizer), _positions(config)]
     known = [length for length in found if length]
     return min(*known, MAX_TEXT_BYTES) if known else None

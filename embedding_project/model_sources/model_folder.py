@@ -20,6 +20,11 @@ HASHING = "hashing:"
 MAX_JSON_BYTES = 64 * 1024 * 1024
 """Of one file: the tokenizer of a large vocabulary takes half of it."""
 _MAX_ENTRIES = 10_000
+TEXT_SETTINGS = tuple(
+    f"sentence_{kind}_config.json"
+    for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+"""Names that one file has had: how texts are cut before the model reads them."""
 
 _HUB_NAME = re.compile(r"hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -121,6 +126,11 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
+def read_optional(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`, empty where there is no such file. Raises ModelFilesError."""
+    return read_object(path) if path.exists() else {}
+
+
 def read_json(path: Path) -> Any:
     """The JSON value in `path`. Raises ModelFilesError."""
     try:
@@ -138,14 +148,3 @@ def parsed_json(content: bytes, name: str) -> Any:
         return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ModelFilesError(f"{name} is not JSON, or nested too deep") from error
-
-
-def read_modules(folder: Path) -> dict[str, str] | None:
-    """Kind of each layer in modules.json -> its folder; None when there is no such file. Raises ModelFilesError."""
-    path = folder / "modules.json"
-    if not path.exists():
-        return None
-    modules = read_json(path)
-    if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
-        raise ModelFilesError("modules.json is not a list of objects")
-    return {str(module.get("type", "")).rpartition(".")[2]: str(module.get("path", "")) for module in modules}

@@ -95,6 +95,7 @@ def load_transformer(
         raise ModelError(f"max_tokens is {spec.max_tokens}, the tokenizer allows {tokenizer.model_max_length}")
     model = _load_weights(spec, folder, device)
     _check_vocabulary(tokenizer, model)
+    _check_prompts(spec, tokenizer)
     pad_id, bare = tokenizer.pad_token_id or 0, _plain_text_tokenizer(tokenizer, spec.max_tokens)
     reference = PaddedEncoding(model, POOLINGS[spec.pooling], pad_id, device)
     weights = sum(tensor.nbytes for tensor in model.state_dict().values())
@@ -155,6 +156,15 @@ def _check_vocabulary(tokenizer: Any, model: Any) -> None:
         raise ModelError(f"the tokenizer has ids up to {highest}, the weights have a row for {rows}")
 
 
+def _check_prompts(spec: ModelSpec, tokenizer: Any) -> None:
+    # The library reads them as such in a prompt, and so in the text of a user. Here both are plain text.
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    for prompt in (spec.query_prompt, spec.document_prompt):
+        found = [content for content in special if content in prompt]
+        if found:
+            raise ModelError(f"the prompt {prompt!r} holds the special token {found[0]}, which is not supported")
+
+
 def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
     model, found = AutoModel.from_pretrained(
         folder,
@@ -190,7 +200,7 @@ def _plain_text_tokenizer(tokenizer: Any, max_tokens: int) -> Any:
     bare = tokenizer.backend_tokenizer
     bare.encode_special_tokens = True  # "[SEP]" in a text is five characters, not the end of the text
     bare.no_padding()
-    bare.enable_truncation(max_length=max_tokens)
+    bare.enable_truncation(max_length=max_tokens, direction=tokenizer.truncation_side)
     return bare
 
 

@@ -127,6 +127,60 @@ def test_the_length_is_the_smallest_that_any_file_names(
     assert describe(write(tmp_path, files)).max_tokens == expected
 
 
+@pytest.mark.parametrize(
+    ("file", "settings", "named"),
+    [
+        ("sentence_bert_config.json", {"do_lower_case": True}, "do_lower_case is True"),
+        ("sentence_roberta_config.json", {"do_lower_case": True}, "sentence_roberta_config.json: do_lower_case"),
+        ("sentence_bert_config.json", {"transformer_task": "fill-mask"}, "transformer_task"),
+        ("sentence_bert_config.json", {"module_output_name": "pooler_output"}, "module_output_name"),
+        ("sentence_bert_config.json", {"processing_kwargs": {"text": {"padding": "max_length"}}}, "processing_kwargs"),
+        ("sentence_bert_config.json", {"query_length": 32}, "query_length"),
+        ("sentence_bert_config.json", {"document_length": 32}, "document_length"),
+        ("sentence_bert_config.json", {"query_expansion": {"token": "[MASK]"}}, "query_expansion"),
+        ("sentence_bert_config.json", {"model_args": {"add_pooling_layer": True}}, "model_args has add_pooling_layer"),
+        ("sentence_bert_config.json", {"tokenizer_args": {"do_lower_case": True}}, "tokenizer_args"),
+        ("sentence_bert_config.json", {"config_args": {"trust_remote_code": True}}, "trust_remote_code"),
+        ("sentence_bert_config.json", {"to_come": 1}, "to_come is not known"),
+        (SENTENCE, {"similarity_fn_name": "dot"}, "similarity_fn_name is 'dot'"),
+        (SENTENCE, {"similarity_fn_name": "manhattan"}, "manhattan"),
+        (SENTENCE, {"model_type": "CrossEncoder"}, "CrossEncoder"),
+        ("config.json", {"hidden_size": 8, "quantization_config": {"bits": 4}}, "quantization_config"),
+        ("config.json", {"hidden_size": 8, "is_encoder_decoder": True}, "is_encoder_decoder"),
+        ("modules.json", [MODULES[0], {"type": "sentence_transformers.models.Dense"}], "Dense"),
+        ("modules.json", [MODULES[0], {"type": "sentence_transformers.models.LayerNorm"}], "LayerNorm"),
+        ("modules.json", [MODULES[0], {"type": "mine.Pooling"}], "not supported: Pooling"),
+        ("modules.json", [MODULES[0], {**MODULES[1], "kwargs": ["task"]}], "kwargs"),
+        ("modules.json", [{**MODULES[0], "path": "0_Transformer"}], "folder of its own"),
+        ("modules.json", [MODULES[0], MODULES[2], MODULES[1]], "the layers Transformer, Normalize, Pooling"),
+        ("modules.json", [*MODULES, MODULES[2]], "Normalize, Normalize"),
+        ("modules.json", MODULES[1:], "the layers Pooling, Normalize"),
+        ("modules.json", {}, "not a list"),
+    ],
+)
+def test_a_setting_that_would_give_other_vectors_or_ranks_is_refused_by_name(
+    tmp_path: Path, file: str, settings: object, named: str
+) -> None:
+    with pytest.raises(ModelFilesError, match=named):
+        describe(write(tmp_path, {file: settings}))
+
+
+@pytest.mark.parametrize(
+    ("file", "settings"),
+    [
+        ("sentence_bert_config.json", {"do_lower_case": False, "max_seq_length": 16, "unpad_inputs": True}),
+        ("sentence_bert_config.json", {"transformer_task": "feature-extraction", "processing_kwargs": {}}),
+        ("sentence_bert_config.json", {"model_args": {"torch_dtype": "float16"}, "tokenizer_args": {}}),
+        (SENTENCE, {"similarity_fn_name": "cosine", "model_type": "SentenceTransformer", "__version__": {}}),
+        (SENTENCE, {"similarity_fn_name": "dot"}),
+        (SENTENCE, {"similarity_fn_name": "euclidean"}),
+        (SENTENCE, {"anything": "the library ignores it too"}),
+    ],
+)
+def test_a_setting_that_changes_nothing_is_taken(tmp_path: Path, file: str, settings: object) -> None:
+    assert describe(write(tmp_path, {"modules.json": MODULES, file: settings})).normalize is True
+
+
 def test_matryoshka_dimensions_give_the_smallest(tmp_path: Path) -> None:
     config = {"hidden_size": 32, "matryoshka_dimensions": [32, 16, 8]}
     assert describe(write(tmp_path, {"config.json": config})).min_dimension == 8

@@ -128,6 +128,20 @@ def test_a_folder_that_holds_what_is_no_file_is_refused(folder: Path, make: Call
         model_folder("small", folder.parent)
 
 
+@pytest.mark.parametrize("field", ["query_prompt", "document_prompt"])
+def test_a_prompt_with_a_special_token_in_it_is_refused(folder: Path, field: str) -> None:
+    with pytest.raises(ModelError, match=r"holds the special token \[SEP\]"):
+        load_transformer(replace(SPEC, **{field: "query [SEP] "}), folder, CPU)
+
+
+def test_texts_are_cut_on_the_side_that_the_tokenizer_names(folder: Path) -> None:
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "truncation_side": "left"}))
+    encoder = load_transformer(replace(SPEC, max_tokens=5), folder, CPU)
+    (cut,), (end,) = encoder.tokenize(["one two three four five"]), encoder.tokenize(["three four five"])
+    assert (list(cut.ids), cut.truncated) == (list(end.ids), True)
+
+
 def test_a_sound_folder_is_accepted(folder: Path) -> None:
     assert len(check_folder(folder, 32)) > 30
     assert load_transformer(SPEC, folder, CPU).dimension == 32
