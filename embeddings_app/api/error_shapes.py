@@ -9,7 +9,12 @@ MAX_ECHO_CHARACTERS = 200
 OPENAI_PATHS = frozenset({"/v1/embeddings"})
 TEI_PATHS = frozenset({"/", "/embed", "/info", "/health"})
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-_TEI_TYPES = {429: "overloaded", 503: "unhealthy"}
+_OPENAI_FIELDS = {"model_id": "model", "inputs": "input"}
+"""A field that the services know -> its name in the OpenAI API."""
+_TEI_TYPES_BY_CODE = {"empty_input": "Empty", "no_tokenizer": "Tokenizer", "model_error": "Backend"}
+_TEI_TYPES = {429: "Overloaded", 500: "Backend", 503: "Unhealthy"}
+_TEI_OTHERS = "Validation"
+TEI_ERROR_TYPES = frozenset({*_TEI_TYPES_BY_CODE.values(), *_TEI_TYPES.values(), _TEI_OTHERS})
 
 
 def error_body(error: ServiceError, path: str = "") -> dict[str, Any]:
@@ -27,14 +32,13 @@ def error_body(error: ServiceError, path: str = "") -> dict[str, Any]:
 def openai_error(error: ServiceError) -> dict[str, Any]:
     status = error.kind.status
     kind = "server_error" if status >= 500 else _OPENAI_TYPES.get(status, "invalid_request_error")
-    field = "model" if error.field == "model_id" else error.field
+    field = _OPENAI_FIELDS.get(error.field or "", error.field)
     param = None if field is None else _clipped(field)
     return {"error": {"message": _located(error, field), "type": kind, "param": param, "code": error.code}}
 
 
 def tei_error(error: ServiceError) -> dict[str, Any]:
-    status = error.kind.status
-    kind = _TEI_TYPES.get(status, "backend" if status >= 500 else "validation")
+    kind = _TEI_TYPES_BY_CODE.get(error.code) or _TEI_TYPES.get(error.kind.status, _TEI_OTHERS)
     return {"error": _located(error, error.field), "error_type": kind}
 
 

@@ -107,7 +107,7 @@ def parameters() -> Iterator[Case]:
     for path, method in (("/embed", "POST"), ("/", "POST"), ("/", "GET"), ("/info", "GET"), ("/health", "GET")):
         yield Case(
             name="an unknown query parameter", path=f"{path}?namespace=x", method=method, content=b"{}",
-            status=400, code="validation",
+            status=400, code="Validation",
         )  # fmt: skip
 
 
@@ -215,18 +215,18 @@ def openai() -> Iterator[Case]:
 
 def tei() -> Iterator[Case]:
     """Answered in the form of text-embeddings-inference, which has kinds of errors in place of codes."""
-    rows: list[tuple[str, object, int]] = [
-        ("no inputs", {}, 400),
-        ("an empty text", {"inputs": ""}, 400),
-        ("257 inputs", {"inputs": ["x"] * 257}, 400),
-        ("cut on the left", {"inputs": "x", "truncation_direction": "Left"}, 400),
-        ("an unknown prompt", {"inputs": "x", "prompt_name": "passage"}, 400),
-        ("too long and not to be cut", {"inputs": ["x", "word " * 999], "truncate": False}, 400),
-        ("ids for a model of texts", {"inputs": [[1, 2]]}, 400),
-        ("an unknown field", {"inputs": "x", "model": "y"}, 400),
+    rows: list[tuple[str, object, str]] = [
+        ("no inputs", {}, "Validation"),
+        ("an empty text", {"inputs": ""}, "Empty"),
+        ("257 inputs", {"inputs": ["x"] * 257}, "Validation"),
+        ("cut on the left", {"inputs": "x", "truncation_direction": "Left"}, "Validation"),
+        ("an unknown prompt", {"inputs": "x", "prompt_name": "passage"}, "Validation"),
+        ("too long and not to be cut", {"inputs": ["x", "word " * 999], "truncate": False}, "Validation"),
+        ("ids for a model of texts", {"inputs": [[1, 2]]}, "Validation"),
+        ("an unknown field", {"inputs": "x", "model": "y"}, "Validation"),
     ]
-    for name, body, status in rows:
-        yield post(name, "/embed", body, status, "validation")
+    for name, body, kind in rows:
+        yield post(name, "/embed", body, 400, kind)
 
 
 def upsert() -> Iterator[Case]:

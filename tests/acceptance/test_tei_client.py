@@ -28,6 +28,15 @@ def test_the_client_of_the_hub_is_served(service: Service, api: httpx.Client) ->
     close_session()
 
 
+def test_an_error_has_the_form_of_the_peer(api: httpx.Client) -> None:
+    for path in ("/", "/embed"):
+        empty = api.post(path, json={"inputs": ""})
+        assert (empty.status_code, empty.json()["error_type"]) == (400, "Empty")
+        assert empty.json()["error"].startswith("inputs: ")
+        ids = api.post(path, json={"inputs": [[1, 2]]}).json()
+        assert (ids["error_type"], ids["error"].partition(":")[0]) == ("Validation", "inputs")
+
+
 def test_the_service_says_what_it_serves(api: httpx.Client) -> None:
     info = ok(api.get("/info"))
     assert (info["model_id"], info["max_input_length"], info["max_client_batch_size"]) == ("all-MiniLM-L6-v2", 256, 256)

@@ -15,6 +15,7 @@ from embedding_project.contracts.limits import (
 )
 from embedding_project.contracts.names import NAMESPACE_PATTERN
 from embedding_project.contracts.tokens import ID_LIMIT
+from embeddings_app.api.error_shapes import TEI_ERROR_TYPES
 from embeddings_app.api.requests.names import DEFAULT_NAMESPACE, MODEL_ID_PATTERN
 
 Schema = dict[str, Any]
@@ -135,7 +136,12 @@ COMPONENTS: dict[str, Schema] = {
             )
         }
     ),
-    "TeiError": record({"error": described(STRING, "For people."), "error_type": STRING}),
+    "TeiError": record(
+        {
+            "error": described(STRING, "For people; begins with the offending field."),
+            "error_type": described(STRING, "Kind of the cause.", enum=sorted(TEI_ERROR_TYPES)),
+        }
+    ),
     "Filter": described(
         {"type": "object", "additionalProperties": True},
         'Conditions on metadata that all hold: {"lang": "en", "size": {"gte": 10, "lt": 500}}. Operators: eq, ne, in, '

@@ -66,7 +66,7 @@ def embed(request: EmbedRequest) -> EmbedResult:
     spec = text_model(request.model_id, request.version)
     dimension = _dimension(spec, request.dimensions)
     if request.ids and spec.token_encoding != OWN_IDS:
-        raise InvalidRequest("ids_not_accepted", f"model {spec.model_id!r} takes text, not token ids", field="input")
+        raise InvalidRequest("ids_not_accepted", f"model {spec.model_id!r} takes text, not token ids", field="inputs")
     outcomes: list[EmbedOutcome] = []
     for part in _embedded_parts(spec, request):
         _raise_for_infrastructure(part)

@@ -5,6 +5,16 @@ import pytest
 from embedding_project.contracts.errors import ERROR_KINDS, InvalidRequest, ServiceError
 from embeddings_app.api.error_shapes import error_body
 
+TEI = {
+    "text_too_long": "Validation",
+    "too_many_tokens": "Validation",
+    "no_tokenizer": "Tokenizer",
+    "overloaded": "Overloaded",
+    "internal_error": "Backend",
+    "model_error": "Backend",
+    "embedder_unavailable": "Unhealthy",
+}
+"""As `ErrorType` of text-embeddings-inference is written in its answers."""
 OPENAI = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -21,12 +31,17 @@ def test_the_openai_form_calls_the_model_as_its_clients_do() -> None:
     assert (error["param"], error["message"]) == ("model", "model: not there")
 
 
-@pytest.mark.parametrize("path", ["/embed", "/info", "/health"])
+@pytest.mark.parametrize("path", ["/", "/embed", "/info", "/health"])
 def test_the_tei_form_has_a_kind_in_place_of_a_code(path: str) -> None:
     assert error_body(InvalidRequest("empty_input", "empty", field="inputs[1]"), path) == {
         "error": "inputs[1]: empty",
-        "error_type": "validation",
+        "error_type": "Empty",
     }
-    kinds = {code: error_body(ServiceError(code), path)["error_type"] for code in ("overloaded", "broker_unavailable")}
-    assert kinds == {"overloaded": "overloaded", "broker_unavailable": "unhealthy"}
-    assert error_body(ServiceError("internal_error"), path)["error_type"] == "backend"
+    kinds = {code: error_body(ServiceError(code), path)["error_type"] for code in TEI}
+    assert kinds == TEI
+
+
+@pytest.mark.parametrize(("path", "place"), [("/embed", "inputs"), ("/v1/embeddings", "input")])
+def test_the_inputs_are_called_as_the_clients_of_the_route_do(path: str, place: str) -> None:
+    body = error_body(InvalidRequest("ids_not_accepted", "no ids here", field="inputs"), path)
+    assert (body["error"]["message"] if path == "/v1/embeddings" else body["error"]) == f"{place}: no ids here"
