@@ -2,6 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
+from embedding_project import VERSION
 from embedding_project.admin_theme import UNFOLD as UNFOLD
 from embedding_project.config import LOOPBACK_HOSTS, load_config
 from embedding_project.observing.log_lines import logging_settings
@@ -121,10 +122,12 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Embedding and semantic search",
     "DESCRIPTION": "Text in, vectors out; documents upserted, searched by meaning and deleted.",
-    "VERSION": "1",
+    "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "DEFAULT_GENERATOR_CLASS": "embeddings_app.api.schema.generator.ServiceSchema",
     "SWAGGER_UI_DIST": "SIDECAR",
+    # No header of a session: the curl that the page shows is copied to others.
+    "SWAGGER_UI_SETTINGS": '{"deepLinking": true, "requestInterceptor": (request) => request}',
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }

@@ -3,6 +3,7 @@
 import httpx
 
 from tests.acceptance.conftest import ok
+from tests.conftest import Service
 
 
 def test_the_process_is_alive(api: httpx.Client) -> None:
@@ -38,6 +39,15 @@ def test_the_documentation_is_served_without_other_hosts(api: httpx.Client) -> N
         assert source.startswith(("/static/", "docs?"))
         assert api.get(httpx.URL("/v1/docs").join(source)).status_code == 200
     assert "/v1/search" in ok(api.get("/v1/openapi.json"))["paths"]
+
+
+def test_the_page_to_try_things_out_puts_no_header_of_a_session_into_what_it_shows(service: Service) -> None:
+    with httpx.Client(base_url=service.url) as browser:
+        browser.get("/admin/login/")
+        assert browser.cookies["csrftoken"]
+        script = browser.get("/v1/docs?script=").text
+    assert 'request.headers["X-CSRFTOKEN"] = "";' in script
+    assert '"requestInterceptor": (request) => request' in script.partition("...swaggerSettings")[0]
 
 
 def test_the_admin_asks_for_a_login(api: httpx.Client) -> None:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from drf_spectacular.validation import validate_schema
 
+from embedding_project import VERSION
 from embedding_project.contracts.errors import ERROR_KINDS
 from embeddings_app.api.schema.generator import openapi_document
 from embeddings_app.api.urls import urlpatterns
@@ -38,6 +39,10 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 def test_it_is_valid(document: dict[str, Any]) -> None:
     validate_schema(document)
+
+
+def test_it_has_the_version_of_the_project(document: dict[str, Any]) -> None:
+    assert document["info"]["version"] == VERSION
 
 
 def test_it_has_every_route(document: dict[str, Any]) -> None:
