@@ -4,6 +4,7 @@ The buckets lie in the cache's Redis, each changed by one script in one step. Wh
 process uses buckets of its own, so a limit then holds for each process.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,13 +62,14 @@ class _LocalBucket:
 
 
 class Buckets:
-    """All buckets, by name. A take is atomic in Redis; buckets of this process rely on the caller's lock."""
+    """All buckets, by name. A take is atomic, in Redis and in this process. No lock is held while Redis is asked."""
 
     def __init__(self, redis: Redis, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._script = redis.register_script(_SCRIPT)
         self._monotonic = monotonic
         self._asked_again_at = 0.0
         self._local: dict[str, _LocalBucket] = {}
+        self._lock = threading.Lock()
 
     def take(self, name: str, rate: Rate, need: float, want: float) -> Grant:
         """Take up to `want` tokens, or none when fewer than `need` are there."""
@@ -77,9 +79,14 @@ class Buckets:
                 return self._take_shared(name, rate, need, want)
             except RedisError:
                 self._asked_again_at = self._monotonic() + _OUTAGE_SECONDS
-        if name not in self._local and len(self._local) >= _MAX_LOCAL:
-            self._local.clear()
-        return self._local.setdefault(name, _LocalBucket(rate.burst, now)).take(rate, need, want, now)
+        with self._lock:
+            if name not in self._local and len(self._local) >= _MAX_LOCAL:
+                self._local.clear()
+            return self._local.setdefault(name, _LocalBucket(rate.burst, now)).take(rate, need, want, now)
+
+    def give_back(self, name: str, rate: Rate, amount: float) -> None:
+        """Put tokens back that were taken and not used."""
+        self.take(name, rate, -amount, -amount)
 
     def _take_shared(self, name: str, rate: Rate, need: float, want: float) -> Grant:
         arguments = [rate.per_second, rate.burst, need, want]

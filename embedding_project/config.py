@@ -6,9 +6,11 @@ Every role calls `load_config()` once. A variable that is not set is looked up i
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 
 from embedding_project.regular_files import read_regular
@@ -46,6 +48,12 @@ class Config:
     """Whether clients reach the service through a proxy that ends TLS: secure cookies, and plain HTTP is redirected."""
     allowed_hosts: tuple[str, ...]
     """Host headers the api answers to, besides loopback names."""
+    hsts_subdomains: bool
+    """Whether HSTS holds for all subdomains and may be built into browsers; hard to undo."""
+    trusted_proxies: tuple[str, ...]
+    """Addresses and networks whose `X-Forwarded-For` counts."""
+    cors_origins: tuple[str, ...]
+    """Origins whose pages may use the API from a browser."""
     var_dir: Path
     """Data directory of the instance: logs, Postgres, segments, `instance.json`."""
     model_root: Path
@@ -109,6 +117,9 @@ _DEFAULTS: Mapping[str, str] = {
     "PORT": "8000",
     "HTTPS": "0",
     "ALLOWED_HOSTS": "",
+    "HSTS_SUBDOMAINS": "0",
+    "TRUSTED_PROXIES": "",
+    "CORS_ORIGINS": "",
     "VAR_DIR": "var",
     "MODEL_ROOT": "models",
     "SHARDS": "2",
@@ -138,6 +149,7 @@ _DEFAULTS: Mapping[str, str] = {
     "TRACES_URL": "",
     "TRACES_SAMPLE": "1.0",
 }
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+", re.ASCII)
 _SECRETS = frozenset({"DATABASE_URL", "REDIS_URL", "CACHE_URL", "SECRET_KEY", "API_KEY", "ADMIN_PASSWORD"})
 _MAX_SECRET_BYTES = 64 * 1024
 SETTING_NAMES = tuple(_DEFAULTS)
@@ -174,6 +186,22 @@ class _Reader:
 
     def words(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        values = self.words(name)
+        for value in values:
+            try:
+                ip_network(value)
+            except ValueError:
+                self.problems.append(f"{name}: {value!r} is not an address or a network such as 10.0.0.0/8")
+        return values
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        values = self.words(name)
+        for value in values:
+            if not _ORIGIN.fullmatch(value):
+                self.problems.append(f"{name}: {value!r} is not an origin such as https://example.com")
+        return values
 
     def integer(self, name: str, low: int, high: int) -> int:
         value = self.text(name)
@@ -221,6 +249,9 @@ def read_config(environ: Mapping[str, str]) -> Config:
         port=read.integer("PORT", 1, 65535),
         https=read.choice("HTTPS", "0", "1") == "1",
         allowed_hosts=read.words("ALLOWED_HOSTS"),
+        hsts_subdomains=read.choice("HSTS_SUBDOMAINS", "0", "1") == "1",
+        trusted_proxies=read.networks("TRUSTED_PROXIES"),
+        cors_origins=read.origins("CORS_ORIGINS"),
         var_dir=var_dir,
         model_root=model_root if model_root.is_absolute() else PROJECT_ROOT / model_root,
         shards=read.integer("SHARDS", 1, 1024),

@@ -57,7 +57,6 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "unsupported_media_type": ErrorKind(415, False, "The body must be application/json in UTF-8."),
     "overloaded": ErrorKind(429, True, "Too many requests are in progress."),
     "rate_limited": ErrorKind(429, True, "The key has used up its requests or inputs for now."),
-    "too_many_attempts": ErrorKind(429, True, "Too many wrong keys came from this address."),
     "internal_error": ErrorKind(500, True, "The service failed in a way it did not foresee; the log has the cause."),
     "model_error": ErrorKind(503, True, "The model could not embed the text."),
     "model_unavailable": ErrorKind(

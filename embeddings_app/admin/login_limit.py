@@ -1,4 +1,8 @@
-"""Guessing passwords of the admin is slowed down: ten wrong ones from an address for a name, then one a minute."""
+"""Guessing passwords of the admin is slowed down, and costs little.
+
+Each try is charged before its password is looked at, to its address and to its name, so tries that come at once count
+like those that come in turn. A right password gets its charge back. Who is signed in needs no password.
+"""
 
 import hashlib
 import threading
@@ -6,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.signals import user_login_failed
+from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -15,22 +19,26 @@ from embedding_project.broker.redis_clients import cache_client
 from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
 from embedding_project.threads.turns import request_turns
+from embeddings_app.services.access.client_address import client_address
 
+_OF_ADDRESS = Rate(per_second=1 / 60, burst=10)
+_OF_NAME = Rate(per_second=1 / 60, burst=100)
+"""From all addresses together; so large that nobody locks an administrator out with a few tries."""
 _HASHES_AT_ONCE = 1
 """Passwords that a process checks at a time: a check takes a whole core for a tenth of a second."""
 _hashing = threading.Semaphore(_HASHES_AT_ONCE)
-_WRONG_PASSWORDS = Rate(per_second=1 / 60, burst=10)
 
 
 class LoginLimit:
     """Stands before the backend that knows passwords, and refuses to let it look while too many were wrong."""
 
     def authenticate(self, request: HttpRequest | None, username: str | None = None, **_: Any) -> None:
-        """Raises PermissionDenied, which ends the attempt, when the bucket is empty."""
+        """Raises PermissionDenied, which ends the attempt, when a bucket is empty."""
         if request is None or username is None:
             return
-        if _buckets().take(_bucket(request, username), _WRONG_PASSWORDS, 0, 0).left < 1:
-            raise PermissionDenied
+        for name, rate in _charges(request, username):
+            if not _buckets().take(name, rate, 1, 1).tokens:
+                raise PermissionDenied
 
 
 class Passwords(ModelBackend):
@@ -41,16 +49,17 @@ class Passwords(ModelBackend):
             return super().authenticate(*arguments, **credentials)
 
 
-@receiver(user_login_failed)
-def _count(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+@receiver(user_logged_in)
+def _give_back(request: HttpRequest | None, user: Any, **_: Any) -> None:
     if request is not None:
-        _buckets().take(_bucket(request, str(credentials.get("username"))), _WRONG_PASSWORDS, 1, 1)
+        for name, rate in _charges(request, user.get_username()):
+            _buckets().give_back(name, rate, 1)
 
 
-def _bucket(request: HttpRequest, username: str) -> str:
+def _charges(request: HttpRequest, username: str) -> tuple[tuple[str, Rate], ...]:
+    address = client_address().of(request.META)
     # Hashed, since a name may be a password typed into the wrong field.
-    who = f"{request.META.get('REMOTE_ADDR', '')} {username}"
-    return f"login:{hashlib.sha256(who.encode()).hexdigest()}"
+    return (f"login:from:{address}", _OF_ADDRESS), (f"login:{hashlib.sha256(username.encode()).hexdigest()}", _OF_NAME)
 
 
 @cache

@@ -14,9 +14,8 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from embedding_project.config import LOOPBACK_HOSTS
-from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
+from embedding_project.contracts.errors import InvalidRequest, ServiceError
 from embeddings_app.services.access.api_keys import key_hash
-from embeddings_app.services.access.attempts import Attempts
 from embeddings_app.services.access.callers import KEYLESS, ROOT, Caller, KeyRing
 
 OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
@@ -25,14 +24,13 @@ _MAX_HOST_LENGTH = 255
 
 
 class Access:
-    def __init__(self, root_key: str, keys: KeyRing, keys_exist: Callable[[], bool], attempts: Attempts) -> None:
+    def __init__(self, root_key: str, keys: KeyRing, keys_exist: Callable[[], bool]) -> None:
         """`root_key` is empty when there is none; `keys_exist` tells whether a key was ever made."""
         self._root_hash = key_hash(root_key) if root_key else None
         self._keys = keys
         self._keys_exist = keys_exist
-        self._attempts = attempts
 
-    def caller(self, path: str, host: str, authorization: str, address: str, method: str = "GET") -> Caller | None:
+    def caller(self, path: str, host: str, authorization: str, method: str = "GET") -> Caller | None:
         """Who asks, None on the open paths. Raises ServiceError when the request must not be served."""
         # An open path may be read: to post to / is to embed.
         if path in OPEN_PATHS and method != "POST":
@@ -40,24 +38,18 @@ class Access:
             return None
         keyless = self._root_hash is None and not self._keys_exist()
         check_host(host, keyless=keyless)
-        return KEYLESS if keyless else self._key_holder(authorization, address)
+        return KEYLESS if keyless else self._key_holder(authorization)
 
-    def _key_holder(self, authorization: str, address: str) -> Caller:
+    def _key_holder(self, authorization: str) -> Caller:
         scheme, _, key = authorization.partition(" ")
         key = key.strip()
         if scheme.lower() == "bearer" and key:
             # Both sides are hashes: comparing them takes the same time whatever was sent, and however long it is.
             if self._root_hash is not None and hmac.compare_digest(key_hash(key), self._root_hash):
                 return ROOT
-            held = self._keys.held(key)
-            if held is not None:
-                return held
-            if self._attempts.exhausted(address) and not self._keys.was_good(key):
-                raise Unavailable("too_many_attempts")
             caller = self._keys.caller(key)
             if caller is not None:
                 return caller
-            self._attempts.count(address)
         raise ServiceError("unauthenticated")
 
 

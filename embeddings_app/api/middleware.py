@@ -22,11 +22,12 @@ from embedding_project.observing import tracing
 from embedding_project.observing.request_context import serving
 from embeddings_app.api.access import Access
 from embeddings_app.api.admission import admission
+from embeddings_app.api.cors import Cors
 from embeddings_app.api.errors import error_response
 from embeddings_app.api.metrics import IN_PROGRESS, count_request
 from embeddings_app.api.pages import PAGE_PATHS, answer_page
-from embeddings_app.services.access.attempts import Attempts
 from embeddings_app.services.access.callers import KEYLESS, Caller, key_ring, keys_exist
+from embeddings_app.services.access.client_address import client_address
 from embeddings_app.services.access.rate_limits import limiter
 
 REQUEST_ID = "HTTP_X_REQUEST_ID"
@@ -47,7 +48,9 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 class ApiGuard:
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
-        self._access = Access(load_config().api_key, key_ring(), keys_exist(), Attempts())
+        self._access = Access(load_config().api_key, key_ring(), keys_exist())
+        self._address = client_address()
+        self._cors = Cors(load_config().cors_origins)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(PAGE_PATHS):
@@ -57,10 +60,11 @@ class ApiGuard:
         IN_PROGRESS.inc()
         try:
             with serving((Origin(request_id),)), _span(request):
-                response = self._answer(request)
+                response = self._cors.preflight(request) or self._answer(request)
                 _tell(request, response.status_code, time.perf_counter() - started)
         finally:
             IN_PROGRESS.dec()
+        self._cors.allow(request, response)
         headers = response.headers
         headers["X-Request-Id"] = request_id
         headers["X-Content-Type-Options"] = "nosniff"
@@ -74,25 +78,23 @@ class ApiGuard:
 
     def _page(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            return answer_page(request, self._get_response, admission().pages, request.META.get("REMOTE_ADDR", ""))
+            return answer_page(request, self._get_response, admission().pages, self._address.of(request.META))
         except ServiceError as error:
             return error_response(error)
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         meta = request.META
-        address = meta.get("REMOTE_ADDR", "")
         try:
             caller = self._access.caller(
                 request.path_info,
                 meta.get("HTTP_HOST", ""),
                 meta.get("HTTP_AUTHORIZATION", ""),
-                address,
                 str(request.method),
             )
             if caller is None:
                 if request.path_info in _PROBED:
                     return self._get_response(request)
-                with admission().pages.one(address):
+                with admission().pages.one(self._address.of(meta)):
                     return self._get_response(request)
             meta[CALLER] = caller
             limiter().count_request(caller)

@@ -15,7 +15,6 @@ GUARDED = (
     "forbidden_host",
     "overloaded",
     "rate_limited",
-    "too_many_attempts",
     "internal_error",
     "database_unavailable",
 )

@@ -10,7 +10,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,6 +22,7 @@ from django.utils import timezone
 from embedding_project.contracts.errors import ServiceError, Unavailable
 from embedding_project.threads.background import repeat_forever
 from embedding_project.threads.expiring import ExpiringCache
+from embedding_project.threads.turns import request_turns
 from embeddings_app.models import Scope
 from embeddings_app.records.api_keys import StoredKey, any_key, find_key, write_last_used
 from embeddings_app.services.access.api_keys import key_hash
@@ -30,6 +32,10 @@ UNKNOWN_SECONDS = 1.0
 """How long a wrong key is remembered as wrong."""
 STALE_SECONDS = 60.0
 """How long a key that was good counts while Postgres cannot be asked."""
+LOOK_UPS_AT_ONCE = 4
+"""Keys that a process looks up at a time. Guessing a key is hopeless; this bounds what it costs the database."""
+_MAX_WAITING = 12
+_LOOK_UP_WAIT_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
 _KEYS_EXIST_SECONDS = 2.0
 _WRITE_USED_SECONDS = 30.0
@@ -83,16 +89,8 @@ class KeyRing:
         self._known: dict[bytes, _Known] = {}
         self._used: dict[str, datetime] = {}
         self._lock = threading.Lock()
-
-    def held(self, key: str) -> Caller | None:
-        """The caller when `key` is known to be good, without asking anybody."""
-        known = self._known.get(key_hash(key))
-        return known.caller if known and self._monotonic() < known.fresh_until else None
-
-    def was_good(self, key: str) -> bool:
-        """Whether `key` was good when it was last looked up, however long ago."""
-        known = self._known.get(key_hash(key))
-        return known is not None and known.caller is not None
+        self._look_ups = threading.Semaphore(LOOK_UPS_AT_ONCE)
+        self._waiting = threading.Semaphore(LOOK_UPS_AT_ONCE + _MAX_WAITING)
 
     def caller(self, key: str) -> Caller | None:
         """Who has `key`; None when it is unknown, wrong, revoked or expired. Raises Unavailable."""
@@ -105,11 +103,12 @@ class KeyRing:
             # The others go on with what is known while this thread asks.
             self._hold(digest, _Known(known.caller, now + _RETRY_SECONDS, known.usable_until))
         try:
-            caller, seconds = self._look_up(key, digest)
-        except DatabaseError as error:
+            with self._asking():
+                caller, seconds = self._look_up(key, digest)
+        except (DatabaseError, Unavailable) as error:
             if known and known.caller and now < known.usable_until:
                 return known.caller
-            raise Unavailable("database_unavailable") from error
+            raise error if isinstance(error, Unavailable) else Unavailable("database_unavailable") from error
         self._hold(digest, _Known(caller, now + seconds, now + STALE_SECONDS))
         return caller
 
@@ -118,6 +117,23 @@ class KeyRing:
         with self._lock:
             used, self._used = self._used, {}
         return used
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One of the few look-ups at a time. Raises Unavailable (overloaded)."""
+        if not self._waiting.acquire(blocking=False):
+            raise Unavailable("overloaded")
+        try:
+            with request_turns.away():
+                may_ask = self._look_ups.acquire(timeout=_LOOK_UP_WAIT_SECONDS)
+            if not may_ask:
+                raise Unavailable("overloaded")
+            try:
+                yield
+            finally:
+                self._look_ups.release()
+        finally:
+            self._waiting.release()
 
     def _look_up(self, key: str, digest: bytes) -> tuple[Caller | None, float]:
         form = _KEY.fullmatch(key)

@@ -13,6 +13,7 @@ from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.limits import MAX_EMBED_INPUTS, MAX_UPSERT_DOCUMENTS
+from embedding_project.threads.turns import request_turns
 from embeddings_app.services.access.callers import Caller
 
 _SLICE_SECONDS = 0.05
@@ -41,18 +42,35 @@ class Limiter:
             self._spend(f"{caller.name}:inputs", rate, inputs)
 
     def _spend(self, name: str, rate: Rate, amount: int) -> None:
+        need = self._take_held(name, amount)
+        if not need:
+            return
+        with request_turns.away():
+            grant = self._buckets.take(name, rate, need, max(need, rate.per_second * _SLICE_SECONDS))
+        if grant.tokens:
+            self._hold(name, grant.tokens - need)
+            return
+        self._hold(name, amount - need)
+        # Another thread may have brought more than it needed meanwhile.
+        if still := self._take_held(name, amount):
+            self._hold(name, amount - still)
+            wait = (still - grant.left) / rate.per_second
+            raise Unavailable("rate_limited", retry_after_seconds=max(1, math.ceil(wait)))
+
+    def _take_held(self, name: str, amount: float) -> float:
+        """Take up to `amount` from what this process holds; gives how much is missing."""
         with self._lock:
-            held = self._purses.get(name, 0.0)
-            if held < amount:
-                need = amount - held
-                grant = self._buckets.take(name, rate, need, max(need, rate.per_second * _SLICE_SECONDS))
-                if not grant.tokens:
-                    wait = (need - grant.left) / rate.per_second
-                    raise Unavailable("rate_limited", retry_after_seconds=max(1, math.ceil(wait)))
-                held += grant.tokens
-            if len(self._purses) >= _MAX_PURSES:
-                self._purses.clear()
-            self._purses[name] = held - amount
+            taken = min(amount, self._purses.get(name, 0.0))
+            if taken:
+                self._purses[name] -= taken
+            return amount - taken
+
+    def _hold(self, name: str, tokens: float) -> None:
+        if tokens > 0:
+            with self._lock:
+                if len(self._purses) >= _MAX_PURSES:
+                    self._purses.clear()
+                self._purses[name] = self._purses.get(name, 0.0) + tokens
 
 
 @cache

@@ -1,5 +1,7 @@
 """What a process knows of keys, and for how long."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +11,14 @@ from django.utils import timezone
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.records.api_keys import StoredKey
-from embeddings_app.services.access.callers import FRESH_SECONDS, STALE_SECONDS, UNKNOWN_SECONDS, Caller, KeyRing
+from embeddings_app.services.access.callers import (
+    FRESH_SECONDS,
+    LOOK_UPS_AT_ONCE,
+    STALE_SECONDS,
+    UNKNOWN_SECONDS,
+    Caller,
+    KeyRing,
+)
 from tests.unit.api.refusals import refusal
 from tests.unit.api.test_access import KEY, STORED
 
@@ -55,7 +64,8 @@ def test_a_key_is_not_held_beyond_its_expiry() -> None:
     registry.stored = replace(STORED, expires_at=timezone.now() + timedelta(seconds=1))
     assert registry.ring.caller(KEY)
     registry.now += 1
-    assert registry.ring.held(KEY) is None
+    registry.stored = None
+    assert registry.ring.caller(KEY) is None
 
 
 def test_a_wrong_key_is_remembered_for_a_second_and_never_fills_the_memory() -> None:
@@ -70,7 +80,9 @@ def test_a_wrong_key_is_remembered_for_a_second_and_never_fills_the_memory() -> 
     for number in range(25_000):
         registry.ring.caller(f"emb_{number:010x}_{'w' * 30}")
     assert len(registry.ring._known) <= 10_000
-    assert registry.ring.held(KEY)
+    asked = registry.asked
+    assert registry.ring.caller(KEY)
+    assert registry.asked == asked
 
 
 def test_what_is_no_key_is_never_looked_up() -> None:
@@ -115,3 +127,31 @@ def test_a_caller_without_the_scope_or_the_namespace_is_refused() -> None:
     assert (refused.value.code, refused.value.message) == ("forbidden_scope", "the key lacks the scope write or embed")
     assert refusal(lambda: caller.require_namespace("b")) == ("forbidden_namespace", "namespace")
     Caller(name="x", scopes=frozenset()).require_namespace("anything")
+
+
+def test_few_keys_are_looked_up_at_a_time_and_known_keys_do_not_wait_for_them() -> None:
+    go_on, asking = threading.Event(), threading.Semaphore(0)
+    asked: list[str] = []
+
+    def find(prefix: str) -> StoredKey | None:
+        if prefix == STORED.prefix:
+            return STORED
+        asked.append(prefix)
+        asking.release()
+        assert go_on.wait(10)
+        return None
+
+    ring = KeyRing(find)
+    assert ring.caller(KEY)
+    wrong = [f"emb_{number:010x}_{'w' * 30}" for number in range(100)]
+    with ThreadPoolExecutor(100) as pool:
+        answers = [pool.submit(lambda key=key: refusal(lambda: ring.caller(key))) for key in wrong[:-1]]
+        for _ in range(LOOK_UPS_AT_ONCE):
+            assert asking.acquire(timeout=10)
+        assert len(asked) == LOOK_UPS_AT_ONCE
+        assert ring.caller(KEY)
+        assert refusal(lambda: ring.caller(wrong[-1]))[0] == "overloaded"
+        go_on.set()
+        for answer in answers:
+            answer.exception(10)
+    assert ring.caller(wrong[-1]) is None
