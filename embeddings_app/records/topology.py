@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import connection
+from django.db.models.functions import Now
 
-from embeddings_app.models import LIVE_STATUSES, Layout, LayoutStatus, LogEpoch, ShardCounter
+from embeddings_app.models import LIVE_STATUSES, Layout, LayoutStatus, LogEpoch, ShardCounter, ShardReplica
 
 HEARTBEAT_SECONDS = 5
 """A replica that was silent for longer does not count."""
@@ -94,6 +96,11 @@ def ready_replicas(layout: int) -> dict[int, int]:
             [layout, HEARTBEAT_SECONDS],
         )
         return dict(cursor.fetchall())
+
+
+def forget_silent_replicas(hours: int) -> None:
+    """Delete what replicas said of themselves that were silent for longer; one that comes back says it again."""
+    ShardReplica.objects.filter(heartbeat__lt=Now() - timedelta(hours=hours)).delete()
 
 
 def consuming_replicas(layout: int, version_key: int) -> list[ReplicaPosition]:

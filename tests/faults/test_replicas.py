@@ -74,9 +74,9 @@ def _until(condition: Callable[[], bool]) -> None:
 
 
 def _replicas_ready(client: httpx.Client) -> int:
-    """From a detail such as "shard 0: 2 of 2, shard 1: 1 of 2"."""
+    """From a detail such as "shard 0: 2 answer (2 expected), shard 1: 1 answer (2 expected)"."""
     detail = client.get("/readyz").json()["checks"]["shards"]["detail"]
-    return sum(int(count) for count in re.findall(r": (\d+) of", detail))
+    return sum(int(count) for count in re.findall(r": (\d+) answer", detail))
 
 
 def _metric(client: httpx.Client, name: str) -> float:

@@ -16,7 +16,7 @@ from embeddings_app.records.log_trimming import log_floors, trim_chunk
 from embeddings_app.records.topology import create_counters, read_topology
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.reading import namespace_status
-from embeddings_app.services.indexing.indexing import trimming
+from embeddings_app.services.indexing import trimming
 from embeddings_app.services.indexing.trimming import trim_logs
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower
@@ -149,6 +149,21 @@ def test_a_replica_that_was_away_longer_than_the_retention_begins_anew(
     write("last")
     follow(follower, connection)
     assert served(follower) is not before
+
+
+def test_a_replica_that_was_stopped_is_forgotten_after_the_retention_and_known_again_when_it_is_back(
+    new_follower: Callable[[int], Follower], connection: log_reader.Connection
+) -> None:
+    stays, stopped = new_follower(0), new_follower(1)
+    write("one")
+    follow(stays, connection)
+    follow(stopped, connection)
+    let_time_pass(connection)
+    follow(stays, connection)
+    trim_logs(HOURS)
+    assert rows("SELECT replica FROM shard_replica") == [(0,)]
+    follow(stopped, connection)
+    assert rows("SELECT replica FROM shard_replica ORDER BY replica") == [(0,), (1,)]
 
 
 def test_a_snapshot_keeps_the_log_from_where_it_stands(

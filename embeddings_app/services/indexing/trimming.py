@@ -3,6 +3,7 @@
 import time
 
 from embeddings_app.records.log_trimming import LogFloor, log_entries, log_floors, trim_chunk
+from embeddings_app.records.topology import forget_silent_replicas
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.indexing.trimming_metrics import ENTRIES_TRIMMED, LOG_ENTRIES, TOMBSTONES_PURGED
 
@@ -19,6 +20,8 @@ def trim_logs(retention_hours: int) -> None:
     while waiting and time.monotonic() < until:
         # A chunk of each in turn: no log waits for a longer one.
         waiting = [log for log in waiting if _trim(log, retention_hours)]
+    # Those hold nothing back any more, and would be shown as silent for good.
+    forget_silent_replicas(retention_hours)
     LOG_ENTRIES.set(log_entries())
 
 

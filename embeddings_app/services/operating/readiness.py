@@ -114,7 +114,9 @@ def _select() -> Found:
 def _shards() -> Found:
     current = topology()
     counts = dict.fromkeys(range(current.shards), 0) | ready_replicas(current.layout)
-    detail = ", ".join(f"shard {shard}: {count} of {current.replicas}" for shard, count in sorted(counts.items()))
+    detail = ", ".join(
+        f"shard {shard}: {_answering(count, current.replicas)}" for shard, count in sorted(counts.items())
+    )
     return Found(all(counts.values()), detail)
 
 
@@ -127,10 +129,15 @@ def _ask_broker(broker: Redis, config: Config) -> Findings:
     embedders = sum(name.startswith("embedder-") for name in lives)
     return {
         "broker": answers,
-        "embedders": Found(embedders > 0, f"{embedders} of {config.embedders} answer"),
+        "embedders": Found(embedders > 0, _answering(embedders, config.embedders)),
         "indexer": Found("indexer" in lives, "answers" if "indexer" in lives else "silent"),
         "beat": Found("sweep" in sweeps, "sweeps" if "sweep" in sweeps else "no sweep lately"),
     }
+
+
+def _answering(count: int, expected: int) -> str:
+    # Roles on other machines add to those that the configuration of this one expects.
+    return f"{count} answer ({expected} expected)"
 
 
 def _ping(redis: Redis) -> Found:
