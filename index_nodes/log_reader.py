@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import psycopg
+from psycopg.types.json import set_json_loads
 
+from embedding_project.contracts.metadata import stored_metadata
 from embedding_project.contracts.vectors import Vector, from_bytes
 from index_nodes.collection import DocumentState
 
@@ -128,7 +130,7 @@ class Report:
 
 def connect(url: str, name: str) -> Connection:
     """A connection that commits every statement. Raises psycopg.Error."""
-    return psycopg.connect(
+    connection = psycopg.connect(
         url,
         autocommit=True,
         connect_timeout=_CONNECT_SECONDS,
@@ -138,6 +140,8 @@ def connect(url: str, name: str) -> Connection:
         # A lost heartbeat is written again within a second; waiting for the disk would only delay the next one.
         options=f"-c statement_timeout={_STATEMENT_MS} -c synchronous_commit=off",
     )
+    set_json_loads(stored_metadata, connection)
+    return connection
 
 
 def read_heads(connection: Connection, shard: int) -> Heads | None:

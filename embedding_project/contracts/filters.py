@@ -21,6 +21,7 @@ from embedding_project.contracts.limits import (
     MAX_FILTER_LIST,
     MAX_METADATA_KEY_LENGTH,
 )
+from embedding_project.contracts.metadata import decimal_number
 from embedding_project.contracts.text import storable
 
 Scalar = str | int | float | bool
@@ -166,7 +167,7 @@ def _scalar(value: object, field: str) -> Scalar:
         raise _invalid("must be a string, a number or a boolean", field)
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidRequest("invalid_number", field=field)
-    return value
+    return decimal_number(value) if isinstance(value, float) else value
 
 
 def _invalid(message: str, field: str) -> InvalidRequest:

@@ -27,8 +27,14 @@ def _digest(*fields: str | bytes | int) -> bytes:
 
 def cache_key(model: ModelSpec, input_type: InputType, text: str) -> bytes:
     """32 bytes naming the vector of `text` (in normal form) under one model version and prompt."""
-    prompt = model.prompt(input_type)
-    return _digest(model.model_id, model.version, prompt, model.max_tokens, NORMAL_FORM_VERSION, text)
+    return hashed_cache_key(model, input_type, content_hash(text))
+
+
+def hashed_cache_key(model: ModelSpec, input_type: InputType, text_hash: bytes) -> bytes:
+    """The cache key of the text with this content hash: a delete can name the entry of a text that is not stored."""
+    return _digest(
+        model.model_id, model.version, model.prompt(input_type), model.max_tokens, NORMAL_FORM_VERSION, text_hash
+    )
 
 
 def ids_cache_key(model: ModelSpec, ids: bytes) -> bytes:

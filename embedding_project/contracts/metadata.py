@@ -7,6 +7,7 @@ counts as its fields, what index nodes keep as columns and what the filter oracl
 import json
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest
@@ -19,7 +20,9 @@ from embedding_project.contracts.limits import (
 from embedding_project.contracts.text import storable
 
 Metadata = Mapping[str, Any]
-MAX_EXACT_INTEGER = 2**63
+LEAST_INTEGER, INTEGERS_END = -(2**63), 2**64
+"""Integers from the first up to the second, exclusive, are kept exactly."""
+_EXACT_FLOATS = 2.0**53
 
 
 def flatten(metadata: Metadata) -> dict[str, Any]:
@@ -36,6 +39,33 @@ def _leaves(node: Metadata, prefix: str) -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
+def stored_metadata(text: str | bytes) -> dict[str, Any]:
+    """Metadata from the text of a jsonb value, with the numbers that were accepted.
+
+    jsonb knows decimal numbers only: it gives 1e23 back as an integer of 24 digits. No integer beyond 64 bits is ever
+    accepted, so such a one was a float.
+    """
+    value: dict[str, Any] = json.loads(text, parse_int=_integer_or_float)
+    return value
+
+
+def _integer_or_float(digits: str) -> int | float:
+    number = int(digits)
+    return number if LEAST_INTEGER <= number < INTEGERS_END else float(number)
+
+
+def decimal_number(number: float) -> int | float:
+    """A float as the number that its decimal digits name: 1.7643548061234568e18 is the integer 1764354806123456800.
+
+    JSON writes decimal digits, and Postgres keeps them. Beyond 2^53 a float is another integer than its digits say, and
+    would not be equal to what comes back from Postgres. Floats with a fraction or beyond 64 bits stay floats.
+    """
+    if -_EXACT_FLOATS < number < _EXACT_FLOATS or not LEAST_INTEGER <= number < INTEGERS_END:
+        return number
+    whole = int(Decimal(repr(number)))
+    return whole if LEAST_INTEGER <= whole < INTEGERS_END else number
+
+
 def canonical(metadata: Metadata) -> str:
     """One string per meaning: key order does not count, 5 and 5.0 are one value, true and 1 are two."""
     return json.dumps(_whole_numbers(metadata), sort_keys=True, ensure_ascii=False)
@@ -50,10 +80,11 @@ def _whole_numbers(value: Any) -> Any:
 
 
 def checked_metadata(value: object, field: str) -> dict[str, Any]:
-    """`value` as metadata. Raises InvalidRequest naming the offending place."""
+    """`value` as metadata, its numbers as they are stored. Raises InvalidRequest naming the offending place."""
     if not isinstance(value, dict):
         raise InvalidRequest("invalid_type", "must be an object", field=field)
     _check_node(value, field, depth=1)
+    checked: dict[str, Any] = _decimal_numbers(value)
     if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_METADATA_BYTES:
         raise InvalidRequest("invalid_value", f"metadata is larger than {MAX_METADATA_BYTES} bytes", field=field)
     paths = [path for path, _ in _leaves(value, "")]
@@ -61,7 +92,15 @@ def checked_metadata(value: object, field: str) -> dict[str, Any]:
         raise InvalidRequest("invalid_value", "two keys give the same dotted path", field=field)
     if len(paths) > MAX_METADATA_KEYS:
         raise InvalidRequest("invalid_value", f"more than {MAX_METADATA_KEYS} fields", field=field)
-    return value
+    return checked
+
+
+def _decimal_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _decimal_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_decimal_numbers(item) for item in value]
+    return decimal_number(value) if isinstance(value, float) else value
 
 
 def _check_node(value: object, field: str, depth: int) -> None:
@@ -91,5 +130,5 @@ def _check_scalar(value: object, field: str) -> None:
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise InvalidRequest("invalid_number", field=field)
-    elif isinstance(value, int) and not -MAX_EXACT_INTEGER <= value < 2 * MAX_EXACT_INTEGER:
+    elif isinstance(value, int) and not LEAST_INTEGER <= value < INTEGERS_END:
         raise InvalidRequest("invalid_number", "integers are kept exactly up to 64 bits", field=field)

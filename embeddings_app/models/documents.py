@@ -20,7 +20,6 @@ class Namespace(models.Model):
         default=True, help_text="Without stored text a model change asks the clients to send it again."
     )
     fields = ArrayField(models.TextField(), default=list, blank=True, help_text="Metadata fields seen so far.")
-    limits = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

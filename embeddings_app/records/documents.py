@@ -1,13 +1,14 @@
-"""Documents: locked, written and turned into tombstones. All of it inside the caller's transaction."""
+"""Documents: locked, compared, written and turned into tombstones. All of it inside the caller's transaction."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
-from embeddings_app.models import Namespace
+from embedding_project.contracts.metadata import canonical, stored_metadata
+from embedding_project.contracts.vectors import Vector
 from embeddings_app.records.transactions import RetryTransaction
 
 
@@ -16,9 +17,8 @@ class LockedDocument:
     """A document as it is while its row is locked."""
 
     key: int
-    doc_id: str
     content_hash: bytes
-    metadata: dict[str, Any]
+    metadata: Mapping[str, Any]
     revision: int
     text_revision: int
     deleted: bool
@@ -33,9 +33,33 @@ class DocumentContent:
     text: str
     metadata: dict[str, Any]
     content_hash: bytes
+    vector: Vector | None
+    """Where the client brings it."""
+    shard_hash: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """A document after the write."""
+
+    key: int
+    content: DocumentContent
     revision: int
     text_revision: int
-    shard_hash: int
+    changed: bool
+    new_text: bool
+    """Its vector must be made, or replaced."""
+    to_log: bool
+    """The index must hear of it now: its metadata changed, or the client brought the vector."""
+
+
+def write_documents(namespace_key: int, contents: Sequence[DocumentContent]) -> list[StoredDocument]:
+    """Lock the rows there are, and write what differs from them. Raises RetryTransaction."""
+    found = lock_documents(namespace_key, [content.doc_id for content in contents])
+    new = _insert(namespace_key, [content for content in contents if content.doc_id not in found])
+    stored = [_compared(found.get(content.doc_id) or new[content.doc_id], content) for content in contents]
+    _update([item for item in stored if item.changed and item.content.doc_id in found])
+    return stored
 
 
 def lock_documents(namespace_key: int, doc_ids: Sequence[str]) -> dict[str, LockedDocument]:
@@ -43,21 +67,35 @@ def lock_documents(namespace_key: int, doc_ids: Sequence[str]) -> dict[str, Lock
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT id, doc_id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash
+            SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash
             FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)
             ORDER BY doc_id FOR NO KEY UPDATE
             """,
             [namespace_key, list(doc_ids)],
         )
-        rows = [
-            LockedDocument(key, doc_id, bytes(content_hash), json.loads(metadata), *rest)
-            for key, doc_id, content_hash, metadata, *rest in cursor.fetchall()
-        ]
-    return {row.doc_id: row for row in rows}
+        return {
+            doc_id: LockedDocument(key, bytes(content_hash), stored_metadata(metadata), *rest)
+            for doc_id, key, content_hash, metadata, *rest in cursor.fetchall()
+        }
 
 
-def insert_documents(namespace_key: int, contents: Sequence[DocumentContent]) -> dict[str, int]:
-    """Insert new documents and give their keys. Raises RetryTransaction when another writer was first."""
+def _compared(row: LockedDocument, content: DocumentContent) -> StoredDocument:
+    new_text = row.deleted or row.content_hash != content.content_hash
+    new_metadata = canonical(row.metadata) != canonical(content.metadata)
+    return StoredDocument(
+        key=row.key,
+        content=content,
+        revision=row.revision + (new_text or new_metadata),
+        text_revision=row.text_revision + new_text,
+        changed=new_text or new_metadata,
+        new_text=new_text,
+        to_log=(new_metadata and not row.deleted) or (new_text and content.vector is not None),
+    )
+
+
+def _insert(namespace_key: int, contents: Sequence[DocumentContent]) -> dict[str, LockedDocument]:
+    """Insert new documents; gives them as they were before, at revision 0. Raises RetryTransaction when another writer
+    was first."""
     if not contents:
         return {}
     ordered = sorted(contents, key=lambda content: content.doc_id.encode())
@@ -66,24 +104,28 @@ def insert_documents(namespace_key: int, contents: Sequence[DocumentContent]) ->
             """
             INSERT INTO document (namespace_id, doc_id, text, metadata, content_hash, revision, text_revision,
                                   deleted, shard_hash, created_at, updated_at)
-            SELECT %s, n.doc_id, n.text, n.metadata::jsonb, n.hash, n.revision, n.text_revision,
-                   false, n.shard, now(), now()
-            FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[], %s::int[], %s::int[])
-                AS n(doc_id, text, metadata, hash, revision, text_revision, shard)
+            SELECT %s, n.doc_id, n.text, n.metadata::jsonb, n.hash, 1, 1, false, n.shard, now(), now()
+            FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[])
+                AS n(doc_id, text, metadata, hash, shard)
             ON CONFLICT (namespace_id, doc_id) DO NOTHING
-            RETURNING doc_id, id
+            RETURNING doc_id, id, shard_hash
             """,
-            [namespace_key, *_columns(ordered), [content.shard_hash for content in ordered]],
+            [
+                namespace_key,
+                [content.doc_id for content in ordered],
+                *_columns(ordered),
+                [content.shard_hash for content in ordered],
+            ],
         )
-        keys: dict[str, int] = dict(cursor.fetchall())
-    if len(keys) != len(ordered):
+        rows = cursor.fetchall()
+    if len(rows) != len(ordered):
         raise RetryTransaction("a document was inserted by another writer")
-    return keys
+    return {doc_id: LockedDocument(key, b"", {}, 0, 0, True, hashed) for doc_id, key, hashed in rows}
 
 
-def update_documents(namespace_key: int, contents: Sequence[DocumentContent]) -> None:
+def _update(changed: Sequence[StoredDocument]) -> None:
     """Replace the content of documents whose rows are locked."""
-    if not contents:
+    if not changed:
         return
     with connection.cursor() as cursor:
         cursor.execute(
@@ -91,19 +133,49 @@ def update_documents(namespace_key: int, contents: Sequence[DocumentContent]) ->
             UPDATE document d SET text = n.text, metadata = n.metadata::jsonb, content_hash = n.hash,
                                   revision = n.revision, text_revision = n.text_revision, deleted = false,
                                   updated_at = now()
-            FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[], %s::int[])
-                AS n(doc_id, text, metadata, hash, revision, text_revision)
-            WHERE d.namespace_id = %s AND d.doc_id = n.doc_id
+            FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[], %s::bytea[])
+                AS n(id, revision, text_revision, text, metadata, hash)
+            WHERE d.id = n.id
             """,
-            [*_columns(contents), namespace_key],
+            [
+                [item.key for item in changed],
+                [item.revision for item in changed],
+                [item.text_revision for item in changed],
+                *_columns([item.content for item in changed]),
+            ],
         )
 
 
-def make_tombstone(document_key: int) -> str:
-    """Empty a locked document and its embeddings of every version; gives the text it had."""
+def _columns(contents: Sequence[DocumentContent]) -> list[list[Any]]:
+    return [
+        [content.text for content in contents],
+        [json.dumps(content.metadata, ensure_ascii=False) for content in contents],
+        [content.content_hash for content in contents],
+    ]
+
+
+def drop_unneeded_texts(document_keys: Sequence[int]) -> None:
+    """Empty the texts of namespaces that do not keep them, as soon as no pending record needs them.
+
+    Where a text was quarantined its hash goes too: the same text, sent again, is new work.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT text FROM document WHERE id = %s", [document_key])
-        text: str = cursor.fetchone()[0]
+        cursor.execute(
+            """
+            UPDATE document d SET text = '', content_hash = CASE WHEN EXISTS (
+                SELECT 1 FROM embedding_record r WHERE r.document_id = d.id AND r.state = 'quarantined')
+                THEN '' ELSE d.content_hash END
+            FROM namespace n
+            WHERE d.id = ANY(%s) AND n.id = d.namespace_id AND NOT n.store_text AND d.text <> '' AND NOT EXISTS (
+                SELECT 1 FROM embedding_record r WHERE r.document_id = d.id AND r.state = 'pending')
+            """,
+            [list(document_keys)],
+        )
+
+
+def make_tombstone(document_key: int) -> None:
+    """Empty a locked document and its embeddings of every version."""
+    with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE document SET deleted = true, revision = revision + 1, text = '', metadata = '{}', content_hash = '',
@@ -120,42 +192,3 @@ def make_tombstone(document_key: int) -> str:
             """,
             [document_key],
         )
-    return text
-
-
-def claim_namespace(name: str, model_id: str) -> Namespace:
-    """The namespace of that name, made with this model at the first write."""
-    found = Namespace.objects.filter(name=name).first()
-    if found is not None:
-        return found
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO namespace (name, model_id, store_text, fields, limits, created_at)
-            VALUES (%s, %s, true, '{}', '{}', now()) ON CONFLICT (name) DO NOTHING
-            """,
-            [name, model_id],
-        )
-    return Namespace.objects.get(name=name)
-
-
-def add_fields(namespace_key: int, fields: Iterable[str], limit: int) -> bool:
-    """Record metadata fields of the namespace; False, and nothing changed, when they would be more than `limit`."""
-    row = Namespace.objects.select_for_update(no_key=True).get(pk=namespace_key)
-    known = sorted({*row.fields, *fields})
-    if len(known) > limit:
-        return False
-    row.fields = known
-    row.save(update_fields=["fields"])
-    return True
-
-
-def _columns(contents: Sequence[DocumentContent]) -> list[list[Any]]:
-    return [
-        [content.doc_id for content in contents],
-        [content.text for content in contents],
-        [json.dumps(content.metadata, ensure_ascii=False) for content in contents],
-        [content.content_hash for content in contents],
-        [content.revision for content in contents],
-        [content.text_revision for content in contents],
-    ]

@@ -6,6 +6,7 @@ the revision of the text, never by the lease.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection
 
@@ -23,6 +24,8 @@ class Claim:
     document_key: int
     version_key: int
     batch_limit: int
+    lease_until: datetime
+    """Tells the claim from later ones of the same record."""
     text: str
     text_revision: int
     epoch: str
@@ -64,18 +67,27 @@ def mark_pending(document_keys: Sequence[int], version_keys: Iterable[int]) -> N
 
 
 def claim_pending(limit: int, lease_seconds: float) -> list[Claim]:
-    """Take up to `limit` due records for the time of the lease; other indexers skip them."""
+    """Take one batch of up to `limit` due records for the time of the lease; other indexers skip them.
+
+    They are of one model version, and no more than their own limit allows: one lease covers one batch.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH due AS (
-                SELECT id FROM embedding_record
+                SELECT id, model_version_id, batch_limit, next_attempt_at FROM embedding_record
                 WHERE state = 'pending' AND next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())
                 ORDER BY next_attempt_at LIMIT %s FOR UPDATE SKIP LOCKED
+            ), oldest AS (
+                SELECT model_version_id, batch_limit FROM due ORDER BY next_attempt_at LIMIT 1
+            ), batch AS (
+                SELECT due.id FROM due JOIN oldest USING (model_version_id, batch_limit)
+                ORDER BY next_attempt_at LIMIT (SELECT batch_limit FROM oldest)
             )
             UPDATE embedding_record r SET lease_until = now() + make_interval(secs => %s)
-            FROM due, document d, log_epoch e WHERE r.id = due.id AND d.id = r.document_id
-            RETURNING r.id, r.document_id, r.model_version_id, r.batch_limit, d.text, d.text_revision, e.epoch::text
+            FROM batch, document d, log_epoch e WHERE r.id = batch.id AND d.id = r.document_id
+            RETURNING r.id, r.document_id, r.model_version_id, r.batch_limit, r.lease_until, d.text, d.text_revision,
+                      e.epoch::text
             """,
             [limit, lease_seconds],
         )
@@ -94,52 +106,49 @@ def any_due() -> bool:
     return found
 
 
-def release(record_keys: Sequence[int], backoff_seconds: float, reason: str) -> None:
-    """Give claims back after a failure that was not the texts' fault; no attempt is counted."""
+def release(claims: Sequence[Claim], backoff_seconds: float, reason: str, *, batch_limit: int = 0) -> None:
+    """Give claims back after a failure that was not the texts' fault; no attempt is counted. With `batch_limit` they
+    are tried in batches of no more from now on."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            UPDATE embedding_record SET
-                lease_until = NULL, next_attempt_at = now() + make_interval(secs => %s), last_error = %s
-            WHERE id = ANY(%s) AND state = 'pending'
-            """,
-            [backoff_seconds, reason, list(record_keys)],
-        )
-
-
-def release_halved(record_keys: Sequence[int], batch_limit: int, backoff_seconds: float, reason: str) -> None:
-    """Give back a batch that took its worker down: next time it is tried in batches of `batch_limit`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE embedding_record SET
+            f"""
+            UPDATE embedding_record r SET
                 lease_until = NULL, next_attempt_at = now() + make_interval(secs => %s), last_error = %s,
-                batch_limit = %s
-            WHERE id = ANY(%s) AND state = 'pending'
+                batch_limit = coalesce(nullif(%s, 0), batch_limit)
+            {_STILL_HELD}
             """,
-            [backoff_seconds, reason, batch_limit, list(record_keys)],
+            [backoff_seconds, reason, batch_limit, *_leases(claims)],
         )
 
 
-def count_failure(record_keys: Sequence[int], backoff_seconds: float, reason: str) -> None:
+def count_failure(claims: Sequence[Claim], backoff_seconds: float, reason: str) -> None:
     """Count an attempt against texts that failed on their own account; the third quarantines."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            UPDATE embedding_record SET
+            f"""
+            UPDATE embedding_record r SET
                 lease_until = NULL, next_attempt_at = now() + make_interval(secs => %s), last_error = %s,
                 attempts = attempts + 1,
                 state = CASE WHEN attempts + 1 >= %s THEN 'quarantined' ELSE 'pending' END
-            WHERE id = ANY(%s) AND state = 'pending'
+            {_STILL_HELD}
             """,
-            [backoff_seconds, reason, MAX_ATTEMPTS, list(record_keys)],
+            [backoff_seconds, reason, MAX_ATTEMPTS, *_leases(claims)],
         )
 
 
-def lock_embedded(
-    document_keys: Sequence[int], text_revisions: Sequence[int], epoch: str
-) -> dict[int, WritableDocument]:
-    """Lock the documents that still live and whose text is still the embedded one; the others are not returned, and
+_STILL_HELD = """
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS held(id, lease_until)
+WHERE r.id = held.id AND r.lease_until = held.lease_until AND r.state = 'pending'
+"""
+"""A newer text has no lease, and another one's claim has another: neither is touched by what comes late."""
+
+
+def _leases(claims: Sequence[Claim]) -> tuple[list[int], list[datetime]]:
+    return [claim.record_key for claim in claims], [claim.lease_until for claim in claims]
+
+
+def lock_embedded(claims: Sequence[Claim]) -> dict[int, WritableDocument]:
+    """Lock the documents that still live and whose text is still the claimed one; the others are not returned, and
     none is when the history has changed since the claims.
 
     Without the lock a delete that is about to commit would be overtaken, and its tombstone followed by a vector.
@@ -153,7 +162,11 @@ def lock_embedded(
               AND EXISTS (SELECT 1 FROM log_epoch WHERE epoch = %s)
             ORDER BY d.namespace_id, d.doc_id FOR NO KEY UPDATE OF d
             """,
-            [list(document_keys), list(text_revisions), epoch],
+            [
+                [claim.document_key for claim in claims],
+                [claim.text_revision for claim in claims],
+                claims[0].epoch,
+            ],
         )
         return {row[0]: WritableDocument(*row) for row in cursor.fetchall()}
 
@@ -183,17 +196,4 @@ def write_vectors(version_key: int, finished: Sequence[FinishedVector]) -> None:
                 lease_until = NULL, last_error = ''
             """,
             [version_key, EMBED_BATCH_ITEMS, keys, revisions, [item.content_hash for item in finished]],
-        )
-
-
-def drop_unstored_texts(document_keys: Sequence[int]) -> None:
-    """Empty the texts of namespaces that do not keep them, once no version waits for them any more."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE document d SET text = '' FROM namespace n
-            WHERE d.id = ANY(%s) AND n.id = d.namespace_id AND NOT n.store_text AND NOT EXISTS (
-                SELECT 1 FROM embedding_record r WHERE r.document_id = d.id AND r.state = 'pending')
-            """,
-            [list(document_keys)],
         )

@@ -1,6 +1,5 @@
 """Reads for answers: hits made whole, single documents, counts."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,8 @@ from typing import Any
 
 import psycopg
 from django.db import connection
+
+from embedding_project.contracts.metadata import stored_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def hydrate(
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(query, [version_key, list(document_keys), namespace_key], prepare=True)
         return {
-            key: HitRow(doc_id, stored, current, None if metadata is None else json.loads(metadata), text)
+            key: HitRow(doc_id, stored, current, None if metadata is None else stored_metadata(metadata), text)
             for key, doc_id, stored, current, metadata, text in cursor.fetchall()
         }
 
@@ -80,7 +81,7 @@ def read_document(namespace_key: int, version_key: int, doc_id: str) -> Document
     if row is None:
         return None
     key, found_id, text, metadata, *rest = row
-    return DocumentRow(key, found_id, text, json.loads(metadata), *rest)
+    return DocumentRow(key, found_id, text, stored_metadata(metadata), *rest)
 
 
 def read_vector(version_key: int, document_key: int) -> bytes | None:

@@ -239,6 +239,7 @@ def upsert() -> Iterator[Case]:
         ("id empty", {**one, "id": ""}, 400, "invalid_value", "id"),
         ("id of 513 bytes", {**one, "id": "x" * 513}, 400, "invalid_value", "id"),
         ("id with a line break", {**one, "id": "a\nb"}, 400, "invalid_value", "id"),
+        ("id of one dot", {**one, "id": "."}, 400, "invalid_value", "id"),
         ("id with NUL", {**one, "id": "a\x00"}, 400, "invalid_value", "id"),
         ("id of two dots", {**one, "id": ".."}, 400, "invalid_value", "id"),
         ("id with two dots between slashes", {**one, "id": "a/../b"}, 400, "invalid_value", "id"),
@@ -262,9 +263,9 @@ def upsert() -> Iterator[Case]:
          "documents"),
         ("the same id twice", {"documents": [{"id": "a", "text": "t"}, {"id": "a", "text": "u"}]}, 400, "duplicate_id",
          "documents[1].id"),
-        ("bad metadata of the fourth", {"documents": [{"id": str(n), "text": "t"} for n in range(3)]
-         + [{"id": "3", "text": "t", "metadata": 1}]}, 400, "invalid_type", "documents[3].metadata"),
         ("both forms at once", {"documents": [{"id": "a", "text": "t"}], "id": "b"}, 400, "invalid_value", "id"),
+        ("no document without a fault", {"documents": [{"id": "a", "text": " "}, {"id": "b"}]}, 400, "empty_input",
+         "documents[0].text"),
     ]  # fmt: skip
     for name, body, status, code, where in rows:
         yield post(name, "/v1/upsert", body, status, code, where)
@@ -278,6 +279,29 @@ def upsert() -> Iterator[Case]:
     ]
     for name, text, code in texts:
         yield post(name, "/v1/upsert", text, 400, code)
+
+
+def upsert_of_several() -> Iterator[Case]:
+    """A document with a fault is refused alone: its result has the error, and the others are written."""
+    fields = {f"k{number}": number for number in range(65)}
+    rows: list[tuple[str, object, str, str]] = [
+        ("a blank text", {"id": "z", "text": " "}, "empty_input", "text"),
+        ("a text of 32 KiB and a byte", {"id": "z", "text": "x" * (32 * 1024 + 1)}, "text_too_long", "text"),
+        ("NUL in a text", {"id": "z", "text": "a\x00b"}, "invalid_text", "text"),
+        ("no text", {"id": "z"}, "missing_field", "text"),
+        ("no id", {"text": "t"}, "missing_field", "id"),
+        ("an id of two dots", {"id": "..", "text": "t"}, "invalid_value", "id"),
+        ("an unknown field", {"id": "z", "text": "t", "revision": 9}, "unknown_field", "revision"),
+        ("metadata that is a number", {"id": "z", "text": "t", "metadata": 1}, "invalid_type", "metadata"),
+        ("metadata of 65 fields", {"id": "z", "text": "t", "metadata": fields}, "invalid_value", "metadata"),
+        ("a vector for a model of texts", {"id": "z", "vector": [1]}, "text_required", "vector"),
+    ]
+    good = {"id": "one/of/several", "text": "t"}
+    for name, document, code, field in rows:
+        body = {"documents": [good, document], "namespace": "bad-input-several"}
+        yield post(f"beside a good one: {name}", "/v1/upsert", body, 200, code, f"documents[1].{field}")
+    body = {"documents": [good, 5], "namespace": "bad-input-several"}
+    yield post("beside a good one: a number", "/v1/upsert", body, 200, "invalid_type", "documents[1]")
 
 
 def vectors() -> Iterator[Case]:
@@ -302,6 +326,8 @@ def vectors() -> Iterator[Case]:
         )
         body = b'{"documents":[{"id":"v","vector":%s}],"namespace":"%s","model_id":"external-8"}' % (vector, space)
         yield post(f"vector: {name}", "/v1/upsert", body, 400, code, "documents[0].vector")
+        both = body.replace(b"[{", b'[{"id":"good","vector":[1,1,1,1,1,1,1,1]},{', 1)
+        yield post(f"beside a good one: vector: {name}", "/v1/upsert", both, 200, code, "documents[1].vector")
     for number in (b"NaN", b"Infinity", b"1e999", b"1" * 400):
         name = f"vector: {number[:9].decode()}"
         yield post(name, "/v1/search", b'{"vector":[%s,0,0,0,0,0,0,1]}' % number, 400, "invalid_json")
@@ -385,6 +411,7 @@ CASES = [
     *tokenize(),
     *tei(),
     *upsert(),
+    *upsert_of_several(),
     *vectors(),
     *search(),
     *urls(),

@@ -37,7 +37,8 @@ def told(response: httpx.Response) -> tuple[str, str | None, str]:
     body = response.json()
     if response.request.url.path in TEI_PATHS:
         return body["error_type"], None, body["error"]
-    error = body["error"]
+    # In an upsert of several documents the last one has the fault.
+    error = body["results"][-1]["error"] if "results" in body else body["error"]
     if response.request.url.path == "/v1/embeddings":
         assert set(error) == {"message", "type", "param", "code"}
         return error["code"], error["param"], error["message"]
@@ -92,6 +93,16 @@ def test_the_rest_of_a_body_too_large_is_not_read_and_the_connection_closes(serv
     head = b"POST /v1/embed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     answer = send(service.url, head % (MAX_BODY_BYTES + 1))
     assert (answer.status, answer.headers["connection"]) == (413, "close")
+
+
+def test_one_bad_text_among_255_good_ones_fails_alone(api: httpx.Client) -> None:
+    documents = [{"id": f"d{number}", "text": f"text {number}"} for number in range(256)]
+    documents[100]["text"] = " "
+    results = ok(api.post("/v1/upsert", json={"documents": documents, "namespace": "bad-input-256"}))["results"]
+    assert [result["id"] for result in results] == [document["id"] for document in documents]
+    assert results.pop(100)["error"]["field"] == "documents[100].text"
+    assert {result["revision"] for result in results} == {1}
+    assert ok(api.get("/v1/namespaces/bad-input-256"))["count"] == 255
 
 
 def test_an_oversize_body_is_refused_before_it_is_sent(service: Service) -> None:

@@ -109,10 +109,13 @@ def test_documents_written_together_are_answered_in_order(api: httpx.Client) -> 
     assert isinstance(answer["token"], str)
 
 
-def test_one_bad_document_keeps_all_of_them_out(api: httpx.Client) -> None:
+def test_a_bad_document_keeps_no_other_one_out(api: httpx.Client) -> None:
     documents = [{"id": "batch/good", "text": "good"}, {"id": "batch/bad", "text": " "}]
-    assert api.post("/v1/upsert", json={"documents": documents, "namespace": SPACE}).status_code == 400
-    assert api.get(url("batch/good")).status_code == 404
+    answer = ok(api.post("/v1/upsert", json={"documents": documents, "namespace": SPACE, "wait": "searchable"}))
+    good, bad = answer["results"]
+    assert (good["state"], bad["id"], bad["error"]["code"]) == ("searchable", "batch/bad", "empty_input")
+    assert isinstance(answer["token"], str)
+    assert api.get(url("batch/bad")).status_code == 404
 
 
 def test_deleting_is_idempotent_and_revisions_go_on_rising(api: httpx.Client) -> None:

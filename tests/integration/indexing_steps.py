@@ -1,26 +1,46 @@
 """Short names for what the consistency tests do."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 from django.db import connection
 
 from embedding_project.contracts.model_spec import ModelSpec
-from embeddings_app.services.documents.upserting import DocumentResult, DocumentWrite, UpsertRequest, Wait, upsert
+from embeddings_app.services.documents.outcomes import DocumentResult, Wait
+from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, upsert
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.indexing.indexing import Embed, index_pending
 
 NAMESPACE = "tests"
+Result = TypeVar("Result")
+
+
+def document(doc_id: str, text: str, metadata: dict[str, Any] | None = None) -> DocumentWrite:
+    return DocumentWrite(doc_id=doc_id, text=text, vector=None, metadata=metadata, field="")
+
+
+def request(*documents: DocumentWrite, namespace: str = NAMESPACE, model_id: str | None = None) -> UpsertRequest:
+    """A request of several documents, each of which knows its place."""
+    placed = tuple(replace(item, field=f"documents[{place}]") for place, item in enumerate(documents))
+    return UpsertRequest(namespace=namespace, model_id=model_id, documents=placed, wait=Wait.ACCEPTED)
 
 
 def put(*documents: tuple[str, str], metadata: dict[str, Any] | None = None) -> tuple[DocumentResult, ...]:
     """Upsert (id, text) pairs."""
-    writes = tuple(
-        DocumentWrite(doc_id=doc_id, text=text, vector=None, metadata=metadata, field="") for doc_id, text in documents
-    )
-    return upsert(UpsertRequest(namespace=NAMESPACE, model_id=None, documents=writes, wait=Wait.ACCEPTED)).results
+    writes = tuple(document(doc_id, text, metadata) for doc_id, text in documents)
+    results = upsert(replace(request(), documents=writes)).results
+    return tuple(item for item in results if isinstance(item, DocumentResult))
+
+
+def in_thread(work: Callable[..., Result], *arguments: Any) -> Result:
+    """`work` in a thread of a pool, without the thread's database connection left behind."""
+    try:
+        return work(*arguments)
+    finally:
+        connection.close()
 
 
 def embed(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:

@@ -10,7 +10,7 @@ from django.db import connection
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.embedding.embed import EmbedOutcome
-from tests.integration.indexing_steps import NAMESPACE, embed, index, make_due, put, record, rows
+from tests.integration.indexing_steps import NAMESPACE, embed, in_thread, index, make_due, put, record, rows
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -25,13 +25,6 @@ def _gaps() -> list[tuple[int, int, int]]:
     )
 
 
-def _in_thread(work: object, *arguments: object) -> None:
-    try:
-        work(*arguments)  # type: ignore[operator]
-    finally:
-        connection.close()
-
-
 def test_sequence_numbers_have_no_gaps_under_concurrent_writers() -> None:
     def write(worker: int) -> None:
         for turn in range(5):
@@ -40,7 +33,7 @@ def test_sequence_numbers_have_no_gaps_under_concurrent_writers() -> None:
             delete(NAMESPACE, f"d{(worker + turn) % 40}")
 
     with ThreadPoolExecutor(6) as pool:
-        for done in [pool.submit(_in_thread, write, worker) for worker in range(6)]:
+        for done in [pool.submit(in_thread, write, worker) for worker in range(6)]:
             done.result()
     make_due()
     index()
@@ -94,9 +87,9 @@ def test_the_write_waits_for_a_delete_that_has_not_committed_yet() -> None:
             cursor.execute("COMMIT")
 
     with ThreadPoolExecutor(2) as pool:
-        delete_done = pool.submit(_in_thread, slow_delete)
+        delete_done = pool.submit(in_thread, slow_delete)
         assert deleting.wait(5)
-        index_done = pool.submit(_in_thread, index)
+        index_done = pool.submit(in_thread, index)
         with pytest.raises(TimeoutError):
             index_done.result(0.3)
         may_commit.set()
@@ -112,6 +105,6 @@ def test_writers_that_meet_crosswise_are_tried_again() -> None:
             put(*((name, f"{order} {turn} {name}") for name in names[::order]))
 
     with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(_in_thread, write, order) for order in (1, -1, 1, -1)]:
+        for done in [pool.submit(in_thread, write, order) for order in (1, -1, 1, -1)]:
             done.result()
     assert len(rows("SELECT 1 FROM document WHERE doc_id LIKE 'x%'")) == 30

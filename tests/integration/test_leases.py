@@ -6,8 +6,9 @@ import pytest
 
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app.records import embeddings
+from embeddings_app.records.embeddings import Claim
 from embeddings_app.services.embedding.embed import EmbedOutcome
-from tests.integration.indexing_steps import embed, embedded, failing, index, make_due, put, record
+from tests.integration.indexing_steps import embed, embedded, failing, index, make_due, put, record, rows
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -71,3 +72,44 @@ def test_a_batch_that_took_its_embedder_down_is_halved_until_the_culprit_is_alon
     assert record("d5")[0::2] == ("quarantined", 3)
     assert all(record(f"d{number}")[0] == "ready" for number in range(16) if number != 5)
     assert (min(sizes), max(sizes)) == (1, 16)
+
+
+def test_a_failure_that_comes_late_is_not_counted_against_a_newer_text() -> None:
+    put(("a", "poison"))
+    found: list[tuple[int, str]] = []
+
+    def overtaken(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
+        if "poison" in texts:
+            put(("a", "wholesome"))
+            return failing("model_error", len(texts))
+        found.extend(rows("SELECT attempts, last_error FROM embedding_record"))
+        return embed(spec, texts)
+
+    index(overtaken)
+    assert found == [(0, "")]
+    assert record("a")[0] == "ready"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("code", ["model_error", "embedder_unavailable"])
+def test_a_failure_that_comes_late_leaves_the_claim_of_another_alone(code: str, restarted: bool) -> None:
+    put(("a", "one"))
+    taken: list[Claim] = []
+
+    def overslept(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
+        make_due()
+        taken.extend(embeddings.claim_pending(10, 30.0))
+        return failing(code, len(texts))
+
+    index(overslept, embedder_restarted=restarted)
+    assert record("a") == ("pending", 0, 0, 64)
+    assert rows("SELECT lease_until FROM embedding_record") == [(taken[0].lease_until,)]
+
+
+def test_a_claim_is_one_batch_that_its_lease_covers() -> None:
+    put(*((f"d{number}", f"text {number}") for number in range(16)))
+    embeddings.release(embeddings.claim_pending(6, 30.0), 0.0, "an embedder died", batch_limit=4)
+    sizes = []
+    while claims := embeddings.claim_pending(32, 30.0):
+        sizes.append((len(claims), claims[0].batch_limit))
+    assert sorted(sizes) == [(2, 4), (4, 4), (10, 64)]

@@ -1,11 +1,16 @@
 """What an upsert changes, and what it leaves alone."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.documents.outcomes import DocumentResult, RefusedDocument, Wait, outcomes_of
 from embeddings_app.services.documents.reading import namespace_status, read_document
-from tests.integration.indexing_steps import NAMESPACE, index, put, record, rows
+from embeddings_app.services.documents.upserting import write
+from tests.integration.indexing_steps import NAMESPACE, document, in_thread, index, put, record, request, rows
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -64,18 +69,41 @@ def test_a_tombstone_keeps_no_content() -> None:
     assert rows("SELECT 1 FROM embedding_vector UNION ALL SELECT 1 FROM embedding_record") == []
 
 
-def test_a_namespace_that_keeps_no_text_drops_it_once_embedded() -> None:
-    put(("a", "first"))
-    rows("UPDATE namespace SET store_text = false RETURNING id")
-    put(("b", "second"))
-    index()
-    assert rows("SELECT text FROM document ORDER BY doc_id") == [("",), ("",)]
-    assert put(("b", "second"))[0].revision == 1
-
-
 def test_a_65th_metadata_field_is_refused_and_nothing_is_written() -> None:
     put(("a", "text"), metadata={f"f{number}": 1 for number in range(64)})
     with pytest.raises(ServiceError) as caught:
         put(("b", "text"), metadata={"one_more": 1})
-    assert caught.value.code == "too_many_fields"
+    assert (caught.value.code, caught.value.field) == ("too_many_fields", "metadata")
     assert rows("SELECT doc_id FROM document") == [("a",)]
+
+
+def test_the_document_with_a_field_too_many_is_refused_alone() -> None:
+    put(("a", "text"), metadata={f"f{number}": 1 for number in range(63)})
+    wanted = {"b": {"f1": 2}, "c": {"x": 1, "y": 1}, "d": {"x": 1}}
+    several = [document(doc_id, "text", metadata) for doc_id, metadata in wanted.items()]
+    refused = write(request(*several)).outcomes[1]
+    assert isinstance(refused, RefusedDocument)
+    assert (refused.doc_id, refused.error.code) == ("c", "too_many_fields")
+    assert refused.error.field == "documents[1].metadata"
+    assert rows("SELECT doc_id FROM document ORDER BY doc_id") == [("a",), ("b",), ("d",)]
+
+
+@pytest.mark.parametrize("wait", list(Wait))
+def test_a_document_deleted_before_the_answer_has_its_own_outcome(wait: Wait) -> None:
+    put(("kept", "text"), ("gone", "text"))
+    index()
+    written = write(request(document("kept", "text", {}), document("gone", "text", {})))
+    delete(NAMESPACE, "gone")
+    answer = outcomes_of(written.outcomes, wait, written.spec.version_key, time.time() + 0.1)
+    assert [item.state for item in answer.results if isinstance(item, DocumentResult)] == ["indexed", "deleted"]
+    assert answer.token
+
+
+def test_a_document_deleted_while_its_writer_waits_has_its_own_outcome() -> None:
+    written = write(request(document("a", "text", {})))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(
+            in_thread, outcomes_of, written.outcomes, Wait.INDEXED, written.spec.version_key, time.time() + 9
+        )
+        delete(NAMESPACE, "a")
+        assert [item.state for item in waiting.result().results] == ["deleted"]

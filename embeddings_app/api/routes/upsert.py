@@ -10,6 +10,7 @@ from embedding_project.contracts.limits import MAX_UPSERT_DOCUMENTS
 from embedding_project.contracts.metadata import checked_metadata
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.admission import admission
+from embeddings_app.api.error_shapes import error_body
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import checked_doc_id, model_id_of, namespace_of
@@ -17,6 +18,7 @@ from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors
 from embeddings_app.api.schema.operation import Answer, operation
 from embeddings_app.api.schema.parts import (
+    COMPONENTS,
     DOC_ID,
     METADATA,
     MODEL_ID,
@@ -25,13 +27,15 @@ from embeddings_app.api.schema.parts import (
     TEXT,
     TOKEN,
     VECTOR,
+    Schema,
     array,
     described,
     record,
     request_body,
 )
 from embeddings_app.models import Scope
-from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, UpsertResult, Wait, upsert
+from embeddings_app.services.documents.outcomes import DocumentResult, RefusedDocument, UpsertResult, Wait
+from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, upsert
 
 _DOCUMENT = {
     "id": DOC_ID,
@@ -57,16 +61,33 @@ _SEVERAL = request_body(
     title="Several documents",
 )
 _EITHER = record({**_ONE["properties"], **_SEVERAL["properties"]})
-_RESULT = record(
+_WRITTEN = record(
     {
         "id": DOC_ID,
         "revision": REVISION,
         "state": described(
-            {"type": "string", "enum": ["pending", "indexed", "searchable", "quarantined"]},
-            "How far the document has come; quarantined: its text could not be embedded.",
+            {"type": "string", "enum": ["pending", "indexed", "searchable", "quarantined", "deleted"]},
+            "How far the document has come. quarantined: its text could not be embedded. deleted: another request "
+            "deleted it after this one had written it.",
         ),
     }
 )
+_ERROR: Schema = COMPONENTS["Error"]["properties"]["error"]
+_REFUSED = record({"id": described(DOC_ID, "null when the fault is in the id.", nullable=True), "error": _ERROR})
+_EXAMPLE = {
+    "results": [
+        {"id": "notes/1", "revision": 1, "state": "pending"},
+        {
+            "id": "notes/2",
+            "error": {
+                "code": "empty_input",
+                "message": "A text has no visible character.",
+                "field": "documents[1].text",
+            },
+        },
+    ],
+    "token": None,
+}
 
 
 class Upsert(ApiView):
@@ -77,8 +98,9 @@ class Upsert(ApiView):
         "Write documents",
         tag="documents",
         description=(
-            "Writes or replaces documents, all or none of them. The answer means that they are durable; writing the "
-            "same content again changes nothing."
+            "Writes or replaces documents. The answer means that they are durable; writing the same content again "
+            "changes nothing. A document with a fault is refused alone, with an error in its result; the request is "
+            "refused when it has no document without a fault."
         ),
         body={"oneOf": [_ONE, _SEVERAL]},
         body_examples={
@@ -91,11 +113,11 @@ class Upsert(ApiView):
         },
         answers=[
             Answer(
-                schema=record({"results": array(_RESULT, "In the order of the request."), "token": TOKEN}),
-                description="The documents are durable.",
-                examples={
-                    "accepted": {"results": [{"id": "notes/1", "revision": 1, "state": "pending"}], "token": None}
-                },
+                schema=record(
+                    {"results": array({"oneOf": [_WRITTEN, _REFUSED]}, "In the order of the request."), "token": TOKEN}
+                ),
+                description="The documents without an error are durable.",
+                examples={"accepted": _EXAMPLE},
             )
         ],
         errors=[
@@ -134,15 +156,29 @@ def upsert_request(body: dict[str, object]) -> UpsertRequest:
     )
 
 
-def _documents(fields: Fields) -> tuple[DocumentWrite, ...]:
-    documents: dict[str, DocumentWrite] = {}
+def _documents(fields: Fields) -> tuple[DocumentWrite | RefusedDocument, ...]:
+    """Raises duplicate_id; any other fault of a document is its own."""
+    documents: list[DocumentWrite | RefusedDocument] = []
+    ids = set[str]()
     for index, item in enumerate(fields.items("documents")):
         path = f"documents[{index}]"
-        document = _document(Fields(item, _ITEM, path), path)
-        if document.doc_id in documents:
+        document = _own_outcome(item, path)
+        if document.doc_id in ids:
             raise InvalidRequest("duplicate_id", field=f"{path}.id")
-        documents[document.doc_id] = document
-    return tuple(documents.values())
+        if document.doc_id is not None:
+            ids.add(document.doc_id)
+        documents.append(document)
+    return tuple(documents)
+
+
+def _own_outcome(item: object, path: str) -> DocumentWrite | RefusedDocument:
+    doc_id = None
+    try:
+        if isinstance(item, dict) and item.get("id") is not None:
+            doc_id = checked_doc_id(item["id"], f"{path}.id")
+        return _document(Fields(item, _ITEM, path), path)
+    except InvalidRequest as error:
+        return RefusedDocument(doc_id, error)
 
 
 def _document(fields: Fields, path: str) -> DocumentWrite:
@@ -161,5 +197,10 @@ def _document(fields: Fields, path: str) -> DocumentWrite:
 
 
 def _answer(result: UpsertResult) -> dict[str, Any]:
-    results = [{"id": item.doc_id, "revision": item.revision, "state": item.state} for item in result.results]
-    return {"results": results, "token": result.token}
+    return {"results": [_result(item) for item in result.results], "token": result.token}
+
+
+def _result(item: DocumentResult | RefusedDocument) -> dict[str, Any]:
+    if isinstance(item, DocumentResult):
+        return {"id": item.doc_id, "revision": item.revision, "state": item.state}
+    return {"id": item.doc_id, **error_body(item.error)}

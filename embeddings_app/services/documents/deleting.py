@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from embedding_project.contracts.keys import InputType, cache_key
-from embedding_project.contracts.text import normal_form
+from embedding_project.contracts.keys import InputType, hashed_cache_key
 from embeddings_app import registry
 from embeddings_app.models import Namespace
 from embeddings_app.records import changes, documents
@@ -25,22 +24,22 @@ class DeleteResult:
 def delete(namespace: str, doc_id: str) -> DeleteResult:
     """Leave a tombstone of the document, tell every live index, forget its cached vectors. Idempotent."""
     space = registry.namespace(namespace)
-    result, text = in_transaction(lambda: _delete(space, doc_id))
+    result, text_hash = in_transaction(lambda: _delete(space, doc_id))
     DELETED.inc(result.deleted)
-    if text:
-        forgotten = normal_form(text)
+    if text_hash:
         specs = registry.live_specs(space.model_id)
-        cached_vectors().forget([cache_key(spec, kind, forgotten) for spec in specs for kind in InputType])
+        cached_vectors().forget([hashed_cache_key(spec, kind, text_hash) for spec in specs for kind in InputType])
     return result
 
 
-def _delete(space: Namespace, doc_id: str) -> tuple[DeleteResult, str]:
+def _delete(space: Namespace, doc_id: str) -> tuple[DeleteResult, bytes]:
+    """The outcome, with the hash of the text: the text itself may not be stored."""
     registry.lock_shared(space.model_id)
     specs = registry.live_specs(space.model_id)
     row = documents.lock_documents(space.pk, [doc_id]).get(doc_id)
     if row is None or row.deleted:
-        return DeleteResult(doc_id, row.revision if row else 0, deleted=False), ""
-    text = documents.make_tombstone(row.key)
+        return DeleteResult(doc_id, row.revision if row else 0, deleted=False), b""
+    documents.make_tombstone(row.key)
     entry = changes.ChangedDocument(row.key, row.revision + 1, row.shard_hash)
     changes.append_changes(writable_layouts(), [spec.version_key for spec in specs], [entry])
-    return DeleteResult(doc_id, row.revision + 1, deleted=True), text
+    return DeleteResult(doc_id, row.revision + 1, deleted=True), row.content_hash

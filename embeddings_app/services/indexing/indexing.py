@@ -1,13 +1,12 @@
 """Indexing: pending records to vectors in the log. Run by the indexers, woken by hints and by the sweep.
 
-A claim is a lease and nothing more: two indexers may embed the same text, and the write decides by the revision of the
-text which result still counts.
+A claim is a lease of one batch. When it runs out, another indexer may embed the same text. Then the revision of the
+text decides which vector is written, and a failure counts only from the indexer that still holds the lease.
 """
 
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from embedding_project.contracts.keys import InputType, content_hash
 from embedding_project.contracts.messages import Lane
@@ -16,7 +15,7 @@ from embedding_project.contracts.vectors import to_bytes, unit_length
 from embedding_project.observing import tracing
 from embedding_project.observing.request_context import current_origins, serving
 from embeddings_app import registry
-from embeddings_app.records import changes, embeddings
+from embeddings_app.records import changes, documents, embeddings
 from embeddings_app.records.embeddings import Claim, FinishedVector
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
@@ -48,24 +47,13 @@ def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRest
         claims = embeddings.claim_pending(CLAIM_ITEMS, LEASE_SECONDS)
         if not claims:
             return False
-        specs = registry.specs_by_key([claim.version_key for claim in claims])
-        for version_key, batch in _batches(claims):
-            origins = hinted.of(claim.document_key for claim in batch) or current_origins()
-            began_ns = time.time_ns()
-            with serving(origins):
-                _index_batch(specs[version_key], batch, embed, embedder_restarted)
-            tracing.record("index", origins, began_ns, texts=len(batch))
+        (spec,) = registry.specs_by_key([claims[0].version_key]).values()
+        origins = hinted.of(claim.document_key for claim in claims) or current_origins()
+        began_ns = time.time_ns()
+        with serving(origins):
+            _index_batch(spec, claims, embed, embedder_restarted)
+        tracing.record("index", origins, began_ns, texts=len(claims))
     return True
-
-
-def _batches(claims: Sequence[Claim]) -> Iterator[tuple[int, list[Claim]]]:
-    """Claims of one version together, in batches no larger than any of their limits."""
-    groups: dict[tuple[int, int], list[Claim]] = defaultdict(list)
-    for claim in claims:
-        groups[claim.version_key, claim.batch_limit].append(claim)
-    for (version_key, limit), group in groups.items():
-        for start in range(0, len(group), limit):
-            yield version_key, group[start : start + limit]
 
 
 def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder_restarted: EmbedderRestarted) -> None:
@@ -86,28 +74,35 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
     ]
     if failed:
         logger.warning("%d texts of model version %d failed on their own account", len(failed), spec.version_key)
-        embeddings.count_failure([claim.record_key for claim in failed], _FAILURE_BACKOFF_SECONDS, "model_error")
+        _blame(failed, "model_error")
 
 
 def _give_back(lost: Sequence[Claim], batch_size: int, *, suspect: bool) -> None:
     """If no embedder died meanwhile it was an outage; else a text of the batch may have been the cause."""
-    keys = [claim.record_key for claim in lost]
     logger.warning("%d texts were not embedded%s", len(lost), ", an embedder died meanwhile" if suspect else "")
     if not suspect:
-        embeddings.release(keys, _OUTAGE_BACKOFF_SECONDS, "not answered")
+        embeddings.release(lost, _OUTAGE_BACKOFF_SECONDS, "not answered")
     elif batch_size > 1:
-        embeddings.release_halved(keys, batch_size // 2, _OUTAGE_BACKOFF_SECONDS, "an embedder died with this batch")
+        reason = "an embedder died with this batch"
+        embeddings.release(lost, _OUTAGE_BACKOFF_SECONDS, reason, batch_limit=batch_size // 2)
     else:
-        embeddings.count_failure(keys, _FAILURE_BACKOFF_SECONDS, "an embedder died with this text alone")
+        _blame(lost, "an embedder died with this text alone")
+
+
+def _blame(failed: Sequence[Claim], reason: str) -> None:
+    """Count the failure against the texts; one that is quarantined is not needed any more."""
+
+    def count() -> None:
+        locked = embeddings.lock_embedded(failed)
+        embeddings.count_failure(failed, _FAILURE_BACKOFF_SECONDS, reason)
+        documents.drop_unneeded_texts(list(locked))
+
+    in_transaction(count)
 
 
 def _write(spec: ModelSpec, done: Sequence[tuple[Claim, EmbedOutcome]]) -> None:
     """1. lock the documents that still hold the embedded text  2. their vectors  3. the log, counters last."""
-    locked = embeddings.lock_embedded(
-        [claim.document_key for claim, _ in done],
-        [claim.text_revision for claim, _ in done],
-        epoch=done[0][0].epoch,
-    )
+    locked = embeddings.lock_embedded([claim for claim, _ in done])
     finished = [
         FinishedVector(
             claim.document_key, claim.text_revision, to_bytes(unit_length(outcome.vector)), content_hash(claim.text)
@@ -118,7 +113,7 @@ def _write(spec: ModelSpec, done: Sequence[tuple[Claim, EmbedOutcome]]) -> None:
     if not finished:
         return
     embeddings.write_vectors(spec.version_key, finished)
-    embeddings.drop_unstored_texts([item.document_key for item in finished])
+    documents.drop_unneeded_texts([item.document_key for item in finished])
     entries = [
         changes.ChangedDocument(
             item.document_key, locked[item.document_key].revision, locked[item.document_key].shard_hash

@@ -3,7 +3,8 @@
 import pytest
 
 from embeddings_app.api.routes.upsert import upsert_request
-from embeddings_app.services.documents.upserting import Wait
+from embeddings_app.services.documents.outcomes import RefusedDocument, Wait
+from embeddings_app.services.documents.upserting import DocumentWrite
 from tests.unit.api.refusals import refusal
 
 ONE = {"id": "a", "text": "t"}
@@ -12,7 +13,8 @@ ONE = {"id": "a", "text": "t"}
 def test_one_document_gets_the_defaults() -> None:
     request = upsert_request(dict(ONE))
     assert (request.namespace, request.model_id, request.wait) == ("default", None, Wait.ACCEPTED)
-    document = request.documents[0]
+    (document,) = request.documents
+    assert isinstance(document, DocumentWrite)
     assert (document.doc_id, document.text, document.vector, document.metadata) == ("a", "t", None, None)
     assert document.field == ""
 
@@ -20,9 +22,10 @@ def test_one_document_gets_the_defaults() -> None:
 def test_several_documents_know_where_they_stand() -> None:
     other = {"id": "b", "vector": [1, 2.5], "metadata": {"n": 1}}
     request = upsert_request({"documents": [ONE, other], "wait": "indexed"})
-    assert [document.field for document in request.documents] == ["documents[0]", "documents[1]"]
-    assert request.documents[1].vector == [1, 2.5]
-    assert request.documents[1].text is None
+    documents = [document for document in request.documents if isinstance(document, DocumentWrite)]
+    assert [document.field for document in documents] == ["documents[0]", "documents[1]"]
+    assert documents[1].vector == [1, 2.5]
+    assert documents[1].text is None
     assert request.wait is Wait.INDEXED
 
 
@@ -95,13 +98,32 @@ def test_a_bad_document_is_refused_with_code_and_field(
         ({"documents": []}, "invalid_value", "documents"),
         ({"documents": [ONE] * 257}, "too_many_items", "documents"),
         ({"documents": [ONE], "id": "b"}, "invalid_value", "id"),
-        ({"documents": [ONE, 5]}, "invalid_type", "documents[1]"),
-        ({"documents": [ONE, {"text": "t"}]}, "missing_field", "documents[1].id"),
-        ({"documents": [ONE, {"id": "b"}]}, "missing_field", "documents[1].text"),
-        ({"documents": [ONE, {"id": "b", "text": "t", "namespace": "x"}]}, "unknown_field", "documents[1].namespace"),
-        ({"documents": [ONE, {"id": "b", "text": "t", "metadata": 5}]}, "invalid_type", "documents[1].metadata"),
         ({"documents": [ONE, {"id": "b", "text": "t"}, ONE]}, "duplicate_id", "documents[2].id"),
+        ({"documents": [ONE, {"id": "a", "text": " "}]}, "duplicate_id", "documents[1].id"),
     ],
 )
 def test_a_bad_list_is_refused_with_code_and_path(body: dict[str, object], code: str, field: str) -> None:
     assert refusal(lambda: upsert_request(body)) == (code, field)
+
+
+@pytest.mark.parametrize(
+    ("item", "doc_id", "code", "field"),
+    [
+        (5, None, "invalid_type", "documents[1]"),
+        ({"text": "t"}, None, "missing_field", "documents[1].id"),
+        ({"id": "..", "text": "t"}, None, "invalid_value", "documents[1].id"),
+        ({"id": "b"}, "b", "missing_field", "documents[1].text"),
+        ({"id": "b", "text": " "}, "b", "empty_input", "documents[1].text"),
+        ({"id": "b", "text": "x" * 40_000}, "b", "text_too_long", "documents[1].text"),
+        ({"id": "b", "text": "a\x00"}, "b", "invalid_text", "documents[1].text"),
+        ({"id": "b", "text": "t", "namespace": "x"}, "b", "unknown_field", "documents[1].namespace"),
+        ({"id": "b", "text": "t", "metadata": 5}, "b", "invalid_type", "documents[1].metadata"),
+    ],
+)
+def test_a_bad_document_among_good_ones_has_its_own_outcome(
+    item: object, doc_id: str | None, code: str, field: str
+) -> None:
+    good, bad, last = upsert_request({"documents": [ONE, item, {"id": "c", "text": "t"}]}).documents
+    assert (good.doc_id, last.doc_id) == ("a", "c")
+    assert isinstance(bad, RefusedDocument)
+    assert (bad.doc_id, bad.error.code, bad.error.field) == (doc_id, code, field)
