@@ -66,6 +66,8 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "index_unavailable": ErrorKind(503, True, "No index node answered in time."),
     "broker_unavailable": ErrorKind(503, True, "The message broker cannot be reached."),
     "database_unavailable": ErrorKind(503, True, "Postgres cannot be reached."),
+    "busy": ErrorKind(503, True, "Other requests changed the same documents in each try."),
+    "too_slow": ErrorKind(503, True, "Postgres was given up before it had an answer."),
     "not_caught_up": ErrorKind(503, True, "The index has not reached the token yet."),
 }
 

@@ -50,6 +50,8 @@ def as_service_error(error: Exception) -> ServiceError | None:
     """The error of the table that `error` stands for; None when nobody foresaw it."""
     if isinstance(error, ServiceError):
         return error
+    if psycopg.errors.QueryCanceled in (type(error), type(error.__cause__)):
+        return Unavailable("too_slow")
     if isinstance(error, _DATABASE_AWAY):
         return Unavailable("database_unavailable")
     if isinstance(error, Http404):

@@ -12,7 +12,10 @@ from django.db import connection
 
 from embedding_project.contracts.keys import shard_of
 from embeddings_app.models import Layout
-from embeddings_app.records.transactions import RetryTransaction
+
+
+class MissingCounter(Exception):
+    """The log of a live version has no counter, though activation makes them all: no try mends that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +63,4 @@ def _append(layout: int, version_key: int, shard: int, changed: list[ChangedDocu
             },
         )
         if cursor.rowcount != len(changed):
-            raise RetryTransaction(f"log of layout {layout}, version {version_key}, shard {shard} has no counter")
+            raise MissingCounter(f"log of layout {layout}, version {version_key}, shard {shard} has no counter")

@@ -1,4 +1,4 @@
-"""Reads for answers: hits made whole, single documents, counts."""
+"""Reads for answers: hits made whole, and single documents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,15 +34,6 @@ class DocumentRow:
     updated_at: datetime
     state: str | None
     stored_text_revision: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class NamespaceCounts:
-    count: int
-    pending: int
-    indexed: int
-    """Documents with a vector, be it of an earlier text."""
-    quarantined: int
 
 
 def hydrate(
@@ -102,49 +93,3 @@ def record_states(version_key: int, document_keys: Sequence[int]) -> dict[int, s
             [version_key, list(document_keys)],
         )
         return dict(cursor.fetchall())
-
-
-def count_namespace(namespace_key: int, version_key: int) -> NamespaceCounts:
-    """Live documents of the namespace by state."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(*), count(*) FILTER (WHERE r.state = 'pending'),
-                   count(*) FILTER (WHERE r.text_revision > 0), count(*) FILTER (WHERE r.state = 'quarantined')
-            FROM document d LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-            WHERE d.namespace_id = %s AND NOT d.deleted
-            """,
-            [version_key, namespace_key],
-        )
-        return NamespaceCounts(*cursor.fetchone())
-
-
-def count_unapplied(namespace_key: int, layout: int, version_key: int, applied: dict[int, int]) -> int:
-    """Documents with a vector whose last change stands in the log after `applied` (shard -> sequence number)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(DISTINCT c.document_id)
-            FROM unnest(%s::int[], %s::bigint[]) AS a(shard, seq)
-            JOIN shard_change c ON c.layout_id = %s AND c.model_version_id = %s AND c.shard = a.shard AND c.seq > a.seq
-            JOIN document d ON d.id = c.document_id AND d.namespace_id = %s AND NOT d.deleted
-            JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s AND r.text_revision > 0
-            """,
-            [list(applied), list(applied.values()), layout, version_key, namespace_key, version_key],
-        )
-        count: int = cursor.fetchone()[0]
-    return count
-
-
-def count_indexed(namespace_key: int, version_key: int, shards: int, among: Sequence[int]) -> int:
-    """Live documents with a vector in some of the shards of a layout."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(*) FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-            WHERE d.namespace_id = %s AND NOT d.deleted AND r.text_revision > 0 AND d.shard_hash %% %s = ANY(%s)
-            """,
-            [version_key, namespace_key, shards, list(among)],
-        )
-        count: int = cursor.fetchone()[0]
-    return count

@@ -8,6 +8,8 @@ from typing import TypeVar
 from django.db import OperationalError, transaction
 from psycopg import errors
 
+from embedding_project.contracts.errors import Unavailable
+
 Result = TypeVar("Result")
 _TRIES = 4
 _RETRYABLE = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
@@ -18,14 +20,19 @@ class RetryTransaction(Exception):
 
 
 def in_transaction(work: Callable[[], Result]) -> Result:
-    """Run `work` in one transaction; start over up to three times on deadlock, conflict or RetryTransaction."""
+    """Run `work` in one transaction; start over up to three times on deadlock, conflict or RetryTransaction.
+
+    Raises Unavailable (busy) when the last try lost too.
+    """
     for attempt in range(1, _TRIES + 1):
         try:
             with transaction.atomic():
                 return work()
         except (OperationalError, RetryTransaction) as error:
             retryable = isinstance(error, RetryTransaction) or isinstance(error.__cause__, _RETRYABLE)
-            if not retryable or attempt == _TRIES:
+            if not retryable:
                 raise
+            if attempt == _TRIES:
+                raise Unavailable("busy") from error
             time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
     raise AssertionError("unreachable")

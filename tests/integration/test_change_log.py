@@ -7,7 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.model_spec import ModelSpec
+from embeddings_app.records.changes import ChangedDocument, MissingCounter, append_changes
+from embeddings_app.records.topology import writable_layouts
+from embeddings_app.records.transactions import RetryTransaction, in_transaction
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from tests.integration.indexing_steps import NAMESPACE, embed, in_thread, index, make_due, put, record, rows
@@ -108,3 +112,24 @@ def test_writers_that_meet_crosswise_are_tried_again() -> None:
         for done in [pool.submit(in_thread, write, order) for order in (1, -1, 1, -1)]:
             done.result()
     assert len(rows("SELECT 1 FROM document WHERE doc_id LIKE 'x%'")) == 30
+
+
+def test_a_writer_that_loses_every_race_is_told_to_come_back() -> None:
+    tries: list[int] = []
+
+    def lose() -> None:
+        tries.append(1)
+        raise RetryTransaction("another writer was first")
+
+    with pytest.raises(Unavailable) as caught:
+        in_transaction(lose)
+    assert (caught.value.code, caught.value.kind.retryable, len(tries)) == ("busy", True, 4)
+
+
+def test_a_log_without_a_counter_is_no_race() -> None:
+    put(("a", "text"))
+    (document,) = rows("SELECT id, shard_hash FROM document")
+    with pytest.raises(MissingCounter):
+        in_transaction(
+            lambda: append_changes(writable_layouts(), [10**6], [ChangedDocument(document[0], 1, document[1])])
+        )

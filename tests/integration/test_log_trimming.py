@@ -15,7 +15,7 @@ from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.log_trimming import log_floors, trim_chunk
 from embeddings_app.records.topology import create_counters, read_topology
 from embeddings_app.services.documents.deleting import delete
-from embeddings_app.services.documents.reading import namespace_status
+from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.indexing import trimming
 from embeddings_app.services.indexing.trimming import trim_logs
 from index_nodes import log_reader

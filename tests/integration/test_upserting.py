@@ -7,8 +7,9 @@ import pytest
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.documents.outcomes import DocumentResult, RefusedDocument, Wait, outcomes_of
-from embeddings_app.services.documents.reading import namespace_status, read_document
+from embeddings_app.services.documents.reading import read_document
 from embeddings_app.services.documents.upserting import write
 from tests.integration.indexing_steps import NAMESPACE, document, in_thread, index, put, record, request, rows
 

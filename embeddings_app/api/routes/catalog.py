@@ -12,15 +12,10 @@ from embeddings_app.api.requests.names import checked_model_id, checked_namespac
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import COUNT, MODEL_VERSION, NAMESPACE, STRING, array, described, record
+from embeddings_app.api.schema.parts import BOOLEAN, COUNT, MODEL_VERSION, NAMESPACE, STRING, array, described, record
 from embeddings_app.models import Scope
-from embeddings_app.services.documents.reading import (
-    ModelView,
-    NamespaceStatus,
-    list_models,
-    namespace_status,
-    read_model,
-)
+from embeddings_app.services.documents.namespace_status import NamespaceStatus, namespace_status
+from embeddings_app.services.model_versions.reading import ModelView, list_models, read_model
 
 Json = dict[str, Any]
 _NAMESPACE = record(
@@ -31,6 +26,7 @@ _NAMESPACE = record(
         "pending": described(COUNT, "Documents that wait for the vector of their text."),
         "searchable": described(COUNT, "Documents that every answering replica has applied."),
         "quarantined": described(COUNT, "Documents whose text could not be embedded."),
+        "count_is_exact": described(BOOLEAN, "If not, there is more than these numbers say: they stop at 100,000."),
     }
 )
 _NAMESPACE_EXAMPLE = {
@@ -40,6 +36,7 @@ _NAMESPACE_EXAMPLE = {
     "pending": 3,
     "searchable": 1197,
     "quarantined": 0,
+    "count_is_exact": True,
 }
 _MODEL = record(
     {
@@ -123,6 +120,7 @@ def _namespace(status: NamespaceStatus) -> Json:
         "pending": status.pending,
         "searchable": status.searchable,
         "quarantined": status.quarantined,
+        "count_is_exact": status.count_is_exact,
     }
 
 

@@ -113,7 +113,7 @@ class Document(ApiView):
                 examples={"deleted": {"id": "notes/1", "revision": 2, "deleted": True}},
             )
         ],
-        errors=_ERRORS,
+        errors=[*_ERRORS, "busy"],
     )
     def delete(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)

@@ -132,6 +132,7 @@ class Upsert(ApiView):
             "vector_required",
             "text_required",
             "model_mismatch",
+            "busy",
         ],
     )
     def post(self, request: Request) -> Response:

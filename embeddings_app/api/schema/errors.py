@@ -17,6 +17,7 @@ GUARDED = (
     "rate_limited",
     "internal_error",
     "database_unavailable",
+    "too_slow",
 )
 """What any request to a guarded path may hear."""
 OPEN = ("invalid_value", "internal_error")

@@ -20,6 +20,11 @@ CONTEXT: dict[str, Any] = {
 }
 
 
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize("code", sorted(ERROR_KINDS))
 def test_every_code_answers_with_its_status(code: str) -> None:
     response = exception_response(ServiceError(code), CONTEXT)
@@ -40,6 +45,8 @@ def test_what_may_pass_says_when_to_come_back(code: str) -> None:
         (django.db.OperationalError("gone"), "database_unavailable"),
         (django.db.InterfaceError("gone"), "database_unavailable"),
         (psycopg.OperationalError("gone"), "database_unavailable"),
+        (caused(django.db.OperationalError("gone"), psycopg.errors.QueryCanceled()), "too_slow"),
+        (psycopg.errors.QueryCanceled(), "too_slow"),
         (Http404(), "not_found"),
         (exceptions.MethodNotAllowed("PUT"), "method_not_allowed"),
         (exceptions.UnsupportedMediaType("x"), "unsupported_media_type"),

@@ -1,0 +1,47 @@
+"""How far the documents of a namespace have come, in a bounded time however many there are."""
+
+from dataclasses import dataclass
+
+from embeddings_app import registry
+from embeddings_app.records import namespace_counts
+from embeddings_app.records.namespace_counts import COUNT_CAP
+from embeddings_app.records.topology import consuming_replicas
+from embeddings_app.services.topology import topology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceStatus:
+    name: str
+    model_id: str
+    count: int
+    pending: int
+    searchable: int
+    """Documents that every answering replica has applied."""
+    quarantined: int
+    count_is_exact: bool
+    """Otherwise there is more than was counted."""
+
+
+def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
+    """Counts of a namespace; no number exceeds `cap`. Raises unknown_namespace."""
+    space = registry.namespace(name)
+    version_key = registry.active_spec(space.model_id).version_key
+    current = topology()
+    slowest: dict[int, int] = {}
+    for replica in sorted(consuming_replicas(current.layout, version_key), key=lambda item: -item.applied_seq):
+        slowest[replica.shard] = replica.applied_seq
+    silent = [shard for shard in range(current.shards) if shard not in slowest]
+    counts, all_documents = namespace_counts.count_first(space.pk, version_key, current.shards, silent, cap)
+    pending, quarantined = counts.pending, counts.quarantined
+    if not all_documents:
+        pending, quarantined = namespace_counts.count_in_state(space.pk, version_key, cap)
+    waiting, all_entries = namespace_counts.count_unapplied(space.pk, current.layout, version_key, slowest, cap)
+    return NamespaceStatus(
+        name=space.name,
+        model_id=space.model_id,
+        count=min(counts.count, cap),
+        pending=pending,
+        searchable=min(max(counts.indexed - counts.silent - waiting, 0), cap),
+        quarantined=quarantined,
+        count_is_exact=all_documents and all_entries,
+    )

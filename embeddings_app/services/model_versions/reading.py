@@ -1,0 +1,47 @@
+"""Reads of the models, for answers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from embedding_project.contracts.model_spec import ModelType
+from embeddings_app import registry
+from embeddings_app.models import ModelRegistry, ModelStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    model_id: str
+    version: int
+    type: str
+    dimension: int
+    status: str
+    max_tokens: int
+    created_at: datetime
+
+    @property
+    def embeds_text(self) -> bool:
+        """Whether clients may name it where vectors are asked for."""
+        return self.status == ModelStatus.ACTIVE and self.type != ModelType.EXTERNAL
+
+
+def list_models() -> list[ModelView]:
+    """Every version that is not retired."""
+    return [_model_view(row) for row in ModelRegistry.objects.exclude(status=ModelStatus.RETIRED)]
+
+
+def read_model(model_id: str) -> ModelView:
+    """The active version of a model. Raises unknown_model or model_not_active."""
+    spec = registry.active_spec(model_id)
+    return _model_view(ModelRegistry.objects.get(pk=spec.version_key))
+
+
+def _model_view(row: ModelRegistry) -> ModelView:
+    return ModelView(
+        model_id=row.model_id,
+        version=row.version,
+        type=row.type,
+        dimension=row.dimension,
+        status=row.status,
+        max_tokens=row.max_tokens,
+        created_at=row.created_at,
+    )
