@@ -52,7 +52,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "body_timeout": ErrorKind(408, True, "The body did not arrive within 30 seconds."),
     "model_not_active": ErrorKind(409, False, "The model has no active version."),
     "model_mismatch": ErrorKind(409, False, "The namespace belongs to another model."),
-    "token_expired": ErrorKind(409, False, "The token is of an earlier log epoch or layout."),
+    "token_expired": ErrorKind(409, False, "The token is of an earlier log epoch, layout or model version."),
     "body_too_large": ErrorKind(413, False, "The body is larger than 8 MiB."),
     "unsupported_media_type": ErrorKind(415, False, "The body must be application/json in UTF-8."),
     "overloaded": ErrorKind(429, True, "Too many requests are in progress."),

@@ -319,6 +319,12 @@ def _manifest(change: Callable[[dict[str, Any]], None], *, hashed: bool = True) 
     return damage
 
 
+def _nested(directory: Path) -> None:
+    content = b"[" * 100_000
+    (directory / MANIFEST).write_bytes(content)
+    (directory / MANIFEST_HASH).write_text(f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n")
+
+
 def _table(value: dict[str, Any], name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(table for table in value["tables"] if table["name"] == name)
     return found
@@ -335,7 +341,12 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a changed manifest": (_manifest(lambda value: value.update(epoch="x"), hashed=False), "SHA-256"),
     "another format": (_manifest(lambda value: value.update(format=2)), "format"),
     "a manifest of the wrong shape": (_manifest(lambda value: value.update(tables={"a": 1})), "format"),
-    "a path that leads out": (_manifest(lambda value: value["files"][0].update(path="../x")), "format|missing"),
+    "a path that leads out": (_manifest(lambda value: value["files"][0].update(path="../x")), "format"),
+    "a model that leads out": (_manifest(lambda value: value.update(models=["../../x"])), "format"),
+    "a model at the root": (_manifest(lambda value: value.update(models=["/etc"])), "format"),
+    "a model without a name": (_manifest(lambda value: value.update(models=["."])), "format"),
+    "a number that is none": (_manifest(lambda value: value.update(shards=float("inf"))), "format"),
+    "a manifest nested deep": (_nested, "format"),
 }
 MISFITS: dict[str, tuple[Damage, str]] = {
     "a migration less": (_manifest(lambda value: value["migrations"].pop()), "the backup lacks sessions.0001_initial"),

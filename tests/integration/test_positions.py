@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -34,14 +35,14 @@ def _position() -> positions.Position:
 
 def test_a_token_comes_back_as_it_went_out() -> None:
     position = _position()
-    assert positions.decode(positions.encode(position), read_topology()) == position
+    assert positions.decode(positions.encode(position), read_topology(), position.version_key) == position
 
 
-@pytest.mark.parametrize("change", [{"epoch": "another"}, {"layout": 99}])
-def test_a_token_of_another_epoch_or_layout_has_expired(change: dict[str, object]) -> None:
-    token = positions.encode(_position())
+@pytest.mark.parametrize("change", [{"epoch": "another"}, {"layout": 99}, {"version_key": 99}])
+def test_a_token_of_another_epoch_layout_or_version_has_expired(change: dict[str, Any]) -> None:
+    position = _position()
     with pytest.raises(ServiceError) as caught:
-        positions.decode(token, replace(read_topology(), **change))  # type: ignore[arg-type]
+        positions.decode(positions.encode(replace(position, **change)), read_topology(), position.version_key)
     assert caught.value.code == "token_expired"
 
 
@@ -49,14 +50,14 @@ def test_a_token_beyond_the_head_is_invalid() -> None:
     position = _position()
     ahead = positions.encode(replace(position, seqs={shard: seq + 1 for shard, seq in position.seqs.items()}))
     with pytest.raises(ServiceError) as caught:
-        positions.decode(ahead, read_topology())
+        positions.decode(ahead, read_topology(), position.version_key)
     assert caught.value.code == "invalid_token"
 
 
 @pytest.mark.parametrize("token", ["", "x", "a:b:c", "WyJ4Il0:1xVVc4:forged"])
 def test_a_forged_token_is_invalid(token: str) -> None:
     with pytest.raises(ServiceError) as caught:
-        positions.decode(token, read_topology())
+        positions.decode(token, read_topology(), 1)
     assert caught.value.code == "invalid_token"
 
 

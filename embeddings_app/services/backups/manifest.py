@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from embeddings_app.records.table_copy import KeySequence
@@ -71,7 +71,7 @@ def read_manifest(root: Path) -> Manifest:
         raise BackupDamaged(f"{MANIFEST} has another SHA-256 than {MANIFEST_HASH} says")
     try:
         return _decoded(json.loads(content))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise BackupDamaged(f"{MANIFEST} is not one of format {FORMAT}") from error
 
 
@@ -90,6 +90,14 @@ def _decoded(value: Mapping[str, Any]) -> Manifest:
         tables=tuple(TableEntry(**{**entry, "columns": tuple(entry["columns"])}) for entry in value["tables"]),
         files=tuple(FileEntry(**entry) for entry in value["files"]),
     )
+    if not all(map(_is_below, [*manifest.models, *(file.path for file in manifest.files)])):
+        raise ValueError("a path leads out of the backup")
     if not {table.path for table in manifest.tables} <= {file.path for file in manifest.files}:
         raise ValueError("a table has no file")
     return manifest
+
+
+def _is_below(path: str) -> bool:
+    """Whether `path` names something below the folder that it is joined to, in the one way to write it."""
+    pure = PurePosixPath(path)
+    return bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts and str(pure) == path

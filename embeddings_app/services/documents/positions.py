@@ -25,15 +25,17 @@ def encode(position: Position) -> str:
     return signing.dumps([position.epoch, position.layout, position.version_key, seqs], salt=_SALT)
 
 
-def decode(token: str, topology: Topology) -> Position:
-    """The position in `token`. Raises invalid_token, or token_expired when its epoch or layout is gone."""
+def decode(token: str, topology: Topology, version_key: int) -> Position:
+    """The position in `token`. Raises invalid_token, or token_expired when its epoch, its layout or its model version is
+    not the one that is searched."""
     try:
         value: Any = signing.loads(token, salt=_SALT)
-        epoch, layout, version_key, seqs = value
-        position = Position(epoch, layout, version_key, {int(shard): seq for shard, seq in seqs.items()})
+        epoch, layout, written_version, seqs = value
+        position = Position(epoch, layout, written_version, {int(shard): seq for shard, seq in seqs.items()})
     except (signing.BadSignature, ValueError) as error:
         raise InvalidRequest("invalid_token", field="min_token") from error
-    if (position.epoch, position.layout) != (topology.epoch, topology.layout):
+    searched = (topology.epoch, topology.layout, version_key)
+    if (position.epoch, position.layout, position.version_key) != searched:
         raise ServiceError("token_expired", field="min_token")
     known = heads(position.layout, position.version_key, position.seqs)
     if any(known.get(shard, 0) < seq for shard, seq in position.seqs.items()):

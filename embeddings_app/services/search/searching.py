@@ -102,7 +102,7 @@ def search(request: SearchRequest) -> SearchResult:
     spec = registry.active_spec(space.model_id)
     if request.min_token is not None:
         with watch.stage("wait"):
-            _wait_for_token(request.min_token, deadline)
+            _wait_for_token(request.min_token, spec.version_key, deadline)
     with watch.stage("embed"):
         vector = _query_vector(request, spec, deadline)
     shown = Shown(namespace_key=space.pk, version_key=spec.version_key, filter=request.filter, include=request.include)
@@ -190,8 +190,8 @@ def _no_answer(outcomes: dict[int, ShardHits | str]) -> Unavailable:
     return Unavailable(code)
 
 
-def _wait_for_token(token: str, deadline: float) -> None:
+def _wait_for_token(token: str, version_key: int, deadline: float) -> None:
     current = topology()
-    position = positions.decode(token, current)
+    position = positions.decode(token, current, version_key)
     if not wait_until_applied(position, current, deadline):
         raise Unavailable("not_caught_up")
