@@ -39,6 +39,7 @@ def _transport_options(**options: Any) -> dict[str, Any]:
 def _settings(config: Config) -> dict[str, Any]:
     return {
         "broker_url": config.redis_url,
+        "broker_transport": "embedding_project.broker.transport:Transport",
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_pool_limit": 16,

@@ -26,8 +26,8 @@ def encode(position: Position) -> str:
 
 
 def decode(token: str, topology: Topology, version_key: int) -> Position:
-    """The position in `token`. Raises invalid_token, or token_expired when its epoch, its layout or its model version is
-    not the one that is searched."""
+    """The position in `token`. Raises invalid_token, or token_expired when it is not of the epoch, layout and model
+    version that are searched."""
     try:
         value: Any = signing.loads(token, salt=_SALT)
         epoch, layout, written_version, seqs = value

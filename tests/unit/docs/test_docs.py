@@ -10,6 +10,7 @@ from django.core.management import get_commands
 from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
+import embedding_project.broker.transport
 import embeddings_app.api.metrics
 import embeddings_app.services.embedding.metrics
 import embeddings_app.services.indexing.trimming_metrics
@@ -29,6 +30,7 @@ DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 METRIC_MODULES = (
+    embedding_project.broker.transport,
     embeddings_app.api.metrics,
     embeddings_app.services.indexing.trimming_metrics,
     embeddings_app.services.embedding.metrics,
@@ -38,7 +40,7 @@ METRIC_MODULES = (
 )
 LIMITS = {name: value for name, value in vars(limits).items() if name.isupper()}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_METRIC = re.compile(r"\b(?:api|node|embedder|embed|documents|records|replicas?|queue|log)_[a-z_]+")
+_METRIC = re.compile(r"\b(?:api|node|embedder|embed|documents|records|replicas?|queue|log|worker)_[a-z_]+")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 

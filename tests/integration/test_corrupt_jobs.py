@@ -1,0 +1,90 @@
+"""What is no message of a queue is dropped and counted, and the worker goes on."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+from kombu import Connection, Consumer, Queue
+from kombu.message import Message
+from redis import Redis
+
+from embedding_project.broker.transport import CORRUPT_JOBS
+from embedding_project.celery import job_app, query_app
+from embedding_project.config import load_config
+from supervisor import instance
+from tests.conftest import Service
+from tests.faults.roles import processes
+
+GOOD: Mapping[str, Any] = {
+    "body": base64.b64encode(b"[[], {}, {}]").decode(),
+    "content-type": "application/json",
+    "content-encoding": "utf-8",
+    "headers": {"task": "any", "id": "1"},
+    "properties": {
+        "delivery_tag": "1", "delivery_info": {"exchange": "", "routing_key": "garbage"}, "body_encoding": "base64",
+    },
+}  # fmt: skip
+
+
+def _changed(**fields: Any) -> bytes:
+    return json.dumps({**GOOD, **fields}).encode()
+
+
+def _properties(**fields: Any) -> bytes:
+    return _changed(properties={**GOOD["properties"], **fields})
+
+
+GARBAGE: dict[str, bytes] = {
+    "no JSON": b"garbage",
+    "nothing": b"",
+    "no UTF-8": b"\xff\xfe",
+    "a number": b"5",
+    "null": b"null",
+    "a list": b"[]",
+    "a string": b'"x"',
+    "an empty object": b"{}",
+    "nested deep": b"[" * 100_000,
+    "no properties": _changed(properties=None),
+    "no headers": _changed(headers=None),
+    "headers without a task": _changed(headers={"id": "1"}),
+    "a task that is a list": _changed(headers={"task": [], "id": "1"}),
+    "no id": _changed(headers={"task": "any"}),
+    "a body that is no text": _changed(body=5),
+    "a body that is no base64": _changed(body="x"),
+    "an unknown encoding of the body": _properties(body_encoding="rot13"),
+    "a tag that is an object": _properties(delivery_tag={}),
+    "no address": _properties(delivery_info=None),
+}
+
+
+@pytest.mark.parametrize("app", [job_app, query_app], ids=lambda app: app.main)
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE.keys())
+def test_what_is_no_message_is_dropped_and_the_next_one_is_delivered(app: Any, garbage: bytes) -> None:
+    redis = Redis.from_url(load_config().redis_url)
+    redis.delete("garbage")
+    redis.lpush("garbage", garbage)
+    redis.lpush("garbage", json.dumps(GOOD))
+    before = CORRUPT_JOBS._value.get()
+    received: list[Message] = []
+    connection: Connection = app.connection_for_read()
+    with connection, Consumer(connection, [Queue("garbage")], on_message=received.append):
+        while not received:
+            connection.drain_events(timeout=5)
+        received[0].ack()
+    assert CORRUPT_JOBS._value.get() == before + 1
+    assert received[0].headers == GOOD["headers"]
+
+
+def test_the_indexer_lives_through_all_of_it(service: Service) -> None:
+    before = processes(service)["indexer"]
+    running = instance.load(service.var)
+    assert running is not None
+    with Redis.from_url(running.environment["REDIS_URL"]) as redis:
+        redis.lpush("index", *GARBAGE.values())
+    document = {"id": "after", "text": "after the garbage", "namespace": "corrupt-jobs", "wait": "indexed"}
+    answer = httpx.post(f"{service.url}/v1/upsert", json=document, timeout=15).json()
+    assert answer["results"][0]["state"] in ("indexed", "searchable")
+    assert processes(service)["indexer"] == before
