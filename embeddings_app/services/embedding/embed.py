@@ -14,7 +14,7 @@ from embeddings_app.services.embedding.gateway import StreamKey
 from embeddings_app.services.embedding.metrics import TEXTS
 from embeddings_app.services.embedding.single_flight import single_flight
 
-INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable"})
+INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable", "internal_error"})
 """Outcomes that say nothing about the text: trying again can help."""
 
 

@@ -5,6 +5,7 @@ comes back. Equal texts share one flight. Who calls holds no lock while waiting,
 """
 
 import heapq
+import logging
 import threading
 import time
 import uuid
@@ -21,12 +22,14 @@ from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedRep
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.origins import distinct
 from embedding_project.contracts.vectors import EmbeddedText
+from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.background import repeat_forever
 from embeddings_app.services.embedding.flights import Countdown, Flight, Outcome, land
 
 NOT_ANSWERED = "embedder_unavailable"
+logger = logging.getLogger(__name__)
 Send = Callable[[EmbedBatch], None]
 Expect = Callable[[str, Callable[[EmbedReply], None]], None]
 
@@ -48,9 +51,9 @@ class _Stream:
     flying: dict[bytes, Flight] = field(default_factory=dict)
     batches: int = 0
 
-    def due(self) -> float:
+    def due(self, wait_seconds: float) -> float:
         """When the waiting texts must leave (monotonic seconds): at once while nothing is under way."""
-        return self.waiting[0].boarded + EMBED_BATCH_WAIT_SECONDS if self.batches else 0.0
+        return self.waiting[0].boarded + wait_seconds if self.batches else 0.0
 
 
 @dataclass(order=True, slots=True)
@@ -62,11 +65,19 @@ class _Sent:
 
 
 class Gateway:
-    def __init__(self, inbox: str, send: Send, expect: Expect, forget: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        inbox: str,
+        send: Send,
+        expect: Expect,
+        forget: Callable[[str], None],
+        wait_seconds: float = EMBED_BATCH_WAIT_SECONDS,
+    ) -> None:
         self._inbox = inbox
         self._send = send
         self._expect = expect
         self._forget = forget
+        self._wait_seconds = wait_seconds
         self._streams: dict[StreamKey, _Stream] = {}
         self._sent: dict[str, _Sent] = {}
         self._expiry: list[_Sent] = []
@@ -78,7 +89,8 @@ class Gateway:
         with span("embedder", lane=key.lane, model=key.model.model_id, texts=len(items)):
             flights, ready = self._board(key, items, deadline)
             countdown = Countdown(flights)
-            self._dispatch(key, ready, deadline)
+            for batch in ready:
+                self._dispatch(key, batch)
             countdown.wait(deadline - time.time())
         return [flight.outcome or NOT_ANSWERED for flight in flights]
 
@@ -106,32 +118,38 @@ class Gateway:
                 self._changed.notify()
         return flights, batches
 
-    def _dispatch(self, key: StreamKey, batches: list[list[Flight]], deadline: float) -> None:
-        for flights in batches:
-            batch = EmbedBatch(
-                batch_id=uuid.uuid4().hex,
-                inbox=self._inbox,
-                lane=key.lane,
-                deadline=deadline,
-                use_cache=key.use_cache,
-                model=key.model,
-                items=tuple(flight.item for flight in flights),
-                origins=distinct(origin for flight in flights for origin in flight.origins),
-            )
-            sent = _Sent(deadline, batch.batch_id, key, flights)
-            with self._changed:
-                self._sent[batch.batch_id] = sent
-                heapq.heappush(self._expiry, sent)
-                self._changed.notify()
-            self._expect(batch.batch_id, self._on_reply)
-            try:
-                self._send(batch)
-            except ServiceError as error:
-                self._finish(batch.batch_id, [error.code] * len(flights))
-            except Exception:
-                # Who waits must hear, whatever happened.
-                self._finish(batch.batch_id, ["internal_error"] * len(flights))
-                raise
+    def _dispatch(self, key: StreamKey, flights: list[Flight]) -> None:
+        """Send a batch that its stream counts already. Its flights land whatever happens."""
+        deadline = max(flight.deadline for flight in flights)
+        sent = _Sent(deadline, uuid.uuid4().hex, key, flights)
+        with self._changed:
+            self._sent[sent.batch_id] = sent
+            heapq.heappush(self._expiry, sent)
+            self._changed.notify()
+        try:
+            self._expect(sent.batch_id, self._on_reply)
+            self._send(self._batch(sent))
+        except ServiceError as error:
+            self._give_up(sent, error.code)
+        except Exception as error:  # noqa: BLE001
+            logger.error("a batch of texts could not be sent: %s", place_of(error))
+            self._give_up(sent, "internal_error")
+
+    def _batch(self, sent: _Sent) -> EmbedBatch:
+        return EmbedBatch(
+            batch_id=sent.batch_id,
+            inbox=self._inbox,
+            lane=sent.key.lane,
+            deadline=sent.deadline,
+            use_cache=sent.key.use_cache,
+            model=sent.key.model,
+            items=tuple(flight.item for flight in sent.flights),
+            origins=distinct(origin for flight in sent.flights for origin in flight.origins),
+        )
+
+    def _give_up(self, sent: _Sent, code: str) -> None:
+        self._forget(sent.batch_id)
+        self._finish(sent.batch_id, [code] * len(sent.flights))
 
     def _on_reply(self, reply: EmbedReply) -> None:
         sent = self._sent.get(reply.batch_id)
@@ -172,18 +190,18 @@ class Gateway:
             now = time.monotonic()
             leaving = []
             for key, stream in self._streams.items():
-                if stream.waiting and stream.due() <= now:
+                if stream.waiting and stream.due(self._wait_seconds) <= now:
                     leaving.append((key, _take(stream)))
                     stream.batches += 1
             expired = self._expired()
         for sent in expired:
-            self._forget(sent.batch_id)
-            self._finish(sent.batch_id, [NOT_ANSWERED] * len(sent.flights))
+            self._give_up(sent, NOT_ANSWERED)
         for key, flights in leaving:
-            self._dispatch(key, [flights], max(flight.deadline for flight in flights))
+            self._dispatch(key, flights)
 
     def _seconds_to_next(self) -> float | None:
-        waits = [stream.due() - time.monotonic() for stream in self._streams.values() if stream.waiting]
+        now = time.monotonic()
+        waits = [stream.due(self._wait_seconds) - now for stream in self._streams.values() if stream.waiting]
         while self._expiry and self._expiry[0].batch_id not in self._sent:
             heapq.heappop(self._expiry)
         if self._expiry:

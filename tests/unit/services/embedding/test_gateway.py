@@ -6,8 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
 from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
 from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app.services.embedding.gateway import Gateway, StreamKey
@@ -19,14 +21,17 @@ KEY = StreamKey(SPEC, Lane.INTERACTIVE, True)
 class Wire:
     """Stands where broker and inbox stand; the test answers when it likes."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait_seconds: float = 0.005) -> None:
         self.sent: list[EmbedBatch] = []
         self.on_reply: dict[str, Callable[[EmbedReply], None]] = {}
         self.arrived = threading.Condition()
         self.down = False
-        self.gateway = Gateway("reply.test", self.send, self.on_reply.__setitem__, lambda batch_id: None)
+        self.faults: list[Exception] = []
+        self.gateway = Gateway("reply.test", self.send, self.on_reply.__setitem__, lambda batch_id: None, wait_seconds)
 
     def send(self, batch: EmbedBatch) -> None:
+        if self.faults:
+            raise self.faults.pop()
         if self.down:
             raise Unavailable("broker_unavailable")
         with self.arrived:
@@ -36,6 +41,13 @@ class Wire:
     def wait_for(self, count: int) -> None:
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.sent) >= count, 5)
+
+    def wait_for_waiting(self, texts: int) -> None:
+        """Until so many texts of the stream wait to be sent."""
+        until = time.monotonic() + 5
+        while len(self.gateway._streams[KEY].waiting) < texts:
+            assert time.monotonic() < until
+            time.sleep(0.001)
 
     def answer(self, number: int) -> None:
         batch = self.sent[number]
@@ -58,23 +70,37 @@ def _soon() -> float:
 
 
 def test_a_lone_text_leaves_at_once_and_later_ones_travel_together() -> None:
-    wire = Wire()
-    with ThreadPoolExecutor(4) as pool:
+    wire = Wire(wait_seconds=60)
+    with ThreadPoolExecutor(3) as pool:
         first = pool.submit(wire.gateway.embed, KEY, _items("a"), _soon())
         wire.wait_for(1)
         others = [pool.submit(wire.gateway.embed, KEY, _items(text), _soon()) for text in ("bb", "ccc")]
-        time.sleep(0.001)
+        wire.wait_for_waiting(2)
         wire.answer(0)
+        wire.wait_for(2)
+        wire.answer(1)
+        assert [request.result(5)[0].tokens for request in (first, *others)] == [1, 2, 3]  # type: ignore[union-attr]
+    assert [sorted(item.text for item in batch.items) for batch in wire.sent] == [["a"], ["bb", "ccc"]]
+
+
+def test_a_batch_has_the_time_of_the_most_patient_request_in_it() -> None:
+    wire = Wire(wait_seconds=60)
+    now = time.time()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(wire.gateway.embed, KEY, _items("first"), now + 5)
+        wire.wait_for(1)
+        texts = [f"text {number}" for number in range(EMBED_BATCH_ITEMS - 1)]
+        patient = pool.submit(wire.gateway.embed, KEY, _items(*texts), now + 20)
+        wire.wait_for_waiting(len(texts))
+        hasty = pool.submit(wire.gateway.embed, KEY, _items("query"), now + 1)
+        wire.wait_for(2)
+        assert len(wire.sent[1].items) == EMBED_BATCH_ITEMS
+        assert wire.sent[1].deadline == pytest.approx(now + 20, abs=0.1)
+        assert hasty.result(5) == ["embedder_unavailable"]
+        wire.answer(0)
+        wire.answer(1)
         first.result(5)
-        deadline = time.monotonic() + 5
-        answered = 1
-        while not all(other.done() for other in others) and time.monotonic() < deadline:
-            if len(wire.sent) > answered:
-                wire.answer(answered)
-                answered += 1
-            time.sleep(0.001)
-        assert [len(other.result()[0].vector) for other in others] == [SPEC.dimension] * 2  # type: ignore[union-attr]
-    assert sum(len(batch.items) for batch in wire.sent) == 3
+        assert {type(outcome) for outcome in patient.result(5)} == {EmbeddedText}
 
 
 def test_batches_hold_at_most_64_texts_and_answers_keep_their_order() -> None:
@@ -153,3 +179,16 @@ def test_a_broker_that_is_away_is_an_outcome_at_once() -> None:
     started = time.monotonic()
     assert wire.gateway.embed(KEY, _items("a", "b"), _soon()) == ["broker_unavailable"] * 2
     assert time.monotonic() - started < 1
+
+
+def test_a_fault_nobody_foresaw_is_the_outcome_of_its_batch_and_of_no_other() -> None:
+    wire = Wire()
+    wire.faults.append(RuntimeError("a fault nobody foresaw"))
+    with ThreadPoolExecutor(1) as pool:
+        texts = [f"text {number}" for number in range(EMBED_BATCH_ITEMS + 1)]
+        request = pool.submit(wire.gateway.embed, KEY, _items(*texts), _soon())
+        wire.wait_for(1)
+        wire.answer(0)
+        *failed, embedded = request.result(5)
+    assert failed == ["internal_error"] * EMBED_BATCH_ITEMS
+    assert isinstance(embedded, EmbeddedText)
