@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import EmbedReply, SearchReply, decode_reply
+from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.background import repeat_forever
 
 REPLY_TTL_MS = 60_000
@@ -70,7 +71,11 @@ class ReplyInbox:
             return
         self._cut_off = False
         for data in cast(list[bytes], popped[1]) if popped else ():
-            self._deliver(data)
+            try:
+                self._deliver(data)
+            except Exception as error:  # noqa: BLE001
+                # The other replies were popped with this one and are nowhere else.
+                logger.error("reply inbox: a reply was lost: %s", place_of(error))
 
     def _deliver(self, data: bytes) -> None:
         try:

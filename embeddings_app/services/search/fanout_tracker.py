@@ -5,6 +5,7 @@ overdue, and once more after that. Then the searches go on without the shard. An
 that the shard lives.
 """
 
+import logging
 import threading
 import time
 import uuid
@@ -15,12 +16,12 @@ import numpy as np
 
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import SearchBatch, SearchReply
+from embedding_project.observing.log_lines import place_of
 from embeddings_app.services.search.circuits import Circuits, ShardKey
-from embeddings_app.services.search.fanout import FanOut
 from embeddings_app.services.search.hedging import AnswerTimes, HedgeBudget
 from embeddings_app.services.search.metrics import HEDGES, UNANSWERED
 from embeddings_app.services.search.shard_transport import ShardTransport
-from embeddings_app.services.search.tickets import Ticket
+from embeddings_app.services.search.tickets import FanOut, Ticket
 
 SHARD_PATIENCE_SECONDS = 0.8
 """How long searches wait for a shard once their message has left, hedges included."""
@@ -29,6 +30,7 @@ LONG_QUEUE = 4
 """Messages in a queue that make a hedge useless: its shard is not deaf, it is busy."""
 SHARD_SILENT = "index_unavailable"
 _NEVER = float("inf")
+logger = logging.getLogger(__name__)
 
 
 class FanOutTracker:
@@ -51,18 +53,18 @@ class FanOutTracker:
 
         `release` is called once, from any thread: when no shard is waited for any more, or one is overdue.
         """
-        fanout = self._begin(tickets, release)
+        fanout = FanOut(tickets, release, self._clock())
         try:
+            self._begin(fanout)
             if fanout.unheard:
                 self._transport.send(fanout.layout, sorted(fanout.unheard), fanout.batch)
+            self._plan(fanout)
         except ServiceError as error:
             self._fail(fanout, error.code)
-        except Exception:
-            # The slot must come back whatever happened; who waits must hear.
+        except Exception as error:  # noqa: BLE001
+            # The slot must come back and every search must hear, whatever happened.
+            logger.error("a fan-out could not be sent: %s", place_of(error))
             self._fail(fanout, "internal_error")
-            raise
-        else:
-            self._plan(fanout)
 
     def watch(self) -> None:
         """Take the steps that are due, or wait for the next."""
@@ -83,13 +85,13 @@ class FanOutTracker:
                 # The broker is away. Whoever waits hears of it when the patience is over.
                 continue
 
-    def _begin(self, tickets: list[Ticket], release: Callable[[], None]) -> FanOut:
-        now = self._clock()
-        fanout = FanOut(tickets, self._batch(tickets), release, now)
+    def _begin(self, fanout: FanOut) -> None:
+        """Say which shards get the message, and expect their answers."""
+        fanout.batch = self._batch(fanout.tickets)
+        now = fanout.sent_at
         with self._changed:
-            asked = tickets[0].shards
-            fanout.missing = {shard for shard in asked if self._circuits.waits_for(fanout.key(shard), now)}
-            silent = asked - fanout.missing
+            silent = {shard for shard in fanout.missing if not self._circuits.waits_for(fanout.key(shard), now)}
+            fanout.missing -= silent
             probes = {shard for shard in silent if self._circuits.take_probe(fanout.key(shard), now)}
         fanout.unheard = fanout.missing | {shard for shard in probes if self._is_empty(fanout.key(shard))}
         with self._changed:
@@ -97,7 +99,6 @@ class FanOutTracker:
             for shard in silent:
                 fanout.give_up(shard, SHARD_SILENT)
             self._settle(fanout)
-        return fanout
 
     def _batch(self, tickets: list[Ticket]) -> SearchBatch:
         return SearchBatch(
@@ -209,8 +210,8 @@ class FanOutTracker:
 
     def _fail(self, fanout: FanOut, code: str) -> None:
         with self._changed:
-            for shard in sorted(fanout.missing):
-                fanout.give_up(shard, code)
+            for ticket in fanout.tickets:
+                ticket.fail(code)
             self._close(fanout)
 
     def _settle(self, fanout: FanOut) -> None:

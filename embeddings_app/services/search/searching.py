@@ -186,8 +186,8 @@ def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> tuple[dic
 
 
 def _no_answer(outcomes: dict[int, ShardHits | str]) -> Unavailable:
-    code = "broker_unavailable" if "broker_unavailable" in outcomes.values() else "index_unavailable"
-    return Unavailable(code)
+    telling = [code for code in ("internal_error", "broker_unavailable") if code in outcomes.values()]
+    return Unavailable(telling[0] if telling else "index_unavailable")
 
 
 def _wait_for_token(token: str, version_key: int, deadline: float) -> None:

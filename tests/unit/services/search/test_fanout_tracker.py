@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from embedding_project.contracts.errors import Unavailable
@@ -258,10 +259,16 @@ def test_a_broker_that_is_away_fails_the_tickets_at_once_and_opens_no_circuit(tr
 
 def test_any_other_fault_is_told_and_gives_the_slot_back(tracked: Tracked) -> None:
     tracked.wire.fault = RuntimeError("unforeseen")
-    lost = ticket()
-    with pytest.raises(RuntimeError):
-        tracked.send(lost)
+    lost = tracked.send(ticket())
     assert set(lost.outcomes.values()) == {"internal_error"}
+    assert (tracked.released, tracked.wire.expected) == (1, {})
+
+
+def test_a_message_that_cannot_be_made_gives_the_slot_back_too(tracked: Tracked) -> None:
+    other_dimension = replace(ticket(), vector=np.ones(5, np.float32), done=threading.Event())
+    lost = tracked.send(ticket(), other_dimension)
+    assert (lost.done.is_set(), other_dimension.done.is_set()) == (True, True)
+    assert set(other_dimension.outcomes.values()) == {"internal_error"}
     assert (tracked.released, tracked.wire.expected) == (1, {})
 
 
