@@ -1,6 +1,5 @@
 """The backend Django loads by its ENGINE setting: its own for Postgres, over connections that give up."""
 
-import time
 from typing import Any
 
 import psycopg
@@ -8,24 +7,20 @@ from django.db.backends.postgresql import base
 from django.db.utils import OperationalError
 
 from embedding_project.threads.turns import request_turns
-from embeddings_app.database.pulse import SILENT_SECONDS, bounded, pulse
+from embeddings_app.database.patience import Patience
+from embeddings_app.database.pulse import bounded, pulse
 
 
 class _BoundedConnection(psycopg.Connection[Any]):
-    """Abandons an operation, and itself, once the server has been silent for longer than the limit."""
+    """Abandons an operation, and itself, once the server is silent; cancels it at the deadline of its caller."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        started = time.monotonic()
+        patience = Patience(self)
         try:
             with request_turns.away():
-                return super().wait(
-                    bounded(gen, lambda: pulse.silent and time.monotonic() - started > SILENT_SECONDS),
-                    interval,
-                    timeout,
-                )
+                return super().wait(bounded(gen, patience.is_over), min(interval, patience.pause_seconds), timeout)
         except psycopg.OperationalError:
-            if pulse.silent:
-                # The operation stands half done: nobody may use the connection again.
+            if patience.given_up:
                 self.pgconn.finish()
             raise
 

@@ -70,6 +70,19 @@ def test_a_frozen_postgres_is_503_within_two_seconds(service: Service, client: h
     assert _until_ok(client, "/v1/upsert", body).json()["results"][0]["state"] == "searchable"
 
 
+def test_a_search_does_not_wait_for_a_slow_postgres_beyond_its_deadline(service: Service, client: httpx.Client) -> None:
+    running = instance.load(service.var)
+    assert running is not None
+    search = {"query": "outage", "namespace": NAMESPACE}
+    _until_ok(client, "/v1/search", search)
+    with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
+        connection.execute("LOCK TABLE document IN ACCESS EXCLUSIVE MODE")
+        answer, seconds = _timed(lambda: client.post("/v1/search", json=search))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "too_slow")
+    assert seconds < 4, "it waited for the server's own limit"
+    _until_ok(client, "/v1/search", search)
+
+
 def test_connections_that_postgres_ends_are_replaced(service: Service, client: httpx.Client) -> None:
     running = instance.load(service.var)
     assert running is not None

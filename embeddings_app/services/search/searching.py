@@ -23,17 +23,17 @@ from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.turns import request_turns
 from embeddings_app import registry
+from embeddings_app.database.patience import answered_by
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
 from embeddings_app.services.search.coalescer import coalescer
 from embeddings_app.services.search.hydration import SearchHit, Shown, verified_hits
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, STAGE_SECONDS
+from embeddings_app.services.search.rounds import Round, best_round
 from embeddings_app.services.search.tickets import Ticket
 from embeddings_app.services.topology import topology
 
-_SPARE_HITS = 4
-"""Fetched beyond top_k, so that a hit or two that no longer hold cost no second round."""
 _BEHIND_PAUSE_SECONDS = 0.025
 
 
@@ -96,7 +96,11 @@ def search(request: SearchRequest) -> SearchResult:
     """The documents nearest in meaning. Raises ServiceError; shards that are missing are said, not raised, unless all
     of them are or the caller wants all or nothing."""
     deadline = time.time() + SEARCH_DEADLINE_SECONDS
-    watch = _Stopwatch()
+    with answered_by(time.monotonic() + SEARCH_DEADLINE_SECONDS):
+        return _search(request, deadline, _Stopwatch())
+
+
+def _search(request: SearchRequest, deadline: float, watch: _Stopwatch) -> SearchResult:
     space = registry.namespace(request.namespace)
     registry.check_model(space, request.model_id)
     spec = registry.active_spec(space.model_id)
@@ -106,29 +110,17 @@ def search(request: SearchRequest) -> SearchResult:
     with watch.stage("embed"):
         vector = _query_vector(request, spec, deadline)
     shown = Shown(namespace_key=space.pk, version_key=spec.version_key, filter=request.filter, include=request.include)
-    fetch = request.top_k + _SPARE_HITS
-    while True:
-        with watch.stage("shards"):
-            outcomes, node_ms = _ask_shards(_shard_query(request, shown, fetch), vector, deadline)
-        watch.add("nodes", node_ms)
-        answered = [outcome for outcome in outcomes.values() if isinstance(outcome, ShardHits)]
-        if not answered or (len(answered) < len(outcomes) and not request.allow_partial):
-            raise _no_answer(outcomes)
-        with watch.stage("hydrate"):
-            with span("merge"):
-                merged = merge_hits(answered, fetch)
-            hits = verified_hits(merged, shown)
-        more = any(len(shard.scores) >= fetch for shard in answered)
-        if len(hits) >= request.top_k or not more or fetch > request.top_k + _SPARE_HITS:
-            break
-        fetch = 4 * fetch
-    failed = tuple(sorted(shard for shard, outcome in outcomes.items() if isinstance(outcome, str)))
-    if failed:
+
+    def ask(fetch: int) -> Round:
+        return _round(_shard_query(request, shown, fetch), shown, vector, deadline, watch, request.allow_partial)
+
+    best = best_round(ask, request.top_k, lambda: deadline - time.time())
+    if best.failed:
         PARTIAL_ANSWERS.inc()
     return SearchResult(
-        hits=tuple(hits[: request.top_k]),
-        shards_total=len(outcomes),
-        shards_failed=failed,
+        hits=tuple(best.hits[: request.top_k]),
+        shards_total=best.shards,
+        shards_failed=best.failed,
         timings_ms=watch.total(),
         model_id=spec.model_id,
         model_version=spec.version,
@@ -155,6 +147,28 @@ def _shard_query(request: SearchRequest, shown: Shown, fetch: int) -> ShardQuery
         ef_search=request.ef_search,
         exact=request.exact,
         filter=to_wire(request.filter) if request.filter is not None else "",
+    )
+
+
+def _round(
+    query: ShardQuery, shown: Shown, vector: Vector, deadline: float, watch: _Stopwatch, allow_partial: bool
+) -> Round:
+    """Ask the shards, merge, verify. Raises Unavailable when shards are missing that may not be."""
+    with watch.stage("shards"):
+        outcomes, node_ms = _ask_shards(query, vector, deadline)
+    watch.add("nodes", node_ms)
+    answered = [outcome for outcome in outcomes.values() if isinstance(outcome, ShardHits)]
+    if not answered or (len(answered) < len(outcomes) and not allow_partial):
+        raise _no_answer(outcomes)
+    with watch.stage("hydrate"):
+        with span("merge"):
+            merged = merge_hits(answered, query.top_k)
+        hits = verified_hits(merged, shown)
+    return Round(
+        hits=hits,
+        shards=len(outcomes),
+        failed=tuple(sorted(shard for shard, outcome in outcomes.items() if isinstance(outcome, str))),
+        may_have_more=any(len(shard.scores) >= query.top_k for shard in answered),
     )
 
 

@@ -1,0 +1,47 @@
+"""Queries that have a deadline, against a real Postgres."""
+
+import time
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection
+
+from embeddings_app.api.errors import as_service_error
+from embeddings_app.database.patience import answered_by
+
+
+def _ask(sql: str) -> object:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()
+
+
+def _own_pid() -> object:
+    return _ask("SELECT pg_backend_pid()")
+
+
+def test_a_query_is_cancelled_at_the_deadline_and_its_connection_goes_on(database: str) -> None:
+    before = _own_pid()
+    with answered_by(time.monotonic() + 0.1), pytest.raises(OperationalError) as slow:
+        _ask("SELECT pg_sleep(60)")
+    assert isinstance(slow.value.__cause__, psycopg.errors.QueryCanceled)
+    error = as_service_error(slow.value)
+    assert error is not None
+    assert (error.code, error.kind.status) == ("too_slow", 503)
+    assert _own_pid() == before
+
+
+def test_a_query_in_time_hears_nothing_of_its_deadline_and_the_next_block_has_its_own(database: str) -> None:
+    with answered_by(time.monotonic() + 60):
+        assert _ask("SELECT 1") == (1,)
+    _ask("SELECT pg_sleep(0.2)")
+    with answered_by(time.monotonic() + 0.1), pytest.raises(OperationalError):
+        _ask("SELECT pg_sleep(60)")
+
+
+def test_a_connection_that_waits_for_a_lock_is_freed_too(database: str) -> None:
+    with psycopg.connect(database) as other:
+        other.execute("LOCK TABLE document IN ACCESS EXCLUSIVE MODE")
+        with answered_by(time.monotonic() + 0.1), pytest.raises(OperationalError):
+            _ask("SELECT count(*) FROM document")
+    assert _ask("SELECT count(*) FROM document") == (0,)
