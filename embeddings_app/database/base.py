@@ -22,6 +22,9 @@ class _BoundedConnection(psycopg.Connection[Any]):
         except psycopg.OperationalError:
             if patience.given_up:
                 self.pgconn.finish()
+            if patience.cancelled:
+                # Said the same way by a server that had no time to end the query.
+                raise psycopg.errors.QueryCanceled("canceled at the deadline of its caller") from None
             raise
 
 

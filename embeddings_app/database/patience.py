@@ -11,7 +11,7 @@ import psycopg
 
 from embeddings_app.database.pulse import SILENT_SECONDS, pulse
 
-_CANCEL_SECONDS = 0.3
+_CANCEL_SECONDS = 0.5
 """A server that lives ends a cancelled query sooner."""
 _limit = threading.local()
 
@@ -36,7 +36,7 @@ class Patience:
         self._connection = connection
         self._started = time.monotonic()
         self._until: float = getattr(_limit, "deadline", math.inf)
-        self._cancelled = False
+        self.cancelled = False
         self.given_up = False
         """Whether the operation stands half done: nobody may use the connection again."""
 
@@ -49,8 +49,8 @@ class Patience:
         now = time.monotonic()
         if pulse.silent and now - self._started > SILENT_SECONDS:
             self.given_up = True
-        elif now >= self._until and not self._cancelled:
-            self._cancelled, self._until = True, now + _CANCEL_SECONDS
+        elif now >= self._until and not self.cancelled:
+            self.cancelled, self._until = True, now + _CANCEL_SECONDS
             self._cancel()
         elif now >= self._until:
             self.given_up = True

@@ -79,7 +79,7 @@ def test_a_search_does_not_wait_for_a_slow_postgres_beyond_its_deadline(service:
         connection.execute("LOCK TABLE document IN ACCESS EXCLUSIVE MODE")
         answer, seconds = _timed(lambda: client.post("/v1/search", json=search))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "too_slow")
-    assert seconds < 4, "it waited for the server's own limit"
+    assert seconds < 7, "it waited for the 8 seconds of the server"
     _until_ok(client, "/v1/search", search)
 
 

@@ -8,6 +8,7 @@ from django.db import OperationalError, connection
 
 from embeddings_app.api.errors import as_service_error
 from embeddings_app.database.patience import answered_by
+from embeddings_app.records.reading import hydrate
 
 
 def _ask(sql: str) -> object:
@@ -42,6 +43,7 @@ def test_a_query_in_time_hears_nothing_of_its_deadline_and_the_next_block_has_it
 def test_a_connection_that_waits_for_a_lock_is_freed_too(database: str) -> None:
     with psycopg.connect(database) as other:
         other.execute("LOCK TABLE document IN ACCESS EXCLUSIVE MODE")
-        with answered_by(time.monotonic() + 0.1), pytest.raises(OperationalError):
-            _ask("SELECT count(*) FROM document")
+        with answered_by(time.monotonic() + 0.1), pytest.raises(OperationalError) as slow:
+            hydrate(1, 1, [1], with_metadata=True, with_text=True)
+        assert isinstance(slow.value.__cause__, psycopg.errors.QueryCanceled)
     assert _ask("SELECT count(*) FROM document") == (0,)
