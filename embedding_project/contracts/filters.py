@@ -109,6 +109,14 @@ def matches(node: Filter, flat: Mapping[str, Any]) -> bool:
     return holds != negated
 
 
+def value_paths(node: Filter) -> set[str]:
+    """The paths whose values the filter compares; `exists` compares none."""
+    if isinstance(node, Condition):
+        return set() if node.operator == "exists" else {node.path}
+    parts = (node.part,) if isinstance(node, Not) else node.parts
+    return {path for part in parts for path in value_paths(part)}
+
+
 def parse_filter(value: object, field: str = "filters") -> Filter | None:
     """The tree of a JSON filter; None for null or an empty object. Raises InvalidRequest."""
     if value is None or value == {}:
@@ -139,6 +147,8 @@ class _Parser:
             return [And(parts) if key == "and" else Or(parts)]
         if not 1 <= len(key) <= MAX_METADATA_KEY_LENGTH * 5 or not storable(key):
             raise _invalid("is not a metadata path", field)
+        if key in ("$and", "$or", "$not") and isinstance(item, dict | list):
+            raise _invalid(f"write {key[1:]!r}, without the $", field)
         tests = item if isinstance(item, dict) else {"eq": item}
         if not tests:
             raise _invalid("names no operator", field)

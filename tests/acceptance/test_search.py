@@ -68,6 +68,13 @@ def test_an_answer_describes_itself(api: httpx.Client) -> None:
     assert all(-1.001 <= score <= 1.001 for score in scores)
 
 
+def test_a_filter_on_a_field_that_is_not_there_is_answered_with_a_warning(api: httpx.Client) -> None:
+    answer = search(api, "animals", filters={"knd": "animal"})
+    assert (answer["hits"], len(answer["warnings"])) == ([], 1)
+    assert answer["warnings"][0].startswith("no document has a field 'knd'; there are crew, kind, ")
+    assert "warnings" not in search(api, "animals", filters={"kind": "animal"})
+
+
 def test_top_k_is_an_upper_bound(api: httpx.Client) -> None:
     assert len(search(api, "anything", top_k=1)["hits"]) == 1
     assert len(search(api, "anything", top_k=3)["hits"]) == 3

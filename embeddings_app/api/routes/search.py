@@ -90,7 +90,9 @@ _ANSWER = record(
         "timings_ms": described({"type": "object", "additionalProperties": NUMBER}, "Milliseconds by stage."),
         "model_id": STRING,
         "model_version": MODEL_VERSION,
-    }
+        "warnings": array(STRING, "Present when a field of the filter is in no document."),
+    },
+    optional=("warnings",),
 )
 _EXAMPLE = {
     "hits": [{"id": "notes/1", "score": 0.71, "metadata": {"lang": "en"}}],
@@ -186,7 +188,7 @@ def _min_token(fields: Fields) -> str | None:
 
 def _answer(result: SearchResult) -> Json:
     total, failed = result.shards_total, result.shards_failed
-    return {
+    answer: Json = {
         "hits": [_hit(hit) for hit in result.hits],
         "partial": bool(failed),
         "shards": {"total": total, "ok": total - len(failed), "failed": failed},
@@ -194,6 +196,9 @@ def _answer(result: SearchResult) -> Json:
         "model_id": result.model_id,
         "model_version": result.model_version,
     }
+    if result.warnings:
+        answer["warnings"] = result.warnings
+    return answer
 
 
 def _hit(hit: SearchHit) -> Json:

@@ -5,13 +5,13 @@
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest, Unavailable
-from embedding_project.contracts.filters import Filter, to_wire
+from embedding_project.contracts.filters import Filter, to_wire, value_paths
 from embedding_project.contracts.hits import ShardHits, merge_hits
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
@@ -65,6 +65,8 @@ class SearchResult:
     timings_ms: dict[str, float]
     model_id: str
     model_version: int
+    warnings: tuple[str, ...]
+    """What of the request is probably not meant."""
 
 
 class _Stopwatch:
@@ -124,7 +126,15 @@ def _search(request: SearchRequest, deadline: float, watch: _Stopwatch) -> Searc
         timings_ms=watch.total(),
         model_id=spec.model_id,
         model_version=spec.version,
+        warnings=filter_warnings(request.filter, space.fields),
     )
+
+
+def filter_warnings(filter_: Filter | None, fields: Sequence[str]) -> tuple[str, ...]:
+    """A line for each field of the filter that is in no document of a namespace, whose fields are `fields`."""
+    unknown = value_paths(filter_).difference(fields) if filter_ is not None else ()
+    there_are = f"there are {', '.join(sorted(fields))}" if fields else "none has any"
+    return tuple(f"no document has a field {path!r}; {there_are}" for path in sorted(unknown))
 
 
 def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> Vector:

@@ -66,6 +66,12 @@ def test_no_filter(empty: object) -> None:
     assert parse_filter(empty) is None
 
 
+def test_the_habits_of_other_filter_languages_are_told_the_word_to_use() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_filter({"$and": [{"lang": "en"}]})
+    assert "write 'and'" in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("filter_", "field"),
     [
@@ -80,6 +86,8 @@ def test_no_filter(empty: object) -> None:
         ({"a": {"in": list(range(257))}}, "filters.a.in"),
         ({"a": {"exists": 1}}, "filters.a.exists"),
         ({"a": {"gt": True}}, "filters.a.gt"),
+        ({"$and": [{"a": 1}]}, "filters.$and"),
+        ({"$not": {"a": 1}}, "filters.$not"),
         ({"and": {}}, "filters.and"),
         ({"or": []}, "filters.or"),
         ({"or": [{}]}, "filters.or[0]"),
