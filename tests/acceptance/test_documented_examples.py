@@ -1,0 +1,65 @@
+"""Every answer that the API reference shows has the keys of a real one."""
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT
+
+SPACE = "documented-examples"
+DOCUMENTS = [
+    {"id": "notes/1", "text": "Foxes live in dens.", "metadata": {"lang": "en", "year": 2024}},
+    {"id": "notes/2", "text": "Owls hunt at night.", "metadata": {"lang": "en", "year": 2019}},
+]
+CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
+    ("POST /v1/embed", 0, "/v1/embed", {"inputs": ["a red fox", "ein roter Fuchs"]}),
+    ("POST /v1/embed", 1, "/v1/embed", {"inputs": ["a red fox", " "]}),
+    ("POST /v1/embeddings", 0, "/v1/embeddings", {"input": "a red fox", "model": "all-MiniLM-L6-v2"}),
+    ("POST /v1/embeddings", 1, "/v1/embeddings", {"input": "a red fox", "model": "x"}),
+    ("POST /v1/tokenize", 0, "/v1/tokenize", {"inputs": ["a red fox"]}),
+    ("POST /v1/upsert", 0, "/v1/upsert", {"documents": DOCUMENTS, "namespace": SPACE, "wait": "searchable"}),
+    ("POST /v1/search", 0, "/v1/search", {"query": "where do foxes sleep?", "top_k": 1, "namespace": SPACE}),
+    ("GET /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/2?namespace={SPACE}", None),
+    ("DELETE /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/1?namespace={SPACE}", None),
+    ("GET /v1/namespaces/{name}", 0, f"/v1/namespaces/{SPACE}", None),
+    ("GET /v1/models", 0, "/v1/models", None),
+    ("GET /v1/models/{model_id}", 0, "/v1/models/all-MiniLM-L6-v2", None),
+    ("GET /healthz", 0, "/healthz", None),
+    ("GET /readyz", 0, "/readyz", None),
+]
+
+
+def documented() -> dict[str, list[Any]]:
+    """Heading of each route -> the JSON that stands below it."""
+    text = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    blocks = {
+        section.partition("\n")[0]: re.findall(r"^```json\n(.*?)^```$", section, re.M | re.S) for section in sections
+    }
+    return {heading: [json.loads(block) for block in found] for heading, found in blocks.items() if found}
+
+
+def keys(value: Any) -> Any:
+    """The keys of `value` at every level; of a list, those of any of its items."""
+    if isinstance(value, dict):
+        return {name: keys(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return sorted({json.dumps(keys(item), sort_keys=True) for item in value if isinstance(item, dict)})
+    return None
+
+
+def test_every_example_is_compared() -> None:
+    assert {heading: len(found) for heading, found in documented().items()} == {
+        heading: 1 + max(number for other, number, _, _ in CALLS if other == heading) for heading, *_ in CALLS
+    }
+
+
+@pytest.mark.parametrize(("heading", "number", "path", "body"), CALLS, ids=lambda value: str(value)[:40])
+def test_an_example_has_the_keys_of_the_answer(
+    api: httpx.Client, heading: str, number: int, path: str, body: dict[str, Any] | None
+) -> None:
+    answer = api.request(heading.partition(" ")[0], path, json=body)
+    assert keys(answer.json()) == keys(documented()[heading][number])
