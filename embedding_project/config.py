@@ -20,6 +20,13 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 PACKAGED_MODEL_ID = "all-MiniLM-L6-v2"
 """The model that comes with the requirements; a fresh database has it registered and active."""
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+STAND_INS: Mapping[str, str] = {
+    "DATABASE_URL": "postgresql://pending",
+    "REDIS_URL": "redis://pending-broker",
+    "CACHE_URL": "redis://pending-cache",
+    "SECRET_KEY": "pending-until-the-instance-starts",
+}
+"""Stand for the settings that only the start of an instance can know, where everything else can be read before it."""
 
 
 class ConfigError(Exception):
@@ -162,6 +169,7 @@ class _Reader:
         self._environ = environ
         self._fallback = fallback
         self.problems: list[str] = []
+        self.lacks_instance = False
 
     def text(self, name: str) -> str:
         path = self._environ.get(f"{name}_FILE", "") if name in _SECRETS else ""
@@ -179,7 +187,8 @@ class _Reader:
     def url(self, name: str, *schemes: str) -> str:
         value = self.text(name)
         if not value:
-            self.problems.append(f"{name}: not set; start the service with 'manage.py up' or set it")
+            self.problems.append(f"{name}: not set")
+            self.lacks_instance = True
         elif not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
             self.problems.append(f"{name}: must start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
         return value
@@ -234,8 +243,7 @@ class _Reader:
 
 def read_config(environ: Mapping[str, str]) -> Config:
     """Build the configuration from `environ`. Raises ConfigError listing every problem."""
-    var_dir = Path(environ.get("VAR_DIR") or _DEFAULTS["VAR_DIR"])
-    var_dir = var_dir if var_dir.is_absolute() else PROJECT_ROOT / var_dir
+    var_dir = _var_dir(environ)
     read = _Reader(environ, _instance_values(var_dir))
     model_root = Path(read.text("MODEL_ROOT"))
     config = Config(
@@ -283,8 +291,18 @@ def read_config(environ: Mapping[str, str]) -> Config:
     )
     problems = read.problems + _contradictions(config)
     if problems:
-        raise ConfigError("configuration:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        advice = f"\n{_advice(var_dir)}" if read.lacks_instance else ""
+        raise ConfigError("configuration:\n" + "\n".join(f"  - {problem}" for problem in problems) + advice)
     return config
+
+
+def _advice(var_dir: Path) -> str:
+    file = var_dir / INSTANCE_FILE
+    found = "does not name it" if file.exists() else "is not there, so no instance runs in that directory"
+    return (
+        f"{file} {found}. Start an instance with 'manage.py up', "
+        "name the directory of another one with VAR_DIR=DIR, or set what is missing"
+    )
 
 
 def _contradictions(config: Config) -> list[str]:
@@ -300,6 +318,10 @@ def _contradictions(config: Config) -> list[str]:
     return problems
 
 
+def _var_dir(environ: Mapping[str, str]) -> Path:
+    return PROJECT_ROOT / (environ.get("VAR_DIR") or _DEFAULTS["VAR_DIR"])
+
+
 def _instance_values(var_dir: Path) -> dict[str, str]:
     try:
         values = json.loads((var_dir / INSTANCE_FILE).read_text(encoding="utf-8"))
@@ -311,6 +333,19 @@ def _instance_values(var_dir: Path) -> dict[str, str]:
 def inherited_environment() -> dict[str, str]:
     """A copy of this process's environment, for the supervisor to hand on to the processes it starts."""
     return dict(os.environ)
+
+
+def instance_file() -> Path:
+    """The file in which this process looks for a running instance."""
+    return _var_dir(os.environ) / INSTANCE_FILE
+
+
+def use_stand_ins() -> None:
+    """Let this process load with settings that nobody connects to: for help, and for commands that need no instance."""
+    for name in SETTING_NAMES:
+        os.environ.pop(name, None)
+        os.environ.pop(f"{name}_FILE", None)
+    os.environ.update(STAND_INS, VAR_DIR=os.devnull)
 
 
 @cache

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from embedding_project.config import ConfigError
 from supervisor import instance
+from supervisor.commands import INTERRUPTED
 from supervisor.errors import StartError
+from supervisor.interrupts import one_interrupt
 from supervisor.launch import Options, start
 from supervisor.logs import Console
 from supervisor.supervisor import Supervisor, read_settings
@@ -20,16 +22,18 @@ _DOWN_SECONDS = 15.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `up` or `down`; the exit code is 0, 1 for a failure, 2 for a wrong configuration."""
+    """Run `up` or `down`; the exit code is 0, 1 for a failure, 2 for a wrong setting, 130 for a start cut short."""
     arguments = _parser().parse_args(argv)
     options = Options(var=arguments.var, port=getattr(arguments, "port", None))
     report = getattr(arguments, "report_fd", None)
-    console = Console(sys.stdout) if report is None else _reporting_console(report)
+    relays = getattr(arguments, "logs", False)
+    console = Console(sys.stdout, relays=relays) if report is None else _reporting_console(report)
     try:
         if arguments.command == "down":
             return down(read_settings(options.environment()).var_dir, console)
         if arguments.detach:
-            start(options, outlives=True, say=console.say)
+            with one_interrupt():
+                start(options, outlives=True, say=console.say)
             return 0
         return up(options, console)
     except ConfigError as error:
@@ -44,7 +48,13 @@ def add_instance_options(parser: argparse.ArgumentParser, *, port: bool) -> None
     """The options every command about an instance has."""
     parser.add_argument("--var", type=Path, metavar="DIR", help="directory of the instance (default: VAR_DIR, or var)")
     if port:
-        parser.add_argument("--port", type=int, metavar="N", help="HTTP port (default: PORT, or 8000)")
+        parser.add_argument("--port", type=_port, metavar="N", help="HTTP port (default: PORT, or 8000)")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 65535")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     starting = commands.add_parser("up", help="start the whole service and stay in the foreground")
     add_instance_options(starting, port=True)
     starting.add_argument("--detach", action="store_true", help="return when the service is ready; it runs on")
+    starting.add_argument("--logs", action="store_true", help="show what the roles write; else it is in DIR/logs only")
     starting.add_argument("--report-fd", type=int, help=argparse.SUPPRESS)
     add_instance_options(commands.add_parser("down", help="stop the service"), port=False)
     return parser
@@ -63,13 +74,12 @@ def _reporting_console(descriptor: int) -> Console:
 
 
 def up(options: Options, console: Console) -> int:
-    """Run an instance in the foreground until a signal ends it."""
+    """Run an instance in the foreground until a signal ends it; INTERRUPTED when that was before it was ready."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and background jobs ask to be left alone
             signal.signal(number, lambda *_: stop.set())
-    Supervisor(options.environment(), console, stop).run()
-    return 0
+    return 0 if Supervisor(options.environment(), console, stop).run() else INTERRUPTED
 
 
 def down(var_dir: Path, console: Console) -> int:

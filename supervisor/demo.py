@@ -7,8 +7,21 @@ from collections.abc import Sequence
 
 from embedding_project.config import PROJECT_ROOT, ConfigError
 from supervisor.cli import add_instance_options
+from supervisor.commands import INTERRUPTED
 from supervisor.errors import StartError
+from supervisor.interrupts import one_interrupt
 from supervisor.launch import Options, Running, start
+
+_WELCOME = """
+The service runs; Ctrl-C stops it.
+
+  try the API  {url}/v1/docs
+  admin        {url}/admin/  (user admin; the password is above, or in secrets.json in the instance's directory)
+  readiness    {url}/readyz
+
+  curl -s {url}/v1/search -H 'Content-Type: application/json' \\
+    -d '{{"namespace": "stdlib", "query": "copy a folder", "top_k": 3}}'
+"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -17,26 +30,32 @@ def main(argv: Sequence[str]) -> int:
     add_instance_options(parser, port=True)
     arguments = parser.parse_args(argv[1:])
     options = Options(var=arguments.var, port=arguments.port)
-    try:
-        running = start(options)
-    except (ConfigError, StartError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
-    except KeyboardInterrupt:
-        return 130
-    try:
-        return _show(running, options)
-    except KeyboardInterrupt:
-        print("\nstopping")
-        return 0
-    finally:
-        running.stop()
+    with one_interrupt():
+        try:
+            running = start(options)
+        except (ConfigError, StartError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2 if isinstance(error, ConfigError) else 1
+        return _until_interrupted(running, options)
 
 
-def _show(running: Running, options: Options) -> int:
+def _until_interrupted(running: Running, options: Options) -> int:
+    """Show the instance until Ctrl-C, then end it. Exit code 130 when the corpus was not loaded by then."""
+    code = INTERRUPTED
+    try:
+        code = _load(options)
+        if code == 0:
+            print(_WELCOME.format(url=running.url), flush=True)
+            code = running.wait()
+    except KeyboardInterrupt:
+        print(flush=True)
+    running.stop(print)
+    return code
+
+
+def _load(options: Options) -> int:
     command = (sys.executable, "manage.py", "load_stdlib_docs")
-    code = subprocess.run(command, cwd=PROJECT_ROOT, env=options.environment(), check=False).returncode
-    if code:
-        return code
-    print(f"still running at {running.url}, Ctrl-C stops", flush=True)
-    return running.wait()
+    # In a session of its own: Ctrl-C is for this process, which ends the loader.
+    return subprocess.run(
+        command, cwd=PROJECT_ROOT, env=options.environment(), check=False, start_new_session=True
+    ).returncode

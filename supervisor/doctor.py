@@ -16,7 +16,7 @@ from supervisor.binaries import Binary, choose_postgres, choose_redis
 from supervisor.cli import add_instance_options
 from supervisor.errors import StartError
 from supervisor.launch import Options
-from supervisor.ports import port_is_free
+from supervisor.ports import port_problem
 from supervisor.supervisor import given, read_settings
 
 _GLIBC_MINIMUM = (2, 28)
@@ -104,13 +104,9 @@ def port_check(config: Config) -> Check:
     """Whether the api can listen, or does so already."""
     running = instance.load(config.var_dir) if instance.holder(config.var_dir) else None
     ours = running is not None and running.environment.get("PORT") == str(config.port)
-    free = port_is_free(config.host, config.port)
-    return Check(
-        name="port",
-        ok=ours or free,
-        detail=f"{config.port} " + ("is this instance's, which runs" if ours else "is free" if free else "is taken"),
-        mend="manage.py up --port N",
-    )
+    problem = "" if ours else port_problem(config.host, config.port)
+    found = problem or f"{config.port} " + ("is this instance's, which runs" if ours else "is free")
+    return Check(name="port", ok=not problem, detail=found, mend="manage.py up --port N")
 
 
 def _package_check(name: str, package: str) -> Check:

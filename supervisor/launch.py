@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from embedding_project.config import PROJECT_ROOT, inherited_environment
 from supervisor.errors import StartError
+from supervisor.interrupts import interrupts_wait
+from supervisor.logs import LOG_BYTES, rotate
 from supervisor.process import last_steps
 from supervisor.supervisor import read_settings
 
@@ -53,9 +56,12 @@ class Running:
         """Block until the instance ends; its exit code."""
         return self.process.wait()
 
-    def stop(self) -> None:
+    def stop(self, say: Say = lambda _: None) -> None:
         """End the instance and return when all its processes are gone."""
+        say("stopping")
+        began = time.monotonic()
         _end(self.process)
+        say(f"stopped in {time.monotonic() - began:.1f} s")
 
 
 def start(options: Options, *, outlives: bool = False, say: Say = print) -> Running:
@@ -66,11 +72,18 @@ def start(options: Options, *, outlives: bool = False, say: Say = print) -> Runn
     """
     environ = options.environment()
     log = read_settings(environ).var_dir / "logs" / _LOG_FILE
-    process, report = _spawn(environ, log, outlives)
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with interrupts_wait():
+            process, report = _spawn(environ, log, outlives)
         url = _follow(report, say)
+    except KeyboardInterrupt:
+        if process:
+            Running("", process).stop(say)
+        raise
     except BaseException:
-        _end(process)
+        if process:
+            _end(process)
         raise
     if not url:
         code = process.wait()
@@ -92,6 +105,8 @@ def running_instance(
 
 def _spawn(environ: Mapping[str, str], log: Path, outlives: bool) -> tuple[subprocess.Popen[bytes], int]:
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        rotate(log)
     reader, writer = os.pipe()
     try:
         with log.open("ab") as output:

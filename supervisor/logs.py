@@ -2,7 +2,10 @@
 
 import threading
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Self, TextIO
+
+LOG_BYTES = 20 * 2**20
+"""A log file that is longer becomes `.1`, in place of the one before: each process keeps at most two."""
 
 
 class Console:
@@ -69,9 +72,9 @@ def tail(path: Path, lines: int = 15) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def pump(source: BinaryIO, path: Path, console: Console, name: str) -> None:
+def pump(source: BinaryIO, path: Path, console: Console, name: str, longest_bytes: int = LOG_BYTES) -> None:
     """Copy a process's output to its log file and the console until it closes. Runs in a thread of its own."""
-    with source, path.open("ab", buffering=0) as log:
+    with source, _LogFile(path, longest_bytes) as log:
         for line in source:
             try:
                 log.write(line)
@@ -79,3 +82,25 @@ def pump(source: BinaryIO, path: Path, console: Console, name: str) -> None:
                 # A full disk must not leave the pipe unread: the process would block on its next line.
                 console.say(f"{name}: cannot write {path}: {error.strerror}")
             console.relay(name, line.decode(errors="replace").rstrip())
+
+
+class _LogFile:
+    """A log file that starts again when it has become too long. Its only caller is one thread."""
+
+    def __init__(self, path: Path, longest_bytes: int) -> None:
+        self._path = path
+        self._longest_bytes = longest_bytes
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("ab", buffering=0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, line: bytes) -> None:
+        if self._file.tell() + len(line) > self._longest_bytes:
+            self._file.close()
+            rotate(self._path)
+            self._file = self._path.open("ab", buffering=0)
+        self._file.write(line)

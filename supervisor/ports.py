@@ -1,5 +1,6 @@
 """Free TCP ports for the servers the supervisor starts."""
 
+import errno
 import random
 import socket
 
@@ -9,22 +10,30 @@ _LOWEST, _HIGHEST = 20000, 32000
 _ATTEMPTS = 200
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen on host:port now. An address this machine does not have counts as not free."""
+def port_problem(host: str, port: int) -> str:
+    """Why no server could listen on host:port now, and what to do about it; empty when one could."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError:
-        return False
-    return True
+    except socket.gaierror:
+        return f"HOST is {host}, which is neither an address nor a name that resolves"
+    except OSError as error:
+        if error.errno == errno.EACCES:
+            return f"port {port} needs root; choose one from 1024 on with --port N"
+        if error.errno == errno.EADDRINUSE:
+            return f"port {port} on {host} is taken; choose another one with --port N"
+        if error.errno == errno.EADDRNOTAVAIL:
+            return f"HOST is {host}, which is no address of this machine"
+        return f"port {port} on {host}: {error.strerror}"
+    return ""
 
 
 def pick_free_port(taken: frozenset[int] = frozenset()) -> int:
     """A port on 127.0.0.1 nobody listens on and that is not in `taken`."""
     for _ in range(_ATTEMPTS):
         port = random.randint(_LOWEST, _HIGHEST)
-        if port not in taken and port_is_free("127.0.0.1", port):
+        if port not in taken and not port_problem("127.0.0.1", port):
             return port
     raise OSError(f"no free port between {_LOWEST} and {_HIGHEST}")

@@ -5,12 +5,10 @@ Run as root, the server gets an unprivileged user. Where that user cannot enter 
 `<var>/postgres` is a link to it.
 """
 
-import os
 import shutil
 import signal
-import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +18,9 @@ from psycopg import sql
 from supervisor.account import Account, can_reach, give_to
 from supervisor.binaries import POSTGRES_MINIMUM, Binary
 from supervisor.errors import NotAnswering, StartError
-from supervisor.logs import Console
-from supervisor.process import ProcessSpec
+from supervisor.logs import Console, tail
+from supervisor.process import Child, ProcessSpec
+from supervisor.secrets import write_private
 
 DATABASE = "embeddings"
 _OWNER = "postgres"
@@ -145,36 +144,35 @@ def refuse_or_clear_leftover(data: Path, console: Console) -> None:
         file.unlink()
 
 
-def initialise(cluster: Cluster, env: Mapping[str, str]) -> None:
-    """Make an empty cluster unless there is one. Raises StartError with what initdb said."""
+def initialise(cluster: Cluster, env: Mapping[str, str], run: Callable[[ProcessSpec], Child]) -> None:
+    """Make an empty cluster unless there is one; `run` runs initdb to its end.
+
+    Raises StartError with what initdb said. `data` appears only when it is whole.
+    """
     if (cluster.data / "PG_VERSION").exists():
         return
-    if cluster.data.exists():
-        shutil.rmtree(cluster.data)  # an initdb that was interrupted
+    half = cluster.folder / "data.partial"
+    for remains in (cluster.data, half):  # of an initdb that was interrupted
+        if remains.exists():
+            shutil.rmtree(remains)
     password_file = cluster.folder / "owner-password"
-    descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(cluster.owner_password)
+    write_private(password_file, cluster.owner_password)
     give_to(password_file, cluster.account)
     options = (f"--username={_OWNER}", f"--pwfile={password_file}", "--auth=scram-sha-256", "--data-checksums")
-    account = cluster.account
+    spec = ProcessSpec(
+        name="initdb",
+        argv=(str(cluster.programs / "initdb"), f"--pgdata={half}", "--encoding=UTF8", "--no-locale", *options),
+        env=env,
+        cwd=cluster.folder,
+        account=cluster.account,
+    )
     try:
-        outcome = subprocess.run(
-            (str(cluster.programs / "initdb"), f"--pgdata={cluster.data}", "--encoding=UTF8", "--no-locale", *options),
-            env=env,
-            cwd=cluster.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[account.gid] if account else None,
-        )
+        child = run(spec)
     finally:
         password_file.unlink()
-    if outcome.returncode != 0:
-        raise StartError(f"initdb failed: {(outcome.stderr or outcome.stdout).strip()}")
+    if child.exit_code() != 0:
+        raise StartError(f"initdb failed; {child.log_path} ends with\n{tail(child.log_path)}")
+    half.rename(cluster.data)
 
 
 def process(cluster: Cluster, env: Mapping[str, str]) -> ProcessSpec:

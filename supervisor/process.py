@@ -17,7 +17,7 @@ from pathlib import Path
 
 from supervisor.account import Account
 from supervisor.backoff import Backoff
-from supervisor.logs import Console, pump
+from supervisor.logs import Console, pump, rotate
 
 _PR_SET_PDEATHSIG = 1
 # Looked up here because the child, between fork and exec, must not load anything.
@@ -140,7 +140,10 @@ class Child:
         """After the stop: kill strays, reap, and let the last lines reach the log."""
         self.sweep_group()
         if self._process:
-            self._process.wait(timeout=timeout_seconds)
+            try:
+                self._process.wait(timeout=timeout_seconds)
+            except subprocess.TimeoutExpired:  # it is stuck in the kernel, on a disk that does not answer for example
+                self._console.say(f"{self.spec.name}: pid {self._process.pid} is still there after SIGKILL")
         if self._pump:
             self._pump.join(timeout_seconds)
 
@@ -169,6 +172,7 @@ def describe_exit(code: int) -> str:
 def run_once(spec: ProcessSpec, log_dir: Path, console: Console, pause: Pause) -> Child:
     """Run a command to its end and return it for its exit code and log. Raises Stopped when interrupted."""
     child = Child(spec, log_dir, console)
+    rotate(child.log_path)
     child.start()
     try:
         while child.exit_code() is None:

@@ -12,7 +12,7 @@ from supervisor.errors import NotAnswering, StartError
 from supervisor.fleet import Fleet
 from supervisor.logs import Console, tail
 from supervisor.ports import pick_free_port
-from supervisor.process import Child, Pause
+from supervisor.process import Child, Pause, ProcessSpec, run_once
 from supervisor.redis_server import RedisServer
 from supervisor.secrets import Secrets
 
@@ -76,7 +76,7 @@ class Launcher:
         self.console.say(f"postgres: {binary}, DATABASE_URL is not set; port {cluster.port}{running_as}, {folder}")
         env = self._environment()
         postgres.refuse_or_clear_leftover(cluster.data, self.console)
-        postgres.initialise(cluster, env)
+        postgres.initialise(cluster, env, self._run)
         child = self.fleet.add(postgres.process(cluster, env))
         self._wait(child, lambda: postgres.ensure_database(cluster))
         return cluster.url
@@ -90,6 +90,9 @@ class Launcher:
         child = self.fleet.add(redis_server.process(server, binary, folder, self._environment()))
         self._wait(child, lambda: redis_server.check(server.url))
         return server.url
+
+    def _run(self, spec: ProcessSpec) -> Child:
+        return run_once(spec, self.var_dir / "logs", self.console, self.pause)
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": self.path, "LC_ALL": "C", "TZ": "UTC"}

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from embedding_project.config import INSTANCE_FILE, Config, read_config
-from supervisor import instance, readiness, roles, secrets
+from embedding_project.config import INSTANCE_FILE, STAND_INS, Config, read_config
+from supervisor import instance, postgres, readiness, roles, secrets
 from supervisor.errors import StartError, Stopped
 from supervisor.fleet import Fleet
-from supervisor.logs import Console, rotate, tail
-from supervisor.ports import port_is_free
+from supervisor.logs import Console, tail
+from supervisor.ports import port_problem
 from supervisor.process import Child, run_once
 from supervisor.services import Launcher, ServiceUrls
 
@@ -23,23 +23,16 @@ _TICK_SECONDS = 0.2
 _HOPELESS_DEATHS = 6
 # What `bootstrap` says, last of all, when it found an empty database.
 _FRESH = "fresh database"
-# Stand in for what only a start can know, so that everything else is checked before anything starts.
-_PENDING = {
-    "DATABASE_URL": "postgresql://pending",
-    "REDIS_URL": "redis://pending",
-    "CACHE_URL": "redis://pending",
-    "SECRET_KEY": "pending-until-the-instance-starts",
-}
 
 
 def read_settings(environ: Mapping[str, str]) -> Config:
     """The configuration with stand-ins for what the start will find out. Raises ConfigError."""
-    return read_config(_PENDING | {name: value for name, value in environ.items() if value})
+    return read_config({**STAND_INS, **{name: value for name, value in environ.items() if value}})
 
 
 def given(value: str) -> str:
     """A value of `read_settings`, empty if it is one of the stand-ins."""
-    return "" if value in _PENDING.values() else value
+    return "" if value in STAND_INS.values() else value
 
 
 class Supervisor:
@@ -54,6 +47,7 @@ class Supervisor:
         self._log_dir = self.var_dir / "logs"
         self._services = Fleet(self._log_dir, console, self._save)
         self._roles = Fleet(self._log_dir, console, self._save)
+        self._was_ready = False
 
     @property
     def var_dir(self) -> Path:
@@ -63,8 +57,11 @@ class Supervisor:
     def url(self) -> str:
         return readiness.local_url(self._config.host, self._config.port)
 
-    def run(self) -> None:
-        """Start everything, watch it until `stop` is set, stop everything. Raises StartError, ConfigError."""
+    def run(self) -> bool:
+        """Start everything, watch it until `stop` is set, stop everything; True when it was ready in between.
+
+        Raises StartError, ConfigError.
+        """
         self.var_dir.mkdir(parents=True, exist_ok=True)
         self._log_dir.mkdir(mode=0o700, exist_ok=True)
         with instance.lock(self.var_dir):
@@ -79,11 +76,14 @@ class Supervisor:
                 self._console.say("stopping")
             finally:
                 self._take_down()
+        return self._was_ready
 
     def _start(self) -> None:
         config = self._config
-        if not port_is_free(config.host, config.port):
-            raise StartError(f"port {config.port} on {config.host} is taken; choose another one with --port N")
+        if problem := port_problem(config.host, config.port):
+            raise StartError(problem)
+        if not (config.on_loopback or config.api_key or self._may_hold_keys()):
+            raise StartError(f"HOST is {config.host}: set API_KEY before listening beyond loopback")
         own = secrets.load_or_create(self.var_dir)
         urls = self._start_services(own)
         self._config = replace(
@@ -95,12 +95,22 @@ class Supervisor:
             metrics_dir=str(self._fresh_metrics_dir()),
         )
         self._save()
-        self._prepare(own)
-        for spec in roles.role_table(self._config, self._environ):
-            self._roles.add(spec)
-        self._wait_until_ready()
-        self._console.say(f"ready: {self.url}")
+        sign_in = self._prepare(own)
+        try:
+            for spec in roles.role_table(self._config, self._environ):
+                self._roles.add(spec)
+            self._wait_until_ready()
+            self._was_ready = True
+            self._console.say(f"ready: {self.url}")
+        finally:
+            # Last, where it is seen; and also after a start that failed, because the next one finds a used database.
+            if sign_in:
+                self._console.confide(sign_in)
         self._console.end_report()
+
+    def _may_hold_keys(self) -> bool:
+        """Whether the database of this instance was there before: only its registry knows then."""
+        return bool(given(self._config.database_url)) or postgres.data_major(self.var_dir) is not None
 
     def _start_services(self, own: secrets.Secrets) -> ServiceUrls:
         launcher = Launcher(
@@ -126,21 +136,21 @@ class Supervisor:
         folder.mkdir(mode=0o700)
         return folder
 
-    def _prepare(self, own: secrets.Secrets) -> None:
-        """Bring the database to the shape this code expects, and tell whoever made a new one how to sign in."""
+    def _prepare(self, own: secrets.Secrets) -> str:
+        """Bring the database to the shape this code expects; how to sign in when it is a new one."""
         self._manage("migrate --noinput")
         chosen = self._config.admin_password
         bootstrap = self._manage("bootstrap", ADMIN_PASSWORD=chosen or own.admin_password)
         # An existing database keeps the administrator it has, whose password may be another one.
-        if tail(bootstrap.log_path, lines=1).startswith(_FRESH):
-            shown = f"{own.admin_password} (shown once, kept in {self.var_dir / secrets.SECRETS_FILE})"
-            password = "as ADMIN_PASSWORD says" if chosen else shown
-            self._console.confide(f"admin: {self.url}/admin/ user admin password {password}")
+        if not tail(bootstrap.log_path, lines=1).startswith(_FRESH):
+            return ""
+        shown = f"{own.admin_password} (shown once, kept in {self.var_dir / secrets.SECRETS_FILE})"
+        password = "as ADMIN_PASSWORD says" if chosen else shown
+        return f"admin: {self.url}/admin/ user admin password {password}"
 
     def _manage(self, command: str, **extra: str) -> Child:
         spec = roles.management(command, self._config, self._environ, **extra)
         self._console.say(f"running {spec.name}")
-        rotate(self._log_dir / f"{spec.name}.log")
         child = run_once(spec, self._log_dir, self._console, self._pause)
         if code := child.exit_code():
             raise StartError(f"{spec.name} failed with exit code {code}:\n{tail(child.log_path)}")
@@ -191,12 +201,10 @@ class Supervisor:
 
     def _take_down(self) -> None:
         began = time.monotonic()
-        count = len(self._services.children) + len(self._roles.children)
         self._roles.stop()
         self._services.stop()
         (self.var_dir / INSTANCE_FILE).unlink(missing_ok=True)
-        if count:
-            self._console.say(f"stopped {count} processes in {time.monotonic() - began:.1f} s")
+        self._console.say(f"stopped in {time.monotonic() - began:.1f} s")
 
 
 def _last_words(child: Child) -> str:

@@ -22,7 +22,7 @@ from embedding_project.contracts import limits
 from embedding_project.contracts.errors import ERROR_KINDS
 from embeddings_app.api.state_metrics import GAUGES, StateGauge
 from embeddings_app.api.urls import urlpatterns
-from manage import SUPERVISED
+from supervisor.commands import SUPERVISED
 from tests.acceptance.bad_input_page import page as bad_input_page
 from tests.conftest import ROOT
 

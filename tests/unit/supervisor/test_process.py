@@ -14,7 +14,7 @@ import pytest
 from supervisor.backoff import Backoff
 from supervisor.fleet import Fleet
 from supervisor.instance import start_ticks
-from supervisor.logs import Console, tail
+from supervisor.logs import Console, pump, tail
 from supervisor.process import ProcessSpec, run_once
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
@@ -84,6 +84,15 @@ def test_the_log_of_the_start_before_is_kept(fleet: Fleet, tmp_path: Path) -> No
     fleet.add(role("worker", "print('now')"))
     fleet.stop()
     assert (tmp_path / "worker.log.1").read_text(encoding="utf-8") == "earlier"
+
+
+def test_a_log_is_bounded_within_one_run(tmp_path: Path) -> None:
+    log = tmp_path / "talker.log"
+    lines = io.BytesIO(b"".join(b"line %06d\n" % number for number in range(1_000)))
+    pump(lines, log, Console(None), "talker", longest_bytes=2_000)
+    assert max(file.stat().st_size for file in tmp_path.iterdir()) <= 2_000
+    assert {file.name for file in tmp_path.iterdir()} == {"talker.log", "talker.log.1"}
+    assert tail(log, lines=1) == "line 000999"
 
 
 def test_a_process_that_ignores_the_signal_is_killed_after_its_grace(fleet: Fleet, output: io.StringIO) -> None:

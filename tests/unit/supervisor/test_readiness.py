@@ -1,10 +1,14 @@
 """Reading the answer of a starting instance."""
 
 import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from supervisor.ports import pick_free_port, port_is_free
+from supervisor.ports import pick_free_port, port_problem
 from supervisor.readiness import local_url, parse, probe
 
 
@@ -41,5 +45,33 @@ def test_a_server_on_every_address_is_asked_on_loopback(host: str, url: str) -> 
     assert local_url(host, 80) == url
 
 
-def test_a_foreign_address_counts_as_not_free() -> None:
-    assert not port_is_free("192.0.2.1", 8000)
+@pytest.mark.parametrize(
+    ("host", "port", "problem"),
+    [
+        ("192.0.2.1", 8000, "HOST is 192.0.2.1, which is no address of this machine"),
+        ("no.such.host.invalid", 8000, "neither an address nor a name that resolves"),
+        ("127.0.0.1", pick_free_port(), ""),
+    ],
+)
+def test_what_forbids_to_listen_is_named(host: str, port: int, problem: str) -> None:
+    assert problem in port_problem(host, port)
+    assert bool(problem) == bool(port_problem(host, port))
+
+
+def test_a_port_that_somebody_listens_on_is_taken() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        assert "is taken" in port_problem("127.0.0.1", other.getsockname()[1])
+
+
+def test_a_port_for_root_alone_is_named_as_such() -> None:
+    code = """if True:
+        import os
+        from supervisor.ports import port_problem
+        port_problem("localhost", 80)  # loads what it needs while that can be read
+        os.getuid() or os.setuid(65534)
+        print(port_problem("127.0.0.1", 80))"""
+    limit = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text(encoding="ascii")
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
+    assert "needs root" in done.stdout or int(limit) <= 80

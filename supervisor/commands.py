@@ -1,0 +1,68 @@
+"""Every command of manage.py: which there are, who runs each, and how one that Ctrl-C interrupts ends."""
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+
+INTERRUPTED = 130
+SUPERVISED: Mapping[str, str] = {
+    "up": "supervisor.cli",
+    "down": "supervisor.cli",
+    "demo": "supervisor.demo",
+    "doctor": "supervisor.doctor",
+    "autoscale": "supervisor.autoscaler.cli",
+}
+"""Commands that start what Django's settings need: they run before Django is configured."""
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Run the service": {
+        "up": "start Postgres, Redis and every role; Ctrl-C stops them",
+        "down": "stop an instance that runs elsewhere",
+        "demo": "start an instance, load a real corpus, search it",
+        "doctor": "say what this machine has and lacks",
+        "autoscale": "start embedders while text waits, stop them when it is quiet",
+    },
+    "Models and cache": {
+        "register_model": "add a version of a model",
+        "warm_cache": "embed the texts of a file ahead of time",
+    },
+    "Keys": {"apikey": "make, list and revoke API keys"},
+    "Backups": {
+        "backup": "write a backup while the service runs",
+        "verify_backup": "compare a backup with its manifest; needs no instance",
+        "restore": "put a backup in place of everything there is",
+        "log_epoch": "show the log epoch, or begin a new one",
+    },
+    "Sample data": {"load_stdlib_docs": "load the docstrings of Python's standard library"},
+    "Database": {
+        "migrate": "bring the tables to the shape of this version; 'up' does it",
+        "bootstrap": "make an empty database usable; 'up' does it",
+        "createsuperuser": "make an administrator",
+        "changepassword": "set the password of an administrator",
+        "dbshell": "open psql on the database",
+        "shell": "open Python with the models loaded",
+    },
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command that `argv` names; the exit code is 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
+    name, *rest = argv or ("help",)
+    if name in ("help", "-h", "--help"):
+        if not rest:
+            print(listing())
+            return 0
+        name, rest = rest[0], ["--help"]
+    try:
+        module = importlib.import_module(SUPERVISED.get(name, "supervisor.django_commands"))
+        return int(module.main([name, *rest]))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def listing() -> str:
+    """All commands in groups, a line each."""
+    lines = ["usage: manage.py COMMAND [options]     manage.py COMMAND --help"]
+    for title, commands in GROUPS.items():
+        lines += ["", title, *(f"  {name:<18}{line}" for name, line in commands.items())]
+    return "\n".join([*lines, "", "Every other command of Django works too: check, showmigrations, dumpdata ..."])
