@@ -20,6 +20,7 @@ _PREFIX = b"v:"
 _FORGOTTEN = b""
 _FORGET_SECONDS = 60
 _MAX_UNSENT = 100_000
+_CLEARED_AT_ONCE = 1_000
 AWAY_SECONDS = 1.0
 """How long nobody asks after a call that failed."""
 # One command for all frames: a pipeline of SETs costs the client three times as much.
@@ -71,8 +72,18 @@ class VectorCache:
         self.attempt("forget", lambda _: None)
 
     def clear(self) -> None:
-        """Drop every entry, after which the same key may mean another vector. Raises RedisError."""
-        self._redis.flushdb(asynchronous=True)
+        """Drop every entry, after which the same key may mean another vector. Raises RedisError.
+
+        Entries only: limits and leases stay, and whatever else the server holds.
+        """
+        names: list[bytes] = []
+        for name in self._redis.scan_iter(match=_PREFIX + b"*", count=_CLEARED_AT_ONCE):
+            names.append(name)
+            if len(names) == _CLEARED_AT_ONCE:
+                self._redis.unlink(*names)
+                names.clear()
+        if names:
+            self._redis.unlink(*names)
 
     def attempt(self, what: str, call: Callable[[Redis], Answer]) -> Answer | None:
         """What `call` gives; None when the server fails, or failed within the last second."""

@@ -14,9 +14,9 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from embedding_project.config import load_config
+from embedding_project.observing.metric_files import MetricFiles
 from embeddings_app.api.state_metrics import STATE_REGISTRY
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -54,5 +54,5 @@ def _counted() -> CollectorRegistry:
     if not directory:
         return REGISTRY
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
+    registry.register(MetricFiles(directory))
     return registry

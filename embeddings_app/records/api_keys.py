@@ -45,12 +45,16 @@ def any_key() -> bool:
 
 
 def write_last_used(used: Mapping[str, datetime]) -> None:
-    """Prefix -> time; an older time changes nothing."""
+    """Prefix -> time; an older time changes nothing. Rows are locked in order: other processes write them too."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE api_key k SET last_used_at = greatest(k.last_used_at, u.at)
-            FROM unnest(%s::text[], %s::timestamptz[]) AS u(prefix, at) WHERE k.prefix = u.prefix
+            WITH u AS (
+                SELECT k.id, u.at FROM api_key k
+                JOIN unnest(%s::text[], %s::timestamptz[]) AS u(prefix, at) ON k.prefix = u.prefix
+                ORDER BY k.id FOR UPDATE OF k
+            )
+            UPDATE api_key k SET last_used_at = greatest(k.last_used_at, u.at) FROM u WHERE k.id = u.id
             """,
             [list(used), list(used.values())],
         )

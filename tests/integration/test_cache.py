@@ -48,3 +48,12 @@ def test_without_its_redis_everything_is_a_miss() -> None:
     cache.put_many({b"key": _frame("text")})
     cache.forget([b"key"])
     assert cache.get_many([b"key"], dimension=8) == [None]
+
+
+def test_to_clear_it_leaves_limits_and_whatever_else_the_server_holds() -> None:
+    redis, cache, keys = cache_client(load_config().cache_url), _cache(), [uuid.uuid4().bytes for _ in range(2_500)]
+    redis.set("limit:of-somebody", "1")
+    cache.put_many(dict.fromkeys(keys, _frame("text")))
+    cache.clear()
+    assert cache.get_many(keys, dimension=8) == [None] * len(keys)
+    assert redis.get("limit:of-somebody") == b"1"

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from prometheus_client import REGISTRY, CollectorRegistry, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import REGISTRY, Metric
 
 from embedding_project.config import load_config
+from embedding_project.observing.metric_files import MetricFiles
 from embedding_project.threads.background import repeat_forever
 from embeddings_app.services.operating.traffic import Sample, Span, read_sample
 
@@ -87,6 +87,4 @@ def collect_metrics() -> Iterable[Metric]:
     directory = load_config().metrics_dir
     if not directory:
         return REGISTRY.collect()
-    collector = MultiProcessCollector(CollectorRegistry(), path=directory)  # type: ignore[no-untyped-call]
-    collected: Iterable[Metric] = collector.collect()  # type: ignore[no-untyped-call]
-    return collected
+    return MetricFiles(directory).collect()

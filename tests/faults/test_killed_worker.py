@@ -1,0 +1,44 @@
+"""A worker process of the api that dies in the midst of requests."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.conftest import Service
+from tests.faults.roles import processes
+from tests.faults.slow_clients import SlowClients, form_head
+
+_IN_PROGRESS = "api_requests_in_progress "
+
+
+def in_progress(client: httpx.Client) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith(_IN_PROGRESS)).removeprefix(_IN_PROGRESS))
+
+
+def test_its_requests_in_progress_are_not_counted_any_more(service: Service) -> None:
+    api = processes(service)["api"]
+    (worker, *_) = Path(f"/proc/{api}/task/{api}/children").read_text().split()
+    with httpx.Client(base_url=service.url, timeout=10) as client:
+        head = form_head(b"/v1/embed", b"Content-Type: application/json")
+        with SlowClients(service.url, head, 20, drips=False):
+            until = time.monotonic() + 20
+            while in_progress(client) < 20 and time.monotonic() < until:
+                time.sleep(0.2)
+            assert in_progress(client) > 20
+            os.kill(int(worker), signal.SIGKILL)
+    until = time.monotonic() + 60
+    told = 0.0
+    while time.monotonic() < until:
+        time.sleep(0.5)
+        try:
+            with httpx.Client(base_url=service.url, timeout=10) as client:
+                told = in_progress(client)
+        except httpx.TransportError:
+            continue
+        if told == 1:
+            break
+    assert told == 1, "the one that asks"
