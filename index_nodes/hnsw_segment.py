@@ -1,7 +1,8 @@
 """An immutable HNSW graph over inner products, and the rules that keep its answers right.
 
-Faiss traps this file answers for: search parameters carry their own efSearch of 16, which hides the index's; a selector
-works only with the bounded queue; a graph may return fewer rows than match.
+Faiss traps this file answers for: search parameters carry their own efSearch of 16, which hides the index's; a walk
+under a selector gives rows that pass, but a third of the best only when nothing near the query passes (measured). So a
+walk asks for the nearest rows it saw and drops what may not be returned; when too few are left, rows are scanned.
 """
 
 import math
@@ -47,11 +48,11 @@ def raised_ef(ef_search: int, top_k: int, matching: int, total: int) -> int:
     return max(ef, min(MAX_RAISED_EF, math.ceil(ef * total / matching)))
 
 
-def scan_is_better(matching: int, total: int, ef: int) -> bool:
-    """Whether comparing all `matching` rows costs less than walking a graph of `total` rows with `ef`."""
+def rows_worth_a_scan(matching: int, total: int, ef: int) -> float:
+    """Up to how many `matching` rows a scan of them costs less than a walk of a graph of `total` rows with `ef`."""
     if matching == total:
-        return matching <= _SCANNED_ROWS_PER_EF * ef
-    return matching <= max(_SCANNED_ROWS_PER_EF * ef, _SCAN_ROOT_FACTOR * math.sqrt(total))
+        return _SCANNED_ROWS_PER_EF * ef
+    return max(_SCANNED_ROWS_PER_EF * ef, _SCAN_ROOT_FACTOR * math.sqrt(total))
 
 
 class HnswSegment:
@@ -88,8 +89,10 @@ class HnswSegment:
         table = RowTable(self.vectors, self.rows.slots, document_keys)
         top_k = min(spec.top_k, selection.count)
         wide = min(top_k + _SPARE_ROWS, selection.count)
-        ef = raised_ef(spec.ef_search, wide, selection.count, self.rows.count)
-        scanned = spec.exact or scan_is_better(selection.count, self.rows.count, ef)
+        # Twice as many passing rows as are wanted should be seen, so that seldom too few are.
+        ef = raised_ef(spec.ef_search, wide if selection.mask is None else 2 * wide, selection.count, self.rows.count)
+        worth = spec.scan_factor * rows_worth_a_scan(selection.count, self.rows.count, ef)
+        scanned = spec.exact or selection.count <= worth
         if scanned and len(queries) > _FEW_QUERIES:
             return scan(table, selection, queries, top_k)
         found = self._scan(queries, selection, wide) if scanned else self._walk(queries, selection, wide, ef)
@@ -106,13 +109,13 @@ class HnswSegment:
         return best
 
     def _walk(self, queries: Vector, selection: Selection, top_k: int, ef: int) -> Candidates:
-        ef = max(ef, top_k)
+        ef = min(max(ef, top_k), self.rows.count)
         parameters = faiss.SearchParametersHNSW(efSearch=ef, bounded_queue=True)  # type: ignore[attr-defined]
-        if selection.mask is not None:
-            # Faiss reads the bitmap in place and keeps no reference: `selection` holds it until the call returns.
-            selector = faiss.IDSelectorBitmap(selection.packed)  # type: ignore[call-arg, arg-type]
-            parameters.sel = selector
-        return _found(*self._graph.search(queries, top_k, params=parameters))
+        if selection.mask is None:
+            return _found(*self._graph.search(queries, top_k, params=parameters))
+        seen = _found(*self._graph.search(queries, ef, params=parameters))
+        seen.scores[~selection.mask[seen.rows]] = -np.inf
+        return seen.at(np.argsort(-seen.scores, axis=1, kind="stable")[:, :top_k])
 
     def _scan(self, queries: Vector, selection: Selection, top_k: int) -> Candidates:
         rows = selection.rows()

@@ -13,15 +13,6 @@ class Selection:
         self.mask = mask
         """None when every row may be returned."""
         self.count = count
-        self._packed: NDArray[np.uint8] | None = None
-
-    @property
-    def packed(self) -> NDArray[np.uint8]:
-        """The mask as the bitmap Faiss reads: row i is bit i % 8 of byte i // 8."""
-        if self._packed is None:
-            assert self.mask is not None
-            self._packed = np.packbits(self.mask, bitorder="little")
-        return self._packed
 
     def rows(self) -> NDArray[np.int64] | None:
         """Row numbers in rising order, None for all."""

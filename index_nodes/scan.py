@@ -26,6 +26,8 @@ class SearchSpec:
     exact: bool
     filter: str
     """Canonical JSON of the filter tree, empty for none."""
+    scan_factor: float = 1.0
+    """Scales the number of rows up to which a scan is preferred to a walk of the graph; 0 always walks."""
 
 
 class RowTable(NamedTuple):

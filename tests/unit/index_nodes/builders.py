@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embedding_project.contracts.vectors import Vector, unit_length
 from index_nodes.builder import extend
@@ -17,10 +18,18 @@ NAMESPACE = 1
 
 def clustered_vectors(count: int, dimension: int, seed: int = 0, clusters: int = 64) -> Vector:
     """Unit vectors in clusters, as texts have them; uniform ones would make any graph look bad."""
+    return vectors_and_clusters(count, dimension, seed, clusters)[0]
+
+
+def vectors_and_clusters(
+    count: int, dimension: int, seed: int = 0, clusters: int = 64
+) -> tuple[Vector, NDArray[np.int64]]:
+    """The same, and the cluster of each vector."""
     random = np.random.default_rng(seed)
     centres = random.standard_normal((clusters, dimension))
     spread = random.standard_normal((count, dimension)) * random.uniform(0.3, 0.9, (count, 1))
-    return unit_length((centres[random.integers(0, clusters, count)] + spread).astype(np.float32))
+    cluster = random.integers(0, clusters, count)
+    return unit_length((centres[cluster] + spread).astype(np.float32)), cluster
 
 
 def state(document_key: int, vector: Vector | None, **changes: Any) -> DocumentState:
@@ -28,8 +37,14 @@ def state(document_key: int, vector: Vector | None, **changes: Any) -> DocumentS
     return DocumentState(document_key=document_key, vector=vector, **{**values, **changes})
 
 
-def spec(top_k: int = 10, ef_search: int = 100, exact: bool = False, filter: str = "") -> SearchSpec:  # noqa: A002
-    return SearchSpec(top_k=top_k, ef_search=ef_search, exact=exact, filter=filter)
+def spec(
+    top_k: int = 10,
+    ef_search: int = 100,
+    exact: bool = False,
+    filter: str = "",  # noqa: A002
+    scan_factor: float = 1.0,
+) -> SearchSpec:
+    return SearchSpec(top_k=top_k, ef_search=ef_search, exact=exact, filter=filter, scan_factor=scan_factor)
 
 
 def fill(index: VersionIndex, vectors: Vector, metadata: Sequence[dict[str, Any]] | None = None) -> None:

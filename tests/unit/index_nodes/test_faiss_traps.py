@@ -64,7 +64,7 @@ def test_a_graph_may_return_fewer_rows_than_match_and_a_segment_never(tmp_path: 
     assert np.any(graph.search(near[:5], 20, params=parameters)[1] < 0)
     rows = SegmentRows(np.arange(6_000, dtype=np.int32), np.arange(6_000), np.ones(6_000, np.bool_))
     segment = HnswSegment(rows, graph, tmp_path)
-    found = segment.search(near[:5], rows.selection(matching), spec(20, ef_search=20))
+    found = segment.search(near[:5], rows.selection(matching), spec(20, ef_search=20), np.arange(len(matching)))
     assert np.all(found.rows >= 3_000)
 
 
@@ -88,15 +88,6 @@ def test_parameters_of_the_graph_survive_the_file(tmp_path: Path) -> None:
     assert graph.hnsw.efConstruction == 200
     assert graph.hnsw.nb_neighbors(1) == GRAPH_NEIGHBOURS
     assert np.array_equal(HnswSegment(SegmentRows.empty(1), graph, tmp_path).vectors, NEW[:300])
-
-
-def test_the_bitmap_is_read_in_place(graph: faiss.IndexHNSWFlat) -> None:
-    # So a bitmap must outlive the search, and bits changed in place count at once.
-    bits = np.packbits(np.zeros(ROWS, np.bool_), bitorder="little")
-    parameters = faiss.SearchParametersHNSW(efSearch=100, sel=faiss.IDSelectorBitmap(bits))
-    assert np.all(graph.search(ASKED[:1], 5, params=parameters)[1] == -1)
-    bits[:] = 255
-    assert np.all(graph.search(ASKED[:1], 5, params=parameters)[1] >= 0)
 
 
 def test_the_searching_thread_uses_one_thread() -> None:

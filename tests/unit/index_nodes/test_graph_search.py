@@ -9,18 +9,23 @@ import pytest
 from embedding_project.contracts.filters import Condition, to_wire
 from embedding_project.contracts.hits import ShardHits
 from index_nodes.collection import SealRule
-from index_nodes.hnsw_segment import raised_ef, scan_is_better
+from index_nodes.hnsw_segment import raised_ef, rows_worth_a_scan
 from index_nodes.scan import SearchSpec
 from index_nodes.version_index import VersionIndex
-from tests.unit.index_nodes.builders import NAMESPACE, build_all, clustered_vectors, fill, spec, state
+from tests.unit.index_nodes.builders import NAMESPACE, build_all, fill, spec, state, vectors_and_clusters
 
 ROWS, QUERIES, DIMENSION = 6_000, 100, 96
 SHARES = (0.9, 0.5, 0.3, 0.1, 0.02, 0.001)
 
 
+WALK = 0.0
+"""Scan factor under which a graph is walked whatever the filter."""
+VECTORS, CLUSTERS_OF = vectors_and_clusters(ROWS + QUERIES, DIMENSION)
+
+
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
-    return clustered_vectors(ROWS + QUERIES, DIMENSION)
+    return VECTORS
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,11 @@ def index(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Iter
     index = VersionIndex(DIMENSION, tmp_path_factory.mktemp("nodes") / "v")
     # Evenly spread, independent of the vector: a filter on `place` below s * ROWS selects a share of s.
     places = np.random.default_rng(1).permutation(ROWS)
-    fill(index, vectors[:ROWS], [{"place": int(place)} for place in places])
+    fill(
+        index,
+        vectors[:ROWS],
+        [{"place": int(place), "cluster": int(cluster)} for place, cluster in zip(places, CLUSTERS_OF, strict=False)],
+    )
     build_all(index)
     yield index
     index.close()
@@ -61,8 +70,22 @@ def test_recall_is_high(index: VersionIndex, vectors: np.ndarray, top_k: int) ->
 def test_recall_is_high_under_a_filter(index: VersionIndex, vectors: np.ndarray, share: float) -> None:
     queries, filter_ = vectors[ROWS:], below(share)
     exact = index.search(NAMESPACE, queries, spec(exact=True, filter=filter_))
-    found = index.search(NAMESPACE, queries, spec(filter=filter_))
-    assert recall(found, exact) >= 0.97
+    for scan_factor in (1.0, WALK):
+        found = index.search(NAMESPACE, queries, spec(filter=filter_, scan_factor=scan_factor))
+        assert recall(found, exact) >= 0.97
+
+
+@pytest.mark.parametrize("clusters", [48, 32, 16, 6, 3, 1])
+def test_recall_is_high_under_a_filter_that_leads_away_from_the_query(
+    index: VersionIndex, vectors: np.ndarray, clusters: int
+) -> None:
+    # Nothing near the query passes, so a walk must find its way through what is hidden.
+    queries = vectors[ROWS:][CLUSTERS_OF[ROWS:] >= clusters]
+    filter_ = to_wire(Condition("cluster", "lt", clusters))
+    exact = index.search(NAMESPACE, queries, spec(exact=True, filter=filter_))
+    for scan_factor in (1.0, WALK):
+        found = index.search(NAMESPACE, queries, spec(filter=filter_, scan_factor=scan_factor))
+        assert recall(found, exact) >= 0.95
 
 
 @pytest.mark.parametrize("share", SHARES)
@@ -71,9 +94,11 @@ def test_there_are_never_fewer_hits_than_match(
     index: VersionIndex, vectors: np.ndarray, share: float, top_k: int
 ) -> None:
     matching = int(np.ceil(share * ROWS))
-    for hits in index.search(NAMESPACE, vectors[ROWS : ROWS + 3], spec(top_k, ef_search=1, filter=below(share))):
-        assert len(set(hits.document_keys.tolist())) == min(top_k, matching)
-        assert np.all(np.diff(hits.scores) <= 0)
+    for scan_factor in (1.0, WALK):
+        wanted = spec(top_k, ef_search=1, filter=below(share), scan_factor=scan_factor)
+        for hits in index.search(NAMESPACE, vectors[ROWS : ROWS + 3], wanted):
+            assert len(set(hits.document_keys.tolist())) == min(top_k, matching)
+            assert np.all(np.diff(hits.scores) <= 0)
 
 
 def test_one_query_and_many_give_the_same(index: VersionIndex, vectors: np.ndarray) -> None:
@@ -162,7 +187,7 @@ def test_ef_is_raised_by_what_the_filter_hides_up_to_a_limit() -> None:
 
 
 def test_few_matches_are_scanned() -> None:
-    assert scan_is_better(25_000, 1_000_000, 100)
-    assert not scan_is_better(30_000, 1_000_000, 1_500)
-    assert scan_is_better(1_000, 1_000, 100)
-    assert not scan_is_better(30_000, 30_000, 100)
+    assert rows_worth_a_scan(25_000, 1_000_000, 100) >= 25_000
+    assert rows_worth_a_scan(30_000, 1_000_000, 1_500) < 30_000
+    assert rows_worth_a_scan(1_000, 1_000, 100) >= 1_000
+    assert rows_worth_a_scan(30_000, 30_000, 100) < 30_000

@@ -131,17 +131,56 @@ class IndexMachine(RuleBasedStateMachine):
                 )  # fmt: skip
         for namespace_key in (1, 2):
             for node in filters:
-                wire = to_wire(node) if node else ""
-                found = self.index.search(namespace_key, QUERY, spec(4, filter=wire))
-                for query, hits in zip(QUERY, found, strict=True):
-                    expected = oracle.search(namespace_key, query, 4, node)
-                    assert list(hits) == expected
+                self.check(oracle, namespace_key, node)
         live = [state for state in self.delivered.values() if state.vector is not None]
         documents, graph_documents, digest = self.index.tally()
         in_graphs = sum(live for _, is_graph, _, live in self.index.segments() if is_graph)
         hashes = [document_hash(state.document_key, state.revision, state.text_revision) for state in live]
         assert (documents, graph_documents, digest) == (len(live), in_graphs, sum(hashes) % 2**63)
 
+    def check(self, oracle: ExactIndex, namespace_key: int, node: Filter | None) -> None:
+        found = self.index.search(namespace_key, QUERY, spec(4, filter=to_wire(node) if node else ""))
+        for query, hits in zip(QUERY, found, strict=True):
+            assert list(hits) == oracle.search(namespace_key, query, 4, node)
 
+
+class WalkingMachine(IndexMachine):
+    """Its searches walk graphs, however small, beside flat rows and with dead and stale rows in them. A walk may miss a
+    nearer one, but it gives as many hits as there are, and each is a live document that passes, with its true score."""
+
+    def check(self, oracle: ExactIndex, namespace_key: int, node: Filter | None) -> None:
+        wanted = spec(4, filter=to_wire(node) if node else "", scan_factor=0.0)
+        for query, hits in zip(QUERY, self.index.search(namespace_key, QUERY, wanted), strict=True):
+            everything = oracle.search(namespace_key, query, 100, node)
+            shown = list(hits)
+            assert set(shown) <= set(everything)
+            assert len(shown) == len(set(shown)) == min(4, len(everything))
+            assert shown == sorted(shown, key=everything.index)
+
+    @rule(vector=st.integers(0, len(VECTORS) - 1))
+    def write_many(self, vector: int) -> None:
+        for key in range(10, 40):
+            revision = self.current[key].revision + 1 if key in self.current else 1
+            near = VECTORS[(vector + key) % len(VECTORS)]
+            self._write(key, text_revision=revision, vector=near, metadata={"a": key % 3})
+        self._deliver(self.history[-30:])
+
+    @rule(first=st.integers(10, 39))
+    @precondition(lambda self: 39 in self.current)
+    def delete_many(self, first: int) -> None:
+        for key in range(first, 40, 2):
+            self.delete(key)
+        self._deliver(self.history[-15:])
+
+    @rule()
+    @precondition(lambda self: self.job is None)
+    def build(self) -> None:
+        self.begin_build(2.0)
+        if self.job:
+            self.finish_build()
+
+
+TestWalkingMachine = WalkingMachine.TestCase
+TestWalkingMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestIndexMachine = IndexMachine.TestCase
 TestIndexMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
