@@ -27,7 +27,7 @@ def _checked(batch: EmbedBatch) -> EmbedBatch:
     ]
     if not batch.items or not all(isinstance(value, kind) for value, kind in fields):
         raise TypeError
-    keys, texts, ids = zip(*batch.items, strict=True)
-    if {*map(type, keys), *map(type, ids)} != {bytes} or set(map(type, texts)) != {str}:
+    types = [set(map(type, values)) for values in zip(*batch.items, strict=True)]
+    if types != [{bytes}, {str}, {bytes}, {int}, {bool}]:
         raise TypeError
     return batch

@@ -7,7 +7,7 @@ from embedding_project.contracts.tokens import unpack_ids
 from workers.compute import isolate
 from workers.encoders.base import PLAIN_WORD, Encoder, Tokens
 from workers.encoders.vocabulary import HasVocabulary
-from workers.tickets import MODEL_ERROR, Outcome
+from workers.tickets import EMPTY_INPUT, MODEL_ERROR, Outcome
 
 NO_TOKENIZER = "no_tokenizer"
 INVALID_IDS = "invalid_ids"
@@ -15,8 +15,42 @@ INVALID_IDS = "invalid_ids"
 
 def tokens_of(encoder: Encoder, items: Sequence[EmbedItem]) -> list[Tokens | str]:
     """The tokens of each item, text or ids, or an error code. Raises ModelAway."""
-    texts = iter(isolate(encoder.tokenize, [item.text for item in items if not item.ids], _plain))
-    return [_read(encoder, item.ids) if item.ids else next(texts) or MODEL_ERROR for item in items]
+    beginnings = iter(isolate(encoder.tokenize, [item.text for item in items if not _cut_in_front(item)], _plain))
+    ends = iter(_ends(encoder, [item.text for item in items if _cut_in_front(item)]))
+    found = [next(ends if _cut_in_front(item) else beginnings) for item in items]
+    blank = _Blank(encoder)
+    return [
+        _read(encoder, item.ids) if item.ids else EMPTY_INPUT if blank.is_all(tokens, item) else tokens or MODEL_ERROR
+        for item, tokens in zip(items, found, strict=True)
+    ]
+
+
+def _cut_in_front(item: EmbedItem) -> bool:
+    return item.keep_end and not item.ids
+
+
+def _ends(encoder: Encoder, texts: Sequence[str]) -> Sequence[Tokens | str | None]:
+    if not texts or not isinstance(encoder, HasVocabulary):
+        return [NO_TOKENIZER] * len(texts)
+    return isolate(encoder.vocabulary.ends, texts, _plain)
+
+
+class _Blank:
+    """What a tokenizer makes of prompts without a text behind them."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._tokenize = encoder.tokenize if isinstance(encoder, HasVocabulary) else None
+        self._read: dict[str, Tokens | None] = {}
+
+    def is_all(self, tokens: Tokens | str | None, item: EmbedItem) -> bool:
+        """Whether the model would read nothing of the text of `item` but its prompt."""
+        if self._tokenize is None or not isinstance(tokens, Tokens):
+            return False
+        prompt = item.text[: item.prompt_length]
+        if prompt not in self._read:
+            (self._read[prompt],) = isolate(self._tokenize, [prompt], _plain)
+        alone = self._read[prompt]
+        return alone is not None and list(alone.ids) == list(tokens.ids)
 
 
 def _read(encoder: Encoder, packed: bytes) -> Tokens | str:

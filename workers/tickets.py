@@ -7,6 +7,8 @@ from embedding_project.contracts.messages import EmbedBatch, EmbedReply
 
 MODEL_ERROR = "model_error"
 """The model could not embed this text."""
+EMPTY_INPUT = "empty_input"
+"""The model reads nothing of this text."""
 MODEL_UNAVAILABLE = "model_unavailable"
 """The model cannot be loaded here: no fault of any text."""
 

@@ -23,7 +23,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "invalid_type": ErrorKind(400, False, "A field has the wrong JSON type; nothing is coerced."),
     "invalid_value": ErrorKind(400, False, "A field is outside its documented range."),
     "too_many_items": ErrorKind(400, False, "A list is longer than its limit."),
-    "empty_input": ErrorKind(400, False, "A text has no visible character."),
+    "empty_input": ErrorKind(400, False, "A text has no visible character, or none that the model reads."),
     "text_too_long": ErrorKind(400, False, "A text is longer than 32 KiB in UTF-8."),
     "invalid_text": ErrorKind(400, False, "A text holds NUL or an unpaired surrogate."),
     "invalid_number": ErrorKind(400, False, "A number is not finite, or not finite as float32."),

@@ -25,9 +25,11 @@ def _digest(*fields: str | bytes | int) -> bytes:
     return hasher.digest()
 
 
-def cache_key(model: ModelSpec, input_type: InputType, text: str) -> bytes:
-    """32 bytes naming the vector of `text` (in normal form) under one model version and prompt."""
-    return hashed_cache_key(model, input_type, content_hash(text))
+def cache_key(model: ModelSpec, input_type: InputType, text: str, *, keep_end: bool = False) -> bytes:
+    """32 bytes naming the vector of `text` (in normal form) under one model version and prompt, cut at its end or, to
+    keep that, at its beginning."""
+    key = hashed_cache_key(model, input_type, content_hash(text))
+    return _digest(key, "keep end") if keep_end else key
 
 
 def hashed_cache_key(model: ModelSpec, input_type: InputType, text_hash: bytes) -> bytes:

@@ -37,6 +37,10 @@ class EmbedItem(NamedTuple):
     """In normal form, the prompt of its input type already in front; empty beside `ids`."""
     ids: bytes = b""
     """Token ids to be read instead of a text, see `contracts.tokens`; empty for a text."""
+    prompt_length: int = 0
+    """How many characters of `text` are the prompt."""
+    keep_end: bool = False
+    """Whether a text that is too long loses its beginning, and not its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class EmbedBatch:
             deadline=deadline,
             use_cache=use_cache,
             model=ModelSpec.from_wire(model),
-            items=tuple(EmbedItem(key, text, ids) for key, text, ids in items),
+            items=tuple(EmbedItem(*item) for item in items),
             origins=origins_from_wire(origins),
         )
 

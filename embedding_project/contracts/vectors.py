@@ -30,8 +30,11 @@ def from_bytes(data: bytes, dimension: int) -> Vector:
 
 def unit_length(vectors: Vector) -> Vector:
     """`vectors` divided by their Euclidean length along the last axis; a zero vector stays zero."""
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
+    # Scaled by the largest component first, so that tiny and huge vectors neither vanish nor overflow when squared.
+    largest = np.abs(vectors).max(axis=-1, keepdims=True)
+    scaled = vectors / np.where(largest > 0, largest, 1)
+    norms = np.linalg.norm(scaled, axis=-1, keepdims=True)
+    return np.asarray(scaled / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
 def checked_vector(value: object, dimension: int, field: str) -> Vector:
@@ -50,11 +53,9 @@ def checked_vector(value: object, dimension: int, field: str) -> Vector:
         raise InvalidRequest("invalid_number", field=field) from None
     if not np.isfinite(vector).all():
         raise InvalidRequest("invalid_number", field=field)
-    # Scaled by the largest component first, so that tiny and huge vectors neither vanish nor overflow when squared.
-    largest = np.abs(vector).max()
-    if largest == 0:
+    if not vector.any():
         raise InvalidRequest("zero_vector", field=field)
-    return unit_length(vector / largest)
+    return unit_length(vector)
 
 
 def frame(vector: Vector, tokens: int, *, truncated: bool) -> bytes:

@@ -18,7 +18,7 @@ from embedding_project.model_sources.model_folder import (
 _LAYERS = ("Transformer", "Pooling", "Normalize")
 _LIBRARY = "sentence_transformers."
 _TEXT_FILE: Mapping[str, tuple[object, ...]] = {
-    "do_lower_case": (False, None),
+    "do_lower_case": (True, False, None),
     "transformer_task": ("feature-extraction", None),
     "module_output_name": ("token_embeddings", None),
     "processing_kwargs": ({}, None),
@@ -27,7 +27,7 @@ _TEXT_FILE: Mapping[str, tuple[object, ...]] = {
     "query_expansion": (None,),
     "tokenizer_name_or_path": ("", None),
 }
-"""Setting in sentence_bert_config.json -> the values that change nothing."""
+"""Setting in sentence_bert_config.json -> the values that are followed, or change nothing."""
 _SAME_FOR_TEXTS = {"max_seq_length", "unpad_inputs", "modality_config"}
 _ARGUMENTS = ("model_args", "tokenizer_args", "config_args", "model_kwargs", "processor_kwargs", "config_kwargs")
 _HARMLESS_ARGUMENTS = {"torch_dtype", "dtype", "attn_implementation"}
@@ -75,6 +75,12 @@ def layers(folder: Path) -> dict[str, str] | None:
     if kinds[:1] != ["Transformer"] or kinds != [layer for layer in _LAYERS if layer in kinds]:
         raise ModelFilesError(f"modules.json has the layers {', '.join(kinds)}; supported are {', '.join(_LAYERS)}")
     return dict(found)
+
+
+def lowercases(folder: Path) -> bool:
+    """Whether texts are put into lower case before the tokenizer reads them. Raises ModelFilesError."""
+    found = (read_object(folder / name) for name in TEXT_SETTINGS if (folder / name).exists())
+    return next(found, {}).get("do_lower_case") is True
 
 
 def _check_text_settings(name: str, settings: Mapping[str, Any]) -> None:

@@ -219,7 +219,7 @@ def tei() -> Iterator[Case]:
         ("no inputs", {}, "Validation"),
         ("an empty text", {"inputs": ""}, "Empty"),
         ("257 inputs", {"inputs": ["x"] * 257}, "Validation"),
-        ("cut on the left", {"inputs": "x", "truncation_direction": "Left"}, "Validation"),
+        ("cut in the middle", {"inputs": "x", "truncation_direction": "Middle"}, "Validation"),
         ("an unknown prompt", {"inputs": "x", "prompt_name": "passage"}, "Validation"),
         ("too long and not to be cut", {"inputs": ["x", "word " * 999], "truncate": False}, "Validation"),
         ("ids for a model of texts", {"inputs": [[1, 2]]}, "Validation"),

@@ -74,6 +74,11 @@ class HashingVocabulary:
             tokens=len(spans),
         )
 
+    def ends(self, texts: Sequence[str]) -> list[Tokens]:
+        words = [text.encode().split() for text in texts]
+        kept = [[_word_id(word) for word in found[-self._max_tokens :]] for found in words]
+        return [Tokens(ids=ids, truncated=len(found) > len(ids)) for ids, found in zip(kept, words, strict=True)]
+
     def read(self, ids: Sequence[int]) -> Tokens | None:
         return cut(ids, self._max_tokens)
 

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers.normalizers import Lowercase
+from tokenizers.normalizers import Sequence as Normalizers
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from embedding_project.contracts.model_spec import ModelSpec, Runtime
 from embedding_project.contracts.vectors import Vector
 from embedding_project.model_sources.folder_check import check_folder
+from embedding_project.model_sources.folder_settings import lowercases
 from embedding_project.model_sources.weights import StoredTensor
 from workers.encoders.base import DeviceLost, ModelError, Tokens
 from workers.encoders.linear import multiplies_bf16
@@ -97,6 +100,8 @@ def load_transformer(
     _check_vocabulary(tokenizer, model)
     _check_prompts(spec, tokenizer)
     pad_id, bare = tokenizer.pad_token_id or 0, _plain_text_tokenizer(tokenizer, spec.max_tokens)
+    if lowercases(folder):
+        bare.normalizer = Normalizers([Lowercase(), *([bare.normalizer] if bare.normalizer else [])])
     reference = PaddedEncoding(model, POOLINGS[spec.pooling], pad_id, device)
     weights = sum(tensor.nbytes for tensor in model.state_dict().values())
     encoder = TransformerEncoder(bare, reference, spec, padded=True, memory_bytes=weights)

@@ -14,6 +14,9 @@ class Vocabulary(Protocol):
     def describe(self, texts: Sequence[str]) -> list[TokenizedText]:
         """One entry per text, with the ids that `Encoder.tokenize` gives."""
 
+    def ends(self, texts: Sequence[str]) -> list[Tokens]:
+        """As `Encoder.tokenize`, but a text that is too long loses its beginning."""
+
     def read(self, ids: Sequence[int]) -> Tokens | None:
         """`ids` as the model reads them, with nothing added; None when one is not in the vocabulary."""
 
@@ -35,6 +38,23 @@ class TokenizerVocabulary:
 
     def describe(self, texts: Sequence[str]) -> list[TokenizedText]:
         return [_described(encoding) for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    def ends(self, texts: Sequence[str]) -> list[Tokens]:
+        return [self._end(encoding) for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    def _end(self, encoding: Any) -> Tokens:
+        if not encoding.overflowing or self._tokenizer.truncation["direction"] == "left":
+            return Tokens(ids=encoding.ids, truncated=bool(encoding.overflowing))
+        content = [
+            token
+            for part in (encoding, *encoding.overflowing)
+            for token, special in zip(part.ids, part.special_tokens_mask, strict=True)
+            if not special
+        ]
+        places = [place for place, special in enumerate(encoding.special_tokens_mask) if not special]
+        ids = list(encoding.ids)
+        ids[places[0] : places[-1] + 1] = content[len(content) - len(places) :]
+        return Tokens(ids=ids, truncated=True)
 
     def read(self, ids: Sequence[int]) -> Tokens | None:
         return cut(ids, self._max_tokens) if self._ids.issuperset(ids) else None

@@ -48,7 +48,7 @@ _REQUEST = request_body(
         "truncate": TRUNCATE,
         "truncation_direction": {
             "type": "string",
-            "enum": ["Right", "right"],
+            "enum": ["Right", "right", "Left", "left"],
             "default": "Right",
         },
         "prompt_name": INPUT_TYPE,
@@ -120,7 +120,6 @@ def tei_request(body: dict[str, object]) -> EmbedRequest:
     """Raises InvalidRequest."""
     fields = Fields(body, _REQUEST)
     given = inputs_of(fields, "inputs", MAX_EMBED_INPUTS)
-    fields.choice("truncation_direction")
     return EmbedRequest(
         model_id=None,
         texts=given.texts,
@@ -129,6 +128,7 @@ def tei_request(body: dict[str, object]) -> EmbedRequest:
         normalize=fields.flag("normalize"),
         dimensions=fields.optional_integer("dimensions"),
         truncate=fields.flag("truncate"),
+        keep_end=fields.choice("truncation_direction") in ("Left", "left"),
     )
 
 

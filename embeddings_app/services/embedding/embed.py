@@ -36,13 +36,23 @@ def embed_texts(
     *,
     use_cache: bool = True,
     reserve: bool = False,
+    keep_end: bool = False,
 ) -> list[EmbedOutcome]:
-    """One outcome per text, in order, by `deadline`; vectors as the model gave them.
+    """One outcome per text, in order, by `deadline`; vectors as the model gave them. With `keep_end` a text that is too
+    long loses its beginning, and not its end.
 
     Raises Unavailable when interactive texts would wait too long; with `reserve` only when even more wait.
     """
     prompt = spec.prompt(input_type)
-    items = [EmbedItem(cache_key=cache_key(spec, input_type, text), text=prompt + text) for text in texts]
+    items = [
+        EmbedItem(
+            cache_key=cache_key(spec, input_type, text, keep_end=keep_end),
+            text=prompt + text,
+            prompt_length=len(prompt),
+            keep_end=keep_end,
+        )
+        for text in texts
+    ]
     return _embed(StreamKey(spec, lane, use_cache), items, deadline, reserve=reserve)
 
 

@@ -35,6 +35,8 @@ class EmbedRequest:
     """How many of the first components to return; None for all."""
     truncate: bool = True
     """Whether a text longer than the model reads is cut. If not, it fails alone."""
+    keep_end: bool = False
+    """Whether such a text loses its beginning, and not its end."""
 
     def __len__(self) -> int:
         return len(self.texts) + len(self.ids)
@@ -106,7 +108,7 @@ def _embedded_parts(spec: ModelSpec, request: EmbedRequest) -> Iterator[list[Emb
     deadline = time.time() + EMBED_DEADLINE_SECONDS
     for start in range(0, len(request.texts), MAX_EMBED_INPUTS):
         texts = request.texts[start : start + MAX_EMBED_INPUTS]
-        yield embed_texts(spec, request.input_type, texts, Lane.INTERACTIVE, deadline)
+        yield embed_texts(spec, request.input_type, texts, Lane.INTERACTIVE, deadline, keep_end=request.keep_end)
     for start in range(0, len(request.ids), MAX_EMBED_INPUTS):
         yield embed_ids(spec, request.ids[start : start + MAX_EMBED_INPUTS], deadline)
 

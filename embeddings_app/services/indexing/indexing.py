@@ -67,14 +67,13 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
     lost = [claim for claim, outcome in zip(batch, outcomes, strict=True) if outcome.error in INFRASTRUCTURE_ERRORS]
     if lost:
         _give_back(lost, len(batch), suspect=embedder_restarted(sent_at))
-    failed = [
-        claim
-        for claim, outcome in zip(batch, outcomes, strict=True)
-        if outcome.error is not None and outcome.error not in INFRASTRUCTURE_ERRORS
-    ]
-    if failed:
-        logger.warning("%d texts of model version %d failed on their own account", len(failed), spec.version_key)
-        _blame(failed, "model_error")
+    failed: dict[str, list[Claim]] = {}
+    for claim, outcome in zip(batch, outcomes, strict=True):
+        if outcome.error is not None and outcome.error not in INFRASTRUCTURE_ERRORS:
+            failed.setdefault(outcome.error, []).append(claim)
+    for code, claims in failed.items():
+        logger.warning("%d texts of model version %d failed by themselves: %s", len(claims), spec.version_key, code)
+        _blame(claims, code)
 
 
 def _give_back(lost: Sequence[Claim], batch_size: int, *, suspect: bool) -> None:

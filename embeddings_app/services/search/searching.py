@@ -143,6 +143,8 @@ def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> V
     if spec.type is ModelType.EXTERNAL or request.query is None:
         raise InvalidRequest("vector_required", field="query")
     outcome = embed_texts(spec, InputType.QUERY, [request.query], Lane.INTERACTIVE, deadline, reserve=True)[0]
+    if outcome.error == "empty_input":
+        raise InvalidRequest(outcome.error, field="query")
     if outcome.vector is None:
         code = outcome.error if outcome.error in INFRASTRUCTURE_ERRORS else "model_error"
         raise Unavailable(code or "model_error")

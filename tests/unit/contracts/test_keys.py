@@ -41,6 +41,11 @@ def test_the_key_names_everything_the_vector_depends_on() -> None:
     assert len({cache_key(spec, InputType.DOCUMENT, "text") for spec in variants}) == len(variants)
 
 
+def test_a_text_cut_at_its_beginning_has_another_key() -> None:
+    usual, ended = (cache_key(SPEC, InputType.DOCUMENT, "text", keep_end=keep_end) for keep_end in (False, True))
+    assert usual != ended
+
+
 def test_equal_prompts_share_the_key_of_query_and_document() -> None:
     assert cache_key(SPEC, InputType.QUERY, "text") == cache_key(SPEC, InputType.DOCUMENT, "text")
 

@@ -44,6 +44,12 @@ def test_a_zero_vector_stays_zero() -> None:
     assert unit_length(np.zeros((2, 3), np.float32)).tolist() == [[0, 0, 0]] * 2
 
 
+@pytest.mark.parametrize("scale", [1e-40, 1e-30, 1.0, 1e20, 5e37])
+def test_vectors_of_any_length_keep_their_direction(scale: float) -> None:
+    vectors = np.array([[3 * scale, 4 * scale], [0, 0]], np.float32)
+    assert np.allclose(unit_length(vectors), [[0.6, 0.8], [0, 0]], atol=1e-4)
+
+
 embedded = st.builds(
     EmbeddedText,
     st.lists(st.floats(width=32, allow_nan=False), min_size=4, max_size=4).map(lambda v: np.array(v, np.float32)),

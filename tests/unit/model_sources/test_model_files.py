@@ -130,8 +130,8 @@ def test_the_length_is_the_smallest_that_any_file_names(
 @pytest.mark.parametrize(
     ("file", "settings", "named"),
     [
-        ("sentence_bert_config.json", {"do_lower_case": True}, "do_lower_case is True"),
-        ("sentence_roberta_config.json", {"do_lower_case": True}, "sentence_roberta_config.json: do_lower_case"),
+        ("sentence_bert_config.json", {"do_lower_case": "yes"}, "do_lower_case is 'yes'"),
+        ("sentence_roberta_config.json", {"query_length": 1}, "sentence_roberta_config.json: query_length"),
         ("sentence_bert_config.json", {"transformer_task": "fill-mask"}, "transformer_task"),
         ("sentence_bert_config.json", {"module_output_name": "pooler_output"}, "module_output_name"),
         ("sentence_bert_config.json", {"processing_kwargs": {"text": {"padding": "max_length"}}}, "processing_kwargs"),

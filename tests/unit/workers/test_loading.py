@@ -134,6 +134,19 @@ def test_a_prompt_with_a_special_token_in_it_is_refused(folder: Path, field: str
         load_transformer(replace(SPEC, **{field: "query [SEP] "}), folder, CPU)
 
 
+def test_texts_are_lowercased_where_the_folder_says_so(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    cased = json.loads(path.read_text())
+    cased["normalizer"]["lowercase"] = False
+    path.write_text(json.dumps(cased))
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    for wanted in (False, True):
+        (folder / "sentence_bert_config.json").write_text(json.dumps({"do_lower_case": wanted}))
+        encoder = load_transformer(SPEC, folder, CPU)
+        upper, lower = encoder.tokenize(["A RED FOX"])[0], encoder.tokenize(["a red fox"])[0]
+        assert (list(upper.ids) == list(lower.ids)) is wanted
+
+
 def test_texts_are_cut_on_the_side_that_the_tokenizer_names(folder: Path) -> None:
     path = folder / "tokenizer_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "truncation_side": "left"}))

@@ -1,15 +1,20 @@
 """Token ids in place of texts, and batches that only ask for tokens."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from embedding_project.contracts.keys import ids_cache_key
 from embedding_project.contracts.messages import EmbedItem, Purpose
 from embedding_project.contracts.tokens import TokenizedText, pack_ids
-from tests.unit.workers.builders import HASHING, RecordingEncoder, Setup, batch, embedded
-from workers.encoders.base import Encoder
+from embedding_project.model_sources.model_folder import model_folder
+from tests.unit.workers.builders import HASHING, MINILM, RecordingEncoder, Setup, batch, embedded
+from workers.encoders.base import Encoder, Tokens
 from workers.encoders.hashing import HashingEncoder
+from workers.encoders.transformer import load_transformer
+from workers.requests import tokens_of
 
 
 class Elsewhere:
@@ -83,5 +88,49 @@ def test_a_model_elsewhere_says_that_it_has_no_tokenizer(valkey_url: str) -> Non
 def test_both_kinds_of_messages_survive_the_wire() -> None:
     asked = batch("a", purpose=Purpose.TOKENIZE)
     with_ids = replace(asked, items=(EmbedItem(cache_key=b"k", text="", ids=pack_ids([1, 2])),))
-    for sent in (asked, with_ids):
+    ended = replace(asked, items=(EmbedItem(cache_key=b"k", text="query: a", prompt_length=7, keep_end=True),))
+    for sent in (asked, with_ids, ended):
         assert type(sent).from_wire(sent.to_wire()) == sent
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Encoder:
+    return load_transformer(MINILM, model_folder(MINILM.artifact, Path("models")), torch.device("cpu"))
+
+
+NOTHING = ["\ue000\ue001", "\ufffd", "\ufe0f", "\ufffd \ue0ff"]
+
+
+@pytest.mark.parametrize("prompt", ["", "query: "])
+def test_a_text_of_which_the_model_reads_nothing_is_empty_and_alone_in_that(minilm: Encoder, prompt: str) -> None:
+    texts = [*NOTHING, "a fox", "\ufe0f a"]
+    items = [EmbedItem(b"k", prompt + text, prompt_length=len(prompt)) for text in texts]
+    found = tokens_of(minilm, items)
+    assert found[:4] == ["empty_input"] * 4
+    assert all(isinstance(tokens, Tokens) for tokens in found[4:])
+
+
+def test_a_text_that_equals_a_prompt_is_not_empty(minilm: Encoder) -> None:
+    assert isinstance(tokens_of(minilm, [EmbedItem(b"k", "query: ")])[0], Tokens)
+
+
+@pytest.mark.parametrize("words", [1, 254, 255, 900])
+def test_the_end_is_kept_where_that_is_asked_for(minilm: Encoder, words: int) -> None:
+    text = " ".join(f"{number % 10}" for number in range(words))
+    (end,) = tokens_of(minilm, [EmbedItem(b"k", text, keep_end=True)])
+    (wanted,) = minilm.tokenize([" ".join(text.split()[-254:])])
+    assert isinstance(end, Tokens)
+    assert (list(end.ids), end.truncated) == (list(wanted.ids), words > 254)
+
+
+def test_a_step_may_hold_texts_cut_on_either_side(encoder: RecordingEncoder) -> None:
+    text = " ".join(map(str, range(20)))
+    items = [EmbedItem(b"a", text), EmbedItem(b"b", text, keep_end=True), EmbedItem(b"c", "short", keep_end=True)]
+    begin, end, short = tokens_of(encoder, items)
+    assert begin == encoder.tokenize([text])[0]
+    assert end == replace(encoder.tokenize([" ".join(map(str, range(4, 20)))])[0], truncated=True)
+    assert short == encoder.tokenize(["short"])[0]
+
+
+def test_a_model_elsewhere_cannot_cut_in_front() -> None:
+    assert tokens_of(Elsewhere(), [EmbedItem(b"k", "text", keep_end=True)]) == ["no_tokenizer"]
