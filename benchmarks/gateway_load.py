@@ -12,7 +12,7 @@ import time
 from benchmarks.latency import summarize
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embeddings_app.services.embedding.gateway import StreamKey, gateway
+from embeddings_app.services.embedding.flights import StreamKey, gateway
 
 HASHES = ModelSpec(
     version_key=0,

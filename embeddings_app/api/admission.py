@@ -89,4 +89,4 @@ class Admission:
 
 @cache
 def admission() -> Admission:
-    return Admission(load_config().api_threads, lambda: embed_admission().refused_elsewhere())
+    return Admission(load_config().api_threads, lambda: embed_admission().note_refusal())

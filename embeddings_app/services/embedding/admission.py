@@ -18,9 +18,8 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import EmbedItem, Lane
-from embeddings_app.services.embedding.flights import Outcome
-from embeddings_app.services.embedding.gateway import NOT_ANSWERED, StreamKey, gateway
-from embeddings_app.services.embedding.ledger import Entry, Ledger, TokenEstimates, together
+from embeddings_app.services.embedding.flights import Outcome, StreamKey
+from embeddings_app.services.embedding.ledger import Entry, Ledger, TokenEstimates, summed
 from embeddings_app.services.embedding.load_watch import LoadWatch
 from embeddings_app.services.embedding.metrics import EMBED_ADMISSIONS
 
@@ -38,7 +37,6 @@ GRACE_SECONDS = 10.0
 _RETRY_WITHOUT_EMBEDDER_SECONDS = 5
 _LOST_SECONDS = 5.0
 _LOST_TIMES = 3.0
-_POLL_SECONDS = 0.05
 
 
 class Watch(Protocol):
@@ -101,7 +99,7 @@ class EmbedAdmission:
             EMBED_ADMISSIONS.labels(key.lane, "no_embedder").inc()
             raise Unavailable("embedder_unavailable", retry_after_seconds=_RETRY_WITHOUT_EMBEDDER_SECONDS)
         with self._lock:
-            fresh, queue = self._looked_at(load or IDLE, key, items)
+            fresh, queue = self._queue_before(load or IDLE, key, items)
             excess = seconds_too_long(queue, self._max_wait, reserve=reserve)
             if (
                 queue.wait is None
@@ -123,7 +121,7 @@ class EmbedAdmission:
         if load is not None and not load.embedders:
             return None
         with self._lock:
-            fresh, queue = self._looked_at(load or IDLE, key, items)
+            fresh, queue = self._queue_before(load or IDLE, key, items)
             if not queue.empty and queue.wait is not None and queue.wait > BULK_WAIT_SECONDS:
                 return None
             return self._opened(key, fresh, queue)
@@ -142,16 +140,16 @@ class EmbedAdmission:
         gone = lane is Lane.INTERACTIVE and load is not None and not load.embedders
         return GRACE_SECONDS if gone else math.inf
 
-    def refused_elsewhere(self) -> int:
+    def note_refusal(self) -> int:
         """Note that a request found no thread; after how many seconds it should be sent again."""
         load = self._watch.others() or IDLE
         with self._lock:
             self._refused_at = time.time()
             own = self._ledger.queued(self._monotonic())
-        wait = load.seconds(together(load.queued.get(Lane.INTERACTIVE, {}), own[Lane.INTERACTIVE]))
+        wait = load.seconds(summed(load.queued.get(Lane.INTERACTIVE, {}), own[Lane.INTERACTIVE]))
         return max(1, math.ceil(wait or 0.0))
 
-    def _looked_at(
+    def _queue_before(
         self, load: EmbedLoad, key: StreamKey, items: Sequence[EmbedItem]
     ) -> tuple[Mapping[bytes, float], Queue]:
         model = model_name(key.model)
@@ -159,7 +157,7 @@ class EmbedAdmission:
         own = self._ledger.queued(self._monotonic())
         # An interactive text goes before all bulk ones, a bulk text after both.
         lanes = [Lane.INTERACTIVE] if key.lane is Lane.INTERACTIVE else list(Lane)
-        before: Tokens = together(*(part.get(lane, {}) for lane in lanes for part in (load.queued, own)))
+        before: Tokens = summed(*(part.get(lane, {}) for lane in lanes for part in (load.queued, own)))
         queue = Queue(
             wait=load.seconds(before),
             own=load.seconds({model: sum(fresh.values())}) or 0.0,
@@ -183,26 +181,3 @@ def embed_admission() -> EmbedAdmission:
     """The admission of this process, opened at first use."""
     config = load_config()
     return EmbedAdmission(lambda own: LoadWatch(broker_client(config.redis_url), own), config.embed_max_wait_seconds)
-
-
-def embed_admitted(
-    key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool = False
-) -> list[Outcome]:
-    """What the gateway makes of `items`, once they may join the queue. Raises Unavailable for interactive ones."""
-    admission = embed_admission()
-    entry = _bulk_entry(admission, key, items, deadline) if key.lane is Lane.BULK else None
-    if entry is None and key.lane is Lane.BULK:
-        return [NOT_ANSWERED] * len(items)
-    entry = entry or admission.enter(key, items, reserve=reserve)
-    try:
-        outcomes = gateway().embed(key, items, min(deadline, time.time() + admission.patience(key.lane)))
-        admission.learn(key, items, outcomes)
-        return outcomes
-    finally:
-        admission.leave(entry)
-
-
-def _bulk_entry(admission: EmbedAdmission, key: StreamKey, items: Sequence[EmbedItem], deadline: float) -> Entry | None:
-    while (entry := admission.try_bulk(key, items)) is None and time.time() + _POLL_SECONDS < deadline:
-        time.sleep(_POLL_SECONDS)
-    return entry

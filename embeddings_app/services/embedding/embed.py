@@ -1,5 +1,6 @@
 """Texts and token ids to vectors: cache first, then whoever computes them, each item with its own outcome."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,15 +8,19 @@ from embedding_project.contracts.keys import InputType, cache_key, ids_cache_key
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector
-from embeddings_app.services.embedding.admission import embed_admitted
+from embeddings_app.services.embedding.admission import EmbedAdmission, embed_admission
 from embeddings_app.services.embedding.cache import cached_vectors
-from embeddings_app.services.embedding.flights import Outcome
-from embeddings_app.services.embedding.gateway import StreamKey
+from embeddings_app.services.embedding.flights import Outcome, StreamKey
+from embeddings_app.services.embedding.gateway import NOT_ANSWERED, gateway
+from embeddings_app.services.embedding.ledger import Entry
 from embeddings_app.services.embedding.metrics import TEXTS
 from embeddings_app.services.embedding.single_flight import single_flight
 
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable", "internal_error"})
 """Outcomes that say nothing about the text: trying again can help."""
+
+_POLL_SECONDS = 0.05
+"""Between two looks of bulk texts at the queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +87,34 @@ def _embed(key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reser
 
 def _computed(key: StreamKey, missing: Sequence[EmbedItem], deadline: float, *, reserve: bool) -> list[Outcome]:
     def compute(items: Sequence[EmbedItem]) -> list[Outcome]:
-        return embed_admitted(key, items, deadline, reserve=reserve)
+        return _embed_admitted(key, items, deadline, reserve=reserve)
 
     if not key.use_cache:
         return compute(missing)
     return single_flight().embed(key.model, key.lane, missing, deadline, compute)
+
+
+def _embed_admitted(
+    key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool = False
+) -> list[Outcome]:
+    """What the gateway makes of `items`, once they may join the queue. Raises Unavailable for interactive ones."""
+    admission = embed_admission()
+    entry = _bulk_entry(admission, key, items, deadline) if key.lane is Lane.BULK else None
+    if entry is None and key.lane is Lane.BULK:
+        return [NOT_ANSWERED] * len(items)
+    entry = entry or admission.enter(key, items, reserve=reserve)
+    try:
+        outcomes = gateway().embed(key, items, min(deadline, time.time() + admission.patience(key.lane)))
+        admission.learn(key, items, outcomes)
+        return outcomes
+    finally:
+        admission.leave(entry)
+
+
+def _bulk_entry(admission: EmbedAdmission, key: StreamKey, items: Sequence[EmbedItem], deadline: float) -> Entry | None:
+    while (entry := admission.try_bulk(key, items)) is None and time.time() + _POLL_SECONDS < deadline:
+        time.sleep(_POLL_SECONDS)
+    return entry
 
 
 def _outcome(outcome: Outcome, *, cached: bool) -> EmbedOutcome:

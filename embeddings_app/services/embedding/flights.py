@@ -5,13 +5,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from embedding_project.contracts.messages import EmbedItem
+from embedding_project.contracts.messages import EmbedItem, Lane
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.origins import Origins
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.threads.turns import request_turns
 
 Outcome = EmbeddedText | str
 """The embedding, or an error code."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKey:
+    """Texts may share a batch when all of this is equal."""
+
+    model: ModelSpec
+    lane: Lane
+    use_cache: bool
 
 
 _lock = threading.Lock()

@@ -18,29 +18,19 @@ from embedding_project.broker.dispatch import send_embed
 from embedding_project.broker.inbox import reply_inbox
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, EMBED_BATCH_WAIT_SECONDS
-from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
-from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply
 from embedding_project.contracts.origins import distinct
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.background import repeat_forever
-from embeddings_app.services.embedding.flights import Countdown, Flight, Outcome, land
+from embeddings_app.services.embedding.flights import Countdown, Flight, Outcome, StreamKey, land
 
 NOT_ANSWERED = "embedder_unavailable"
 logger = logging.getLogger(__name__)
 Send = Callable[[EmbedBatch], None]
 Expect = Callable[[str, Callable[[EmbedReply], None]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamKey:
-    """Texts may share a batch when all of this is equal."""
-
-    model: ModelSpec
-    lane: Lane
-    use_cache: bool
 
 
 @dataclass(slots=True)

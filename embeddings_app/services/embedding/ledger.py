@@ -117,7 +117,7 @@ class Ledger:
             models[entry.model] = left
 
 
-def together(*parts: Tokens) -> dict[str, float]:
+def summed(*parts: Tokens) -> dict[str, float]:
     """The sum of several counts."""
     total: dict[str, float] = {}
     for part in parts:

@@ -36,7 +36,8 @@ _ALONE = "alone"
 _GONE = "gone"
 """Nobody leads any more, and the vector is not there."""
 Compute = Callable[[Sequence[EmbedItem]], Sequence[Outcome]]
-_Flight = tuple[Lane, bytes]
+_LeaseKey = tuple[Lane, bytes]
+"""Which lease: the lane, and the cache key of the text."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,12 +45,12 @@ class _Wait:
     """One request and the texts that others compute for it."""
 
     dimension: int
-    missing: set[_Flight]
+    missing: set[_LeaseKey]
     outcomes: dict[bytes, Outcome] = field(default_factory=dict)
     """An embedding, an error code, or one of the words above."""
     done: threading.Event = field(default_factory=threading.Event)
 
-    def settle(self, flight: _Flight, outcome: Outcome) -> None:
+    def settle(self, flight: _LeaseKey, outcome: Outcome) -> None:
         self.missing.discard(flight)
         self.outcomes[flight[1]] = outcome
         if not self.missing:
@@ -67,8 +68,8 @@ class SingleFlight:
         self._vectors = vectors
         self._leases = FlightLeases(vectors)
         self._changed = threading.Condition()
-        self._led: dict[_Flight, _Lead] = {}
-        self._waits: dict[_Flight, list[_Wait]] = {}
+        self._led: dict[_LeaseKey, _Lead] = {}
+        self._waits: dict[_LeaseKey, list[_Wait]] = {}
         self._ended: list[tuple[Lane, bytes, str, str]] = []
         self._look_seconds = _LOOK_SECONDS
         repeat_forever("single-flight", self._tick)
@@ -131,7 +132,7 @@ class SingleFlight:
                     self._join((lane, key), wait, "")
             return [key for key in keys if (lane, key) not in wait.missing]
 
-    def _join(self, flight: _Flight, wait: _Wait, outcome: Outcome) -> None:
+    def _join(self, flight: _LeaseKey, wait: _Wait, outcome: Outcome) -> None:
         if outcome:
             wait.outcomes[flight[1]] = outcome
             return
@@ -154,13 +155,13 @@ class SingleFlight:
                 self._changed.notify()
         return outcomes
 
-    def _land(self, flight: _Flight, token: str, outcome: Outcome) -> None:
+    def _land(self, flight: _LeaseKey, token: str, outcome: Outcome) -> None:
         self._led.pop(flight, None)
-        told = outcome if isinstance(outcome, EmbeddedText) or outcome == TEXT_ERROR else _ALONE
-        self._ended.append((*flight, token, told if isinstance(told, str) else ""))
-        self._settle(flight, told)
+        shown = outcome if isinstance(outcome, EmbeddedText) or outcome == TEXT_ERROR else _ALONE
+        self._ended.append((*flight, token, shown if isinstance(shown, str) else ""))
+        self._settle(flight, shown)
 
-    def _settle(self, flight: _Flight, outcome: Outcome) -> None:
+    def _settle(self, flight: _LeaseKey, outcome: Outcome) -> None:
         for wait in self._waits.pop(flight, ()):
             wait.settle(flight, outcome)
 
@@ -200,14 +201,14 @@ class SingleFlight:
             self._look_seconds = min(max(_LOOK_SECONDS, _LOOK_SHARE * spent), _MAX_LOOK_SECONDS)
             time.sleep(_LOOK_SECONDS)
 
-    def _due(self) -> dict[_Flight, str]:
+    def _due(self) -> dict[_LeaseKey, str]:
         now = time.monotonic()
         due = {flight: lead for flight, lead in self._led.items() if now - lead.renewed_at >= RENEW_SECONDS}
         for lead in due.values():
             lead.renewed_at = now
         return {flight: lead.token for flight, lead in due.items()}
 
-    def _look(self, watched: Mapping[_Flight, int]) -> None:
+    def _look(self, watched: Mapping[_LeaseKey, int]) -> None:
         """Tell those who wait what became of the leases that others hold."""
         flights = list(watched)
         holders = self._leases.holders(flights)
@@ -222,7 +223,7 @@ class SingleFlight:
             found = self._vectors.get_many([key for _, key in alike], dimension)
             self._settle_all((flight, vector or _GONE) for flight, vector in zip(alike, found, strict=True))
 
-    def _settle_all(self, outcomes: Iterable[tuple[_Flight, Outcome]]) -> None:
+    def _settle_all(self, outcomes: Iterable[tuple[_LeaseKey, Outcome]]) -> None:
         with self._changed:
             for flight, outcome in outcomes:
                 if outcome and flight not in self._led:

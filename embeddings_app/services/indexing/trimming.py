@@ -2,11 +2,15 @@
 
 import time
 
+from prometheus_client import Counter, Gauge
+
 from embeddings_app.records.log_trimming import LogFloor, log_entries, log_floors, trim_chunk
 from embeddings_app.records.topology import forget_silent_replicas
 from embeddings_app.records.transactions import in_transaction
-from embeddings_app.services.indexing.trimming_metrics import ENTRIES_TRIMMED, LOG_ENTRIES, TOMBSTONES_PURGED
 
+ENTRIES_TRIMMED = Counter("log_entries_trimmed_total", "Log entries deleted because nobody needs them any more.")
+TOMBSTONES_PURGED = Counter("log_tombstones_purged_total", "Tombstones deleted because no log names them any more.")
+LOG_ENTRIES = Gauge("log_entries", "Entries in all logs, as of the last trimming.", multiprocess_mode="mostrecent")
 CHUNK_ENTRIES = 1_000
 """In one transaction: short enough that a writer who meets a tombstone in it does not notice."""
 _RUN_SECONDS = 5.0

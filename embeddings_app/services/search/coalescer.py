@@ -13,26 +13,26 @@ from functools import cache
 from embedding_project.threads.background import repeat_forever
 from embeddings_app.services.search.fanout_tracker import SHARD_SILENT, FanOutTracker
 from embeddings_app.services.search.shard_transport import BrokerTransport
-from embeddings_app.services.search.tickets import Ticket
+from embeddings_app.services.search.tickets import SearchTicket
 
 MAX_FANOUTS = 2
 MAX_QUERIES = 64
 MAX_COST = 40_000
 """Sum of ef and exact work units in one fan-out: about 50 ms on a node of two cores."""
 
-Send = Callable[[list[Ticket], Callable[[], None]], None]
+Send = Callable[[list[SearchTicket], Callable[[], None]], None]
 """Sends tickets that may share a fan-out, and calls the function given when the next may leave."""
 
 
 class Coalescer:
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._waiting: deque[Ticket] = deque()
+        self._waiting: deque[SearchTicket] = deque()
         self._slots = MAX_FANOUTS
         self._changed = threading.Condition()
         repeat_forever("coalescer", self._send_waiting)
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: SearchTicket) -> None:
         """Send the query now or soon. Whoever submits waits on `ticket.done`, until its own deadline."""
         with self._changed:
             if self._slots == 0 or self._waiting:
@@ -56,13 +56,13 @@ class Coalescer:
             self._slots -= 1
         self._send(tickets, self._release)
 
-    def _take(self) -> list[Ticket]:
+    def _take(self) -> list[SearchTicket]:
         """The longest waiting ticket and those behind it that go to the same index, within the cost of a fan-out.
 
         Empty when all that waited is too late.
         """
         now = time.time()
-        tickets, cost, others = list[Ticket](), 0, deque[Ticket]()
+        tickets, cost, others = list[SearchTicket](), 0, deque[SearchTicket]()
         while self._waiting and len(tickets) < MAX_QUERIES:
             ticket = self._waiting.popleft()
             if ticket.deadline <= now:
@@ -76,7 +76,7 @@ class Coalescer:
         return tickets
 
 
-def _share_fanout(left: Ticket, right: Ticket) -> bool:
+def _share_fanout(left: SearchTicket, right: SearchTicket) -> bool:
     return (
         left.query.version_key == right.query.version_key
         and left.topology == right.topology

@@ -21,7 +21,7 @@ from embeddings_app.services.search.circuits import Circuits, ShardKey
 from embeddings_app.services.search.hedging import AnswerTimes, HedgeBudget
 from embeddings_app.services.search.metrics import HEDGES, UNANSWERED
 from embeddings_app.services.search.shard_transport import ShardTransport
-from embeddings_app.services.search.tickets import FanOut, Ticket
+from embeddings_app.services.search.tickets import FanOut, SearchTicket
 
 SHARD_PATIENCE_SECONDS = 0.8
 """How long searches wait for a shard once their message has left, hedges included."""
@@ -48,7 +48,7 @@ class FanOutTracker:
         self._changed = threading.Condition()
         """Guards all of the above but the transport, and what the fan-outs hold."""
 
-    def send(self, tickets: list[Ticket], release: Callable[[], None]) -> None:
+    def send(self, tickets: list[SearchTicket], release: Callable[[], None]) -> None:
         """Send tickets of one model version, topology and set of shards; their outcomes say what became of them.
 
         `release` is called once, from any thread: when no shard is waited for any more, or one is overdue.
@@ -100,7 +100,7 @@ class FanOutTracker:
                 fanout.give_up(shard, SHARD_SILENT)
             self._settle(fanout)
 
-    def _batch(self, tickets: list[Ticket]) -> SearchBatch:
+    def _batch(self, tickets: list[SearchTicket]) -> SearchBatch:
         return SearchBatch(
             fanout_id=uuid.uuid4().hex,
             inbox=self._transport.inbox,

@@ -31,7 +31,7 @@ from embeddings_app.services.search.coalescer import coalescer
 from embeddings_app.services.search.hydration import SearchHit, Shown, verified_hits
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, STAGE_SECONDS
 from embeddings_app.services.search.rounds import Round, best_round
-from embeddings_app.services.search.tickets import Ticket
+from embeddings_app.services.search.tickets import SearchTicket
 from embeddings_app.services.topology import topology
 
 _BEHIND_PAUSE_SECONDS = 0.025
@@ -195,7 +195,7 @@ def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> tuple[dic
     asked = frozenset(outcomes)
     origin = next(iter(current_origins()), NOBODY)
     while asked:
-        ticket = Ticket(query, vector, current, asked, deadline, origin)
+        ticket = SearchTicket(query, vector, current, asked, deadline, origin)
         coalescer().submit(ticket)
         with request_turns.away():
             ticket.done.wait(max(deadline - time.time(), 0))

@@ -3,17 +3,23 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from redis import Redis
+from redis.exceptions import RedisError
+
 from embedding_project.broker.dispatch import send_search
 from embedding_project.broker.inbox import OnSearchReply, reply_inbox
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
+from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import SearchBatch
 from embedding_project.contracts.queues import search_queue
 from embeddings_app.services.search.circuits import ShardKey
-from embeddings_app.services.search.search_queues import SearchQueues
 
 _GLANCE_SECONDS = 0.25
 """A broker that takes longer to tell the length of a queue is in no state for additional messages."""
+
+DESERTED_TTL_MS = 5_000
+"""More than any search waits: what is still in a queue then, nobody wants."""
 
 
 class ShardTransport(Protocol):
@@ -33,6 +39,33 @@ class ShardTransport(Protocol):
     def expect(self, fanout_id: str, on_reply: OnSearchReply) -> None: ...
 
     def forget(self, fanout_id: str) -> None: ...
+
+
+class SearchQueues:
+    """What a sender asks of the queues besides sending: how long one is, and that a deserted one goes by itself."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def length(self, queue: str) -> int:
+        """Messages that no replica has taken yet. Raises Unavailable."""
+        try:
+            return int(self._redis.llen(queue))
+        except RedisError as error:
+            raise Unavailable("broker_unavailable") from error
+
+    def let_expire(self, queues: Iterable[str]) -> None:
+        """Have Redis delete the queues soon, unless replicas empty them before. Raises Unavailable.
+
+        Redis forgets this with the last message taken, so a queue that is consumed loses nothing.
+        """
+        try:
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for queue in queues:
+                    pipeline.pexpire(queue, DESERTED_TTL_MS)
+                pipeline.execute()
+        except RedisError as error:
+            raise Unavailable("broker_unavailable") from error
 
 
 class BrokerTransport:

@@ -16,7 +16,7 @@ _EXACT_COST = 10_000
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
+class SearchTicket:
     """One query waiting for its shards. Whoever submits it waits on `done`, until its own deadline."""
 
     query: ShardQuery
@@ -56,7 +56,7 @@ class Ticket:
 class FanOut:
     """One message to the shards, and the tickets that came with it. For one thread at a time."""
 
-    tickets: list[Ticket]
+    tickets: list[SearchTicket]
     release: Callable[[], None]
     """Called once, when the next fan-out need not wait for this one any more."""
     sent_at: float

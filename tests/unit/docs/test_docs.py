@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import embedding_project.broker.transport
 import embeddings_app.api.metrics
 import embeddings_app.services.embedding.metrics
-import embeddings_app.services.indexing.trimming_metrics
+import embeddings_app.services.indexing.trimming
 import embeddings_app.services.search.metrics
 import index_nodes.metrics
 import workers.metrics
@@ -32,7 +32,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 METRIC_MODULES = (
     embedding_project.broker.transport,
     embeddings_app.api.metrics,
-    embeddings_app.services.indexing.trimming_metrics,
+    embeddings_app.services.indexing.trimming,
     embeddings_app.services.embedding.metrics,
     embeddings_app.services.search.metrics,
     index_nodes.metrics,

@@ -14,7 +14,7 @@ from embeddings_app.services.embedding.admission import (
     TOKENS_WITHOUT_SPEED,
     EmbedAdmission,
 )
-from embeddings_app.services.embedding.gateway import StreamKey
+from embeddings_app.services.embedding.flights import StreamKey
 from tests.unit.contracts.test_keys import SPEC
 
 LONG = replace(SPEC, max_tokens=1_000_000)
@@ -195,7 +195,7 @@ def test_the_report_tells_what_is_under_way_and_when_somebody_was_refused(admiss
 
 
 def test_who_found_no_thread_hears_how_long_the_queue_is(admission: EmbedAdmission, service: Service) -> None:
-    assert admission.refused_elsewhere() == 1
+    assert admission.note_refusal() == 1
     service.say(queued={Lane.INTERACTIVE: {NAME: 2500.0}})
-    assert admission.refused_elsewhere() == 3
+    assert admission.note_refusal() == 3
     assert admission.report().refused_at > 0

@@ -12,7 +12,8 @@ from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
 from embedding_project.contracts.vectors import EmbeddedText
-from embeddings_app.services.embedding.gateway import Gateway, StreamKey
+from embeddings_app.services.embedding.flights import StreamKey
+from embeddings_app.services.embedding.gateway import Gateway
 from tests.unit.contracts.test_keys import SPEC
 
 KEY = StreamKey(SPEC, Lane.INTERACTIVE, True)

@@ -8,7 +8,7 @@ import pytest
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.tokens import pack_ids
 from embedding_project.contracts.vectors import EmbeddedText
-from embeddings_app.services.embedding.ledger import Ledger, TokenEstimates, together
+from embeddings_app.services.embedding.ledger import Ledger, TokenEstimates, summed
 from tests.unit.contracts.test_keys import SPEC
 
 MODEL = "m@1"
@@ -83,4 +83,4 @@ def test_failed_and_cut_texts_teach_nothing() -> None:
 
 
 def test_counts_of_several_parts_add_up() -> None:
-    assert together({"a": 1.0}, {}, {"a": 2.0, "b": 3.0}) == {"a": 3.0, "b": 3.0}
+    assert summed({"a": 1.0}, {}, {"a": 2.0, "b": 3.0}) == {"a": 3.0, "b": 3.0}

@@ -11,16 +11,18 @@ from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import SearchBatch, SearchReply, ShardQuery
 from embeddings_app.records.topology import Topology
 from embeddings_app.services.search.circuits import ShardKey
-from embeddings_app.services.search.tickets import Ticket
+from embeddings_app.services.search.tickets import SearchTicket
 
 TOPOLOGY = Topology("epoch", 1, 2, 2)
 HITS = ShardHits(np.ones(1, np.float32), np.ones(1, np.int64), np.ones(1, np.int32))
 
 
-def ticket(version_key: int = 1, seconds: float = 5.0, *, exact: bool = False, topology: Topology = TOPOLOGY) -> Ticket:
+def ticket(
+    version_key: int = 1, seconds: float = 5.0, *, exact: bool = False, topology: Topology = TOPOLOGY
+) -> SearchTicket:
     query = ShardQuery(version_key=version_key, namespace_key=1, top_k=10, ef_search=100, exact=exact, filter="")
     shards = frozenset(range(topology.shards))
-    return Ticket(query, np.ones(4, np.float32), topology, shards, time.time() + seconds)
+    return SearchTicket(query, np.ones(4, np.float32), topology, shards, time.time() + seconds)
 
 
 class Clock:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from embeddings_app.services.search.coalescer import Coalescer
-from embeddings_app.services.search.tickets import Ticket
+from embeddings_app.services.search.tickets import SearchTicket
 from tests.unit.services.search.fanout_builders import ticket
 
 
@@ -12,12 +12,12 @@ class Fanouts:
     """Notes what leaves together; the test frees the slots."""
 
     def __init__(self) -> None:
-        self.sent: list[list[Ticket]] = []
+        self.sent: list[list[SearchTicket]] = []
         self._releases: list[Callable[[], None]] = []
         self._left = threading.Condition()
         self.coalescer = Coalescer(self._send)
 
-    def _send(self, tickets: list[Ticket], release: Callable[[], None]) -> None:
+    def _send(self, tickets: list[SearchTicket], release: Callable[[], None]) -> None:
         with self._left:
             self.sent.append(tickets)
             self._releases.append(release)

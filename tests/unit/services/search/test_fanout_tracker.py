@@ -17,7 +17,7 @@ from embeddings_app.services.search.fanout_tracker import (
     FanOutTracker,
 )
 from embeddings_app.services.search.hedging import LATEST_SECONDS
-from embeddings_app.services.search.tickets import Ticket
+from embeddings_app.services.search.tickets import SearchTicket
 from tests.unit.services.search.fanout_builders import HITS, TOPOLOGY, Clock, Wire, ticket
 
 
@@ -29,7 +29,7 @@ class Tracked:
         self.tracker = FanOutTracker(self.wire, self.clock)
         self.released = 0
 
-    def send(self, *tickets: Ticket) -> Ticket:
+    def send(self, *tickets: SearchTicket) -> SearchTicket:
         self.tracker.send(list(tickets), self._release)
         return tickets[0]
 
@@ -43,7 +43,7 @@ class Tracked:
             self.clock.now = min(self.clock.now + 0.01, until)
             self.tracker.take_due_steps()
 
-    def lose(self, shard: int) -> Ticket:
+    def lose(self, shard: int) -> SearchTicket:
         """One fan-out that a shard leaves unanswered, to its end."""
         lost = self.send(ticket())
         self.wire.answer(len(self.wire.sent) - 1, 1 - shard)
