@@ -5,13 +5,14 @@ code. `filters.matches` is the oracle this must agree with.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, positive, typed
+from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, holds, positive, typed
+from embedding_project.contracts.instants import instant
 from index_nodes.collection_state import ColumnState
 from index_nodes.sorted_values import Codes, SortedValues
 
@@ -21,7 +22,20 @@ _ABSENT = -1
 
 def _key(value: object) -> tuple[str, object]:
     # A list can hold unhashable values, so its JSON stands for it; a tag of its own keeps it apart from strings.
-    return ("list", json.dumps(value)) if isinstance(value, list) else typed(value)
+    return (type(value).__name__, json.dumps(value)) if isinstance(value, list | dict) else typed(value)
+
+
+def _orders(key: tuple[str, object]) -> Iterator[tuple[str, object]]:
+    """Every order in which the value of a key stands, with its place there."""
+    kind, value = key
+    if not isinstance(value, str) or kind != "str":
+        yield kind, value
+        return
+    moment = instant(value)
+    yield ("str" if moment is None else "timestamp"), value
+    if moment is not None:
+        # Several texts may name one instant.
+        yield "instant", (moment, value)
 
 
 class Column:
@@ -33,8 +47,10 @@ class Column:
         self._uses: list[int] = []
         self._free: list[int] = []
         self._code_of: dict[tuple[str, object], int] = {}
-        self._ordered = {"number": SortedValues(), "str": SortedValues()}
-        """What can be compared, by the type that `typed` gives it."""
+        self._ordered = {kind: SortedValues() for kind in ("number", "str", "timestamp", "instant")}
+        """What can be compared: numbers, strings, and timestamps both as strings and as instants."""
+        self._several: set[int] = set()
+        """Codes of what is several values: those of a field in the objects of a list."""
         self._containing: dict[tuple[str, object], set[int]] = {}
         """Element -> codes of the lists that hold it."""
 
@@ -77,8 +93,13 @@ class Column:
                 self._free.append(code)
         if len(self._code_of) + len(self._free) != count:
             raise ValueError("two codes have one value")
-        for kind, ordered in self._ordered.items():
-            ordered.update({value: code for (tag, value), code in self._code_of.items() if tag == kind})
+        places: dict[str, dict[object, int]] = {kind: {} for kind in self._ordered}
+        for key, code in self._code_of.items():
+            for kind, place in _orders(key):
+                if kind in places:
+                    places[kind][place] = code
+        for kind, found in places.items():
+            self._ordered[kind].update(found)
 
     def mask(self, condition: Condition, count: int) -> Mask:
         """Which of the first `count` slots have a value that passes; `condition` must be a positive one."""
@@ -98,9 +119,23 @@ class Column:
             operands = operand if operator == "in" else (operand,)
             codes = [self._code_of[key] for key in map(typed, operands) if key in self._code_of]
         else:
-            kind, value = typed(operand)
-            return self._ordered[kind].range(operator, value)
-        return np.fromiter(codes, np.int32, len(codes))
+            return np.concatenate([self._in_range(operator, operand), self._tested(condition)])
+        return np.concatenate([np.fromiter(codes, np.int32, len(codes)), self._tested(condition)])
+
+    def _tested(self, condition: Condition) -> Codes:
+        codes = [code for code in self._several if holds(condition, self._values[code])]
+        return np.array(codes, np.int32)
+
+    def _in_range(self, operator: str, operand: Any) -> Codes:
+        if not isinstance(operand, str):
+            return self._ordered["number"].range(operator, operand)
+        moment = instant(operand)
+        strings = self._ordered["str"].range(operator, operand)
+        if moment is None:
+            return np.concatenate([strings, self._ordered["timestamp"].range(operator, operand)])
+        # A place without a text stands before all texts of its instant.
+        place = (moment + 1,) if operator in ("gt", "lte") else (moment,)
+        return np.concatenate([strings, self._ordered["instant"].range(operator, place)])
 
     def _add(self, key: tuple[str, object], value: Any) -> int:
         if self._free:
@@ -110,13 +145,16 @@ class Column:
             self._values.append(None)
             self._uses.append(0)
         self._register(code, key, value)
-        if ordered := self._ordered.get(key[0]):
-            ordered.add(key[1], code)
+        for kind, place in _orders(key):
+            if ordered := self._ordered.get(kind):
+                ordered.add(place, code)
         return code
 
     def _register(self, code: int, key: tuple[str, object], value: Any) -> None:
         self._values[code] = value
         self._code_of[key] = code
+        if isinstance(value, dict):
+            self._several.add(code)
         for element in _elements(value):
             self._containing.setdefault(element, set()).add(code)
 
@@ -132,10 +170,12 @@ class Column:
             codes.discard(code)
             if not codes:
                 del self._containing[element]
+        self._several.discard(code)
         key = _key(value)
         del self._code_of[key]
-        if ordered := self._ordered.get(key[0]):
-            ordered.remove(key[1], code)
+        for kind, place in _orders(key):
+            if ordered := self._ordered.get(kind):
+                ordered.remove(place, code)
         self._values[code] = None
         self._free.append(code)
 

@@ -16,7 +16,7 @@ from typing import Any
 from index_nodes.snapshot_files import FileFacts
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 _MAX_MANIFEST_BYTES = 64 * 2**20
 _FILE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}\.(npy|jsonl|faiss)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

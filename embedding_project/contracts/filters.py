@@ -5,23 +5,26 @@
     {"and": [...]}, {"or": [...]}, {"not": {...}}      combinations, nested up to four deep
 
 Several keys in one object all hold. Typing is strict: 5, "5" and true are three values; 5 and 5.0 are one. A field that
-is absent or null matches only `ne`, `nin` and `exists: false`.
+is absent or null matches only `ne`, `nin` and `exists: false`. A field inside of the objects of a list matches when it
+does in one of them. Timestamps with an offset are compared as instants, other strings by code point.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import ge, gt, le, lt
 from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.instants import instant
 from embedding_project.contracts.limits import (
     MAX_FILTER_CONDITIONS,
     MAX_FILTER_DEPTH,
     MAX_FILTER_LIST,
     MAX_METADATA_KEY_LENGTH,
 )
-from embedding_project.contracts.metadata import decimal_number
+from embedding_project.contracts.metadata import decimal_number, values_of
 from embedding_project.contracts.text import storable
 
 Scalar = str | int | float | bool
@@ -64,21 +67,36 @@ def typed(value: object) -> tuple[str, object]:
     return (type(value).__name__, value)
 
 
-def _comparable(left: object, right: object) -> bool:
-    return typed(left)[0] == typed(right)[0] in ("number", "str")
+def _in_order(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """`test` of two numbers, of two timestamps as instants, or of two strings by code point; else False."""
+
+    def compare(value: object, operand: object) -> bool:
+        if isinstance(value, str) and isinstance(operand, str):
+            moments = instant(value), instant(operand)
+            return test(value, operand) if None in moments else test(*moments)
+        return typed(value)[0] == typed(operand)[0] == "number" and test(value, operand)
+
+    return compare
 
 
 VALUE_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": lambda value, operand: not isinstance(value, list) and typed(value) == typed(operand),
     "in": lambda value, operands: not isinstance(value, list) and typed(value) in set(map(typed, operands)),
-    "gt": lambda value, operand: _comparable(value, operand) and value > operand,
-    "gte": lambda value, operand: _comparable(value, operand) and value >= operand,
-    "lt": lambda value, operand: _comparable(value, operand) and value < operand,
-    "lte": lambda value, operand: _comparable(value, operand) and value <= operand,
+    "gt": _in_order(gt),
+    "gte": _in_order(ge),
+    "lt": _in_order(lt),
+    "lte": _in_order(le),
     "contains": lambda value, operand: isinstance(value, list) and typed(operand) in set(map(typed, _scalars(value))),
     "exists": lambda _value, _operand: True,
 }
 """Operator -> test of one present value. `ne`, `nin` and `exists: false` are negations, see `positive`."""
+
+
+def holds(condition: Condition, value: object) -> bool:
+    """Whether a positive condition holds for what stands at its path: for one of its values, where it has several."""
+    test = VALUE_TESTS[condition.operator]
+    return any(test(item, condition.operand) for item in values_of(value))
+
 
 _NEGATIONS = {"ne": "eq", "nin": "in"}
 OPERATORS = (*VALUE_TESTS, *_NEGATIONS)
@@ -104,9 +122,7 @@ def matches(node: Filter, flat: Mapping[str, Any]) -> bool:
     if isinstance(node, Not):
         return not matches(node.part, flat)
     condition, negated = positive(node)
-    present = condition.path in flat
-    holds = present and VALUE_TESTS[condition.operator](flat[condition.path], condition.operand)
-    return holds != negated
+    return (condition.path in flat and holds(condition, flat[condition.path])) != negated
 
 
 def value_paths(node: Filter) -> set[str]:

@@ -1,12 +1,12 @@
 """Metadata of a document: what is accepted, and its flat form on which filters work.
 
-Nested objects become dotted paths (`author.name`); lists and scalars are values. The flat form is what a namespace
-counts as its fields, what index nodes keep as columns and what the filter oracle reads.
+Nested objects become dotted paths (`author.name`), also inside of lists; lists and scalars are values. The flat form is
+what a namespace counts as its fields, what index nodes keep as columns and what the filter oracle reads.
 """
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,13 +20,17 @@ from embedding_project.contracts.limits import (
 from embedding_project.contracts.text import storable
 
 Metadata = Mapping[str, Any]
+EACH = "each"
 LEAST_INTEGER, INTEGERS_END = -(2**63), 2**64
 """Integers from the first up to the second, exclusive, are kept exactly."""
 _EXACT_FLOATS = 2.0**53
 
 
 def flatten(metadata: Metadata) -> dict[str, Any]:
-    """Dotted path -> scalar or list. Null values and empty objects have no entry."""
+    """Dotted path -> scalar, list, or the values of a field in the objects of a list, as {EACH: [...]}.
+
+    Null values and empty objects have no entry.
+    """
     return dict(_leaves(metadata, ""))
 
 
@@ -37,6 +41,22 @@ def _leaves(node: Metadata, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, path + ".")
         elif value is not None:
             yield path, value
+            if isinstance(value, list):
+                yield from _fields_of_each(value, path + ".")
+
+
+def _fields_of_each(items: Sequence[Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """The fields of the objects in a list, each with the values it has in any of them."""
+    values: dict[str, list[Any]] = {}
+    for item in items:
+        for path, value in _leaves(item, prefix) if isinstance(item, dict) else ():
+            values.setdefault(path, []).extend(values_of(value))
+    yield from ((path, {EACH: found}) for path, found in values.items())
+
+
+def values_of(value: Any) -> Sequence[Any]:
+    """What stands at a path of the flat form: one value, or one for each object of a list."""
+    return value[EACH] if isinstance(value, dict) else (value,)
 
 
 def stored_metadata(text: str | bytes) -> dict[str, Any]:

@@ -1,11 +1,16 @@
 """Namespaces: made by the first write, with the metadata fields their documents use."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 from django.db import connection
 
+from embedding_project.contracts.metadata import flatten, stored_metadata
 from embeddings_app.models import Namespace
+
+_LOOK_ROWS = 1_000
+_LOOK_SECONDS = 1.0
 
 
 def claim_namespace(name: str, model_id: str) -> Namespace:
@@ -24,12 +29,19 @@ def claim_namespace(name: str, model_id: str) -> Namespace:
     return Namespace.objects.get(name=name)
 
 
-def claim_fields(space: Namespace, wanted: Sequence[AbstractSet[str]], limit: int) -> list[bool]:
-    """Record the metadata fields of documents; of each, whether its fields fit in `limit` for the namespace."""
+def claim_fields(
+    space: Namespace, wanted: Sequence[AbstractSet[str]], limit: int, unused: Callable[[], AbstractSet[str]]
+) -> list[bool]:
+    """Record the metadata fields of documents; of each, whether its fields fit in `limit` for the namespace.
+
+    When they do not, the fields that are `unused` make room.
+    """
     if set().union(*wanted) <= set(space.fields):
         return [True] * len(wanted)
     row = Namespace.objects.select_for_update(no_key=True).get(pk=space.pk)
     known = set(row.fields)
+    if len(known.union(*wanted)) > limit:
+        known -= unused()
     fitting = []
     for fields in wanted:
         fits = len(known | fields) <= limit
@@ -38,3 +50,28 @@ def claim_fields(space: Namespace, wanted: Sequence[AbstractSet[str]], limit: in
     row.fields = sorted(known)
     row.save(update_fields=["fields"])
     return fitting
+
+
+def unused_fields(namespace_key: int, seconds: float = _LOOK_SECONDS) -> frozenset[str] | None:
+    """The recorded fields that no live document has; None when a look at all documents would take longer."""
+    until = time.monotonic() + seconds
+    unseen = set(Namespace.objects.values_list("fields", flat=True).get(pk=namespace_key))
+    last = ""
+    while unseen:
+        if time.monotonic() > until:
+            return None
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT doc_id, metadata::text FROM document
+                WHERE namespace_id = %s AND NOT deleted AND doc_id > %s ORDER BY doc_id LIMIT %s
+                """,
+                [namespace_key, last, _LOOK_ROWS],
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            break
+        for _, metadata in rows:
+            unseen -= flatten(stored_metadata(metadata)).keys()
+        last = rows[-1][0]
+    return frozenset(unseen)

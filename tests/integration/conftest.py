@@ -8,6 +8,7 @@ from django.db import connection
 from embedding_project.config import load_config
 from embeddings_app import registry
 from embeddings_app.services.access.callers import keys_exist
+from embeddings_app.services.documents import unused_fields
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def database(migrated: None) -> Iterator[str]:
             """
         )
     registry.forget_cached()
+    unused_fields.forget_cached()
     yield load_config().database_url
     # A key that a test made would end keyless access for every test after it.
     with connection.cursor() as cursor:

@@ -84,11 +84,12 @@ def test_a_quarantined_text_goes_and_the_same_text_sent_again_is_new_work() -> N
 
 
 def test_a_delete_forgets_the_cached_vector_of_a_text_that_is_gone() -> None:
+    text = "a text that no other test forgets"
     spec = registry.active_spec(None)
-    key = cache_key(spec, InputType.DOCUMENT, "secret")
+    key = cache_key(spec, InputType.DOCUMENT, text)
     vector = EmbeddedText(np.ones(spec.dimension, np.float32), 1, truncated=False)
     cached_vectors().shared.put_many({key: vector.to_frame()})
-    put(("second", "secret"))
+    put(("second", text))
     index()
     assert list(cached_vectors().find(spec, [key])) == [key]
     delete(NAMESPACE, "second")

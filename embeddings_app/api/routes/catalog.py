@@ -27,6 +27,10 @@ _NAMESPACE = record(
         "searchable": described(COUNT, "Documents that every answering replica has applied."),
         "quarantined": described(COUNT, "Documents whose text could not be embedded."),
         "count_is_exact": described(BOOLEAN, "If not, there is more than these numbers say: they stop at 100,000."),
+        "fields": array(STRING, "Metadata fields that count for the limit of 64."),
+        "unused_fields": described(
+            array(STRING), "Those of them that no document has. null when that takes too long to say.", nullable=True
+        ),
     }
 )
 _NAMESPACE_EXAMPLE = {
@@ -37,6 +41,8 @@ _NAMESPACE_EXAMPLE = {
     "searchable": 1197,
     "quarantined": 0,
     "count_is_exact": True,
+    "fields": ["author.name", "lang"],
+    "unused_fields": [],
 }
 _MODEL = record(
     {
@@ -121,6 +127,8 @@ def _namespace(status: NamespaceStatus) -> Json:
         "searchable": status.searchable,
         "quarantined": status.quarantined,
         "count_is_exact": status.count_is_exact,
+        "fields": status.fields,
+        "unused_fields": status.unused_fields,
     }
 
 

@@ -6,6 +6,7 @@ from embeddings_app import registry
 from embeddings_app.records import namespace_counts
 from embeddings_app.records.namespace_counts import COUNT_CAP
 from embeddings_app.records.topology import consuming_replicas
+from embeddings_app.services.documents.unused_fields import unused_fields
 from embeddings_app.services.topology import topology
 
 
@@ -20,6 +21,10 @@ class NamespaceStatus:
     quarantined: int
     count_is_exact: bool
     """Otherwise there is more than was counted."""
+    fields: tuple[str, ...]
+    """Metadata fields that count for the limit."""
+    unused_fields: tuple[str, ...] | None
+    """Those of them that no document has, which go when there is no room; None when that takes too long to say."""
 
 
 def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
@@ -36,6 +41,7 @@ def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
     if not all_documents:
         pending, quarantined = namespace_counts.count_in_state(space.pk, version_key, cap)
     waiting, all_entries = namespace_counts.count_unapplied(space.pk, current.layout, version_key, slowest, cap)
+    unused = unused_fields(space.pk)
     return NamespaceStatus(
         name=space.name,
         model_id=space.model_id,
@@ -44,4 +50,6 @@ def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
         searchable=min(max(counts.indexed - counts.silent - waiting, 0), cap),
         quarantined=quarantined,
         count_is_exact=all_documents and all_entries,
+        fields=tuple(space.fields),
+        unused_fields=None if unused is None else tuple(sorted(unused)),
     )

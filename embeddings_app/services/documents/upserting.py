@@ -22,6 +22,7 @@ from embeddings_app.records.documents import DocumentContent, StoredDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.documents.outcomes import RefusedDocument, UpsertResult, Wait, outcomes_of
+from embeddings_app.services.documents.unused_fields import unused_fields
 from embeddings_app.services.embedding.metrics import UPSERTED
 from embeddings_app.services.indexing.hints_sent import hint_after_commit
 
@@ -150,7 +151,7 @@ def _with_claimed_fields(
 ) -> list[DocumentContent | RefusedDocument]:
     """Refuse the documents whose metadata fields are too many for the namespace."""
     wanted = [set(flatten(item.metadata)) if isinstance(item, DocumentContent) else set() for item in checked]
-    fitting = namespaces.claim_fields(space, wanted, MAX_NAMESPACE_FIELDS)
+    fitting = namespaces.claim_fields(space, wanted, MAX_NAMESPACE_FIELDS, lambda: unused_fields(space.pk) or set())
     message = f"namespace {space.name!r} would exceed {MAX_NAMESPACE_FIELDS} fields"
     left = list(checked)
     for place, document in enumerate(request.documents):

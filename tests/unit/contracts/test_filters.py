@@ -10,7 +10,11 @@ from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.filters import Filter, from_wire, matches, parse_filter, to_wire
 from embedding_project.contracts.metadata import canonical, checked_metadata, flatten
 
-DOCUMENT = {"section": "python", "size": 5, "free": True, "tags": ["a", 1], "author": {"name": "Ann"}, "none": None}
+DOCUMENT = {
+    "section": "python", "size": 5, "free": True, "tags": ["a", 1], "author": {"name": "Ann"}, "none": None,
+    "authors": [{"name": "Ann", "born": 1970}, {"name": "Bob", "tags": ["x"], "books": [{"title": "T"}]}, "Eve"],
+    "at": "2026-01-02T01:00:00+02:00",
+}  # fmt: skip
 
 
 def _passes(filter_: dict[str, Any]) -> bool:
@@ -55,6 +59,19 @@ def _passes(filter_: dict[str, Any]) -> bool:
         ({"or": [{"size": 6}, {"section": "python"}]}, True),
         ({"and": [{"size": 5}, {"not": {"free": False}}]}, True),
         ({"not": {"missing": "x"}}, True),
+        ({"authors.name": "Ann"}, True),
+        ({"authors.name": "Eve"}, False),
+        ({"authors.name": {"ne": "Bob"}}, False),
+        ({"authors.name": {"in": ["Bob", "x"]}}, True),
+        ({"authors.born": {"lt": 1980}}, True),
+        ({"authors.tags": {"contains": "x"}}, True),
+        ({"authors.books.title": "T"}, True),
+        ({"authors": {"contains": "Eve"}}, True),
+        ({"authors.name": "Ann", "authors.born": {"exists": True}}, True),
+        ({"at": {"gte": "2026-01-01T23:00:00Z", "lte": "2026-01-01T23:00:00.0Z"}}, True),
+        ({"at": {"lt": "2026-01-02T00:30:00+01:00"}}, True),
+        ({"at": {"gt": "2026-01-02"}}, True),
+        ({"at": {"eq": "2026-01-01T23:00:00Z"}}, False),
     ],
 )
 def test_meaning(filter_: dict[str, Any], expected: bool) -> None:

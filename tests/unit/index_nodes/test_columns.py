@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from embedding_project.contracts.filters import VALUE_TESTS, And, Condition, Filter, Not, Or, matches
+from embedding_project.contracts.metadata import EACH
 from index_nodes.columns import Columns
 from index_nodes.sorted_values import SortedValues
 
@@ -17,8 +18,16 @@ numbers = st.one_of(
     st.integers(-3, 3),
     st.sampled_from([0.5, -0.0, 2.0, 2**53, 2**53 + 1, float(2**53), -(2**63), 2**64 - 1, 1e300]),
 )
-scalars = st.one_of(numbers, st.booleans(), st.sampled_from(["", "1", "true", "é", "x"]))
-values = st.one_of(scalars, st.lists(st.one_of(scalars, st.none(), st.lists(scalars, max_size=2)), max_size=3))
+timestamps = st.sampled_from(
+    [
+        "2026-01-02T01:00:00+02:00", "2026-01-01T23:00:00Z", "2026-01-01T23:30:00Z", "2026-01-02T00:00:00+14:00",
+        "2026-01-01t23:00:00.000001z", "2026-01-01", "2026-01-02T01:00:00", "2026-13-01T00:00:00Z",
+    ]
+)  # fmt: skip
+strings = st.one_of(st.sampled_from(["", "1", "true", "é", "x"]), timestamps)
+scalars = st.one_of(numbers, st.booleans(), strings)
+single = st.one_of(scalars, st.lists(st.one_of(scalars, st.none(), st.lists(scalars, max_size=2)), max_size=3))
+values = st.one_of(single, st.lists(single, min_size=1, max_size=3).map(lambda items: {EACH: items}))
 rows = st.dictionaries(st.sampled_from(PATHS), values)
 
 
@@ -33,7 +42,7 @@ def conditions(draw: st.DrawFn) -> Condition:
     elif operator == "exists":
         operand = draw(st.booleans())
     elif operator in ("gt", "gte", "lt", "lte"):
-        operand = draw(st.one_of(numbers, st.just(10**400), st.sampled_from(["", "1", "x"])))
+        operand = draw(st.one_of(numbers, st.just(10**400), strings))
     return Condition(draw(st.sampled_from((*PATHS, "nowhere"))), operator, operand)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from index_nodes.metrics import SNAPSHOTS
 from index_nodes.snapshot_load import load_newest
-from index_nodes.snapshot_manifest import MANIFEST, SnapshotDamaged, decode
+from index_nodes.snapshot_manifest import FORMAT, MANIFEST, SnapshotDamaged, decode
 from index_nodes.snapshot_reader import restore, verified
 from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.version_index import VersionIndex
@@ -139,7 +139,7 @@ def rewritten(data: bytes, **changes: object) -> bytes:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": FORMAT + 1},
         {"seq": -1},
         {"seq": "9"},
         {"seq": True},
