@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from embedding_project.regular_files import read_regular
 
@@ -156,18 +157,23 @@ _DEFAULTS: Mapping[str, str] = {
     "TRACES_URL": "",
     "TRACES_SAMPLE": "1.0",
 }
+_NO_HOST = re.compile(r"/|\s|^[^\[]*:")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+", re.ASCII)
 _SECRETS = frozenset({"DATABASE_URL", "REDIS_URL", "CACHE_URL", "SECRET_KEY", "API_KEY", "ADMIN_PASSWORD"})
 _MAX_SECRET_BYTES = 64 * 1024
+_NOT_FOR_ALL = frozenset({"DATABASE_URL", "CACHE_URL", "SECRET_KEY"})
+"""Needed by the service, and not by each of its roles."""
 SETTING_NAMES = tuple(_DEFAULTS)
 
 
 class _Reader:
     """Looks variables up and collects what is wrong with them instead of stopping at the first."""
 
-    def __init__(self, environ: Mapping[str, str], fallback: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], var_dir: Path) -> None:
         self._environ = environ
-        self._fallback = fallback
+        self.handed_out = bool(environ.get("ROLE"))
+        """Whether the supervisor started this process: it hands out what a role reads, and the rest is not for it."""
+        self._fallback = {} if self.handed_out else _instance_values(var_dir)
         self.problems: list[str] = []
         self.lacks_instance = False
 
@@ -186,11 +192,13 @@ class _Reader:
 
     def url(self, name: str, *schemes: str) -> str:
         value = self.text(name)
-        if not value:
+        if not value and not (self.handed_out and name in _NOT_FOR_ALL):
             self.problems.append(f"{name}: not set")
             self.lacks_instance = True
-        elif not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        elif value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
             self.problems.append(f"{name}: must start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        elif not _has_good_port(value):
+            self.problems.append(f"{name}: its port is not a number from 0 to 65535")
         return value
 
     def words(self, name: str) -> tuple[str, ...]:
@@ -244,11 +252,11 @@ class _Reader:
 def read_config(environ: Mapping[str, str]) -> Config:
     """Build the configuration from `environ`. Raises ConfigError listing every problem."""
     var_dir = _var_dir(environ)
-    read = _Reader(environ, _instance_values(var_dir))
+    read = _Reader(environ, var_dir)
     model_root = Path(read.text("MODEL_ROOT"))
     config = Config(
         database_url=read.url("DATABASE_URL", "postgresql", "postgres"),
-        redis_url=read.url("REDIS_URL", "redis", "rediss", "unix"),
+        redis_url=read.url("REDIS_URL", "redis", "rediss"),
         cache_url=read.url("CACHE_URL", "redis", "rediss", "unix"),
         secret_key=read.text("SECRET_KEY"),
         api_key=read.text("API_KEY"),
@@ -289,7 +297,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         traces_url=read.text("TRACES_URL"),
         traces_sample=read.number("TRACES_SAMPLE", 0, 1),
     )
-    problems = read.problems + _contradictions(config)
+    problems = read.problems + _contradictions(config, read.handed_out)
     if problems:
         advice = f"\n{_advice(var_dir)}" if read.lacks_instance else ""
         raise ConfigError("configuration:\n" + "\n".join(f"  - {problem}" for problem in problems) + advice)
@@ -305,9 +313,19 @@ def _advice(var_dir: Path) -> str:
     )
 
 
-def _contradictions(config: Config) -> list[str]:
+def _has_good_port(url: str) -> bool:
+    try:
+        urlsplit(url).port  # noqa: B018 - reading it raises
+    except ValueError:
+        return False
+    return True
+
+
+def _contradictions(config: Config, handed_out: bool) -> list[str]:
     problems = []
-    if len(config.secret_key) < 32:
+    if any(_NO_HOST.search(host) for host in config.allowed_hosts):
+        problems.append("ALLOWED_HOSTS: names or addresses alone, without scheme and port")
+    if len(config.secret_key) < 32 and (config.secret_key or not handed_out):
         problems.append("SECRET_KEY: needs at least 32 characters")
     if config.api_key and len(config.api_key) < 16:
         problems.append("API_KEY: needs at least 16 characters")

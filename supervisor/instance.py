@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import signal
+import struct
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ from supervisor.errors import StartError
 from supervisor.secrets import write_private
 
 _LOCK_FILE = "supervisor.lock"
+_FLOCK = struct.Struct("hhqqi0q")
+"""`struct flock` of Linux: type, whence, start, length, pid."""
 _LEFTOVER_GRACE_SECONDS = 4.0
 
 
@@ -70,8 +73,8 @@ def lock(var_dir: Path) -> Iterator[None]:
     descriptor = os.open(var_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _lock_request())
+        except (BlockingIOError, PermissionError) as error:
             running = load(var_dir)
             where = f", {running.url}" if running else ""
             raise StartError(
@@ -89,13 +92,16 @@ def holder(var_dir: Path) -> int | None:
     """The pid of the supervisor that runs in `var_dir`; None when nothing runs there."""
     try:
         with (var_dir / _LOCK_FILE).open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(file.read() or b"0") or None
+            # Asks without taking: a start at this moment is not refused.
+            answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _lock_request())
+            kind: int = _FLOCK.unpack(answer)[0]
+            return None if kind == fcntl.F_UNLCK else int(file.read() or b"0") or None
     except FileNotFoundError:
         return None
-    return None
+
+
+def _lock_request() -> bytes:
+    return _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def clear_stale(var_dir: Path) -> str:

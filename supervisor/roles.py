@@ -47,6 +47,12 @@ def base_environment(config: Config, inherited: Mapping[str, str]) -> dict[str, 
     )
 
 
+def _without(base: Mapping[str, str], *names: str) -> dict[str, str]:
+    """What is left for a role that has no use for these settings."""
+    withheld = {*names, *(f"{name}_FILE" for name in names)}
+    return {name: value for name, value in base.items() if name not in withheld}
+
+
 def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpec, ...]:
     """Every role; they start from top to bottom and stop from bottom to top."""
     base = base_environment(config, inherited)
@@ -85,19 +91,22 @@ def _node(base: Mapping[str, str], shard: int, replica: int) -> ProcessSpec:
     own = {"NODE_SHARD": str(shard), "NODE_REPLICA": str(replica), **_SINGLE_THREADED}
     queue = f"search.ctl.s{shard}.r{replica}"
     options = ("-I", "index_nodes.tasks", "-P", "solo", "-Q", queue)
-    return _worker("query_app", f"node-s{shard}-r{replica}", *options, env={**base, **own})
+    env = {**_without(base, "SECRET_KEY", "API_KEY", "CACHE_URL"), **own}
+    return _worker("query_app", f"node-s{shard}-r{replica}", *options, env=env)
 
 
 def _embedder(base: Mapping[str, str], number: int, config: Config) -> ProcessSpec:
     options = ("-I", "workers.tasks", "-P", "threads", "-c", "1", "-Q", f"embed.ctl.{number}")
     own = {**_EMBEDDER, "HF_HUB_OFFLINE": "0" if config.hub_downloads else "1"}
-    return _worker("query_app", f"embedder-{number}", *options, env={**base, **own})
+    env = {**_without(base, "SECRET_KEY", "API_KEY", "DATABASE_URL"), **own}
+    return _worker("query_app", f"embedder-{number}", *options, env=env)
 
 
 def _indexer(base: Mapping[str, str]) -> ProcessSpec:
     # Two turns of indexing at a time, and a thread for the sweep.
     options = ("-P", "threads", "-c", "3", "-Q", "index")
-    return _worker("job_app", "indexer", *options, env={**base, **_DJANGO}, nice=_BACKGROUND_NICE)
+    env = {**_without(base, "API_KEY"), **_DJANGO}
+    return _worker("job_app", "indexer", *options, env=env, nice=_BACKGROUND_NICE)
 
 
 def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:
@@ -126,4 +135,5 @@ def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:
 def _beat(base: Mapping[str, str]) -> ProcessSpec:
     scheduler = ("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile=", "-l", "WARNING")
     start = ("-A", "embedding_project.celery:job_app", "beat")
-    return _python("beat", "celery", *start, *scheduler, env={**base, **_DJANGO}, nice=_BACKGROUND_NICE)
+    env = {**_without(base, "API_KEY"), **_DJANGO}
+    return _python("beat", "celery", *start, *scheduler, env=env, nice=_BACKGROUND_NICE)

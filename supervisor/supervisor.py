@@ -84,6 +84,8 @@ class Supervisor:
             raise StartError(problem)
         if not (config.on_loopback or config.api_key or self._may_hold_keys()):
             raise StartError(f"HOST is {config.host}: set API_KEY before listening beyond loopback")
+        if given(config.redis_url) == given(config.cache_url) != "":
+            raise StartError("CACHE_URL is the server of REDIS_URL; a cache that fills up or is emptied loses messages")
         own = secrets.load_or_create(self.var_dir)
         urls = self._start_services(own)
         self._config = replace(

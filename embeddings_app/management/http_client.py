@@ -9,6 +9,8 @@ from embedding_project.config import Config
 
 _RETRY_STATUSES = {429, 503}
 _TRIES = 30
+_KEY_STATUSES = {401, 403}
+_KEY_HINT = " Set API_KEY to a key with the scopes search and write; 'manage.py apikey create' makes one."
 
 
 class ApiError(Exception):
@@ -45,6 +47,7 @@ class ApiClient:
             if status < 400:
                 return answer
             if status not in _RETRY_STATUSES:
-                raise ApiError(f"{method} {path}: {status} {answer['error']['message']}")
+                hint = _KEY_HINT if status in _KEY_STATUSES else ""
+                raise ApiError(f"{method} {path}: {status} {answer['error']['message']}{hint}")
             time.sleep(float(response.headers.get("Retry-After", "1")))
         raise ApiError(f"{method} {path}: still {status} after {_TRIES} tries")

@@ -81,3 +81,31 @@ def test_secrets_do_not_show_in_the_configuration_error(environ: dict[str, str])
         read_config({**environ, "API_KEY": "tiny-secret", "REDIS_URL": "http://:hidden@host"})
     assert "tiny-secret" not in str(caught.value)
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"REDIS_URL": "unix:///run/redis.sock"}, "REDIS_URL: must start with redis://"),
+        ({"REDIS_URL": "redis://127.0.0.1:many/0"}, "REDIS_URL: its port"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:99999/x"}, "DATABASE_URL: its port"),
+        ({"ALLOWED_HOSTS": "https://search.example.org"}, "ALLOWED_HOSTS: "),
+        ({"ALLOWED_HOSTS": "search.example.org:443"}, "ALLOWED_HOSTS: "),
+    ],
+)
+def test_what_could_never_work_is_refused(environ: dict[str, str], changed: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read_config({**environ, **changed})
+
+
+def test_addresses_and_domains_are_allowed_hosts(environ: dict[str, str]) -> None:
+    hosts = "search.example.org, .example.org, [fd00::1], 10.0.0.7, *"
+    assert len(read_config({**environ, "ALLOWED_HOSTS": hosts}).allowed_hosts) == 5
+
+
+def test_a_role_knows_what_the_supervisor_hands_it_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "instance.json").write_text(json.dumps({"environment": GOOD}), encoding="utf-8")
+    config = read_config({"VAR_DIR": str(tmp_path), "REDIS_URL": GOOD["REDIS_URL"], "ROLE": "embedder-0"})
+    assert (config.database_url, config.cache_url, config.secret_key) == ("", "", "")
+    with pytest.raises(ConfigError, match="REDIS_URL: not set"):
+        read_config({"VAR_DIR": str(tmp_path), "ROLE": "embedder-0"})

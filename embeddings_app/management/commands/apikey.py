@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import ApiKey, Scope
 from embeddings_app.services import audit
@@ -48,8 +49,12 @@ class Command(BaseCommand):
         except ServiceError as error:
             raise CommandError(f"{error.field}: {error.message}") from error
         self.stdout.write(text)
+        if ApiKey.objects.count() == 1 and not load_config().api_key:
+            self.stderr.write("This is the first key. From now on every request needs one.")
 
     def _list(self, _options: dict[str, Any]) -> None:
+        if not ApiKey.objects.exists():
+            self.stdout.write("no key was ever made" if load_config().api_key else "no key; the service is keyless")
         for key in ApiKey.objects.order_by("pk"):
             where = ",".join(key.namespaces) or "all namespaces"
             used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"

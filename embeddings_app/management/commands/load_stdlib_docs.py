@@ -19,13 +19,14 @@ _LOG_EVERY_SECONDS = 5.0
 
 
 class Command(BaseCommand):
-    help = "Load the docstrings of the Python standard library and search them."
+    help = "Load the docstrings of the Python standard library and search them. Where keys are needed, API_KEY is sent."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--limit", type=int, default=0, help="load only so many texts")
 
     def handle(self, *args: Any, **options: Any) -> None:
         api = ApiClient(load_config())
+        self.stdout.write("collecting the docstrings of the Python standard library")
         docstrings = stdlib_docstrings()
         docstrings = docstrings[: options["limit"] or len(docstrings)]
         try:
@@ -41,6 +42,9 @@ class Command(BaseCommand):
         for start in range(0, len(docstrings), _BATCH):
             documents = [_document(docstring) for docstring in docstrings[start : start + _BATCH]]
             api.post("/v1/upsert", {"namespace": NAMESPACE, "documents": documents})
+            if self.stdout.isatty():
+                self.stdout.write(f"\raccepted {start + len(documents):,} of {len(docstrings):,}", ending="")
+                self.stdout.flush()
         seconds = time.monotonic() - started
         self.stdout.write(
             f"{len(docstrings):,} docstrings of the Python standard library accepted and durable in {seconds:.1f} s"

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
@@ -63,8 +64,9 @@ class Command(BaseCommand):
             raise CommandError(f"{options['artifact']}: {error}") from error
         except ValidationError as error:
             raise CommandError("; ".join(_sentences(error))) from error
-        version.save()
-        audit.record(audit.command_actor(), "model.registered", str(version))
+        with transaction.atomic():
+            version.save()
+            audit.record(audit.command_actor(), "model.registered", str(version))
         if options["activate"]:
             self._activate(version)
         self.stdout.write(f"{version}: {version.status}")

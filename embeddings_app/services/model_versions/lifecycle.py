@@ -39,8 +39,9 @@ def probe(version: ModelRegistry, actor: str) -> ProbeOutcome:
     problem = _PROBES[spec.type](spec)
     version.probed_at = timezone.now()
     version.probe_error = problem
-    version.save(update_fields=["probed_at", "probe_error"])
-    audit.record(actor, "model.probed", str(version), {"passed": not problem})
+    with transaction.atomic():
+        version.save(update_fields=["probed_at", "probe_error"])
+        audit.record(actor, "model.probed", str(version), {"passed": not problem})
     return ProbeOutcome(not problem, problem or f"{len(PROBE_TEXTS)} texts, dimension {spec.dimension}")
 
 

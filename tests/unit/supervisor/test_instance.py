@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,28 @@ def test_a_second_supervisor_is_refused_and_told_about_the_first(tmp_path: Path)
             pytest.fail("two supervisors held the lock")
         assert instance.holder(tmp_path) == os.getpid()
     assert instance.holder(tmp_path) is None
+
+
+def test_a_look_at_the_holder_refuses_no_start(tmp_path: Path) -> None:
+    with instance.lock(tmp_path):
+        pass
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            instance.holder(tmp_path)
+
+    lookers = [threading.Thread(target=look) for _ in range(4)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(500):
+            with instance.lock(tmp_path):
+                pass
+    finally:
+        stop.set()
+        for looker in lookers:
+            looker.join()
 
 
 def test_nothing_runs_in_a_directory_without_a_lock(tmp_path: Path) -> None:

@@ -60,8 +60,28 @@ def test_only_django_roles_find_the_settings(table: dict[str, ProcessSpec]) -> N
 
 
 def test_every_role_can_read_its_configuration_back(table: dict[str, ProcessSpec], config: Config) -> None:
-    for name in ("api", "indexer", "embedder-0", "beat"):
-        assert read_config(table[name].env) == replace(config, role=name)
+    assert read_config(table["api"].env) == replace(config, role="api")
+    for name in ("indexer", "embedder-0", "node-s0-r0", "beat"):
+        assert read_config(table[name].env).redis_url == config.redis_url
+
+
+@pytest.mark.parametrize(
+    ("role", "withheld"),
+    [
+        ("embedder-0", {"SECRET_KEY", "API_KEY", "DATABASE_URL"}),
+        ("node-s0-r0", {"SECRET_KEY", "API_KEY", "CACHE_URL"}),
+        ("indexer", {"API_KEY"}),
+        ("beat", {"API_KEY"}),
+        ("api", set()),
+    ],
+)
+def test_a_role_gets_no_secret_that_it_does_not_read(config: Config, role: str, withheld: set[str]) -> None:
+    secrets = {"SECRET_KEY", "API_KEY", "DATABASE_URL", "CACHE_URL"}
+    files = {f"{name}_FILE": "/run/secrets/one" for name in secrets}
+    table = role_table(replace(config, api_key="a-key-of-the-service"), {**INHERITED, **files})
+    env = next(spec.env for spec in table if spec.name == role)
+    assert secrets - set(env) == withheld
+    assert {f"{name}_FILE" for name in withheld}.isdisjoint(env)
 
 
 def test_secrets_never_stand_on_a_command_line(table: dict[str, ProcessSpec], config: Config) -> None:
