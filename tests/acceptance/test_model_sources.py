@@ -11,9 +11,9 @@ import pytest
 from supervisor.launch import running_instance
 from tests.acceptance.conftest import ok
 from tests.conftest import Service, free_port, outside_environment, scratch_directory
+from tests.integration.workers.test_hub import tiny_model
 from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
 from tests.unit.workers.fake_endpoint import FakeEndpoint, fake_endpoint, json_answer, vector_of
-from tests.unit.workers.test_hub import tiny_model
 
 KEY = "sk-never-to-be-seen"
 DIMENSION = 8

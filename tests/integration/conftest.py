@@ -1,14 +1,37 @@
-"""A migrated database in this process, empty for each test. Nobody indexes in it but the test itself."""
+"""Servers that run, with databases of this process's own. Nobody indexes in them but the test itself."""
 
 from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from redis import Redis
 
 from embedding_project.config import load_config
 from embeddings_app import registry
 from embeddings_app.services.access.callers import keys_exist
 from embeddings_app.services.documents import unused_fields
+from tests.conftest import MIGRATED_DATABASE
+from tests.servers import copy_database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated() -> None:
+    """The database of this process has its tables and a default model; broker and cache answer."""
+    copy_database(MIGRATED_DATABASE.get(), load_config().database_url.rpartition("/")[2])
+
+
+@pytest.fixture
+def valkey_url() -> str:
+    """The broker of this process."""
+    return load_config().redis_url
+
+
+@pytest.fixture
+def redis(valkey_url: str) -> Iterator[Redis]:
+    """A client of the broker, which is empty."""
+    with Redis.from_url(valkey_url) as client:
+        client.flushdb()
+        yield client
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("migrated")
 
 @pytest.fixture(autouse=True)
 def full_buckets() -> None:
-    cache_client(load_config().cache_url).flushall()
+    cache_client(load_config().cache_url).flushdb()
 
 
 def looked_at(address: str, name: str) -> bool:

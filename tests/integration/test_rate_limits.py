@@ -19,7 +19,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 @pytest.fixture
 def redis() -> Redis:
     client = cache_client(load_config().cache_url)
-    client.flushall()
+    client.flushdb()
     return client
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 # WhiteNoise also looks for collected files, of which a checkout has none.
-pytestmark = [pytest.mark.filterwarnings("ignore:No directory at:UserWarning"), pytest.mark.usefixtures("migrated")]
+pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
 HOST = {"host": "localhost"}
 
 
