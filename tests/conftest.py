@@ -161,7 +161,7 @@ def instance() -> Iterator[str]:
     environ["SNAPSHOT_SECONDS"] = "3"
     # On a machine that is busy with tests texts wait; what is refused for that has tests of its own.
     environ["EMBED_MAX_WAIT_SECONDS"] = "10"
-    with running_instance(var=var, port=free_port(), environ=environ) as url:
+    with running_instance(var=var, port=free_port(), environ=environ, say=lambda _: None) as url:
         yield f"{url}\n{var}"
 
 
