@@ -39,7 +39,9 @@ def _packed(value: object, field: str) -> bytes:
     if not value:
         raise InvalidRequest("empty_input", "there is no token id", field=field)
     if len(value) > MAX_INPUT_IDS:
-        raise InvalidRequest("too_many_items", f"at most {MAX_INPUT_IDS} ids, here are {len(value)}", field=field)
+        raise InvalidRequest(
+            "too_many_items", f"the input has {len(value)} ids; {MAX_INPUT_IDS} are allowed", field=field
+        )
     if min(value) < 0 or max(value) >= ID_LIMIT:
         raise InvalidRequest("invalid_ids", field=field)
     return pack_ids(value)

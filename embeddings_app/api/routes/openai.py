@@ -136,7 +136,7 @@ def _model(value: object) -> tuple[str, int | None]:
         raise wrong_type("a string", "model")
     name, at, version = value.partition("@")
     if at and not _VERSION.fullmatch(version):
-        raise InvalidRequest("invalid_value", "what follows the @ is the number of a version", field="model")
+        raise InvalidRequest("invalid_value", "the part after the @ must be the number of a version", field="model")
     return checked_model_id(name, "model"), int(version) if at else None
 
 
