@@ -1,14 +1,12 @@
-"""Queries on models and namespaces: which version answers, which versions a write must reach."""
+"""Model versions: which one answers, which ones a write must reach."""
 
 from collections.abc import Sequence
-
-from django.db import connection
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec, ModelType, Runtime
 from embedding_project.threads.expiring import ExpiringCache
-from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus, Namespace
+from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
 
 FRESH_SECONDS = 1.0
 """Readers may see a switch this much later; writers always read within their transaction."""
@@ -50,15 +48,7 @@ def _read_active(model_id: str) -> ModelSpec:
     raise ServiceError("model_not_active", f"model {model_id!r} has no active version", field="model_id")
 
 
-def _read_namespace(name: str) -> Namespace:
-    namespace = Namespace.objects.filter(name=name).first()
-    if namespace is None:
-        raise ServiceError("unknown_namespace", f"nothing was ever written to namespace {name!r}", field="namespace")
-    return namespace
-
-
 _active_specs = ExpiringCache(_read_active, FRESH_SECONDS)
-_namespaces = ExpiringCache(_read_namespace, FRESH_SECONDS)
 
 
 def active_spec(model_id: str | None) -> ModelSpec:
@@ -66,33 +56,8 @@ def active_spec(model_id: str | None) -> ModelSpec:
     return _active_specs.get(model_id or load_config().default_model_id)
 
 
-def namespace(name: str) -> Namespace:
-    """The namespace as it was within the last second. Raises unknown_namespace."""
-    return _namespaces.get(name)
-
-
-def check_model(space: Namespace, model_id: str | None) -> None:
-    """Refuse a `model_id` other than the one the namespace was first written with."""
-    if model_id is not None and model_id != space.model_id:
-        raise ServiceError(
-            "model_mismatch", f"namespace {space.name!r} belongs to model {space.model_id!r}", field="model_id"
-        )
-
-
-def lock_shared(model_id: str) -> None:
-    """Hold off transitions of the model until the transaction ends; must precede `live_specs`."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [f"model:{model_id}"])
-
-
-def lock_exclusive(model_id: str) -> None:
-    """Wait for all writers of the model and hold off new ones until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"model:{model_id}"])
-
-
 def live_specs(model_id: str) -> list[ModelSpec]:
-    """Every version that writes and deletes must reach. Call it in a statement after `lock_shared`."""
+    """Every version that writes and deletes must reach. Call it in a statement after `model_locks.lock_shared`."""
     return [spec_of(row) for row in ModelRegistry.objects.filter(model_id=model_id, status__in=LIVE_STATUSES)]
 
 
@@ -100,21 +65,6 @@ def specs_by_key(version_keys: Sequence[int]) -> dict[int, ModelSpec]:
     return {row.pk: spec_of(row) for row in ModelRegistry.objects.filter(pk__in=version_keys)}
 
 
-def vector_partition(version_key: int) -> str:
-    """Name of the partition that holds the vectors of one version."""
-    return f"embedding_vector_v{version_key:d}"
-
-
-def create_vector_partition(version_key: int) -> None:
-    """The partition that holds the vectors of one version; dropping it is how a version is retired."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TABLE IF NOT EXISTS {vector_partition(version_key)} "
-            f"PARTITION OF embedding_vector FOR VALUES IN ({version_key:d})"
-        )
-
-
 def forget_cached() -> None:
     """Make the next read see the database; for tests and for the process that made a change."""
     _active_specs.clear()
-    _namespaces.clear()

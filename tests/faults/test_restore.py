@@ -24,7 +24,7 @@ WHERE r.state IS DISTINCT FROM 'ready'
 """
 _OTHER_CONTENT = """
 from embeddings_app.models import ShardReplica
-from embeddings_app.records.digests import ShardDigest, shard_digest
+from tests.integration.shard_digests import ShardDigest, shard_digest
 for row in ShardReplica.objects.all():
     if shard_digest(row.layout_id, row.model_version_id, row.shard) != ShardDigest(row.digest, row.documents):
         print(row)

@@ -22,6 +22,7 @@ from embeddings_app import registry
 from embeddings_app.models import ApiKey, ModelRegistry, ModelStatus
 from embeddings_app.records import table_copy
 from embeddings_app.records.topology import read_topology
+from embeddings_app.services import namespaces
 from embeddings_app.services.access.api_keys import KeyGrant, create_key, revoke_key
 from embeddings_app.services.backups import restoring
 from embeddings_app.services.backups.errors import BackupRefused
@@ -523,3 +524,4 @@ def test_a_draft_without_its_folder_stops_no_backup(directory: Path, model_folde
     assert manifest.models == ("family/small",)
     assert [line for line in said if "../x" in line] != []
     registry.forget_cached()
+    namespaces.forget_cached()

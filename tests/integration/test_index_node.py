@@ -9,7 +9,6 @@ import pytest
 from django.core.management import call_command
 from django.db import connection as django_connection
 
-from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.documents.deleting import delete
 from index_nodes import log_reader
@@ -18,6 +17,7 @@ from index_nodes.metrics import REBUILDS
 from index_nodes.scan import SearchSpec
 from index_nodes.version_index import VersionIndex
 from tests.integration.indexing_steps import NAMESPACE, embedded, index, put, rows
+from tests.integration.shard_digests import ShardDigest, shard_digest
 
 SHARD, REPLICA = 0, 0
 

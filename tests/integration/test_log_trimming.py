@@ -11,7 +11,6 @@ import embeddings_app.tasks  # noqa: F401
 from embedding_project.celery import job_app
 from embedding_project.contracts.queues import TRIM_TASK
 from embeddings_app.models import Layout, LayoutStatus
-from embeddings_app.records.digests import ShardDigest, shard_digest
 from embeddings_app.records.log_trimming import log_floors, trim_chunk
 from embeddings_app.records.topology import create_counters, read_topology
 from embeddings_app.services.documents.deleting import delete
@@ -22,6 +21,7 @@ from index_nodes import log_reader
 from index_nodes.log_follower import Follower
 from index_nodes.serving import NEVER
 from tests.integration.indexing_steps import NAMESPACE, index, put, rows
+from tests.integration.shard_digests import ShardDigest, shard_digest
 from tests.integration.test_index_node import SHARD, ready, served, until, version_key, write
 
 HOURS = 24

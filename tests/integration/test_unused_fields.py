@@ -2,8 +2,8 @@
 
 import pytest
 
-from embeddings_app import registry
 from embeddings_app.records import namespaces
+from embeddings_app.services import namespaces as namespaces_read
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.namespace_status import namespace_status
 from tests.integration.indexing_steps import NAMESPACE, put, rows
@@ -30,7 +30,7 @@ def test_a_field_in_a_list_of_objects_is_in_use() -> None:
 def test_a_typo_is_seen_and_goes_only_when_there_is_no_room() -> None:
     put(("a", "text"), metadata={"lnag": "en"})
     put(("a", "text"), metadata={"lang": "en"})
-    registry.forget_cached()
+    namespaces_read.forget_cached()
     status = namespace_status(NAMESPACE)
     assert (status.fields, status.unused_fields) == (("lang", "lnag"), ("lnag",))
 

@@ -16,9 +16,9 @@ from django_celery_beat.models import PeriodicTasks
 
 from embeddings_app import registry
 from embeddings_app.models import ApiKey, Document, Layout, LayoutStatus, LogEpoch
-from embeddings_app.records import table_copy
+from embeddings_app.records import table_copy, vector_partitions
 from embeddings_app.records.topology import renew_epoch
-from embeddings_app.services import audit
+from embeddings_app.services import audit, namespaces
 from embeddings_app.services.backups.epoch import empty_cache
 from embeddings_app.services.backups.errors import BackupDamaged, BackupRefused
 from embeddings_app.services.backups.files import checked_blocks
@@ -58,6 +58,7 @@ def restore_backup(directory: Path, model_root: Path, actor: str, say: Say, *, r
     )
     cache_emptied = empty_cache()
     registry.forget_cached()
+    namespaces.forget_cached()
     return Restored(documents=documents, epoch=epoch, cache_emptied=cache_emptied)
 
 
@@ -72,7 +73,7 @@ def _refuse_misfit(manifest: Manifest) -> None:
                 if names
             )
         )
-    expected = {*table_copy.copied_tables(), *map(registry.vector_partition, manifest.vector_versions)}
+    expected = {*table_copy.copied_tables(), *map(vector_partitions.vector_partition, manifest.vector_versions)}
     if {table.name for table in manifest.tables} != expected:
         raise BackupRefused("the backup does not hold the tables of this version of the code")
     layout = Layout.objects.filter(status=LayoutStatus.ACTIVE).first()
@@ -115,7 +116,7 @@ def _replace_everything(directory: Path, manifest: Manifest, actor: str, say: Sa
     revoked = dict(ApiKey.objects.exclude(revoked_at=None).values_list("prefix", "revoked_at"))
     table_copy.empty_all()
     for version_key in manifest.vector_versions:
-        registry.create_vector_partition(version_key)
+        vector_partitions.create_vector_partition(version_key)
     _copy_tables(directory, manifest, say)
     table_copy.analyze(table.name for table in manifest.tables)
     table_copy.advance_sequences(manifest.sequences)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from embedding_project.contracts.keys import InputType, hashed_cache_key
 from embeddings_app import registry
 from embeddings_app.models import Namespace
-from embeddings_app.records import changes, documents
+from embeddings_app.records import changes, documents, model_locks
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services import namespaces
 from embeddings_app.services.embedding.cache import cached_vectors
 from embeddings_app.services.embedding.metrics import DELETED
 
@@ -23,7 +24,7 @@ class DeleteResult:
 
 def delete(namespace: str, doc_id: str) -> DeleteResult:
     """Leave a tombstone of the document, tell every live index, forget its cached vectors. Idempotent."""
-    space = registry.namespace(namespace)
+    space = namespaces.namespace(namespace)
     result, text_hash = in_transaction(lambda: _delete(space, doc_id))
     DELETED.inc(result.deleted)
     if text_hash:
@@ -34,7 +35,7 @@ def delete(namespace: str, doc_id: str) -> DeleteResult:
 
 def _delete(space: Namespace, doc_id: str) -> tuple[DeleteResult, bytes]:
     """The outcome, with the hash of the text: the text itself may not be stored."""
-    registry.lock_shared(space.model_id)
+    model_locks.lock_shared(space.model_id)
     specs = registry.live_specs(space.model_id)
     row = documents.lock_documents(space.pk, [doc_id]).get(doc_id)
     if row is None or row.deleted:

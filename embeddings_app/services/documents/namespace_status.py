@@ -6,6 +6,7 @@ from embeddings_app import registry
 from embeddings_app.records import namespace_counts
 from embeddings_app.records.namespace_counts import COUNT_CAP
 from embeddings_app.records.topology import consuming_replicas
+from embeddings_app.services import namespaces
 from embeddings_app.services.documents.unused_fields import unused_fields
 from embeddings_app.services.topology import topology
 
@@ -29,7 +30,7 @@ class NamespaceStatus:
 
 def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
     """Counts of a namespace; no number exceeds `cap`. Raises unknown_namespace."""
-    space = registry.namespace(name)
+    space = namespaces.namespace(name)
     version_key = registry.active_spec(space.model_id).version_key
     current = topology()
     slowest: dict[int, int] = {}

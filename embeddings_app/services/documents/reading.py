@@ -9,6 +9,7 @@ from embedding_project.contracts.vectors import Vector, from_bytes
 from embeddings_app import registry
 from embeddings_app.models import RecordState
 from embeddings_app.records import reading
+from embeddings_app.services import namespaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class DocumentView:
 
 def read_document(namespace: str, doc_id: str, include_vector: bool) -> DocumentView:
     """The document as it is now. Raises unknown_namespace or unknown_document."""
-    space = registry.namespace(namespace)
+    space = namespaces.namespace(namespace)
     spec = registry.active_spec(space.model_id)
     row = reading.read_document(space.pk, spec.version_key, doc_id)
     if row is None:

@@ -17,7 +17,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.vectors import checked_vector, to_bytes
 from embeddings_app import registry
 from embeddings_app.models import Namespace
-from embeddings_app.records import changes, documents, embeddings, namespaces
+from embeddings_app.records import changes, documents, embeddings, model_locks, namespaces
 from embeddings_app.records.documents import DocumentContent, StoredDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
@@ -25,6 +25,7 @@ from embeddings_app.services.documents.outcomes import RefusedDocument, UpsertRe
 from embeddings_app.services.documents.unused_fields import unused_fields
 from embeddings_app.services.embedding.metrics import UPSERTED
 from embeddings_app.services.indexing.hints_sent import hint_after_commit
+from embeddings_app.services.namespaces import check_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +128,9 @@ def _store(
     """1. fix the model and fields of the namespace  2. lock the documents  3. write them  4. mark or write embeddings
     5. the log, whose counters are the last locks taken."""
     space = namespaces.claim_namespace(request.namespace, spec.model_id)
-    registry.check_model(space, spec.model_id)
+    check_model(space, spec.model_id)
     left = _with_claimed_fields(space, request, checked)
-    registry.lock_shared(spec.model_id)
+    model_locks.lock_shared(spec.model_id)
     version_keys = [version.version_key for version in registry.live_specs(spec.model_id)]
     stored = documents.write_documents(space.pk, [item for item in left if isinstance(item, DocumentContent)])
     renewed = [item for item in stored if item.new_text]

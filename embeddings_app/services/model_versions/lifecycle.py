@@ -15,6 +15,7 @@ from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embeddings_app import registry
 from embeddings_app.models import Document, ModelRegistry, ModelStatus
+from embeddings_app.records import model_locks, vector_partitions
 from embeddings_app.records.topology import create_counters, writable_layouts
 from embeddings_app.services import audit
 from embeddings_app.services.embedding.embed import embed_texts
@@ -74,7 +75,7 @@ def activate(version: ModelRegistry, actor: str) -> None:
     if version.probed_at is None or version.probe_error:
         raise ServiceError("model_not_active", "probe the version first; it must pass")
     with transaction.atomic():
-        registry.lock_exclusive(version.model_id)
+        model_locks.lock_exclusive(version.model_id)
         if Document.objects.filter(namespace__model_id=version.model_id, deleted=False).exists():
             raise ServiceError("model_not_active", f"documents of {version.model_id!r} have no vectors of this version")
         ModelRegistry.objects.filter(model_id=version.model_id, status=ModelStatus.ACTIVE).update(
@@ -89,6 +90,6 @@ def activate(version: ModelRegistry, actor: str) -> None:
 
 def prepare_indexes(version: ModelRegistry) -> None:
     """The vector partition and the logs of a version, before its first write."""
-    registry.create_vector_partition(version.pk)
+    vector_partitions.create_vector_partition(version.pk)
     for layout in writable_layouts():
         create_counters(layout, version.pk)

@@ -24,6 +24,7 @@ from embedding_project.observing.tracing import span
 from embedding_project.threads.turns import request_turns
 from embeddings_app import registry
 from embeddings_app.database.patience import answered_by
+from embeddings_app.services import namespaces
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
@@ -103,8 +104,8 @@ def search(request: SearchRequest) -> SearchResult:
 
 
 def _search(request: SearchRequest, deadline: float, watch: _Stopwatch) -> SearchResult:
-    space = registry.namespace(request.namespace)
-    registry.check_model(space, request.model_id)
+    space = namespaces.namespace(request.namespace)
+    namespaces.check_model(space, request.model_id)
     spec = registry.active_spec(space.model_id)
     if request.min_token is not None:
         with watch.stage("wait"):

@@ -1,0 +1,35 @@
+"""Namespaces as every request needs them: at most a second old."""
+
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.threads.expiring import ExpiringCache
+from embeddings_app.models import Namespace
+
+FRESH_SECONDS = 1.0
+
+
+def _read_namespace(name: str) -> Namespace:
+    namespace = Namespace.objects.filter(name=name).first()
+    if namespace is None:
+        raise ServiceError("unknown_namespace", f"nothing was ever written to namespace {name!r}", field="namespace")
+    return namespace
+
+
+_namespaces = ExpiringCache(_read_namespace, FRESH_SECONDS)
+
+
+def namespace(name: str) -> Namespace:
+    """The namespace as it was within the last second. Raises unknown_namespace."""
+    return _namespaces.get(name)
+
+
+def check_model(space: Namespace, model_id: str | None) -> None:
+    """Refuse a `model_id` other than the one the namespace was first written with."""
+    if model_id is not None and model_id != space.model_id:
+        raise ServiceError(
+            "model_mismatch", f"namespace {space.name!r} belongs to model {space.model_id!r}", field="model_id"
+        )
+
+
+def forget_cached() -> None:
+    """Make the next read see the database; for tests and for a restore."""
+    _namespaces.clear()
