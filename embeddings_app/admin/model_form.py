@@ -56,6 +56,8 @@ class ModelVersionForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in
         try:
             fields.update({name: value for name, value in completed(given, load_config()).items() if name in fields})
         except Incomplete as error:
+            if error.unreadable:
+                self.add_error("artifact", f"{error.reason[0].upper()}{error.reason[1:]}.")
             for name in error.missing:
                 self.add_error(name, f"Please give it: {error.reason}.")
         except ModelFilesError as error:

@@ -78,7 +78,9 @@ def test_a_folder_with_a_fifo_in_it_is_refused_and_not_waited_for(root: Path, na
 
 
 def test_a_folder_that_cannot_be_read_here_needs_every_field() -> None:
-    with pytest.raises(CommandError, match=r"cannot be read here .*: give --dimension, --pooling, --max-tokens"):
+    with pytest.raises(
+        CommandError, match=r"cannot be read here .*below MODEL_ROOT: .*: give --dimension, --pooling, --max-tokens"
+    ):
         register("--type", "transformers", "--artifact", "elsewhere")
     options = ("--dimension", "8", "--pooling", "cls", "--max-tokens", "16")
     assert register("--type", "transformers", "--artifact", "elsewhere", *options).pooling == "cls"

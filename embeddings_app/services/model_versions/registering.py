@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from embedding_project.config import Config
@@ -13,18 +14,23 @@ from embedding_project.model_sources.model_folder import HASHING, HubName, NoMod
 
 FROM_FILES = ("dimension", "pooling", "normalize", "query_prompt", "document_prompt", "max_tokens", "min_dimension")
 """Fields that the files of a model can tell."""
+_NAMED_FOLDERS = 20
 _NEEDED = ("dimension", "pooling", "max_tokens")
 _UNSAID: Mapping[str, Any] = {"normalize": True, "query_prompt": "", "document_prompt": "", "min_dimension": 0}
 _WITHOUT_FILES: Mapping[str, Any] = {**_UNSAID, "pooling": "mean", "max_tokens": 256}
 
 
 class Incomplete(Exception):
-    """Neither the operator nor the files say enough; `missing` are the fields that have to be given."""
+    """Neither the operator nor the files say enough; `missing` are the fields that have to be given.
 
-    def __init__(self, missing: tuple[str, ...], reason: str) -> None:
+    `unreadable` when the artifact leads to no files here: most often its name is wrong.
+    """
+
+    def __init__(self, missing: tuple[str, ...], reason: str, *, unreadable: bool = False) -> None:
         super().__init__(f"{reason}: give {', '.join(missing)}")
         self.missing = missing
         self.reason = reason
+        self.unreadable = unreadable
 
 
 def completed(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
@@ -43,7 +49,7 @@ def completed(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
         fields["artifact"] = hub.artifact
     told, problem = _told(fields["artifact"], hub, config)
     reason = problem or f"the files of {fields['artifact']} do not say everything, and nothing is guessed"
-    return _checked({**_UNSAID, **told, **fields}, reason)
+    return _checked({**_UNSAID, **told, **fields}, reason, unreadable=bool(problem))
 
 
 def _told(artifact: str, hub: HubName | None, config: Config) -> tuple[dict[str, Any], str]:
@@ -52,7 +58,7 @@ def _told(artifact: str, hub: HubName | None, config: Config) -> tuple[dict[str,
         folder = model_folder(artifact, config.model_root)
     except NoModelFolder as error:
         if hub is None or not config.hub_downloads:
-            return {}, f"the model files cannot be read here ({error})"
+            return {}, f"the model files cannot be read here ({error}; below MODEL_ROOT: {_folders(config.model_root)})"
         description = describe_remote(hub, config)
     else:
         check_folder(folder)
@@ -60,8 +66,16 @@ def _told(artifact: str, hub: HubName | None, config: Config) -> tuple[dict[str,
     return {name: value for name, value in asdict(description).items() if value is not None}, ""
 
 
-def _checked(fields: dict[str, Any], reason: str) -> dict[str, Any]:
+def _folders(model_root: Path) -> str:
+    try:
+        names = sorted(entry.name for entry in model_root.iterdir() if entry.is_dir())
+    except OSError:
+        names = []
+    return ", ".join(names[:_NAMED_FOLDERS]) or "no folder"
+
+
+def _checked(fields: dict[str, Any], reason: str, *, unreadable: bool = False) -> dict[str, Any]:
     missing = tuple(name for name in _NEEDED if name not in fields)
     if missing:
-        raise Incomplete(missing, reason)
+        raise Incomplete(missing, reason, unreadable=unreadable)
     return fields
