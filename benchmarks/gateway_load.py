@@ -72,7 +72,7 @@ def _call(texts: int, number: int) -> None:
     items = [
         EmbedItem(cache_key=b"%d %d" % (number, position), text=f"{number} {position}") for position in range(texts)
     ]
-    outcomes = gateway().embed(_KEY, items, time.time() + _DEADLINE_SECONDS)
+    outcomes = gateway().embed(_KEY, items, time.monotonic() + _DEADLINE_SECONDS)
     failed = [outcome for outcome in outcomes if isinstance(outcome, str)]
     if failed:
         raise SystemExit(f"not embedded: {failed[0]}")

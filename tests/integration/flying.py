@@ -55,7 +55,7 @@ class Setup:
         return outcomes
 
     def embed(self, texts: Sequence[str], lane: Lane = Lane.INTERACTIVE, seconds: float = 20.0) -> list[Outcome]:
-        return self.flight.embed(SPEC, lane, self.items(texts), time.time() + seconds, self.compute)
+        return self.flight.embed(SPEC, lane, self.items(texts), time.monotonic() + seconds, self.compute)
 
     def computed(self) -> dict[str, int]:
         """Text -> how often any process computed it."""

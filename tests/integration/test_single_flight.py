@@ -145,7 +145,7 @@ def test_a_leader_that_fails_leaves_the_text_to_those_who_wait(url: str, run: st
     with ThreadPoolExecutor(2) as pool:
         key = setup.items(["text"])
         other = Setup(url, run, 0.0)
-        leader = pool.submit(other.flight.embed, SPEC, Lane.INTERACTIVE, key, time.time() + 20, fail)
+        leader = pool.submit(other.flight.embed, SPEC, Lane.INTERACTIVE, key, time.monotonic() + 20, fail)
         assert failing.wait(PATIENCE_SECONDS)
         assert setup.embed(["text"])[0].tokens == 4  # type: ignore[union-attr]
         assert leader.result() == ["embedder_unavailable"]

@@ -95,7 +95,7 @@ def test_a_document_deleted_before_the_answer_has_its_own_outcome(wait: Wait) ->
     index()
     written = write(request(document("kept", "text", {}), document("gone", "text", {})))
     delete(NAMESPACE, "gone")
-    answer = outcomes_of(written.outcomes, wait, written.spec.version_key, time.time() + 0.1)
+    answer = outcomes_of(written.outcomes, wait, written.spec.version_key, time.monotonic() + 0.1)
     assert [item.state for item in answer.results if isinstance(item, DocumentResult)] == ["indexed", "deleted"]
     assert answer.token
 
@@ -104,7 +104,7 @@ def test_a_document_deleted_while_its_writer_waits_has_its_own_outcome() -> None
     written = write(request(document("a", "text", {})))
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(
-            in_thread, outcomes_of, written.outcomes, Wait.INDEXED, written.spec.version_key, time.time() + 9
+            in_thread, outcomes_of, written.outcomes, Wait.INDEXED, written.spec.version_key, time.monotonic() + 9
         )
         delete(NAMESPACE, "a")
         assert [item.state for item in waiting.result().results] == ["deleted"]

@@ -61,7 +61,7 @@ class Written:
 
 def upsert(request: UpsertRequest) -> UpsertResult:
     """Write the documents; the answer says how far each has come. Raises ServiceError and loses nothing."""
-    deadline = time.time() + WAIT_DEADLINE_SECONDS
+    deadline = time.monotonic() + WAIT_DEADLINE_SECONDS
     written = write(request)
     return outcomes_of(written.outcomes, request.wait, written.spec.version_key, deadline)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from embedding_project.threads.turns import request_turns
+from embedding_project.threads.waiter import rest
 from embeddings_app.models import RecordState
 from embeddings_app.records.reading import record_states
 from embeddings_app.records.topology import Topology, consuming_replicas
@@ -15,25 +15,23 @@ _SLOWEST_POLL_SECONDS = 0.1
 
 def wait_until_embedded(version_key: int, document_keys: Sequence[int], deadline: float) -> dict[int, str]:
     """Poll until no document is pending or the deadline has come; gives the states."""
-    pause = _POLL_SECONDS
+    seconds = _POLL_SECONDS
     while True:
         states = record_states(version_key, document_keys)
-        if RecordState.PENDING not in states.values() or time.time() + pause > deadline:
+        if RecordState.PENDING not in states.values() or time.monotonic() + seconds > deadline:
             return states
-        with request_turns.away():
-            time.sleep(pause)
-        pause = min(pause * 1.5, _SLOWEST_POLL_SECONDS)
+        rest(seconds)
+        seconds = min(seconds * 1.5, _SLOWEST_POLL_SECONDS)
 
 
 def wait_until_applied(position: Position, topology: Topology, deadline: float) -> bool:
     """Poll until every replica that answers searches has applied `position`; False when the deadline came first."""
-    pause = _POLL_SECONDS
+    seconds = _POLL_SECONDS
     while not applied_everywhere(position, topology):
-        if time.time() + pause > deadline:
+        if time.monotonic() + seconds > deadline:
             return False
-        with request_turns.away():
-            time.sleep(pause)
-        pause = min(pause * 1.5, _SLOWEST_POLL_SECONDS)
+        rest(seconds)
+        seconds = min(seconds * 1.5, _SLOWEST_POLL_SECONDS)
     return True
 
 

@@ -104,7 +104,7 @@ def _embed_admitted(
         return [NOT_ANSWERED] * len(items)
     entry = entry or admission.enter(key, items, reserve=reserve)
     try:
-        outcomes = gateway().embed(key, items, min(deadline, time.time() + admission.patience(key.lane)))
+        outcomes = gateway().embed(key, items, min(deadline, time.monotonic() + admission.patience(key.lane)))
         admission.learn(key, items, outcomes)
         return outcomes
     finally:
@@ -112,7 +112,7 @@ def _embed_admitted(
 
 
 def _bulk_entry(admission: EmbedAdmission, key: StreamKey, items: Sequence[EmbedItem], deadline: float) -> Entry | None:
-    while (entry := admission.try_bulk(key, items)) is None and time.time() + _POLL_SECONDS < deadline:
+    while (entry := admission.try_bulk(key, items)) is None and time.monotonic() + _POLL_SECONDS < deadline:
         time.sleep(_POLL_SECONDS)
     return entry
 

@@ -9,7 +9,7 @@ from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.origins import Origins
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.threads.turns import request_turns
+from embedding_project.threads.waiter import Waiter
 
 Outcome = EmbeddedText | str
 """The embedding, or an error code."""
@@ -31,8 +31,8 @@ _lock = threading.Lock()
 class Countdown:
     """Lets one request wait until all of its texts have landed: it wakes up once."""
 
-    def __init__(self, flights: "Sequence[Flight]") -> None:
-        self._done = threading.Event()
+    def __init__(self, flights: "Sequence[Flight]", deadline: float) -> None:
+        self._waiter = Waiter(deadline)
         with _lock:
             self._count = 0
             for flight in flights:
@@ -40,17 +40,16 @@ class Countdown:
                     flight.waiting.append(self)
                     self._count += 1
             if not self._count:
-                self._done.set()
+                self._waiter.wake()
 
     def step(self) -> None:
         """One of the texts has landed. The lock is held."""
         self._count -= 1
         if not self._count:
-            self._done.set()
+            self._waiter.wake()
 
-    def wait(self, seconds: float) -> bool:
-        with request_turns.away():
-            return self._done.wait(max(seconds, 0))
+    def wait(self) -> bool:
+        return self._waiter.wait()
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +58,7 @@ class Flight:
 
     item: EmbedItem
     deadline: float
-    """Seconds since the epoch; who boarded first waits until then."""
+    """Monotonic seconds; who boarded first waits until then."""
     origins: Origins = ()
     """The requests that wait for it."""
     outcome: Outcome | None = None
@@ -68,7 +67,7 @@ class Flight:
 
     def serves(self, deadline: float) -> bool:
         """Whether a request that can wait until `deadline` may share this flight: not one that is given up soon."""
-        now = time.time()
+        now = time.monotonic()
         return self.deadline - now >= (deadline - now) / 2
 
 

@@ -25,6 +25,7 @@ from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.background import repeat_forever
+from embedding_project.threads.waiter import on_the_wall
 from embeddings_app.services.embedding.flights import Countdown, Flight, Outcome, StreamKey, land
 
 NOT_ANSWERED = "embedder_unavailable"
@@ -75,13 +76,13 @@ class Gateway:
         repeat_forever("embed-gateway", self._tick)
 
     def embed(self, key: StreamKey, items: Sequence[EmbedItem], deadline: float) -> list[Outcome]:
-        """The outcomes of `items`, in order, by `deadline` (seconds since the epoch) at the latest."""
+        """The outcomes of `items`, in order, by `deadline` (monotonic seconds) at the latest."""
         with span("embedder", lane=key.lane, model=key.model.model_id, texts=len(items)):
             flights, ready = self._board(key, items, deadline)
-            countdown = Countdown(flights)
+            countdown = Countdown(flights, deadline)
             for batch in ready:
                 self._dispatch(key, batch)
-            countdown.wait(deadline - time.time())
+            countdown.wait()
         return [flight.outcome or NOT_ANSWERED for flight in flights]
 
     def _board(
@@ -130,7 +131,7 @@ class Gateway:
             batch_id=sent.batch_id,
             inbox=self._inbox,
             lane=sent.key.lane,
-            deadline=sent.deadline,
+            deadline=on_the_wall(sent.deadline),
             use_cache=sent.key.use_cache,
             model=sent.key.model,
             items=tuple(flight.item for flight in sent.flights),
@@ -195,12 +196,12 @@ class Gateway:
         while self._expiry and self._expiry[0].batch_id not in self._sent:
             heapq.heappop(self._expiry)
         if self._expiry:
-            waits.append(self._expiry[0].deadline - time.time())
+            waits.append(self._expiry[0].deadline - time.monotonic())
         return max(min(waits), 0) if waits else None
 
     def _expired(self) -> list[_Sent]:
         expired = []
-        while self._expiry and self._expiry[0].deadline <= time.time():
+        while self._expiry and self._expiry[0].deadline <= time.monotonic():
             sent = heapq.heappop(self._expiry)
             if sent.batch_id in self._sent:
                 expired.append(sent)

@@ -105,7 +105,7 @@ def _dimension(spec: ModelSpec, wanted: int | None) -> int:
 
 def _embedded_parts(spec: ModelSpec, request: EmbedRequest) -> Iterator[list[EmbedOutcome]]:
     # One after the other, so that a large request never has more under way than a usual one.
-    deadline = time.time() + EMBED_DEADLINE_SECONDS
+    deadline = time.monotonic() + EMBED_DEADLINE_SECONDS
     for start in range(0, len(request.texts), MAX_EMBED_INPUTS):
         texts = request.texts[start : start + MAX_EMBED_INPUTS]
         yield embed_texts(spec, request.input_type, texts, Lane.INTERACTIVE, deadline, keep_end=request.keep_end)

@@ -17,7 +17,7 @@ from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.threads.background import repeat_forever
-from embedding_project.threads.turns import request_turns
+from embedding_project.threads.waiter import Waiter
 from embedding_project.vector_cache import VectorCache
 from embeddings_app.services.embedding.cache import cached_vectors
 from embeddings_app.services.embedding.flights import Outcome
@@ -45,16 +45,16 @@ class _Wait:
     """One request and the texts that others compute for it."""
 
     dimension: int
-    missing: set[_LeaseKey]
+    waiter: Waiter
+    missing: set[_LeaseKey] = field(default_factory=set)
     outcomes: dict[bytes, Outcome] = field(default_factory=dict)
     """An embedding, an error code, or one of the words above."""
-    done: threading.Event = field(default_factory=threading.Event)
 
     def settle(self, flight: _LeaseKey, outcome: Outcome) -> None:
         self.missing.discard(flight)
         self.outcomes[flight[1]] = outcome
         if not self.missing:
-            self.done.set()
+            self.waiter.wake()
 
 
 @dataclass(slots=True)
@@ -78,14 +78,14 @@ class SingleFlight:
         self, spec: ModelSpec, lane: Lane, items: Sequence[EmbedItem], deadline: float, compute: Compute
     ) -> list[Outcome]:
         """The outcomes of `items`, each of another key, in order; `compute` is given what nobody else computes."""
-        until = time.time() + min(MAX_WAIT_SECONDS, (deadline - time.time()) / 2)
+        until = time.monotonic() + min(MAX_WAIT_SECONDS, (deadline - time.monotonic()) / 2)
         outcomes: dict[bytes, Outcome] = {}
         pending, how = {item.cache_key: item for item in items}, "led"
         while pending:
             led, wait, alone = self._board(spec, lane, list(pending), until)
             outcomes |= self._lead(lane, led, pending, compute)
             SINGLE_FLIGHTS.labels(spec.model_id, how).inc(len(led))
-            shared, unanswered = self._await(wait, until)
+            shared, unanswered = self._await(wait)
             SINGLE_FLIGHTS.labels(spec.model_id, "shared").inc(len(shared))
             alone = [*alone, *unanswered]
             if alone:
@@ -101,8 +101,8 @@ class SingleFlight:
     ) -> tuple[dict[bytes, str], _Wait, list[bytes]]:
         """Key -> token of what this request leads now, the wait for what others compute, and what is to be computed
         without anybody knowing."""
-        wait = _Wait(spec.dimension, set())
-        if time.time() >= until:
+        wait = _Wait(spec.dimension, Waiter(until))
+        if time.monotonic() >= until:
             return {}, wait, list(keys)
         unled = self._wait_here(lane, keys, wait)
         if not unled:
@@ -165,11 +165,10 @@ class SingleFlight:
         for wait in self._waits.pop(flight, ()):
             wait.settle(flight, outcome)
 
-    def _await(self, wait: _Wait, until: float) -> tuple[dict[bytes, Outcome], list[bytes]]:
+    def _await(self, wait: _Wait) -> tuple[dict[bytes, Outcome], list[bytes]]:
         """What others computed, and what this request shall compute alone; the rest has no leader any more."""
         if wait.missing:
-            with request_turns.away():
-                wait.done.wait(max(until - time.time(), 0))
+            wait.waiter.wait()
         with self._changed:
             given_up = [key for _, key in wait.missing]
             for flight in wait.missing:

@@ -1,6 +1,5 @@
 """Texts to token ids, by the tokenizer of an embedder: this process has none."""
 
-import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedRep
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.observing.request_context import current_origins
-from embedding_project.threads.turns import request_turns
+from embedding_project.threads.waiter import Waiter, on_the_wall
 from embeddings_app.services.embedding.admission import embed_admission
 
 Outcome = TokenizedText | str
@@ -25,7 +24,7 @@ class _Awaited:
     """One batch under way."""
 
     def __init__(self, spec: ModelSpec, texts: Sequence[str], inbox: ReplyInbox, deadline: float) -> None:
-        self._answered = threading.Event()
+        self._waiter = Waiter(deadline)
         self._reply: EmbedReply | None = None
         self._count = len(texts)
         self.batch = EmbedBatch(
@@ -33,7 +32,7 @@ class _Awaited:
             inbox=inbox.name,
             purpose=Purpose.TOKENIZE,
             lane=Lane.INTERACTIVE,
-            deadline=deadline,
+            deadline=on_the_wall(deadline),
             use_cache=False,
             model=spec,
             items=tuple(EmbedItem(cache_key=b"", text=text) for text in texts),
@@ -43,12 +42,11 @@ class _Awaited:
 
     def _take(self, reply: EmbedReply) -> None:
         self._reply = reply
-        self._answered.set()
+        self._waiter.wake()
 
     def outcomes(self) -> list[Outcome]:
         """Raises Unavailable when nothing came by the deadline."""
-        with request_turns.away():
-            self._answered.wait(max(self.batch.deadline - time.time(), 0))
+        self._waiter.wait()
         if self._reply is None:
             raise Unavailable(_NOT_ANSWERED)
         outcomes = [
@@ -61,7 +59,7 @@ class _Awaited:
 def tokenize(spec: ModelSpec, texts: Sequence[str]) -> list[TokenizedText]:
     """The tokens of each text, in order. Raises ServiceError: tokenising does not fail for one text alone."""
     patience = embed_admission().patience(Lane.INTERACTIVE)
-    inbox, deadline = reply_inbox(), time.time() + min(EMBED_DEADLINE_SECONDS, patience)
+    inbox, deadline = reply_inbox(), time.monotonic() + min(EMBED_DEADLINE_SECONDS, patience)
     awaited = [
         _Awaited(spec, texts[start : start + EMBED_BATCH_ITEMS], inbox, deadline)
         for start in range(0, len(texts), EMBED_BATCH_ITEMS)

@@ -91,7 +91,7 @@ def _warm(spec: ModelSpec, input_type: InputType, batch: Sequence[Line]) -> Warm
         if attempt:
             time.sleep(_PAUSE_SECONDS)
         texts = [line.text for line in batch]
-        outcomes = embed_texts(spec, input_type, texts, Lane.BULK, time.time() + _DEADLINE_SECONDS)
+        outcomes = embed_texts(spec, input_type, texts, Lane.BULK, time.monotonic() + _DEADLINE_SECONDS)
         if not any(outcome.error in INFRASTRUCTURE_ERRORS for outcome in outcomes):
             break
     failed = tuple(

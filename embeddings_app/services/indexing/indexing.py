@@ -37,7 +37,7 @@ EmbedderRestarted = Callable[[float], bool]
 
 def embed_documents(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
     """The outcomes of document texts over the bulk lane."""
-    return embed_texts(spec, InputType.DOCUMENT, texts, Lane.BULK, time.time() + EMBED_SECONDS)
+    return embed_texts(spec, InputType.DOCUMENT, texts, Lane.BULK, time.monotonic() + EMBED_SECONDS)
 
 
 def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRestarted) -> bool:

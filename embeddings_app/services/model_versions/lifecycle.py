@@ -47,7 +47,7 @@ def probe(version: ModelRegistry, actor: str) -> ProbeOutcome:
 
 
 def _embedding_problem(spec: ModelSpec) -> str:
-    deadline = time.time() + EMBED_DEADLINE_SECONDS
+    deadline = time.monotonic() + EMBED_DEADLINE_SECONDS
     outcomes = embed_texts(
         spec, InputType.DOCUMENT, PROBE_TEXTS, Lane.INTERACTIVE, deadline, use_cache=False, reserve=True
     )

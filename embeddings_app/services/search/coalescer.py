@@ -61,7 +61,7 @@ class Coalescer:
 
         Empty when all that waited is too late.
         """
-        now = time.time()
+        now = time.monotonic()
         tickets, cost, others = list[SearchTicket](), 0, deque[SearchTicket]()
         while self._waiting and len(tickets) < MAX_QUERIES:
             ticket = self._waiting.popleft()

@@ -17,6 +17,7 @@ import numpy as np
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import SearchBatch, SearchReply
 from embedding_project.observing.log_lines import place_of
+from embedding_project.threads.waiter import on_the_wall
 from embeddings_app.services.search.circuits import Circuits, ShardKey
 from embeddings_app.services.search.hedging import AnswerTimes, HedgeBudget
 from embeddings_app.services.search.metrics import HEDGES, UNANSWERED
@@ -105,7 +106,7 @@ class FanOutTracker:
             fanout_id=uuid.uuid4().hex,
             inbox=self._transport.inbox,
             epoch=tickets[0].topology.epoch,
-            deadline=max(ticket.deadline for ticket in tickets),
+            deadline=on_the_wall(max(ticket.deadline for ticket in tickets)),
             queries=tuple(ticket.query for ticket in tickets),
             vectors=np.stack([ticket.vector for ticket in tickets]),
             origins=tuple(ticket.origin for ticket in tickets),
@@ -120,7 +121,7 @@ class FanOutTracker:
 
     def _plan(self, fanout: FanOut) -> None:
         """Say what happens when shards do not answer. The message has left."""
-        left_at, lifetime = self._clock(), fanout.batch.deadline - time.time()
+        left_at, lifetime = self._clock(), max(ticket.deadline for ticket in fanout.tickets) - time.monotonic()
         fanout.had_patience = lifetime >= SHARD_PATIENCE_SECONDS
         with self._changed:
             self._budget.earn()

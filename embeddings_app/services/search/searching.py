@@ -21,7 +21,7 @@ from embedding_project.contracts.origins import NOBODY
 from embedding_project.contracts.vectors import Vector, checked_vector, unit_length
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
-from embedding_project.threads.turns import request_turns
+from embedding_project.threads.waiter import rest
 from embeddings_app import registry
 from embeddings_app.database.patience import answered_by
 from embeddings_app.services import namespaces
@@ -98,8 +98,8 @@ class _Stopwatch:
 def search(request: SearchRequest) -> SearchResult:
     """The documents nearest in meaning. Raises ServiceError; shards that are missing are said, not raised, unless all
     of them are or the caller wants all or nothing."""
-    deadline = time.time() + SEARCH_DEADLINE_SECONDS
-    with answered_by(time.monotonic() + SEARCH_DEADLINE_SECONDS):
+    deadline = time.monotonic() + SEARCH_DEADLINE_SECONDS
+    with answered_by(deadline):
         return _search(request, deadline, _Stopwatch())
 
 
@@ -117,7 +117,7 @@ def _search(request: SearchRequest, deadline: float, watch: _Stopwatch) -> Searc
     def ask(fetch: int) -> Round:
         return _round(_shard_query(request, shown, fetch), shown, vector, deadline, watch, request.allow_partial)
 
-    best = best_round(ask, request.top_k, lambda: deadline - time.time())
+    best = best_round(ask, request.top_k, lambda: deadline - time.monotonic())
     if best.failed:
         PARTIAL_ANSWERS.inc()
     return SearchResult(
@@ -198,16 +198,14 @@ def _ask_shards(query: ShardQuery, vector: Vector, deadline: float) -> tuple[dic
     while asked:
         ticket = SearchTicket(query, vector, current, asked, deadline, origin)
         coalescer().submit(ticket)
-        with request_turns.away():
-            ticket.done.wait(max(deadline - time.time(), 0))
+        ticket.done.wait()
         outcomes.update(dict(ticket.outcomes))
         node_ms += ticket.search_ms
         asked = frozenset(shard for shard in asked if outcomes[shard] == BEHIND)
-        if asked and time.time() + _BEHIND_PAUSE_SECONDS >= deadline:
+        if asked and time.monotonic() + _BEHIND_PAUSE_SECONDS >= deadline:
             break
         if asked:
-            with request_turns.away():
-                time.sleep(_BEHIND_PAUSE_SECONDS)
+            rest(_BEHIND_PAUSE_SECONDS)
             current = topology()
     return outcomes, node_ms
 

@@ -1,6 +1,5 @@
 """Queries on their way to the shards and back, alone and in the messages they share."""
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import SearchBatch, SearchReply, ShardQuery
 from embedding_project.contracts.origins import NOBODY, Origin
 from embedding_project.contracts.vectors import Vector
+from embedding_project.threads.waiter import Waiter
 from embeddings_app.records.topology import Topology
 from embeddings_app.services.search.circuits import ShardKey
 
@@ -24,14 +24,17 @@ class SearchTicket:
     topology: Topology
     shards: frozenset[int]
     deadline: float
-    """In seconds since the epoch."""
+    """Monotonic seconds."""
     origin: Origin = NOBODY
     """The request that asks."""
     outcomes: dict[int, ShardHits | str] = field(default_factory=dict)
     """By shard: its hits, or an error code."""
     search_ms: float = 0.0
     """What the slowest node needed for the message this query came with."""
-    done: threading.Event = field(default_factory=threading.Event)
+    done: Waiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.done = Waiter(self.deadline)
 
     @property
     def cost(self) -> int:
@@ -44,7 +47,7 @@ class SearchTicket:
             self.outcomes[shard] = outcome
             self.search_ms = max(self.search_ms, search_ms)
             if len(self.outcomes) == len(self.shards):
-                self.done.set()
+                self.done.wake()
 
     def fail(self, code: str) -> None:
         """End the waiting: `code` for every shard that has not answered."""

@@ -12,6 +12,7 @@ from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
 from embedding_project.contracts.vectors import EmbeddedText
+from embedding_project.threads.waiter import on_the_wall
 from embeddings_app.services.embedding.flights import StreamKey
 from embeddings_app.services.embedding.gateway import Gateway
 from tests.unit.contracts.test_keys import SPEC
@@ -67,7 +68,7 @@ def _items(*texts: str) -> list[EmbedItem]:
 
 
 def _soon() -> float:
-    return time.time() + 5
+    return time.monotonic() + 5
 
 
 def test_a_lone_text_leaves_at_once_and_later_ones_travel_together() -> None:
@@ -86,7 +87,7 @@ def test_a_lone_text_leaves_at_once_and_later_ones_travel_together() -> None:
 
 def test_a_batch_has_the_time_of_the_most_patient_request_in_it() -> None:
     wire = Wire(wait_seconds=60)
-    now = time.time()
+    now = time.monotonic()
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(wire.gateway.embed, KEY, _items("first"), now + 5)
         wire.wait_for(1)
@@ -96,7 +97,7 @@ def test_a_batch_has_the_time_of_the_most_patient_request_in_it() -> None:
         hasty = pool.submit(wire.gateway.embed, KEY, _items("query"), now + 1)
         wire.wait_for(2)
         assert len(wire.sent[1].items) == EMBED_BATCH_ITEMS
-        assert wire.sent[1].deadline == pytest.approx(now + 20, abs=0.1)
+        assert wire.sent[1].deadline == pytest.approx(on_the_wall(now + 20), abs=0.1)
         assert hasty.result(5) == ["embedder_unavailable"]
         wire.answer(0)
         wire.answer(1)
@@ -153,7 +154,7 @@ def test_a_reply_that_cannot_be_read_is_the_fault_of_no_text() -> None:
 def test_nobody_waits_past_the_deadline_and_the_next_request_starts_afresh() -> None:
     wire = Wire()
     started = time.monotonic()
-    assert wire.gateway.embed(KEY, _items("a"), time.time() + 0.2) == ["embedder_unavailable"]
+    assert wire.gateway.embed(KEY, _items("a"), time.monotonic() + 0.2) == ["embedder_unavailable"]
     assert time.monotonic() - started < 1
     with ThreadPoolExecutor(1) as pool:
         request = pool.submit(wire.gateway.embed, KEY, _items("a"), _soon())
@@ -165,7 +166,7 @@ def test_nobody_waits_past_the_deadline_and_the_next_request_starts_afresh() -> 
 def test_a_request_with_time_does_not_share_the_fate_of_one_that_has_none_left() -> None:
     wire = Wire()
     with ThreadPoolExecutor(2) as pool:
-        hasty = pool.submit(wire.gateway.embed, KEY, _items("a"), time.time() + 0.5)
+        hasty = pool.submit(wire.gateway.embed, KEY, _items("a"), time.monotonic() + 0.5)
         wire.wait_for(1)
         patient = pool.submit(wire.gateway.embed, KEY, _items("a"), _soon())
         wire.wait_for(2)

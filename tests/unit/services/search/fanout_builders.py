@@ -22,7 +22,7 @@ def ticket(
 ) -> SearchTicket:
     query = ShardQuery(version_key=version_key, namespace_key=1, top_k=10, ef_search=100, exact=exact, filter="")
     shards = frozenset(range(topology.shards))
-    return SearchTicket(query, np.ones(4, np.float32), topology, shards, time.time() + seconds)
+    return SearchTicket(query, np.ones(4, np.float32), topology, shards, time.monotonic() + seconds)
 
 
 class Clock:

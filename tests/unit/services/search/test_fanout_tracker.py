@@ -66,10 +66,10 @@ def test_every_ticket_gets_the_answers_of_all_shards_and_nothing_is_kept(tracked
     tracked.send(*tickets)
     assert [shards for shards, _ in tracked.wire.sent] == [(0, 1)]
     tracked.wire.answer(0, 0)
-    assert not tickets[0].done.is_set()
+    assert not tickets[0].done.is_woken
     assert tracked.released == 0
     tracked.wire.answer(0, 1)
-    assert all(each.done.is_set() and each.outcomes == {0: HITS, 1: HITS} for each in tickets)
+    assert all(each.done.is_woken and each.outcomes == {0: HITS, 1: HITS} for each in tickets)
     assert tracked.released == 1
     assert tracked.wire.expected == {}
     tracked.pass_time(5)
@@ -157,9 +157,9 @@ def test_a_silent_shard_is_given_up_and_its_queue_left_to_expire(tracked: Tracke
     sent = tracked.send(ticket())
     tracked.wire.answer(0, 0)
     tracked.pass_time(SHARD_PATIENCE_SECONDS - 0.01)
-    assert not sent.done.is_set()
+    assert not sent.done.is_woken
     tracked.pass_time(0.01)
-    assert sent.done.is_set()
+    assert sent.done.is_woken
     assert sent.outcomes == {0: HITS, 1: "index_unavailable"}
     assert tracked.wire.left_to_expire == {1}
 
@@ -178,7 +178,7 @@ def test_after_three_misses_a_shard_is_not_waited_for(tracked: Tracked) -> None:
     assert [shards for shards, _ in tracked.wire.sent] == [(0,)]
     assert sent.outcomes == {1: "index_unavailable"}
     tracked.wire.answer(0, 0)
-    assert sent.done.is_set()
+    assert sent.done.is_woken
 
 
 def test_when_no_shard_is_waited_for_the_answer_comes_at_once(tracked: Tracked) -> None:
@@ -188,7 +188,7 @@ def test_when_no_shard_is_waited_for_the_answer_comes_at_once(tracked: Tracked) 
     tracked.wire.sent.clear()
     released = tracked.released
     sent = tracked.send(ticket())
-    assert (sent.done.is_set(), set(sent.outcomes.values())) == (True, {"index_unavailable"})
+    assert (sent.done.is_woken, set(sent.outcomes.values())) == (True, {"index_unavailable"})
     assert tracked.wire.sent == []
     assert tracked.released == released + 1
 
@@ -199,7 +199,7 @@ def test_a_probe_that_is_answered_closes_the_circuit(tracked: Tracked) -> None:
     probing = tracked.send(ticket())
     assert [shards for shards, _ in tracked.wire.sent] == [(0, 1)]
     tracked.wire.answer(0, 0)
-    assert probing.done.is_set()
+    assert probing.done.is_woken
     tracked.wire.answer(0, 1)
     assert probing.outcomes[1] == "index_unavailable"
     tracked.send(ticket())
@@ -250,7 +250,7 @@ def test_a_broker_that_is_away_fails_the_tickets_at_once_and_opens_no_circuit(tr
     tracked.wire.fault = Unavailable("broker_unavailable")
     for count in range(1, 2 * TOLERATED_MISSES):
         sent = tracked.send(ticket())
-        assert (sent.done.is_set(), set(sent.outcomes.values())) == (True, {"broker_unavailable"})
+        assert (sent.done.is_woken, set(sent.outcomes.values())) == (True, {"broker_unavailable"})
         assert tracked.released == count
     tracked.wire.fault = None
     tracked.send(ticket())
@@ -265,9 +265,9 @@ def test_any_other_fault_is_told_and_gives_the_slot_back(tracked: Tracked) -> No
 
 
 def test_a_message_that_cannot_be_made_gives_the_slot_back_too(tracked: Tracked) -> None:
-    other_dimension = replace(ticket(), vector=np.ones(5, np.float32), done=threading.Event())
+    other_dimension = replace(ticket(), vector=np.ones(5, np.float32))
     lost = tracked.send(ticket(), other_dimension)
-    assert (lost.done.is_set(), other_dimension.done.is_set()) == (True, True)
+    assert (lost.done.is_woken, other_dimension.done.is_woken) == (True, True)
     assert set(other_dimension.outcomes.values()) == {"internal_error"}
     assert (tracked.released, tracked.wire.expected) == (1, {})
 
@@ -276,7 +276,7 @@ def test_a_broker_that_goes_away_does_not_keep_tickets_waiting(tracked: Tracked)
     sent = tracked.send(ticket())
     tracked.wire.fault = Unavailable("broker_unavailable")
     tracked.pass_time(SHARD_PATIENCE_SECONDS)
-    assert sent.done.is_set()
+    assert sent.done.is_woken
 
 
 def test_the_thread_wakes_for_a_step_that_came_while_it_was_idle() -> None:
