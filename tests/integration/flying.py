@@ -18,7 +18,7 @@ from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.vector_cache import VectorCache
 from embeddings_app.services.embedding.flights import Outcome
 from embeddings_app.services.embedding.single_flight import SingleFlight
-from tests.unit.contracts.test_keys import SPEC
+from tests.specs import SPEC
 
 
 class Setup:

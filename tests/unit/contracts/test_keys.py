@@ -6,23 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedding_project.contracts.keys import InputType, cache_key, content_hash, shard_hash, shard_of
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
-
-SPEC = ModelSpec(
-    version_key=1,
-    model_id="m1",
-    version=1,
-    type=ModelType.TRANSFORMERS,
-    artifact="",
-    endpoint="",
-    dimension=8,
-    pooling="mean",
-    normalize=True,
-    query_prompt="",
-    document_prompt="",
-    max_tokens=256,
-    dtype="fp32",
-)
+from tests.specs import SPEC
 
 
 def test_fields_cannot_run_into_each_other() -> None:

@@ -19,7 +19,7 @@ from embedding_project.contracts.messages import (
     decode_reply,
 )
 from embedding_project.contracts.text import checked_text, normal_form
-from tests.unit.contracts.test_keys import SPEC
+from tests.specs import SPEC
 
 
 def test_an_embed_batch_survives_the_wire() -> None:

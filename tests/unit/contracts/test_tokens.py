@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from embedding_project.contracts.keys import InputType, cache_key, ids_cache_key
 from embedding_project.contracts.tokens import ID_LIMIT, TokenizedText, pack_ids, unpack_ids
-from tests.unit.contracts.test_keys import SPEC
+from tests.specs import SPEC
 
 ids = st.lists(st.integers(0, ID_LIMIT - 1), max_size=20)
 TEXT = TokenizedText(ids=(1, 2), offsets=((0, 0), (0, 3)), special=(True, False), tokens=9)

@@ -15,7 +15,7 @@ from embeddings_app.services.embedding.admission import (
     EmbedAdmission,
 )
 from embeddings_app.services.embedding.flights import StreamKey
-from tests.unit.contracts.test_keys import SPEC
+from tests.specs import SPEC
 
 LONG = replace(SPEC, max_tokens=1_000_000)
 KEY = StreamKey(LONG, Lane.INTERACTIVE, True)

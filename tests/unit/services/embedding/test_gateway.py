@@ -15,7 +15,7 @@ from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.threads.waiter import on_the_wall
 from embeddings_app.services.embedding.flights import StreamKey
 from embeddings_app.services.embedding.gateway import Gateway
-from tests.unit.contracts.test_keys import SPEC
+from tests.specs import SPEC
 
 KEY = StreamKey(SPEC, Lane.INTERACTIVE, True)
 

@@ -9,7 +9,7 @@ from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.tokens import pack_ids
 from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app.services.embedding.ledger import Ledger, TokenEstimates, summed
-from tests.unit.contracts.test_keys import SPEC
+from tests.specs import SPEC
 
 MODEL = "m@1"
 

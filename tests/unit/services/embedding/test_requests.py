@@ -11,7 +11,7 @@ from embeddings_app.api.routes.embed import binary_answer, embed_answer, with_re
 from embeddings_app.api.routes.openai import openai_answer
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.embedding.requests import EmbedResult, _handed_out
-from tests.unit.contracts.test_keys import SPEC
+from tests.specs import SPEC
 
 
 def outcome(*numbers: float, error: str | None = None) -> EmbedOutcome:
