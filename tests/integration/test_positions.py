@@ -8,7 +8,7 @@ import pytest
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import Layout, LayoutStatus
-from embeddings_app.records.topology import create_counters, read_topology
+from embeddings_app.records.topology import create_counters, heads, read_topology
 from embeddings_app.services.documents import positions
 from tests.integration.indexing_steps import index, put, rows
 
@@ -29,8 +29,8 @@ def _position() -> positions.Position:
     index()
     current = read_topology()
     (version_key,) = rows("SELECT DISTINCT model_version_id FROM shard_change")[0]
-    heads = dict(rows("SELECT shard, head FROM shard_counter WHERE layout_id = %s", current.layout))
-    return positions.Position(current.epoch, current.layout, version_key, heads)
+    reached = heads(current.layout, version_key, range(current.shards))
+    return positions.Position(current.epoch, current.layout, version_key, reached)
 
 
 def test_a_token_comes_back_as_it_went_out() -> None:

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app import registry
-from embeddings_app.models import ModelRegistry, ModelStatus
+from embeddings_app.models import ModelRegistry, ModelStatus, ShardCounter
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.upserting import DocumentWrite, upsert
 from embeddings_app.services.embedding.cache import cached_vectors
@@ -61,6 +61,7 @@ def external_model() -> Iterator[str]:
     call_command(*command, stdout=StringIO())
     yield name
     ModelRegistry.objects.filter(model_id=name).update(status=ModelStatus.RETIRED)
+    ShardCounter.objects.filter(model_version__model_id=name).delete()
 
 
 def test_a_text_beside_a_vector_of_the_client_is_not_stored(external_model: str) -> None:
