@@ -21,11 +21,12 @@ from unfold.widgets import (
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.models import ApiKey, Namespace, Scope
-from embeddings_app.services.access.api_keys import KeyGrant, create_key, revoke_key
+from embeddings_app.services.access.api_keys import FIRST_KEY, KeyGrant, create_key, ends_keyless_use, revoke_key
 from embeddings_app.services.audit import admin_actor
 
 _SHOWN_PAGE = "embeddings_app/key_made.html"
@@ -76,9 +77,19 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stub
         help_text="Texts, documents and queries. Empty means no limit.",
     )
 
+    ends_keyless_use = forms.BooleanField(widget=UnfoldBooleanSwitchWidget, label=FIRST_KEY)
+
     class Meta:
         model = ApiKey
         fields = ("name", "scopes", "namespaces", "expires_at", "requests_per_second", "inputs_per_second")
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        if ends_keyless_use():
+            # The one key there is should do what was done without one.
+            self.fields["scopes"].initial = list(Scope)
+        else:
+            del self.fields["ends_keyless_use"]
 
     def clean_namespaces(self) -> list[str]:
         names = list(dict.fromkeys(re.split(r"[\s,]+", self.cleaned_data["namespaces"].strip())))
@@ -124,7 +135,10 @@ class ApiKeyAdmin(ModelAdmin):
     )
 
     def get_fieldsets(self, _request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        return self.add_fieldsets if obj is None else ((None, {"fields": self.shown_fields}),)
+        if obj is not None:
+            return ((None, {"fields": self.shown_fields}),)
+        first = (("Keyless use ends", {"fields": ("ends_keyless_use",)}),) if ends_keyless_use() else ()
+        return (*first, *self.add_fieldsets)
 
     def get_readonly_fields(self, _request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         return () if obj is None else self.shown_fields
@@ -159,11 +173,14 @@ class ApiKeyAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: KeyForm, _change: bool) -> None:
         """Let the service make the key; its text waits in the request for the page that shows it."""
-        made, text = create_key(KeyGrant(**form.cleaned_data), admin_actor(request.user.get_username()))
+        grant = dict(form.cleaned_data)
+        first = grant.pop("ends_keyless_use", False)
+        made, text = create_key(KeyGrant(**grant), admin_actor(request.user.get_username()))
         for name, value in model_to_dict(made).items():
             setattr(obj, name, value)
         obj.pk = made.pk
         request.made_key_text = text  # type: ignore[attr-defined]
+        request.first_key = FIRST_KEY if first else ""  # type: ignore[attr-defined]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *rest: Any, **more: Any
@@ -180,6 +197,7 @@ class ApiKeyAdmin(ModelAdmin):
             "title": f"Key {obj.name!r}",
             "key": obj,
             "text": request.made_key_text,  # type: ignore[attr-defined]
+            "first_key": request.first_key,  # type: ignore[attr-defined]
             "opts": self.opts,
         }
         return TemplateResponse(request, _SHOWN_PAGE, context, headers={"Cache-Control": "no-store"})

@@ -29,7 +29,8 @@ def keyed() -> Iterator[Service]:
         service = Service(url, var)
         body = {"id": "d", "text": "a text", "namespace": NAMESPACE, "wait": "searchable"}
         assert httpx.post(f"{url}/v1/upsert", json=body, timeout=30).status_code == 200
-        service.manage("apikey", "create", "--name", "first", "--scope", "search")
+        assert "the service is keyless" in service.manage("apikey", "list")
+        service.manage("apikey", "create", "--name", "first", "--scope", "search", "--yes")
         _until_keyed(url)
         yield service
 

@@ -1,17 +1,17 @@
 """`manage.py apikey create | list | revoke`: keys of the API, as in the admin."""
 
 import re
+import sys
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import ApiKey, Scope
 from embeddings_app.services import audit
-from embeddings_app.services.access.api_keys import KeyGrant, create_key, revoke_key
+from embeddings_app.services.access.api_keys import FIRST_KEY, KeyGrant, create_key, ends_keyless_use, revoke_key
 
 _AGE = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         create.add_argument("--expires", type=_age, help="such as 12h or 30d; left out: never")
         create.add_argument("--requests-per-second", type=float)
         create.add_argument("--inputs-per-second", type=float, help="texts, documents and queries")
+        create.add_argument("--yes", action="store_true", help="make the first key, which ends keyless use, unasked")
         actions.add_parser("list", help="show all keys")
         actions.add_parser("revoke", help="make a key useless for good").add_argument("prefix")
 
@@ -36,6 +37,9 @@ class Command(BaseCommand):
         {"create": self._create, "list": self._list, "revoke": self._revoke}[options["action"]](options)
 
     def _create(self, options: dict[str, Any]) -> None:
+        first = ends_keyless_use()
+        if first and not options["yes"]:
+            self._confirm()
         grant = KeyGrant(
             name=options["name"],
             scopes=options["scopes"],
@@ -49,13 +53,22 @@ class Command(BaseCommand):
         except ServiceError as error:
             raise CommandError(f"{error.field}: {error.message}") from error
         self.stdout.write(text)
-        if ApiKey.objects.count() == 1 and not load_config().api_key:
-            self.stderr.write("This is the first key. From now on every request needs one.")
+        if first:
+            self.stderr.write(FIRST_KEY)
+
+    def _confirm(self) -> None:
+        self.stderr.write(FIRST_KEY)
+        if not sys.stdin.isatty():
+            raise CommandError("say --yes to make it")
+        self.stderr.write("Make it? [y/N] ", ending="")
+        if input().strip().lower() not in ("y", "yes"):
+            raise CommandError("no key was made")
 
     def _list(self, _options: dict[str, Any]) -> None:
-        if not ApiKey.objects.exists():
-            self.stdout.write("no key was ever made" if load_config().api_key else "no key; the service is keyless")
-        for key in ApiKey.objects.order_by("pk"):
+        keys = ApiKey.objects.order_by("pk")
+        if not keys:
+            self.stdout.write("no key" + ("; the service is keyless" if ends_keyless_use() else " was ever made"))
+        for key in keys:
             where = ",".join(key.namespaces) or "all namespaces"
             used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
             self.stdout.write(f"{key.prefix}  {_state(key):8}  {','.join(key.scopes)}  {where}  {used}  {key.name}")

@@ -10,11 +10,15 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from embedding_project.config import load_config
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.names import NAMESPACE_PATTERN
 from embeddings_app.models import ApiKey, Scope
+from embeddings_app.records.api_keys import any_key
 from embeddings_app.services import audit
 
+FIRST_KEY = "This is the first key. From now on every request needs a key, for good: also when this one is revoked."
+"""Said before and after a key ends keyless use."""
 _MAX_NAME_LENGTH = 128
 _SLOWEST, _FASTEST = 0.001, 1_000_000
 _PREFIX_BYTES = 5
@@ -37,6 +41,11 @@ class KeyGrant:
 def key_hash(key: str) -> bytes:
     """What is stored of a key. It is random enough that a plain hash cannot be turned back."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def ends_keyless_use() -> bool:
+    """Whether the next key is the one after which requests without a key are refused for good."""
+    return not load_config().api_key and not any_key()
 
 
 def create_key(grant: KeyGrant, actor: str) -> tuple[ApiKey, str]:
