@@ -1,7 +1,7 @@
 """One HTTP client of the workload: sends a request, judges the form of the answer, and writes both into the journal."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from embedding_project.contracts.errors import ERROR_KINDS
 from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS, SEARCH_DEADLINE_SECONDS, WAIT_DEADLINE_SECONDS
-from tests.chaos.cluster import DIMENSION, MAX_TOKENS, MODEL
+from tests.chaos.cluster import MODEL
+from tests.chaos.content import CHOICES, Place, metadata_of, text_of, vector_of, wrong_content
 from tests.chaos.history import ABSENT, NO_ANSWER, Answered, Asked, Journal, Kind, Operation, Seen, Written
-from workers.encoders.hashing import HashingEncoder
 
 LIMITS: Mapping[Kind, float] = {
     Kind.SEARCH: SEARCH_DEADLINE_SECONDS,
@@ -25,27 +25,8 @@ LIMITS: Mapping[Kind, float] = {
 _PATIENCE_SECONDS = 45.0
 """Longer than every deadline and every freeze: what a client gives up may still happen, out of any order."""
 _SCORE_TOLERANCE = 1e-4
-_encoder = HashingEncoder(DIMENSION, MAX_TOKENS)
-
-
-def text_of(doc_id: str, text_version: int) -> str:
-    """A text that no other document and no other version has."""
-    return f"what {doc_id} says in its version {text_version}"
-
-
-def vector_of(text: str) -> list[float]:
-    """The unit vector that the model of the run must give a text."""
-    vector: list[float] = _encoder.encode(_encoder.tokenize([text]))[0].tolist()
-    return vector
-
-
-def metadata_of(namespace: str, written: Written) -> dict[str, Any]:
-    return {
-        "namespace": namespace,
-        "version": written.version,
-        "text": written.text_version,
-        "parity": written.version % 2,
-    }
+BROWSED = 100
+"""Hits of a search for anything: more than a namespace has documents, so that all that pass must come."""
 
 
 class Client:
@@ -61,8 +42,8 @@ class Client:
         documents = [
             {
                 "id": written.doc_id,
-                "text": text_of(written.doc_id, written.text_version),
-                "metadata": metadata_of(namespace, written),
+                "text": text_of(Place(namespace, written.doc_id), written.text_version),
+                "metadata": metadata_of(namespace, written.version, written.text_version),
             }
             for written in writes
         ]
@@ -70,38 +51,41 @@ class Client:
         asked = Asked(kind=Kind.UPSERT, namespace=namespace, limit_seconds=LIMITS[Kind.UPSERT], writes=writes)
         return self._send(asked, "POST", "/v1/upsert", body)
 
-    def delete(self, namespace: str, written: Written) -> Operation:
-        asked = Asked(kind=Kind.DELETE, namespace=namespace, limit_seconds=LIMITS[Kind.DELETE], writes=(written,))
-        return self._send(asked, "DELETE", f"/v1/vectors/{written.doc_id}?namespace={namespace}")
+    def delete(self, place: Place) -> Operation:
+        written = Written(doc_id=place.doc_id, version=ABSENT, text_version=ABSENT)
+        asked = Asked(kind=Kind.DELETE, namespace=place.namespace, limit_seconds=LIMITS[Kind.DELETE], writes=(written,))
+        return self._send(asked, "DELETE", f"/v1/vectors/{place.doc_id}?namespace={place.namespace}")
 
-    def get(self, namespace: str, doc_id: str) -> Operation:
-        asked = Asked(kind=Kind.GET, namespace=namespace, limit_seconds=LIMITS[Kind.GET], doc_id=doc_id)
-        return self._send(asked, "GET", f"/v1/vectors/{doc_id}?namespace={namespace}")
+    def get(self, place: Place) -> Operation:
+        asked = Asked(kind=Kind.GET, namespace=place.namespace, limit_seconds=LIMITS[Kind.GET], doc_id=place.doc_id)
+        return self._send(asked, "GET", f"/v1/vectors/{place.doc_id}?namespace={place.namespace}")
 
-    def embed(self, text: str) -> Operation:
+    def embed(self, texts: Sequence[str]) -> Operation:
         asked = Asked(kind=Kind.EMBED, namespace="", limit_seconds=LIMITS[Kind.EMBED])
-        return self._send(asked, "POST", "/v1/embed", {"inputs": [text], "model_id": MODEL}, text)
+        return self._send(asked, "POST", "/v1/embed", {"inputs": texts, "model_id": MODEL}, texts)
 
     def search(
         self, asked: Asked, *, by_vector: bool = False, exact: bool = False, token: str | None = None
     ) -> Operation:
         """For the text of a document when `asked` names one, else for anything."""
-        text = text_of(asked.doc_id, asked.text_version) if asked.doc_id else "anything"
+        place = Place(asked.namespace, asked.doc_id)
+        text = text_of(place, asked.text_version) if asked.doc_id else "anything"
         body: dict[str, Any] = {"namespace": asked.namespace, "include": ["metadata", "text"], "exact": exact}
         body |= {"vector": vector_of(text)} if by_vector else {"query": text}
-        body |= {"top_k": 5 if asked.doc_id else 100}
-        if asked.parity is not None:
-            body["filters"] = {"parity": asked.parity}
+        body |= {"top_k": 5 if asked.doc_id else BROWSED}
+        if asked.condition:
+            field, choice = asked.condition
+            body["filters"] = {field: CHOICES[field][choice]}
         if token is not None:
             body["min_token"] = token
         return self._send(asked, "POST", "/v1/search", body)
 
-    def _send(self, asked: Asked, method: str, path: str, body: Any = None, text: str = "") -> Operation:
+    def _send(self, asked: Asked, method: str, path: str, body: Any = None, texts: Sequence[str] = ()) -> Operation:
         invoked = time.monotonic()
         number = self._journal.invoke(self.name, asked, invoked)
         try:
             response = self._http.request(method, path, json=body)
-            answered = read_answer(asked, response, text)
+            answered = read_answer(asked, response, texts)
         except httpx.HTTPError as error:
             answered = Answered(status=NO_ANSWER, code=type(error).__name__)
         operation = Operation(
@@ -116,13 +100,30 @@ class Client:
         return operation
 
 
-def read_answer(asked: Asked, response: httpx.Response, text: str = "") -> Answered:
+def search_for(place: Place, text_version: int, token_of: int | None = None) -> Asked:
+    """A search for a text that the document has or had."""
+    return Asked(
+        kind=Kind.SEARCH,
+        namespace=place.namespace,
+        limit_seconds=LIMITS[Kind.SEARCH],
+        doc_id=place.doc_id,
+        text_version=text_version,
+        token_of=token_of,
+    )
+
+
+def search_for_anything(namespace: str, condition: tuple[str, int] | None) -> Asked:
+    """A search that every document of the namespace answers, or all that pass the filter."""
+    return Asked(kind=Kind.SEARCH, namespace=namespace, limit_seconds=LIMITS[Kind.SEARCH], condition=condition)
+
+
+def read_answer(asked: Asked, response: httpx.Response, texts: Sequence[str] = ()) -> Answered:
     """An answer, with what is wrong with its form or content."""
     try:
         content = response.json()
         if response.status_code != 200:
             return _refusal(response, content)
-        return _READERS[asked.kind](asked, content, text)
+        return _READERS[asked.kind](asked, content, texts)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         return Answered(status=response.status_code, fault=f"not in the documented form: {type(error).__name__}")
 
@@ -140,7 +141,7 @@ def _refusal(response: httpx.Response, content: Any) -> Answered:
     )
 
 
-def _read_upsert(asked: Asked, content: Any, text: str) -> Answered:
+def _read_upsert(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
     results = content["results"]
     same = [result["id"] for result in results] == [written.doc_id for written in asked.writes]
     writes = tuple(
@@ -150,20 +151,20 @@ def _read_upsert(asked: Asked, content: Any, text: str) -> Answered:
     return Answered(status=200, writes=writes, token=content["token"], fault="" if same else "results of others")
 
 
-def _read_delete(asked: Asked, content: Any, text: str) -> Answered:
+def _read_delete(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
     (written,) = asked.writes
     fault = "" if content["id"] == written.doc_id else "another document"
     return Answered(status=200, writes=(replace(written, revision=content["revision"]),), fault=fault)
 
 
-def _read_get(asked: Asked, content: Any, text: str) -> Answered:
-    return Answered(status=200, seen=(_seen(content),), fault=_wrong_text(content))
+def _read_get(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
+    return Answered(status=200, seen=(_seen(content),), fault=wrong_content(content))
 
 
-def _read_search(asked: Asked, content: Any, text: str) -> Answered:
+def _read_search(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
     hits = content["hits"]
     scores = [hit["score"] for hit in hits]
-    faults = [fault for hit in hits if (fault := _wrong_text(hit))]
+    faults = [fault for hit in hits if (fault := wrong_content(hit))]
     if scores != sorted(scores, reverse=True):
         faults.append("hits out of order")
     if content["partial"] != (content["shards"]["ok"] < content["shards"]["total"]):
@@ -172,8 +173,8 @@ def _read_search(asked: Asked, content: Any, text: str) -> Answered:
     return Answered(status=200, seen=seen, partial=content["partial"], fault=", ".join(faults))
 
 
-def _read_embed(asked: Asked, content: Any, text: str) -> Answered:
-    difference = np.abs(np.subtract(content["embeddings"][0], vector_of(text))).max()
+def _read_embed(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
+    difference = np.abs(np.subtract(content["embeddings"], [vector_of(text) for text in texts])).max()
     return Answered(status=200, fault="" if difference < _SCORE_TOLERANCE else "the vector of another text")
 
 
@@ -194,11 +195,7 @@ def _seen(document: Any) -> Seen:
         version=metadata.get("version", ABSENT),
         text_version=metadata.get("text", ABSENT),
         namespace=metadata.get("namespace", ""),
+        revision=document.get("revision", 0),
         score=document.get("score", 0.0),
         stale=document.get("stale", False),
     )
-
-
-def _wrong_text(document: Any) -> str:
-    same = document.get("text") == text_of(document["id"], document["metadata"].get("text", ABSENT))
-    return "" if same else f"{document['id']} has the metadata of another text"

@@ -1,13 +1,14 @@
 """After the faults: wait until the service has come to rest, read what is left, and read every document once more."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.chaos.client import LIMITS, Client
+from tests.chaos.client import Client, search_for
 from tests.chaos.cluster import Cluster
+from tests.chaos.content import Place
 from tests.chaos.faults.queues import work_queues
-from tests.chaos.history import Asked, Journal, Kind
-from tests.chaos.registers import Register
+from tests.chaos.history import Journal
 
 CONVERGENCE_SECONDS = 60.0
 AUDITOR = "auditor"
@@ -31,7 +32,10 @@ SELECT r.layout_id, r.model_version_id, r.shard, r.replica, r.applied_seq, r.dig
        r.state = 'ready' AND r.epoch = e.epoch AND r.heartbeat > now() - make_interval(secs => %s)
 FROM shard_replica r CROSS JOIN log_epoch e
 """
-_DOCUMENTS = "SELECT doc_id, (metadata ->> 'version')::int FROM document WHERE NOT deleted"
+_DOCUMENTS = """
+SELECT n.name, d.doc_id, (d.metadata ->> 'version')::int
+FROM document d JOIN namespace n ON n.id = d.namespace_id WHERE NOT d.deleted
+"""
 _RECORDS = "SELECT state, count(*) FROM embedding_record GROUP BY 1"
 
 
@@ -61,8 +65,8 @@ class ReplicaState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalState:
-    documents: dict[str, int]
-    """Live documents in Postgres: id -> version."""
+    documents: dict[Place, int]
+    """Live documents in Postgres, and the version each has."""
     logs: tuple[LogState, ...]
     replicas: tuple[ReplicaState, ...]
     pending: int
@@ -109,7 +113,7 @@ def read_state(cluster: Cluster) -> FinalState:
     with cluster.broker() as redis:
         queues = {queue: int(redis.llen(queue)) for queue in work_queues(cluster)}
     return FinalState(
-        documents=dict(cluster.rows(_DOCUMENTS)),
+        documents={Place(namespace, doc_id): version for namespace, doc_id, version in cluster.rows(_DOCUMENTS)},
         logs=tuple(
             LogState(
                 name=(layout, version, shard),
@@ -140,19 +144,12 @@ def read_state(cluster: Cluster) -> FinalState:
     )
 
 
-def read_everything(url: str, journal: Journal, registers: dict[str, Register]) -> None:
+def read_everything(url: str, journal: Journal, places: Iterable[Place]) -> None:
     """Get every document that was ever written and search for the text it has, each twice: replicas take turns."""
     client = Client(AUDITOR, url, journal)
     try:
-        for doc_id, register in sorted(registers.items()) * 2:
-            for seen in client.get(register.namespace, doc_id).answered.seen:
-                asked = Asked(
-                    kind=Kind.SEARCH,
-                    namespace=register.namespace,
-                    limit_seconds=LIMITS[Kind.SEARCH],
-                    doc_id=doc_id,
-                    text_version=seen.text_version,
-                )
-                client.search(asked, by_vector=True)
+        for place in sorted(places) * 2:
+            for seen in client.get(place).answered.seen:
+                client.search(search_for(place, seen.text_version), by_vector=True)
     finally:
         client.close()

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.chaos.content import Place
+
 ABSENT = 0
 """The version of a document that is deleted, or was never there."""
 NO_ANSWER = 0
@@ -40,11 +42,11 @@ class Written:
 
     doc_id: str
     version: int
-    """Counts the writes of the document; ABSENT for a delete."""
+    """Number of the write, which no other write of the document has; ABSENT for a delete."""
     text_version: int
     """Which text it was given; a version may leave the text as it was."""
     state: str = ""
-    """pending, indexed, searchable or quarantined, as it was answered."""
+    """pending, indexed, searchable, quarantined or deleted, as it was answered."""
     revision: int = 0
     """As it was answered."""
 
@@ -57,6 +59,8 @@ class Seen:
     version: int
     text_version: int
     namespace: str
+    revision: int = 0
+    """As it was answered; 0 where answers have none."""
     score: float = 0.0
     stale: bool = False
 
@@ -74,8 +78,8 @@ class Asked:
     """The document that was read, or whose text or vector was searched for; empty for a search for anything."""
     text_version: int = 0
     """The text of that document that was searched for."""
-    parity: int | None = None
-    """A filter: the version of every hit must be even (0) or odd (1)."""
+    condition: tuple[str, int] | None = None
+    """A filter: field, and number of the value that it must have, see `content.CHOICES`."""
     token_of: int | None = None
     """Number of the upsert whose token the search carried."""
 
@@ -119,8 +123,17 @@ class Operation:
         return self.answered.status == 200 or (self.asked.kind is Kind.GET and self.answered.status == 404)
 
     @property
-    def found(self) -> tuple[str, ...]:
-        return tuple(document.doc_id for document in self.answered.seen)
+    def place(self) -> Place:
+        """Of the document that was read or searched for."""
+        return Place(self.asked.namespace, self.asked.doc_id)
+
+    @property
+    def found(self) -> tuple[Place, ...]:
+        return tuple(map(self.place_of, self.answered.seen))
+
+    def place_of(self, document: Written | Seen) -> Place:
+        """Where a document of this request or answer stands: in the namespace that was asked."""
+        return Place(self.asked.namespace, document.doc_id)
 
 
 class Journal:

@@ -1,14 +1,16 @@
-"""Each document as a register: its writes, in the order of its only writer, and what a read may show at a moment.
+"""Each document as a register: its writes in the order of their revisions, and what a read may show at a moment.
 
-A document has one writer, who sends the next write only when the last one has come back or is lost. Postgres holds the
-row of a write until its transaction has ended either way, so a write that was acknowledged has every earlier one behind
-it: what is unknown may only be true until then.
+Postgres counts the revision of a document while it holds its row, so revisions are the order of the writes, whoever
+sent them. A client sends the next write only when the last one has come back or is lost. Postgres holds the row of a
+write until its transaction has ended either way. So a write that was acknowledged has two things behind it: every write
+with a lower revision, and every write without an answer that was given up before it was sent.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tests.chaos.content import Place
 from tests.chaos.history import ABSENT, Operation, Outcome, Written, writes_of
 
 
@@ -24,26 +26,25 @@ class Attempt:
 
 @dataclass(slots=True)
 class Register:
-    namespace: str
     attempts: list[Attempt] = field(default_factory=list)
-    """Without those that certainly changed nothing."""
+    """In the order in which they were sent, without those that certainly changed nothing."""
 
     def possible(self, begin: float, end: float) -> list[Attempt | None]:
         """The writes whose result a read between `begin` and `end` may show; None stands for no write at all."""
         settled = self.settled(begin)
-        start = self.attempts.index(settled) + 1 if settled else 0
-        return [settled, *(attempt for attempt in self.attempts[start:] if attempt.operation.invoked < end)]
+        later = [attempt for attempt in self.attempts if attempt.operation.invoked < end and attempt is not settled]
+        return [settled, *(attempt for attempt in later if not self._is_behind(attempt, settled, begin))]
 
     def versions(self, begin: float, end: float) -> set[int]:
         return {attempt.written.version if attempt else ABSENT for attempt in self.possible(begin, end)}
 
     def settled(self, at: float) -> Attempt | None:
-        """The last write that was acknowledged before `at`."""
+        """Of the writes that were acknowledged before `at`, the one with the highest revision."""
         done = (attempt for attempt in self.attempts if attempt.acknowledged and attempt.operation.finished <= at)
-        return max(done, key=lambda attempt: attempt.operation.invoked, default=None)
+        return max(done, key=lambda attempt: attempt.written.revision, default=None)
 
     def undisturbed(self, begin: float, end: float) -> Attempt | None:
-        """The write that was settled at `begin`, if no other was even tried until `end`."""
+        """The write that was settled at `begin`, if no other could be seen until `end`."""
         possible = self.possible(begin, end)
         return possible[0] if len(possible) == 1 else None
 
@@ -51,15 +52,24 @@ class Register:
         """Version -> the text it was written with."""
         return {attempt.written.version: attempt.written.text_version for attempt in self.attempts}
 
+    def _is_behind(self, attempt: Attempt, settled: Attempt | None, at: float) -> bool:
+        """Whether the settled write, or another that was acknowledged by then, certainly came after this one."""
+        if attempt.acknowledged:
+            return settled is not None and attempt.written.revision <= settled.written.revision
+        given_up = attempt.operation.finished
+        return any(
+            other.acknowledged and given_up <= other.operation.invoked and other.operation.finished <= at
+            for other in self.attempts
+        )
 
-def registers_of(operations: Iterable[Operation]) -> dict[str, Register]:
-    """Document id -> register. Ids of different namespaces differ."""
-    found: dict[str, Register] = {}
-    attempts: dict[str, list[Attempt]] = defaultdict(list)
+
+def registers_of(operations: Iterable[Operation]) -> dict[Place, Register]:
+    """Every document that was ever to be written."""
+    found: dict[Place, Register] = defaultdict(Register)
     for operation, written in writes_of(tuple(operations)):
-        found.setdefault(written.doc_id, Register(operation.asked.namespace))
+        register = found[operation.place_of(written)]
         if operation.outcome is not Outcome.FAIL:
-            attempts[written.doc_id].append(Attempt(operation, written))
-    for doc_id, register in found.items():
-        register.attempts = sorted(attempts[doc_id], key=lambda attempt: attempt.operation.invoked)
-    return found
+            register.attempts.append(Attempt(operation, written))
+    for register in found.values():
+        register.attempts.sort(key=lambda attempt: attempt.operation.invoked)
+    return dict(found)

@@ -90,7 +90,7 @@ def _evidence(cluster: Cluster, journal: Journal, options: Options, say: Say) ->
         workload.stop()
         say(f"{len(conductor.records)} faults; waiting for rest")
         final = wait_for_rest(cluster, REPLICAS)
-        read_everything(cluster.url, journal, registers_of(journal.operations()))
+        read_everything(cluster.url, journal, registers_of(journal.operations()).keys())
     if workload.failures:
         raise workload.failures[0]
     operations = journal.operations()

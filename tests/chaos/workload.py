@@ -1,4 +1,4 @@
-"""The clients of a run: each owns some documents, which it alone writes, and reads those of all.
+"""The clients of a run: each has documents that it alone writes, all write the shared ones, and all read those of all.
 
 They are paced: what is compared over a run is how many requests succeed, not how fast the machine is.
 """
@@ -6,14 +6,17 @@ They are paced: what is compared over a run is how many requests succeed, not ho
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.client import LIMITS, Client
-from tests.chaos.history import ABSENT, Asked, Journal, Kind, Outcome, Written
+from tests.chaos.client import Client, search_for, search_for_anything
+from tests.chaos.content import CHOICES, Place
+from tests.chaos.history import ABSENT, Journal, Operation, Outcome, Written
 
 NAMESPACES = ("red", "green", "blue")
 _BATCH = 8
+_EMBEDDED_TEXTS = 4
 _EMBEDDING = {"embed": 1}
 """What the first client does. A message that was lost costs its caller the 30 s of an embed: if all clients embedded,
 all would soon wait, and the pace would say nothing of the service."""
@@ -25,20 +28,52 @@ class Plan:
 
     clients: int = 7
     documents: int = 210
+    """Each with one writer, over all namespaces."""
+    shared: int = 2
+    """Of each namespace, with the same ids in all of them; every client writes them."""
     period_seconds: float = 0.3
     waits: tuple[str, ...] = ("accepted", "indexed", "searchable")
     new_text_share: float = 0.8
     weights: dict[str, int] = field(
         default_factory=lambda: {
-            "upsert": 26,
+            "upsert": 22,
             "batch": 6,
-            "delete": 9,
-            "find": 26,
-            "browse": 8,
-            "get": 10,
-            "read_own_write": 9,
+            "delete": 8,
+            "contend": 10,
+            "find": 24,
+            "browse": 10,
+            "get": 12,
+            "read_own_write": 8,
         }
     )
+
+
+class Writes:
+    """The numbers of the writes of every document, and the text each was last given. Safe for many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers: dict[Place, int] = defaultdict(int)
+        self._texts: dict[Place, int] = {}
+
+    def next(self, place: Place, *, new_text: bool) -> Written:
+        """A write that no other write of the document is like. A new text takes its number."""
+        with self._lock:
+            self._numbers[place] = version = self._numbers[place] + 1
+            if new_text or not self._texts.get(place):
+                self._texts[place] = version
+            return Written(doc_id=place.doc_id, version=version, text_version=self._texts[place])
+
+    def deleted(self, place: Place) -> int:
+        """Note that a delete is about to be sent; gives the text that the document had, ABSENT when it had none."""
+        with self._lock:
+            text, self._texts[place] = self._texts.get(place, ABSENT), ABSENT
+            return text
+
+    def known(self) -> list[tuple[Place, int]]:
+        """Every document that was ever to be written, with its text of now or ABSENT."""
+        with self._lock:
+            return list(self._texts.items())
 
 
 class Workload:
@@ -46,13 +81,11 @@ class Workload:
 
     def __init__(self, url: str, journal: Journal, plan: Plan, seed: int) -> None:
         self._stopping = threading.Event()
-        self._texts: dict[str, int] = {}
+        writes = Writes()
         self.failures: list[Exception] = []
         """Faults of the workload itself, which void the run."""
         users = [
-            _User(
-                Client(f"client-{number}", url, journal), number, plan, random.Random(f"{seed}/{number}"), self._texts
-            )
+            _User(Client(f"client-{number}", url, journal), number, plan, random.Random(f"{seed}/{number}"), writes)
             for number in range(plan.clients)
         ]
         for user in users:
@@ -79,27 +112,26 @@ class Workload:
 
 
 class _User:
-    def __init__(self, client: Client, number: int, plan: Plan, chance: random.Random, texts: dict[str, int]) -> None:
+    def __init__(self, client: Client, number: int, plan: Plan, chance: random.Random, writes: Writes) -> None:
         self.name = client.name
         self.period_seconds = plan.period_seconds
         self._client = client
         self._plan = plan
         self._weights = plan.weights if number else _EMBEDDING
         self._random = chance
-        self._texts = texts
-        """Document -> text of its last write, of every client; ABSENT when that was a delete."""
-        self._own = [_doc_id(place) for place in range(plan.documents) if place % plan.clients == number]
-        self._versions = dict.fromkeys(self._own, 0)
-        self._text_versions = dict.fromkeys(self._own, 0)
+        self._writes = writes
+        self._own = [_place(one) for one in range(plan.documents) if one % plan.clients == number]
+        self._shared = [Place(namespace, f"shared-{one}") for namespace in NAMESPACES for one in range(plan.shared)]
         self._steps: dict[str, Callable[[], object]] = {
             "upsert": lambda: self._upsert(1),
             "batch": lambda: self._upsert(_BATCH),
-            "delete": self._delete,
+            "delete": lambda: self._delete(self._random.choice(self._own)),
+            "contend": self._contend,
             "find": self._find,
             "browse": self._browse,
             "get": self._get,
             "read_own_write": self._read_own_write,
-            "embed": lambda: self._client.embed(f"a text about {self._random.randrange(10_000)}"),
+            "embed": self._embed,
         }
 
     def close(self) -> None:
@@ -108,77 +140,78 @@ class _User:
     def fill(self) -> None:
         """Write every document of its own once, so that all namespaces exist."""
         for namespace in NAMESPACES:
-            own = [doc_id for doc_id in self._own if _namespace(doc_id) == namespace]
-            self._client.upsert(namespace, tuple(map(self._next, own)), "searchable")
+            self._send([place for place in self._own if place.namespace == namespace], "searchable")
 
     def step(self) -> None:
         (name,) = self._random.choices(list(self._weights), list(self._weights.values()))
         self._steps[name]()
 
     def _upsert(self, count: int) -> None:
+        """One document, or a batch in any order that shares some with the other clients."""
         namespace = self._random.choice(NAMESPACES)
-        own = [doc_id for doc_id in self._own if _namespace(doc_id) == namespace]
-        writes = tuple(self._next(doc_id) for doc_id in self._random.sample(own, min(count, len(own))))
-        self._client.upsert(namespace, writes, self._random.choice(self._plan.waits))
+        mine = [place for place in self._own if place.namespace == namespace]
+        places = self._random.sample(mine, min(count, len(mine)))
+        if count > 1:
+            places += [place for place in self._shared if place.namespace == namespace]
+            self._random.shuffle(places)
+        self._send(places, self._random.choice(self._plan.waits))
 
-    def _delete(self) -> None:
+    def _delete(self, place: Place) -> None:
         """Delete a document, and half of the time look at once whether it is gone."""
-        doc_id = self._random.choice(self._own)
-        text_version = self._text_versions[doc_id]
-        self._versions[doc_id] += 1
-        self._texts[doc_id] = ABSENT
-        written = Written(doc_id=doc_id, version=ABSENT, text_version=ABSENT)
-        done = self._client.delete(_namespace(doc_id), written)
+        text_version = self._writes.deleted(place)
+        done = self._client.delete(place)
         if done.outcome is Outcome.OK and text_version and self._random.random() < 0.5:
-            self._client.search(_search_for(doc_id, text_version), by_vector=True)
+            self._client.search(search_for(place, text_version), by_vector=True)
+
+    def _contend(self) -> None:
+        """Write, delete and write again what the others write too, and look at it in between."""
+        if not self._shared:
+            return
+        place = self._random.choice(self._shared)
+        for _ in range(2):
+            self._send([place], self._random.choice(self._plan.waits))
+            self._client.get(place)
+            if self._random.random() < 0.5:
+                self._delete(place)
 
     def _find(self) -> None:
-        known = list(self._texts.items())
+        known = self._writes.known()
         if known:
-            doc_id, text_version = self._random.choice(known)
+            place, text_version = self._random.choice(known)
             by_vector, exact = self._random.random() < 0.3, self._random.random() < 0.5
-            self._client.search(_search_for(doc_id, text_version or 1), by_vector=by_vector, exact=exact)
+            self._client.search(search_for(place, text_version or 1), by_vector=by_vector, exact=exact)
 
     def _browse(self) -> None:
-        namespace, parity = self._random.choice(NAMESPACES), self._random.choice((None, 0, 1))
-        self._client.search(
-            Asked(kind=Kind.SEARCH, namespace=namespace, limit_seconds=LIMITS[Kind.SEARCH], parity=parity)
-        )
+        field_name = self._random.choice([*CHOICES, ""])
+        condition = (field_name, self._random.randrange(len(CHOICES[field_name]))) if field_name else None
+        self._client.search(search_for_anything(self._random.choice(NAMESPACES), condition))
 
     def _get(self) -> None:
-        doc_id = self._random.choice([*self._texts] or self._own)
-        self._client.get(_namespace(doc_id), doc_id)
+        known = [place for place, _ in self._writes.known()]
+        self._client.get(self._random.choice(known or self._own))
 
     def _read_own_write(self) -> None:
         """Write, and search with the token of the write for what was written."""
-        written = self._next(self._random.choice(self._own))
-        done = self._client.upsert(_namespace(written.doc_id), (written,), "indexed")
+        place = self._random.choice(self._own)
+        done = self._send([place], "indexed")
         if done.answered.token:
-            asked = _search_for(written.doc_id, written.text_version, token_of=done.number)
+            (written,) = done.asked.writes
+            asked = search_for(place, written.text_version, token_of=done.number)
             self._client.search(asked, by_vector=True, token=done.answered.token)
 
-    def _next(self, doc_id: str) -> Written:
-        self._versions[doc_id] += 1
-        if not self._texts.get(doc_id) or self._random.random() < self._plan.new_text_share:
-            self._text_versions[doc_id] += 1
-        self._texts[doc_id] = self._text_versions[doc_id]
-        return Written(doc_id=doc_id, version=self._versions[doc_id], text_version=self._text_versions[doc_id])
+    def _embed(self) -> None:
+        """Texts that no cache has."""
+        numbers = [self._random.randrange(10**9) for _ in range(_EMBEDDED_TEXTS)]
+        self._client.embed([f"a text about {number}" for number in numbers])
+
+    def _send(self, places: Sequence[Place], wait: str) -> Operation:
+        new_texts = [self._random.random() < self._plan.new_text_share for _ in places]
+        writes = tuple(
+            self._writes.next(place, new_text=new_text) for place, new_text in zip(places, new_texts, strict=True)
+        )
+        return self._client.upsert(places[0].namespace, writes, wait)
 
 
-def _doc_id(place: int) -> str:
-    return f"{NAMESPACES[place % len(NAMESPACES)]}-{place}"
-
-
-def _namespace(doc_id: str) -> str:
-    return doc_id.partition("-")[0]
-
-
-def _search_for(doc_id: str, text_version: int, token_of: int | None = None) -> Asked:
-    return Asked(
-        kind=Kind.SEARCH,
-        namespace=_namespace(doc_id),
-        limit_seconds=LIMITS[Kind.SEARCH],
-        doc_id=doc_id,
-        text_version=text_version,
-        token_of=token_of,
-    )
+def _place(one: int) -> Place:
+    namespace = NAMESPACES[one % len(NAMESPACES)]
+    return Place(namespace, f"{namespace}-{one}")

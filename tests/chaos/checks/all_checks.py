@@ -2,7 +2,8 @@
 
 from tests.chaos.checks.answers import Errors, Honesty, Liveness
 from tests.chaos.checks.base import Check, Evidence
-from tests.chaos.checks.documents import Lost, Registers, Resurrected, Strangers
+from tests.chaos.checks.documents import Lost, Resurrected, Strangers
+from tests.chaos.checks.order import Registers
 from tests.chaos.checks.state import Bounds, Convergence, Sequence
 from tests.chaos.checks.worth import Worth
 

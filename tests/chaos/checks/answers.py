@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from tests.chaos.checks.base import Check, Evidence
 from tests.chaos.conductor import RECOVERED_SHARE, RECOVERY_SECONDS
+from tests.chaos.content import Place, passes
 from tests.chaos.faults.base import Part
 from tests.chaos.final_state import AUDITOR
 from tests.chaos.history import NO_ANSWER, Kind, Operation, Outcome
+from tests.chaos.registers import Attempt
 
 GRACE_SECONDS = 1.5
 """On top of a deadline: machines are busy while others start again."""
@@ -26,19 +28,35 @@ class Honesty(Check):
             if operation.answered.partial:
                 if not evidence.explained(operation, Part.API, Part.SEARCH):
                     yield f"operation {operation.number} was answered in part without a reason"
-            elif _must_find(operation, numbered, evidence) and operation.asked.doc_id not in operation.found:
-                why = " with its token" if operation.asked.token_of else ""
-                yield f"{operation.asked.doc_id} was searchable and not found{why} (operation {operation.number})"
+                continue
+            why = " with its token" if operation.asked.token_of else ""
+            for place in _must_find(operation, numbered, evidence) - set(operation.found):
+                yield f"{place} was searchable and not found{why} (operation {operation.number})"
 
 
-def _must_find(operation: Operation, numbered: dict[int, Operation], evidence: Evidence) -> bool:
-    """Whether the text that was searched for is that of a document which was searchable all the while."""
-    register = evidence.registers.get(operation.asked.doc_id)
-    current = register.undisturbed(operation.invoked, operation.finished) if register else None
+def _must_find(operation: Operation, numbered: dict[int, Operation], evidence: Evidence) -> set[Place]:
+    """The documents that were certainly searchable while the operation ran, of those it searched for."""
+    if not operation.asked.doc_id:
+        own = (place for place in evidence.registers if place.namespace == operation.asked.namespace)
+        return {place for place in own if _certainly_passes(place, operation, evidence)}
+    current = _undisturbed(operation.place, operation, evidence)
     if current is None or current.written.text_version != operation.asked.text_version:
-        return False
+        return set()
     by_token = operation.asked.token_of is not None and numbered.get(operation.asked.token_of) is current.operation
-    return by_token or current.written.state == _SEARCHABLE
+    return {operation.place} if by_token or current.written.state == _SEARCHABLE else set()
+
+
+def _certainly_passes(place: Place, operation: Operation, evidence: Evidence) -> bool:
+    """Whether a search for anything must show the document: its answer has room for the whole namespace."""
+    current = _undisturbed(place, operation, evidence)
+    if current is None or current.written.state != _SEARCHABLE:
+        return False
+    return operation.asked.condition is None or passes(operation.asked.condition, current.written.version)
+
+
+def _undisturbed(place: Place, operation: Operation, evidence: Evidence) -> Attempt | None:
+    register = evidence.registers.get(place)
+    return register.undisturbed(operation.invoked, operation.finished) if register else None
 
 
 class Liveness(Check):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tests.chaos.conductor import Calm
+from tests.chaos.content import Place
 from tests.chaos.faults.base import FaultRecord, Part
 from tests.chaos.final_state import FinalState
-from tests.chaos.history import Operation
+from tests.chaos.history import Operation, Seen
 from tests.chaos.registers import Register
 from tests.chaos.sampling import ProcessSample, StoreSample
 
@@ -21,7 +22,7 @@ class Evidence:
     """All that is known of a run."""
 
     operations: tuple[Operation, ...]
-    registers: Mapping[str, Register]
+    registers: Mapping[Place, Register]
     faults: Sequence[FaultRecord]
     calms: Sequence[Calm]
     baseline: float
@@ -45,3 +46,10 @@ class Check(ABC):
     @abstractmethod
     def violations(self, evidence: Evidence) -> Iterator[str]:
         """What breaks the promise, in words; an operation is named by its number in the history."""
+
+
+def shown(evidence: Evidence) -> Iterator[tuple[Operation, Seen]]:
+    """Every document of every answer."""
+    for operation in evidence.operations:
+        for seen in operation.answered.seen:
+            yield operation, seen

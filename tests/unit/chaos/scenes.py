@@ -51,6 +51,7 @@ def upsert(
     revision: int = 0,
     token: str | None = None,
 ) -> Operation:
+    """Its revision is its version when none is given: the writes of these histories come in their order."""
     written = Written(doc_id=doc_id, version=version, text_version=version)
     done = (replace(written, state=state, revision=revision or version),) if status == 200 else ()
     asked = Asked(kind=Kind.UPSERT, namespace="red", limit_seconds=10, writes=(written,))
@@ -71,7 +72,7 @@ def search(
     doc_id: str = "",
     text_version: int = 0,
     partial: bool = False,
-    parity: int | None = None,
+    condition: tuple[str, int] | None = None,
     token_of: int | None = None,
     client: str = "client-0",
 ) -> Operation:
@@ -81,7 +82,7 @@ def search(
         limit_seconds=2,
         doc_id=doc_id,
         text_version=text_version,
-        parity=parity,
+        condition=condition,
         token_of=token_of,
     )
     return operation(asked, Answered(status=200, seen=seen, partial=partial), begin, end, client)
@@ -93,5 +94,20 @@ def get(begin: float, end: float, doc_id: str, *seen: Seen, client: str = "clien
     return operation(asked, answered, begin, end, client)
 
 
-def seen(doc_id: str, version: int, *, text_version: int = 0, namespace: str = "red", stale: bool = False) -> Seen:
-    return Seen(doc_id=doc_id, version=version, text_version=text_version or version, namespace=namespace, stale=stale)
+def seen(
+    doc_id: str,
+    version: int,
+    *,
+    text_version: int = 0,
+    namespace: str = "red",
+    stale: bool = False,
+    revision: int = 0,
+) -> Seen:
+    return Seen(
+        doc_id=doc_id,
+        version=version,
+        text_version=text_version or version,
+        namespace=namespace,
+        stale=stale,
+        revision=revision,
+    )

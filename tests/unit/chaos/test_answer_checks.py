@@ -29,6 +29,14 @@ def test_what_was_only_indexed_may_be_missing_unless_the_search_has_its_token() 
     assert len(found_by(Honesty(), write, search(4, 5, doc_id="a", text_version=1, token_of=write.number))) == 1
 
 
+def test_a_search_for_anything_shows_every_document_that_is_searchable_and_passes_its_filter() -> None:
+    writes = (upsert("a", 1, 0, 1, state="searchable"), upsert("b", 2, 0, 1, state="searchable"))
+    assert len(found_by(Honesty(), *writes, search(4, 5, seen("a", 1)))) == 1
+    assert found_by(Honesty(), *writes, search(4, 5, seen("a", 1), condition=("parity", 1))) == []
+    assert len(found_by(Honesty(), *writes, search(4, 5, condition=("number", 2)))) == 1
+    assert found_by(Honesty(), *writes, search(4, 5, condition=("word", 3))) == []
+
+
 def test_what_is_being_rewritten_may_be_missing() -> None:
     writes = (upsert("a", 1, 0, 1, state="searchable"), upsert("a", 2, 4.5, 6))
     assert found_by(Honesty(), *writes, search(4, 5, doc_id="a", text_version=1)) == []
