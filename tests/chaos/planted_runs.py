@@ -18,6 +18,9 @@ _FEW = Plan(
     weights={"upsert": 60, "read_own_write": 40},
 )
 """Few documents, written again before their last text is embedded, and searched for at once."""
+_CONTENDED = Plan(documents=21, shared=1, period_seconds=0.05, weights={"contend": 80, "get": 20})
+"""Every client writes the same few documents."""
+_BROWSED = Plan(documents=63, waits=("searchable",), weights={"upsert": 40, "batch": 10, "browse": 50})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,11 @@ PLANTED: Mapping[str, Scene] = {
     "namespaces-mixed": Scene(caught_by=("C4 strangers",)),
     "old-rows-kept": Scene(caught_by=("C4 strangers",)),
     "acknowledged-before-flush": Scene(caught_by=("C1 lost", "C3 registers"), faults=("kill postgres",), seconds=30.0),
+    "writers-not-locked": Scene(caught_by=("C3 registers",), faults=("slow postgres",), plan=_CONTENDED),
+    "reads-remembered": Scene(caught_by=("C3 registers",), plan=_CONTENDED),
+    "numbers-rounded": Scene(caught_by=("C5 honesty",), plan=_BROWSED),
+    "words-folded": Scene(caught_by=("C5 honesty",), plan=_BROWSED),
+    "embeddings-mixed": Scene(caught_by=("C9 errors",)),
 }
 """Name of the bug -> how it is provoked. The names are those of `planted/planted_bugs.py`."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 Change = Callable[[Any], None]
@@ -132,6 +133,64 @@ def _acknowledge_before_flush(settings: Any) -> None:
     settings.DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"
 
 
+def _lock_nothing(documents: Any) -> None:
+    """Two writers of one document read the same revision, and both write the next."""
+
+    def lock_documents(namespace_key: int, doc_ids: Any) -> Any:
+        with documents.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash "
+                "FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)",
+                [namespace_key, list(doc_ids)],
+            )
+            return {
+                doc_id: documents.LockedDocument(key, bytes(hashed), documents.stored_metadata(metadata), *rest)
+                for doc_id, key, hashed, metadata, *rest in cursor.fetchall()
+            }
+
+    _put(documents, "lock_documents", lock_documents)
+
+
+def _keep_reads(reading: Any) -> None:
+    """A process answers reads of a document from what it read within two seconds before."""
+    read_document = reading.read_document
+    kept: dict[Any, Any] = {}
+
+    def remembering(namespace: str, doc_id: str, include_vector: bool) -> Any:
+        at, view = kept.get((namespace, doc_id), (0.0, None))
+        if view is None or monotonic() - at > 2:
+            view = read_document(namespace, doc_id, include_vector)
+            kept[namespace, doc_id] = monotonic(), view
+        return view
+
+    _put(reading, "read_document", remembering)
+
+
+def _mangle_values(columns: Any, mangle: Callable[[Any], Any]) -> None:
+    set_row = columns.Columns.set_row
+
+    def mangling(self: Any, slot: int, flat: Any) -> None:
+        set_row(self, slot, {path: mangle(value) for path, value in flat.items()})
+
+    _put(columns.Columns, "set_row", mangling)
+
+
+def _round_numbers(columns: Any) -> None:
+    """The index keeps twelve digits of a number."""
+    _mangle_values(columns, lambda value: float(f"{value:.12g}") if isinstance(value, float) else value)
+
+
+def _fold_words(columns: Any) -> None:
+    """The index does not tell ss from sharp s, nor capitals from small letters."""
+    _mangle_values(columns, lambda value: value.casefold() if isinstance(value, str) else value)
+
+
+def _mix_embeddings(compute: Any) -> None:
+    """Texts that are computed together get the vectors of each other."""
+    encode_each = compute.encode_each
+    _put(compute, "encode_each", lambda encoder, batch: encode_each(encoder, batch)[::-1])
+
+
 BUGS: Mapping[str, Mapping[str, Change]] = {
     "log-rows-skipped": {"index_nodes.log_reader": _skip_log_rows},
     "text-revision-ignored": {"embeddings_app.records.embeddings": _forget_text_revisions},
@@ -146,4 +205,9 @@ BUGS: Mapping[str, Mapping[str, Change]] = {
     },
     "old-rows-kept": {"index_nodes.collection": _keep_old_rows},
     "acknowledged-before-flush": {"embedding_project.settings": _acknowledge_before_flush},
+    "writers-not-locked": {"embeddings_app.records.documents": _lock_nothing},
+    "reads-remembered": {"embeddings_app.services.documents.reading": _keep_reads},
+    "numbers-rounded": {"index_nodes.columns": _round_numbers},
+    "words-folded": {"index_nodes.columns": _fold_words},
+    "embeddings-mixed": {"workers.compute": _mix_embeddings},
 }
