@@ -50,7 +50,7 @@ def test_a_server_on_every_address_is_asked_on_loopback(host: str, url: str) -> 
     [
         ("192.0.2.1", 8000, "HOST is 192.0.2.1, which is no address of this machine"),
         ("no.such.host.invalid", 8000, "neither an address nor a name that resolves"),
-        ("127.0.0.1", pick_free_port(), ""),
+        pytest.param("127.0.0.1", pick_free_port(), "", id="a free port"),
     ],
 )
 def test_what_forbids_to_listen_is_named(host: str, port: int, problem: str) -> None:
