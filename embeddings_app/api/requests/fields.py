@@ -96,9 +96,13 @@ def checked_items(value: object, limit: int, field: str) -> list[Any]:
         raise wrong_type("a list", field)
     if not value:
         raise InvalidRequest("invalid_value", "the list must not be empty", field=field)
-    if len(value) > limit:
-        raise InvalidRequest("too_many_items", f"the list has {len(value)} items; {limit} are allowed", field=field)
+    check_length(value, limit, field)
     return value
+
+
+def check_length(items: list[Any], limit: int, field: str) -> None:
+    if len(items) > limit:
+        raise InvalidRequest("too_many_items", f"the list has {len(items)} items; {limit} are allowed", field=field)
 
 
 def one_of(value: object, choices: list[str], field: str) -> str:

@@ -6,7 +6,7 @@ from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_INPUT_IDS
 from embedding_project.contracts.text import checked_text
 from embedding_project.contracts.tokens import ID_LIMIT, pack_ids
-from embeddings_app.api.requests.fields import Fields, checked_items, wrong_type
+from embeddings_app.api.requests.fields import Fields, check_length, checked_items, wrong_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +38,7 @@ def _packed(value: object, field: str) -> bytes:
         raise wrong_type("a list of token ids", field)
     if not value:
         raise InvalidRequest("empty_input", "there is no token id", field=field)
-    if len(value) > MAX_INPUT_IDS:
-        raise InvalidRequest(
-            "too_many_items", f"the input has {len(value)} ids; {MAX_INPUT_IDS} are allowed", field=field
-        )
+    check_length(value, MAX_INPUT_IDS, field)
     if min(value) < 0 or max(value) >= ID_LIMIT:
         raise InvalidRequest("invalid_ids", field=field)
     return pack_ids(value)

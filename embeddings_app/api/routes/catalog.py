@@ -1,35 +1,41 @@
 """GET /v1/namespaces/{name}, GET /v1/models and GET /v1/models/{model_id}"""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embedding_project.contracts.names import NAMESPACE_PATTERN
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.names import checked_model_id, checked_namespace
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import BOOLEAN, COUNT, MODEL_VERSION, NAMESPACE, STRING, array, described, record
 from embeddings_app.models import Scope
-from embeddings_app.services.documents.namespace_status import NamespaceStatus, namespace_status
+from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.model_versions.reading import ModelView, list_models, read_model
 
 Json = dict[str, Any]
-_NAMESPACE = record(
+_NAME = {"type": "string", "pattern": NAMESPACE_PATTERN}
+_NAMESPACE = parts.record(
     {
-        "name": STRING,
-        "model_id": STRING,
-        "count": described(COUNT, "Documents."),
-        "pending": described(COUNT, "Documents that wait for the vector of their text."),
-        "searchable": described(COUNT, "Documents that every answering replica has applied."),
-        "quarantined": described(COUNT, "Documents whose text could not be embedded."),
-        "count_is_exact": described(BOOLEAN, "If not, there is more than these numbers say: they stop at 100,000."),
-        "fields": array(STRING, "Metadata fields that count for the limit of 64."),
-        "unused_fields": described(
-            array(STRING), "Those of them that no document has. null when that takes too long to say.", nullable=True
+        "name": parts.STRING,
+        "model_id": parts.STRING,
+        "count": parts.described(parts.COUNT, "Documents."),
+        "pending": parts.described(parts.COUNT, "Documents that wait for the vector of their text."),
+        "searchable": parts.described(parts.COUNT, "Documents that every answering replica has applied."),
+        "quarantined": parts.described(parts.COUNT, "Documents whose text could not be embedded."),
+        "count_is_exact": parts.described(
+            parts.BOOLEAN, "If not, there is more than these numbers say: they stop at 100,000."
+        ),
+        "fields": parts.array(parts.STRING, "Metadata fields that count for the limit of 64."),
+        "unused_fields": parts.described(
+            parts.array(parts.STRING),
+            "Those of them that no document has. null when that takes too long to say.",
+            nullable=True,
         ),
     }
 )
@@ -44,10 +50,10 @@ _NAMESPACE_EXAMPLE = {
     "fields": ["author.name", "lang"],
     "unused_fields": [],
 }
-_MODEL = record(
+_MODEL = parts.record(
     {
-        "model_id": STRING,
-        "model_version": MODEL_VERSION,
+        "model_id": parts.STRING,
+        "model_version": parts.MODEL_VERSION,
         "type": {"type": "string", "enum": ["transformers", "openai", "external"]},
         "dimension": {"type": "integer", "minimum": 1},
         "status": {"type": "string", "enum": ["draft", "backfilling", "shadow", "active", "standby"]},
@@ -62,22 +68,23 @@ _MODEL_EXAMPLE = {
     "status": "active",
     "max_tokens": 256,
 }
-_OPENAI_MODEL = record(
+_OPENAI_MODEL = parts.record(
     {
-        "id": STRING,
+        "id": parts.STRING,
         "object": {"type": "string", "enum": ["model"]},
-        "created": described(COUNT, "Seconds since 1970."),
-        "owned_by": STRING,
+        "created": parts.described(parts.COUNT, "Seconds since 1970."),
+        "owned_by": parts.STRING,
     }
 )
 _OPENAI_EXAMPLE = {"id": "all-MiniLM-L6-v2", "object": "model", "created": 1769860800, "owned_by": "local"}
-_MODELS = record(
+_MODELS = parts.record(
     {
         "object": {"type": "string", "enum": ["list"]},
-        "data": array(_OPENAI_MODEL, "Models that can be asked for vectors."),
-        "models": array(_MODEL, "Every version that is not retired."),
+        "data": parts.array(_OPENAI_MODEL, "Models that can be asked for vectors."),
+        "models": parts.array(_MODEL, "Every version that is not retired."),
     }
 )
+_MODEL_ID = parts.described({"type": "string", "minLength": 1}, "The rest of the path; slashes need no escape.")
 _MODELS_EXAMPLE = {"object": "list", "data": [_OPENAI_EXAMPLE], "models": [_MODEL_EXAMPLE]}
 
 
@@ -88,48 +95,14 @@ class NamespaceOverview(ApiView):
         "get_namespace",
         "Count the documents of a namespace",
         tag="documents",
-        parameters=[
-            OpenApiParameter(
-                "name",
-                {"type": "string", "pattern": NAMESPACE["pattern"]},
-                OpenApiParameter.PATH,
-                description="Namespace.",
-            )
-        ],
-        answers=[
-            Answer(
-                schema=_NAMESPACE,
-                description="How far its documents have come.",
-                examples={"namespace": _NAMESPACE_EXAMPLE},
-            )
-        ],
-        errors=[
-            *errors.GUARDED,
-            *errors.NAMESPACED,
-            "unknown_field",
-            "unknown_namespace",
-            "unknown_model",
-            "model_not_active",
-        ],
+        parameters=[OpenApiParameter("name", _NAME, OpenApiParameter.PATH)],
+        answers=[Answer(_NAMESPACE, "How far its documents have come.", {"namespace": _NAMESPACE_EXAMPLE})],
+        errors=[*errors.GUARDED, *errors.NAMESPACED, *errors.MODEL, "unknown_namespace"],
     )
     def get(self, request: Request, name: str) -> Response:
         namespace = checked_namespace(name, "name")
         caller_of(request).require_namespace(namespace)
-        return Response(_namespace(namespace_status(namespace)))
-
-
-def _namespace(status: NamespaceStatus) -> Json:
-    return {
-        "name": status.name,
-        "model_id": status.model_id,
-        "count": status.count,
-        "pending": status.pending,
-        "searchable": status.searchable,
-        "quarantined": status.quarantined,
-        "count_is_exact": status.count_is_exact,
-        "fields": status.fields,
-        "unused_fields": status.unused_fields,
-    }
+        return Response(asdict(namespace_status(namespace)))
 
 
 class Models(ApiView):
@@ -137,8 +110,8 @@ class Models(ApiView):
         "list_models",
         "List the model versions",
         tag="models",
-        answers=[Answer(schema=_MODELS, description="Both lists.", examples={"one model": _MODELS_EXAMPLE})],
-        errors=[*errors.GUARDED, "unknown_field"],
+        answers=[Answer(_MODELS, "Both lists.", {"one model": _MODELS_EXAMPLE})],
+        errors=errors.GUARDED,
     )
     def get(self, _request: Request) -> Response:
         return Response(_models(list_models()))
@@ -177,22 +150,9 @@ class Model(ApiView):
         "get_model",
         "Look a model up, for clients of the OpenAI API",
         tag="models",
-        parameters=[
-            OpenApiParameter(
-                "model_id",
-                {"type": "string", "minLength": 1},
-                OpenApiParameter.PATH,
-                description="The rest of the path; slashes may stand plain.",
-            )
-        ],
-        answers=[
-            Answer(
-                schema=_OPENAI_MODEL,
-                description="A model with an active version.",
-                examples={"a model": _OPENAI_EXAMPLE},
-            )
-        ],
-        errors=[*errors.GUARDED, *errors.MODEL, "unknown_field"],
+        parameters=[OpenApiParameter("model_id", _MODEL_ID, OpenApiParameter.PATH)],
+        answers=[Answer(_OPENAI_MODEL, "A model with an active version.", {"a model": _OPENAI_EXAMPLE})],
+        errors=[*errors.GUARDED, *errors.MODEL],
     )
     def get(self, _request: Request, model_id: str) -> Response:
         return Response(_openai_model(read_model(checked_model_id(model_id, "model_id"))))

@@ -10,47 +10,36 @@ from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.fields import one_of
 from embeddings_app.api.requests.names import doc_id_in_path, namespace_parameter
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import (
-    BOOLEAN,
-    DOC_ID,
-    METADATA,
-    NAMESPACE,
-    NUMBER,
-    REVISION,
-    STRING,
-    described,
-    record,
-)
 from embeddings_app.models import Scope
-from embeddings_app.services.documents.deleting import DeleteResult, delete
+from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.reading import DocumentView, read_document
 
 Json = dict[str, Any]
 _PATH = OpenApiParameter(
     "doc_id",
-    DOC_ID,
+    parts.DOC_ID,
     OpenApiParameter.PATH,
     description="The rest of the path, percent-decoded: slashes may stand plain or as %2F.",
 )
-_NAMESPACE = OpenApiParameter("namespace", NAMESPACE, OpenApiParameter.QUERY)
+_NAMESPACE = OpenApiParameter("namespace", parts.NAMESPACE, OpenApiParameter.QUERY)
 _INCLUDE = OpenApiParameter(
     "include", {"type": "string", "enum": ["vector"]}, OpenApiParameter.QUERY, description="Also return the vector."
 )
-_ERRORS = (*errors.GUARDED, *errors.NAMESPACED, "unknown_field", "unknown_namespace")
-_DOCUMENT = record(
+_ERRORS = (*errors.GUARDED, *errors.NAMESPACED, "unknown_namespace")
+_DOCUMENT = parts.record(
     {
-        "id": DOC_ID,
-        "namespace": STRING,
-        "text": described({"type": "string", "nullable": True}, "Null where none is stored."),
-        "metadata": METADATA,
-        "revision": REVISION,
+        "id": parts.DOC_ID,
+        "namespace": parts.STRING,
+        "text": parts.described({"type": "string", "nullable": True}, "Null where none is stored."),
+        "metadata": parts.METADATA,
+        "revision": parts.REVISION,
         "state": {"type": "string", "enum": ["pending", "indexed", "quarantined"]},
-        "stale": described(BOOLEAN, "Searches still use the vector of an earlier text."),
+        "stale": parts.described(parts.BOOLEAN, "Searches still use the vector of an earlier text."),
         "updated_at": {"type": "string", "format": "date-time"},
-        "vector": described(
-            {"type": "array", "items": NUMBER, "nullable": True},
+        "vector": parts.described(
+            {"type": "array", "items": parts.NUMBER, "nullable": True},
             "Of unit length; only with include=vector, and null until there is one.",
         ),
     },
@@ -66,11 +55,11 @@ _DOCUMENT_EXAMPLE = {
     "stale": False,
     "updated_at": "2026-01-31T12:00:00+00:00",
 }
-_DELETED = record(
+_DELETED = parts.record(
     {
-        "id": DOC_ID,
-        "revision": described(REVISION, "Of the tombstone; 0 when there never was such a document."),
-        "deleted": described(BOOLEAN, "Whether this request deleted it."),
+        "id": parts.DOC_ID,
+        "revision": parts.described(parts.REVISION, "Of the tombstone; 0 when there never was such a document."),
+        "deleted": parts.described(parts.BOOLEAN, "Whether this request deleted it."),
     }
 )
 
@@ -84,14 +73,8 @@ class Document(ApiView):
         "Read a document",
         tag="documents",
         parameters=[_PATH, _NAMESPACE, _INCLUDE],
-        answers=[
-            Answer(
-                schema=_DOCUMENT,
-                description="The document as it is stored.",
-                examples={"document": _DOCUMENT_EXAMPLE},
-            )
-        ],
-        errors=[*_ERRORS, "invalid_type", "unknown_document", "unknown_model", "model_not_active"],
+        answers=[Answer(_DOCUMENT, "The document as it is stored.", {"document": _DOCUMENT_EXAMPLE})],
+        errors=[*_ERRORS, *errors.MODEL, "invalid_type", "unknown_document"],
     )
     def get(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)
@@ -107,17 +90,14 @@ class Document(ApiView):
         description="No search that starts after the answer finds it. Deleting what is not there is no error.",
         parameters=[_PATH, _NAMESPACE],
         answers=[
-            Answer(
-                schema=_DELETED,
-                description="The document is gone.",
-                examples={"deleted": {"id": "notes/1", "revision": 2, "deleted": True}},
-            )
+            Answer(_DELETED, "The document is gone.", {"deleted": {"id": "notes/1", "revision": 2, "deleted": True}})
         ],
         errors=[*_ERRORS, "busy"],
     )
     def delete(self, request: Request, doc_id: str) -> Response:
         doc_id = doc_id_in_path(doc_id, request.META)
-        return Response(_deleted(delete(_permitted_namespace(request), doc_id)))
+        result = delete(_permitted_namespace(request), doc_id)
+        return Response({"id": doc_id, "revision": result.revision, "deleted": result.deleted})
 
 
 def _permitted_namespace(request: Request) -> str:
@@ -138,7 +118,3 @@ def _document(document: DocumentView, *, with_vector: bool) -> Json:
         "updated_at": document.updated_at,
     }
     return {**answer, "vector": document.vector} if with_vector else answer
-
-
-def _deleted(result: DeleteResult) -> Json:
-    return {"id": result.doc_id, "revision": result.revision, "deleted": result.deleted}

@@ -21,68 +21,56 @@ from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import model_id_of
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import (
-    BOOLEAN,
-    COUNT,
-    DIMENSIONS,
-    ERROR_CODE,
-    INPUT_TYPE,
-    MODEL_ID,
-    MODEL_VERSION,
-    NUMBER,
-    STRING,
-    TEXT,
-    TRUNCATE,
-    array,
-    described,
-    record,
-    request_body,
-)
 from embeddings_app.models import Scope
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.embedding.requests import EmbedRequest, EmbedResult, embed
 
 Json = dict[str, Any]
 BINARY_MEDIA_TYPE = "application/octet-stream"
-_REQUEST = request_body(
+_REQUEST = parts.request_body(
     {
-        "inputs": array(TEXT, "The texts, embedded in this order.", minItems=1, maxItems=MAX_EMBED_INPUTS),
-        "model_id": MODEL_ID,
-        "input_type": INPUT_TYPE,
-        "normalize": described(BOOLEAN, "Whether to return unit vectors. Left out: as the model is registered."),
-        "dimensions": DIMENSIONS,
-        "encoding_format": described(
+        "inputs": parts.array(parts.TEXT, "The texts, embedded in this order.", minItems=1, maxItems=MAX_EMBED_INPUTS),
+        "model_id": parts.MODEL_ID,
+        "input_type": parts.INPUT_TYPE,
+        "normalize": parts.described(
+            parts.BOOLEAN, "Whether to return unit vectors. Left out: as the model is registered."
+        ),
+        "dimensions": parts.DIMENSIONS,
+        "encoding_format": parts.described(
             {"type": "string", "enum": list(Encoding), "default": Encoding.FLOAT},
             "Numbers; one base64 string of little-endian float32 per input; or a body of nothing but such numbers.",
         ),
-        "truncate": TRUNCATE,
+        "truncate": parts.TRUNCATE,
     },
     optional=("model_id", "input_type", "normalize", "dimensions", "encoding_format", "truncate"),
 )
-_ITEM = record(
+_ITEM = parts.record(
     {
-        "cached": described(BOOLEAN, "Answered from the cache."),
-        "truncated": described(BOOLEAN, "The text was longer than the model takes; its beginning was embedded."),
-        "tokens": COUNT,
-        "error": described(
-            record({"code": ERROR_CODE, "message": STRING}),
+        "cached": parts.described(parts.BOOLEAN, "Answered from the cache."),
+        "truncated": parts.described(
+            parts.BOOLEAN, "The text was longer than the model takes; its beginning was embedded."
+        ),
+        "tokens": parts.COUNT,
+        "error": parts.described(
+            parts.record({"code": parts.ERROR_CODE, "message": parts.STRING}),
             "What kept this text from being embedded; its vector is null.",
         ),
     },
     optional=("error",),
 )
-_ANSWER = record(
+_ANSWER = parts.record(
     {
-        "model_id": STRING,
-        "model_version": MODEL_VERSION,
+        "model_id": parts.STRING,
+        "model_version": parts.MODEL_VERSION,
         "dimension": {"type": "integer", "minimum": 1},
-        "embeddings": array(
-            {"oneOf": [array(NUMBER), STRING], "nullable": True}, "One float32 vector per input, in input order."
+        "embeddings": parts.array(
+            {"oneOf": [parts.array(parts.NUMBER), parts.STRING], "nullable": True},
+            "One float32 vector per input, in input order.",
         ),
-        "items": array(_ITEM, "One outcome per input, in input order."),
-        "usage": record({"inputs": COUNT, "tokens": COUNT}),
+        "items": parts.array(_ITEM, "One outcome per input, in input order."),
+        "usage": parts.record({"inputs": parts.COUNT, "tokens": parts.COUNT}),
     }
 )
 _EXAMPLE = {
@@ -129,18 +117,10 @@ class Embed(ApiView):
         body=_REQUEST,
         body_examples={"two texts": {"inputs": ["a red fox", "ein roter Fuchs"]}},
         answers=[
-            Answer(
-                schema=_ANSWER,
-                description="The vectors.",
-                examples={"one text": _EXAMPLE, "a text, and a blank one": _FAILED_EXAMPLE},
-            ),
-            Answer(
-                schema=OpenApiTypes.BINARY,
-                description="With encoding_format binary; see the headers.",
-                media_type=BINARY_MEDIA_TYPE,
-            ),
+            Answer(_ANSWER, "The vectors.", {"one text": _EXAMPLE, "a text, and a blank one": _FAILED_EXAMPLE}),
+            Answer(OpenApiTypes.BINARY, "With encoding_format binary; see the headers.", media_type=BINARY_MEDIA_TYPE),
         ],
-        errors=[*errors.GUARDED, *errors.BODY, *errors.TEXT, *errors.MODEL, *errors.EMBEDDING, "too_many_tokens"],
+        errors=errors.EMBED,
     )
     def post(self, request: Request) -> HttpResponse:
         wanted = embed_request(json_object(request))

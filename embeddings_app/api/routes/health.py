@@ -9,18 +9,22 @@ from rest_framework.response import Response
 
 from embeddings_app.api.metrics import CONTENT_TYPE, exposition
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import BOOLEAN, NUMBER, STRING, described, record
 from embeddings_app.models import Scope
 from embeddings_app.services.operating.readiness import readiness_checks
 
-_AGE = described(NUMBER, "How long ago this was found; after 5 seconds it counts as not ok.")
-_READINESS = record(
+_AGE = parts.described(parts.NUMBER, "How long ago this was found; after 5 seconds it counts as not ok.")
+_READINESS = parts.record(
     {
-        "ready": described(BOOLEAN, "Every check is ok."),
-        "checks": described(
-            {"type": "object", "additionalProperties": record({"ok": BOOLEAN, "detail": STRING, "age_seconds": _AGE})},
+        "ready": parts.described(parts.BOOLEAN, "Every check is ok."),
+        "checks": parts.described(
+            {
+                "type": "object",
+                "additionalProperties": parts.record(
+                    {"ok": parts.BOOLEAN, "detail": parts.STRING, "age_seconds": _AGE}
+                ),
+            },
             "What the service depends on, by name.",
         ),
     }
@@ -35,7 +39,7 @@ class Healthz(ApiView):
         "Whether the process is alive",
         tag="health",
         description="Asks nothing the process depends on. Open.",
-        answers=[Answer(schema=record({"alive": BOOLEAN}), description="Alive.", examples={"alive": {"alive": True}})],
+        answers=[Answer(parts.record({"alive": parts.BOOLEAN}), "Alive.", {"alive": {"alive": True}})],
         errors=errors.OPEN,
     )
     def get(self, _request: Request) -> Response:
@@ -50,13 +54,8 @@ class Readyz(ApiView):
         tag="health",
         description="Open.",
         answers=[
-            Answer(schema=_READINESS, description="Ready.", examples={"ready": _READY}),
-            Answer(
-                status=503,
-                schema=_READINESS,
-                description="Not ready; the checks say why.",
-                examples={"not ready": _NOT_READY},
-            ),
+            Answer(_READINESS, "Ready.", {"ready": _READY}),
+            Answer(_READINESS, "Not ready; the checks say why.", {"not ready": _NOT_READY}, status=503),
         ],
         errors=errors.OPEN,
     )
@@ -74,7 +73,7 @@ class Metrics(ApiView):
         "metrics",
         "Figures for Prometheus",
         tag="health",
-        answers=[Answer(schema=OpenApiTypes.STR, description="Text format of Prometheus.", media_type="text/plain")],
+        answers=[Answer(OpenApiTypes.STR, "Text format of Prometheus.", media_type="text/plain")],
         errors=errors.GUARDED,
     )
     def get(self, _request: Request) -> HttpResponse:

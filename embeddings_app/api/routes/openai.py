@@ -16,29 +16,16 @@ from embeddings_app.api.requests.fields import Fields, wrong_type
 from embeddings_app.api.requests.inputs import inputs_of
 from embeddings_app.api.requests.names import checked_model_id
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import (
-    COUNT,
-    DIMENSIONS,
-    INPUT_TYPE,
-    NUMBER,
-    STRING,
-    TRUNCATE,
-    array,
-    described,
-    inputs,
-    record,
-    request_body,
-)
 from embeddings_app.models import Scope
 from embeddings_app.services.embedding.requests import EmbedRequest, EmbedResult, embed
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
-_REQUEST = request_body(
+_REQUEST = parts.request_body(
     {
-        "input": inputs(MAX_OPENAI_INPUTS),
-        "model": described(
+        "input": parts.inputs(MAX_OPENAI_INPUTS),
+        "model": parts.described(
             {
                 "type": "string",
                 "pattern": r"^[A-Za-z0-9][A-Za-z0-9._/-]*(@[1-9][0-9]*)?$",
@@ -46,30 +33,30 @@ _REQUEST = request_body(
             },
             "A model of the registry; behind an @ the version that must be the active one.",
         ),
-        "encoding_format": described(
+        "encoding_format": parts.described(
             {"type": "string", "enum": [Encoding.FLOAT, Encoding.BASE64], "default": Encoding.FLOAT},
             "Numbers, or a base64 string of little-endian float32.",
         ),
-        "dimensions": DIMENSIONS,
-        "user": described(STRING, "Taken and not used."),
-        "input_type": INPUT_TYPE,
-        "truncate": TRUNCATE,
+        "dimensions": parts.DIMENSIONS,
+        "user": parts.described(parts.STRING, "Taken and not used."),
+        "input_type": parts.INPUT_TYPE,
+        "truncate": parts.TRUNCATE,
     },
     optional=("encoding_format", "dimensions", "user", "input_type", "truncate"),
 )
-_EMBEDDING = record(
+_EMBEDDING = parts.record(
     {
         "object": {"type": "string", "enum": ["embedding"]},
-        "index": COUNT,
-        "embedding": {"oneOf": [array(NUMBER), STRING]},
+        "index": parts.COUNT,
+        "embedding": {"oneOf": [parts.array(parts.NUMBER), parts.STRING]},
     }
 )
-_ANSWER = record(
+_ANSWER = parts.record(
     {
         "object": {"type": "string", "enum": ["list"]},
-        "data": array(_EMBEDDING, "In input order."),
-        "model": STRING,
-        "usage": record({"prompt_tokens": COUNT, "total_tokens": COUNT}),
+        "data": parts.array(_EMBEDDING, "In input order."),
+        "model": parts.STRING,
+        "usage": parts.record({"prompt_tokens": parts.COUNT, "total_tokens": parts.COUNT}),
     }
 )
 _EXAMPLE = {
@@ -90,16 +77,8 @@ class Embeddings(ApiView):
         description="Vectors are of unit length. An input that cannot be embedded fails the request.",
         body=_REQUEST,
         body_examples={"one text": {"input": "a red fox", "model": "all-MiniLM-L6-v2"}},
-        answers=[Answer(schema=_ANSWER, description="The vectors.", examples={"one text": _EXAMPLE})],
-        errors=[
-            *errors.GUARDED,
-            *errors.BODY,
-            *errors.TEXT,
-            *errors.MODEL,
-            *errors.EMBEDDING,
-            "too_many_tokens",
-            *errors.IDS,
-        ],
+        answers=[Answer(_ANSWER, "The vectors.", {"one text": _EXAMPLE})],
+        errors=[*errors.EMBED, *errors.IDS],
         path="/v1/embeddings",
     )
     def post(self, request: Request) -> Response:

@@ -11,30 +11,11 @@ from embedding_project.contracts.limits import DEFAULT_EF_SEARCH, DEFAULT_TOP_K,
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.admission import admission
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.fields import Fields, one_of, wrong_type
+from embeddings_app.api.requests.fields import Fields, check_length, one_of, wrong_type
 from embeddings_app.api.requests.names import model_id_of, namespace_of
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import (
-    BOOLEAN,
-    COUNT,
-    DOC_ID,
-    METADATA,
-    MODEL_ID,
-    MODEL_VERSION,
-    NAMESPACE,
-    NUMBER,
-    STRING,
-    TEXT,
-    TOKEN,
-    VECTOR,
-    array,
-    component,
-    described,
-    record,
-    request_body,
-)
 from embeddings_app.models import Scope
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.searching import SearchRequest, SearchResult, search
@@ -45,52 +26,62 @@ MAX_TOKEN_LENGTH = 64 * 1024
 _INCLUDABLE = ["metadata", "text"]
 _DEFAULT_INCLUDE = ["metadata"]
 _OPTIONS = {
-    "top_k": described(
+    "top_k": parts.described(
         {"type": "integer", "minimum": 1, "maximum": MAX_TOP_K, "default": DEFAULT_TOP_K}, "How many hits at most."
     ),
-    "filters": {"allOf": [component("Filter")]},
-    "namespace": NAMESPACE,
-    "model_id": described(MODEL_ID, "Checked against the model of the namespace."),
-    "ef_search": described(
+    "filters": {"allOf": [parts.component("Filter")]},
+    "namespace": parts.NAMESPACE,
+    "model_id": parts.described(parts.MODEL_ID, "Checked against the model of the namespace."),
+    "ef_search": parts.described(
         {"type": "integer", "minimum": 1, "maximum": MAX_EF_SEARCH, "default": DEFAULT_EF_SEARCH},
         "Breadth of the search in the graph: more finds more of the true neighbours, and takes longer.",
     ),
-    "exact": described(BOOLEAN, "Compare with every vector instead of searching the graph.", default=False),
-    "include": array(
+    "exact": parts.described(parts.BOOLEAN, "Compare with every vector instead of searching the graph.", default=False),
+    "include": parts.array(
         {"type": "string", "enum": _INCLUDABLE},
         "What to return beside id and score.",
         maxItems=len(_INCLUDABLE),
         default=_DEFAULT_INCLUDE,
     ),
-    "min_token": described(TOKEN, "From an upsert: search only an index that has reached it. Null asks for nothing."),
-    "allow_partial": described(
-        BOOLEAN, "Whether to answer without a shard that is silent. If not, the answer then is 503.", default=True
+    "min_token": parts.described(
+        parts.TOKEN, "From an upsert: search only an index that has reached it. Null asks for nothing."
+    ),
+    "allow_partial": parts.described(
+        parts.BOOLEAN, "Whether to answer without a shard that is silent. If not, the answer then is 503.", default=True
     ),
 }
-_BY_TEXT = request_body({"query": TEXT, **_OPTIONS}, optional=tuple(_OPTIONS), title="By text")
-_BY_VECTOR = request_body({"vector": VECTOR, **_OPTIONS}, optional=tuple(_OPTIONS), title="By vector")
-_BY_EITHER = record({"query": TEXT, "vector": VECTOR, **_OPTIONS})
-_HIT = record(
+_BY_TEXT = parts.request_body({"query": parts.TEXT, **_OPTIONS}, optional=tuple(_OPTIONS), title="By text")
+_BY_VECTOR = parts.request_body({"vector": parts.VECTOR, **_OPTIONS}, optional=tuple(_OPTIONS), title="By vector")
+_BY_EITHER = parts.record({"query": parts.TEXT, "vector": parts.VECTOR, **_OPTIONS})
+_HIT = parts.record(
     {
-        "id": DOC_ID,
-        "score": described(NUMBER, "Cosine similarity, -1 to 1; larger is nearer."),
-        "metadata": METADATA,
-        "text": STRING,
-        "stale": described(BOOLEAN, "Present and true when the hit was found by the vector of an earlier text."),
+        "id": parts.DOC_ID,
+        "score": parts.described(parts.NUMBER, "Cosine similarity, -1 to 1; larger is nearer."),
+        "metadata": parts.METADATA,
+        "text": parts.STRING,
+        "stale": parts.described(
+            parts.BOOLEAN, "Present and true when the hit was found by the vector of an earlier text."
+        ),
     },
     optional=("metadata", "text", "stale"),
 )
-_ANSWER = record(
+_ANSWER = parts.record(
     {
-        "hits": array(_HIT, "Nearest first."),
-        "partial": described(BOOLEAN, "A shard did not answer in time, so hits may be missing."),
-        "shards": record(
-            {"total": COUNT, "ok": COUNT, "failed": array(COUNT, "Numbers of those that did not answer.")}
+        "hits": parts.array(_HIT, "Nearest first."),
+        "partial": parts.described(parts.BOOLEAN, "A shard did not answer in time, so hits may be missing."),
+        "shards": parts.record(
+            {
+                "total": parts.COUNT,
+                "ok": parts.COUNT,
+                "failed": parts.array(parts.COUNT, "Numbers of those that did not answer."),
+            }
         ),
-        "timings_ms": described({"type": "object", "additionalProperties": NUMBER}, "Milliseconds by stage."),
-        "model_id": STRING,
-        "model_version": MODEL_VERSION,
-        "warnings": array(STRING, "Present when a field of the filter is in no document."),
+        "timings_ms": parts.described(
+            {"type": "object", "additionalProperties": parts.NUMBER}, "Milliseconds by stage."
+        ),
+        "model_id": parts.STRING,
+        "model_version": parts.MODEL_VERSION,
+        "warnings": parts.array(parts.STRING, "Present when a field of the filter is in no document."),
     },
     optional=("warnings",),
 )
@@ -117,7 +108,7 @@ class Search(ApiView):
             "by text": {"query": "where do foxes sleep?", "top_k": 3},
             "filtered": {"query": "dens", "filters": {"lang": "en", "year": {"gte": 2020}}, "exact": True},
         },
-        answers=[Answer(schema=_ANSWER, description="The nearest documents.", examples={"one hit": _EXAMPLE})],
+        answers=[Answer(_ANSWER, "The nearest documents.", {"one hit": _EXAMPLE})],
         errors=[
             *errors.GUARDED,
             *errors.NAMESPACED,
@@ -125,18 +116,9 @@ class Search(ApiView):
             *errors.TEXT,
             *errors.VECTOR,
             *errors.MODEL,
-            "invalid_filter",
-            "vector_required",
-            "invalid_token",
-            "unknown_namespace",
-            "model_mismatch",
-            "token_expired",
-            "model_error",
-            "embedder_unavailable",
-            "model_unavailable",
-            "index_unavailable",
-            "broker_unavailable",
-            "not_caught_up",
+            *errors.EMBEDDING,
+            *("unknown_namespace", "model_mismatch", "invalid_filter"),
+            *("invalid_token", "token_expired", "not_caught_up", "index_unavailable"),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -170,10 +152,7 @@ def _include(fields: Fields) -> frozenset[str]:
     chosen = fields.optional_items("include")
     if chosen is None:
         return frozenset(_DEFAULT_INCLUDE)
-    if len(chosen) > len(_INCLUDABLE):
-        raise InvalidRequest(
-            "too_many_items", f"the list has {len(chosen)} items; {len(_INCLUDABLE)} are allowed", field="include"
-        )
+    check_length(chosen, len(_INCLUDABLE), "include")
     return frozenset(one_of(item, _INCLUDABLE, f"include[{index}]") for index, item in enumerate(chosen))
 
 

@@ -19,53 +19,40 @@ from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.inputs import inputs_of
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import (
-    BOOLEAN,
-    COUNT,
-    DIMENSIONS,
-    INPUT_TYPE,
-    NUMBER,
-    STRING,
-    TRUNCATE,
-    array,
-    described,
-    inputs,
-    record,
-    request_body,
-)
 from embeddings_app.models import Scope
 from embeddings_app.services.embedding.requests import EmbedRequest, embed, text_model
 from embeddings_app.services.operating.readiness import readiness_checks
 
 _NEEDED = ("postgres", "broker", "embedders")
 """What an embed request depends on; without the cache it is slower."""
-_REQUEST = request_body(
+_REQUEST = parts.request_body(
     {
-        "inputs": inputs(MAX_EMBED_INPUTS),
-        "normalize": {**BOOLEAN, "default": True},
-        "truncate": TRUNCATE,
+        "inputs": parts.inputs(MAX_EMBED_INPUTS),
+        "normalize": {**parts.BOOLEAN, "default": True},
+        "truncate": parts.TRUNCATE,
         "truncation_direction": {
             "type": "string",
             "enum": ["Right", "right", "Left", "left"],
             "default": "Right",
         },
-        "prompt_name": INPUT_TYPE,
-        "dimensions": DIMENSIONS,
+        "prompt_name": parts.INPUT_TYPE,
+        "dimensions": parts.DIMENSIONS,
     },
     optional=("normalize", "truncate", "truncation_direction", "prompt_name", "dimensions"),
 )
-_INFO = record(
+_VECTORS = parts.array(parts.array(parts.NUMBER), "One vector per input, in input order.")
+_INFO = parts.record(
     {
-        "model_id": STRING,
+        "model_id": parts.STRING,
         "model_sha": {"type": "string", "nullable": True},
-        "model_dtype": STRING,
+        "model_dtype": parts.STRING,
         "model_type": {"type": "object", "additionalProperties": True},
-        "max_input_length": described(COUNT, "Tokens of a text."),
-        "max_client_batch_size": described(COUNT, "Inputs of a request."),
-        "auto_truncate": BOOLEAN,
-        "version": described(STRING, "Of the model."),
+        "max_input_length": parts.described(parts.COUNT, "Tokens of a text."),
+        "max_client_batch_size": parts.described(parts.COUNT, "Inputs of a request."),
+        "auto_truncate": parts.BOOLEAN,
+        "version": parts.described(parts.STRING, "Of the model."),
     }
 )
 _INFO_EXAMPLE = {
@@ -90,22 +77,8 @@ class TeiEmbed(ApiView):
         description="By the default model. An input that cannot be embedded fails the request.",
         body=_REQUEST,
         body_examples={"one text": {"inputs": "a red fox"}},
-        answers=[
-            Answer(
-                schema=array(array(NUMBER), "One vector per input, in input order."),
-                description="The vectors.",
-                examples={"one text": [[0.267, 0.534, 0.801]]},
-            )
-        ],
-        errors=[
-            *errors.GUARDED,
-            *errors.BODY,
-            *errors.TEXT,
-            *errors.MODEL,
-            *errors.EMBEDDING,
-            "too_many_tokens",
-            *errors.IDS,
-        ],
+        answers=[Answer(_VECTORS, "The vectors.", {"one text": [[0.267, 0.534, 0.801]]})],
+        errors=[*errors.EMBED, *errors.IDS],
         path="/embed",
     )
     def post(self, request: Request) -> Response:
@@ -145,8 +118,8 @@ class TeiInfo(ApiView):
         "tei_info",
         "What the default model is, for clients of text-embeddings-inference",
         tag="models",
-        answers=[Answer(schema=_INFO, description="The default model.", examples={"a model": _INFO_EXAMPLE})],
-        errors=[*errors.GUARDED, *errors.MODEL, "unknown_field", "vector_required"],
+        answers=[Answer(_INFO, "The default model.", {"a model": _INFO_EXAMPLE})],
+        errors=[*errors.GUARDED, *errors.MODEL, "vector_required"],
         path="/info",
     )
     def get(self, _request: Request) -> Response:
@@ -172,7 +145,7 @@ class TeiHealth(ApiView):
         "Whether texts can be embedded",
         tag="health",
         description="Open. The body is empty.",
-        answers=[Answer(schema=OpenApiTypes.STR, description="They can.", media_type="text/plain")],
+        answers=[Answer(OpenApiTypes.STR, "They can.", media_type="text/plain")],
         errors=[*errors.OPEN, "embedder_unavailable"],
         path="/health",
     )

@@ -1,6 +1,5 @@
 """POST /v1/tokenize"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embedding_project.contracts.limits import MAX_EMBED_INPUTS
-from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.text import checked_text
 from embedding_project.contracts.tokens import TokenizedText
 from embeddings_app.api.admission import admission
@@ -16,45 +14,35 @@ from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import model_id_of
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import (
-    BOOLEAN,
-    COUNT,
-    MODEL_ID,
-    MODEL_VERSION,
-    STRING,
-    TEXT,
-    array,
-    described,
-    record,
-    request_body,
-)
 from embeddings_app.models import Scope
 from embeddings_app.services.embedding.requests import text_model
 from embeddings_app.services.embedding.tokenize import tokenize
 
-Json = dict[str, Any]
-_REQUEST = request_body(
+_REQUEST = parts.request_body(
     {
-        "inputs": array(TEXT, "The texts.", minItems=1, maxItems=MAX_EMBED_INPUTS),
-        "model_id": MODEL_ID,
-        "add_special_tokens": described(
-            BOOLEAN, "Whether to show the ids that the model adds to every text.", default=True
+        "inputs": parts.array(parts.TEXT, "The texts.", minItems=1, maxItems=MAX_EMBED_INPUTS),
+        "model_id": parts.MODEL_ID,
+        "add_special_tokens": parts.described(
+            parts.BOOLEAN, "Whether to show the ids that the model adds to every text.", default=True
         ),
     },
     optional=("model_id", "add_special_tokens"),
 )
-_ITEM = record(
+_ITEM = parts.record(
     {
-        "ids": array(COUNT, "What the model reads of the text."),
-        "offsets": array(
-            array(COUNT, minItems=2, maxItems=2),
+        "ids": parts.array(parts.COUNT, "What the model reads of the text."),
+        "offsets": parts.array(
+            parts.array(parts.COUNT, minItems=2, maxItems=2),
             "Of each id: its first character in the text, brought to NFC and trimmed, and the one after its last.",
         ),
-        "tokens": described(COUNT, "Ids of the whole text, also those the model does not read."),
-        "truncated": described(BOOLEAN, "The text has more ids than the model reads."),
+        "tokens": parts.described(parts.COUNT, "Ids of the whole text, also those the model does not read."),
+        "truncated": parts.described(parts.BOOLEAN, "The text has more ids than the model reads."),
     }
+)
+_ANSWER = parts.record(
+    {"model_id": parts.STRING, "model_version": parts.MODEL_VERSION, "items": parts.array(_ITEM, "One per input.")}
 )
 _EXAMPLE = {
     "model_id": "all-MiniLM-L6-v2",
@@ -88,15 +76,7 @@ class Tokenize(ApiView):
         description="No prompt is put before the texts. What looks like a special token is plain text.",
         body=_REQUEST,
         body_examples={"one text": {"inputs": ["a red fox"]}},
-        answers=[
-            Answer(
-                schema=record(
-                    {"model_id": STRING, "model_version": MODEL_VERSION, "items": array(_ITEM, "One per input.")}
-                ),
-                description="The tokens.",
-                examples={"one text": _EXAMPLE},
-            )
-        ],
+        answers=[Answer(_ANSWER, "The tokens.", {"one text": _EXAMPLE})],
         errors=[*errors.GUARDED, *errors.BODY, *errors.TEXT, *errors.MODEL, *errors.EMBEDDING, "no_tokenizer"],
     )
     def post(self, request: Request) -> Response:
@@ -104,7 +84,8 @@ class Tokenize(ApiView):
         with self.admitted(request, inputs=len(wanted.texts), places=admission().embeds):
             spec = text_model(wanted.model_id)
             texts = tokenize(spec, wanted.texts)
-        return Response(_answer(spec, texts, special=wanted.add_special_tokens))
+        items = [_tokens(text, special=wanted.add_special_tokens) for text in texts]
+        return Response({"model_id": spec.model_id, "model_version": spec.version, "items": items})
 
 
 def tokenize_request(body: dict[str, object]) -> TokenizeRequest:
@@ -117,12 +98,7 @@ def tokenize_request(body: dict[str, object]) -> TokenizeRequest:
     )
 
 
-def _answer(spec: ModelSpec, texts: Sequence[TokenizedText], *, special: bool) -> Json:
-    items = [_tokens(text, special) for text in texts]
-    return {"model_id": spec.model_id, "model_version": spec.version, "items": items}
-
-
-def _tokens(text: TokenizedText, special: bool) -> Json:
+def _tokens(text: TokenizedText, *, special: bool) -> dict[str, Any]:
     kept = [at for at, added in enumerate(text.special) if special or not added]
     return {
         "ids": [text.ids[at] for at in kept],

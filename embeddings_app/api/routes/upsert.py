@@ -15,76 +15,61 @@ from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import checked_doc_id, model_id_of, namespace_of
 from embeddings_app.api.routes.base import ApiView
-from embeddings_app.api.schema import errors
+from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.schema.parts import (
-    COMPONENTS,
-    DOC_ID,
-    METADATA,
-    MODEL_ID,
-    NAMESPACE,
-    REVISION,
-    TEXT,
-    TOKEN,
-    VECTOR,
-    Schema,
-    array,
-    described,
-    record,
-    request_body,
-)
 from embeddings_app.models import Scope
-from embeddings_app.services.documents.outcomes import DocumentResult, RefusedDocument, UpsertResult, Wait
+from embeddings_app.services.documents.outcomes import DocumentResult, RefusedDocument, Wait
 from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, upsert
 
 _DOCUMENT = {
-    "id": DOC_ID,
-    "text": described(TEXT, f"What is embedded. Required unless the model takes vectors. {TEXT['description']}"),
-    "vector": described(VECTOR, f"Only where the model takes vectors from the client. {VECTOR['description']}"),
-    "metadata": METADATA,
+    "id": parts.DOC_ID,
+    "text": parts.described(
+        parts.TEXT, f"What is embedded. Required unless the model takes vectors. {parts.TEXT['description']}"
+    ),
+    "vector": parts.described(
+        parts.VECTOR, f"Only where the model takes vectors from the client. {parts.VECTOR['description']}"
+    ),
+    "metadata": parts.METADATA,
 }
 _SHARED = {
-    "namespace": NAMESPACE,
-    "model_id": MODEL_ID,
-    "wait": described(
+    "namespace": parts.NAMESPACE,
+    "model_id": parts.MODEL_ID,
+    "wait": parts.described(
         {"type": "string", "enum": list(Wait), "default": Wait.ACCEPTED},
         "How far the write must have come before it is answered: durable; embedded and in the log of its shard; or "
         "applied by every replica that answers searches. What is not reached within 10 seconds is said by `state`.",
     ),
 }
 _OPTIONAL = ("text", "vector", "metadata", *_SHARED)
-_ITEM = request_body(_DOCUMENT, optional=_OPTIONAL)
-_ONE = request_body({**_DOCUMENT, **_SHARED}, optional=_OPTIONAL, title="One document")
-_SEVERAL = request_body(
-    {"documents": array(_ITEM, minItems=1, maxItems=MAX_UPSERT_DOCUMENTS), **_SHARED},
+_ITEM = parts.request_body(_DOCUMENT, optional=_OPTIONAL)
+_ONE = parts.request_body({**_DOCUMENT, **_SHARED}, optional=_OPTIONAL, title="One document")
+_SEVERAL = parts.request_body(
+    {"documents": parts.array(_ITEM, minItems=1, maxItems=MAX_UPSERT_DOCUMENTS), **_SHARED},
     optional=_OPTIONAL,
     title="Several documents",
 )
-_EITHER = record({**_ONE["properties"], **_SEVERAL["properties"]})
-_WRITTEN = record(
+_EITHER = parts.record({**_ONE["properties"], **_SEVERAL["properties"]})
+_WRITTEN = parts.record(
     {
-        "id": DOC_ID,
-        "revision": REVISION,
-        "state": described(
+        "id": parts.DOC_ID,
+        "revision": parts.REVISION,
+        "state": parts.described(
             {"type": "string", "enum": ["pending", "indexed", "searchable", "quarantined", "deleted"]},
             "How far the document has come. quarantined: its text could not be embedded. deleted: another request "
             "deleted it after this one had written it.",
         ),
     }
 )
-_ERROR: Schema = COMPONENTS["Error"]["properties"]["error"]
-_REFUSED = record({"id": described(DOC_ID, "null when the fault is in the id.", nullable=True), "error": _ERROR})
+_ERROR: parts.Schema = parts.COMPONENTS["Error"]["properties"]["error"]
+_REFUSED = parts.record(
+    {"id": parts.described(parts.DOC_ID, "null when the fault is in the id.", nullable=True), "error": _ERROR}
+)
+_RESULTS = parts.array({"oneOf": [_WRITTEN, _REFUSED]}, "In the order of the request.")
+_ANSWER = parts.record({"results": _RESULTS, "token": parts.TOKEN})
 _EXAMPLE = {
     "results": [
         {"id": "notes/1", "revision": 1, "state": "pending"},
-        {
-            "id": "notes/2",
-            "error": {
-                "code": "empty_input",
-                "message": "A text has no visible character.",
-                "field": "documents[1].text",
-            },
-        },
+        {"id": "notes/2", **error_body(InvalidRequest("empty_input", field="documents[1].text"))},
     ],
     "token": None,
 }
@@ -111,15 +96,7 @@ class Upsert(ApiView):
                 "wait": "searchable",
             },
         },
-        answers=[
-            Answer(
-                schema=record(
-                    {"results": array({"oneOf": [_WRITTEN, _REFUSED]}, "In the order of the request."), "token": TOKEN}
-                ),
-                description="The documents without an error are durable.",
-                examples={"accepted": _EXAMPLE},
-            )
-        ],
+        answers=[Answer(_ANSWER, "The documents without an error are durable.", {"accepted": _EXAMPLE})],
         errors=[
             *errors.GUARDED,
             *errors.NAMESPACED,
@@ -127,12 +104,7 @@ class Upsert(ApiView):
             *errors.TEXT,
             *errors.VECTOR,
             *errors.MODEL,
-            "duplicate_id",
-            "too_many_fields",
-            "vector_required",
-            "text_required",
-            "model_mismatch",
-            "busy",
+            *("duplicate_id", "too_many_fields", "vector_required", "text_required", "model_mismatch", "busy"),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -140,7 +112,8 @@ class Upsert(ApiView):
         places = None if wanted.wait is Wait.ACCEPTED else admission().waits
         inputs = len(wanted.documents)
         with self.admitted(request, inputs=inputs, places=places, namespace=wanted.namespace):
-            return Response(_answer(upsert(wanted)))
+            result = upsert(wanted)
+        return Response({"results": [_result(item) for item in result.results], "token": result.token})
 
 
 def upsert_request(body: dict[str, object]) -> UpsertRequest:
@@ -187,18 +160,14 @@ def _document(fields: Fields, path: str) -> DocumentWrite:
     vector = fields.optional_items("vector")
     # A text beside a vector is stored with it, where the model takes vectors; without a vector it is what is embedded.
     text = checked_text(fields.required("text"), fields.path("text")) if vector is None or "text" in fields else None
-    metadata = fields.required("metadata") if "metadata" in fields else None
+    metadata = fields.optional("metadata")
     return DocumentWrite(
         doc_id=doc_id,
         text=text,
         vector=vector,
-        metadata=checked_metadata(metadata, fields.path("metadata")) if "metadata" in fields else None,
+        metadata=checked_metadata(metadata, fields.path("metadata")) if metadata is not None else None,
         field=path,
     )
-
-
-def _answer(result: UpsertResult) -> dict[str, Any]:
-    return {"results": [_result(item) for item in result.results], "token": result.token}
 
 
 def _result(item: DocumentResult | RefusedDocument) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from embeddings_app.api.schema.parts import component
 
 GUARDED = (
     "invalid_value",
+    "unknown_field",
     "unauthenticated",
     "forbidden_scope",
     "forbidden_host",
@@ -26,7 +27,6 @@ NAMESPACED = ("forbidden_namespace",)
 BODY = (
     "invalid_json",
     "missing_field",
-    "unknown_field",
     "invalid_type",
     "too_many_items",
     "body_timeout",
@@ -41,12 +41,13 @@ EMBEDDING = (
     "embedder_unavailable",
     "model_unavailable",
     "broker_unavailable",
-    "database_unavailable",
 )
 """On top, where an embedder is asked."""
 IDS = ("ids_not_accepted", "invalid_ids", "no_tokenizer")
 """On top, where token ids are taken."""
 MODEL = ("unknown_model", "model_not_active", "unsupported_modality")
+EMBED = (*GUARDED, *BODY, *TEXT, *MODEL, *EMBEDDING, "too_many_tokens")
+"""What any request for vectors may hear."""
 
 RETRY_AFTER = OpenApiParameter(
     "Retry-After", int, OpenApiParameter.HEADER, description="Seconds to wait, at least 1.", response=[429, 503]

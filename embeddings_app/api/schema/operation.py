@@ -16,7 +16,7 @@ Examples = Mapping[str, object]
 """Name -> value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     schema: Any
     """A JSON schema, or one of drf-spectacular's own types."""

@@ -15,7 +15,6 @@ from embeddings_app.services.embedding.metrics import DELETED
 
 @dataclass(frozen=True, slots=True)
 class DeleteResult:
-    doc_id: str
     revision: int
     """Revision of the tombstone; 0 when there never was such a document."""
     deleted: bool
@@ -39,8 +38,8 @@ def _delete(space: Namespace, doc_id: str) -> tuple[DeleteResult, bytes]:
     specs = registry.live_specs(space.model_id)
     row = documents.lock_documents(space.pk, [doc_id]).get(doc_id)
     if row is None or row.deleted:
-        return DeleteResult(doc_id, row.revision if row else 0, deleted=False), b""
+        return DeleteResult(row.revision if row else 0, deleted=False), b""
     documents.make_tombstone(row.key)
     entry = changes.ChangedDocument(row.key, row.revision + 1, row.shard_hash)
     changes.append_changes(writable_layouts(), [spec.version_key for spec in specs], [entry])
-    return DeleteResult(doc_id, row.revision + 1, deleted=True), row.content_hash
+    return DeleteResult(row.revision + 1, deleted=True), row.content_hash
