@@ -6,6 +6,7 @@ Arguments never appear in message metadata (`argsrepr`), since they hold user te
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import group
@@ -39,7 +40,7 @@ def _broker_errors() -> Iterator[None]:
 def _options(queue: str, deadline: float) -> dict[str, Any]:
     return {
         "queue": queue,
-        "expires": max(deadline - time.time(), 0.001),
+        "expires": datetime.fromtimestamp(max(deadline, time.time() + 0.001), UTC),
         "argsrepr": _NO_REPR,
         "kwargsrepr": _NO_REPR,
     }

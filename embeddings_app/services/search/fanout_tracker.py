@@ -177,18 +177,20 @@ class FanOutTracker:
 
     def _give_up(self, fanout: FanOut) -> None:
         with self._changed:
-            now, deserted = self._clock(), [fanout.key(shard) for shard in fanout.unheard]
+            now = self._clock()
             for shard in sorted(fanout.missing):
                 UNANSWERED.inc()
                 fanout.give_up(shard, SHARD_SILENT)
                 if fanout.had_patience:
                     # A message that came late may have been dropped by a shard that is well.
                     self._circuits.missed(fanout.key(shard), now)
-        self._transport.let_expire(deserted)
 
     def _end(self, fanout: FanOut) -> None:
         with self._changed:
+            unheard = [fanout.key(shard) for shard in fanout.unheard]
             self._close(fanout)
+        # A queue that nobody consumes must not grow. Its messages, this one among them, are of no use any more.
+        self._transport.drop_expired(unheard)
 
     def _on_reply(self, reply: SearchReply) -> None:
         with self._changed:

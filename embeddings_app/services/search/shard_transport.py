@@ -1,6 +1,7 @@
 """What carries messages to the shards and their answers back."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from redis import Redis
@@ -18,8 +19,19 @@ from embeddings_app.services.search.circuits import ShardKey
 _GLANCE_SECONDS = 0.25
 """A broker that takes longer to tell the length of a queue is in no state for additional messages."""
 
-DESERTED_TTL_MS = 5_000
-"""More than any search waits: what is still in a queue then, nobody wants."""
+_MOST_DROPPED = 100
+"""Messages that one call takes out of a queue: Redis does nothing else meanwhile."""
+_DROP_EXPIRED = """
+for _ = 1, tonumber(ARGV[2]) do
+  local oldest = redis.call('LINDEX', KEYS[1], -1)
+  if not oldest then return end
+  local read, message = pcall(cjson.decode, oldest)
+  if read and type(message) == 'table' and type(message.headers) == 'table'
+    and type(message.headers.expires) == 'string' and message.headers.expires > ARGV[1] then return end
+  redis.call('RPOP', KEYS[1])
+end
+"""
+"""Times are in ISO 8601 and UTC, so they sort as text. A message without one is no search."""
 
 
 class ShardTransport(Protocol):
@@ -33,8 +45,8 @@ class ShardTransport(Protocol):
     def queue_length(self, key: ShardKey) -> int:
         """Messages nobody has taken yet. Raises ServiceError."""
 
-    def let_expire(self, keys: Iterable[ShardKey]) -> None:
-        """Have the queues deleted unless they are consumed. Raises ServiceError."""
+    def drop_expired(self, keys: Iterable[ShardKey]) -> None:
+        """Remove the messages that nobody waits for any more. Raises ServiceError."""
 
     def expect(self, fanout_id: str, on_reply: OnSearchReply) -> None: ...
 
@@ -42,7 +54,7 @@ class ShardTransport(Protocol):
 
 
 class SearchQueues:
-    """What a sender asks of the queues besides sending: how long one is, and that a deserted one goes by itself."""
+    """What a sender asks of the queues besides sending: how long one is, and that a deserted one does not grow."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -54,16 +66,12 @@ class SearchQueues:
         except RedisError as error:
             raise Unavailable("broker_unavailable") from error
 
-    def let_expire(self, queues: Iterable[str]) -> None:
-        """Have Redis delete the queues soon, unless replicas empty them before. Raises Unavailable.
-
-        Redis forgets this with the last message taken, so a queue that is consumed loses nothing.
-        """
+    def drop_expired(self, queues: Iterable[str]) -> None:
+        """Remove the oldest messages while they are beyond their time, and no other. Raises Unavailable."""
+        now = datetime.now(UTC).isoformat()
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                for queue in queues:
-                    pipeline.pexpire(queue, DESERTED_TTL_MS)
-                pipeline.execute()
+            for queue in queues:
+                self._redis.eval(_DROP_EXPIRED, 1, queue, now, _MOST_DROPPED)
         except RedisError as error:
             raise Unavailable("broker_unavailable") from error
 
@@ -85,8 +93,8 @@ class BrokerTransport:
     def queue_length(self, key: ShardKey) -> int:
         return self._queues.length(search_queue(*key))
 
-    def let_expire(self, keys: Iterable[ShardKey]) -> None:
-        self._queues.let_expire(search_queue(*key) for key in keys)
+    def drop_expired(self, keys: Iterable[ShardKey]) -> None:
+        self._queues.drop_expired(search_queue(*key) for key in keys)
 
     def expect(self, fanout_id: str, on_reply: OnSearchReply) -> None:
         self._replies.expect_search(fanout_id, on_reply)

@@ -42,7 +42,7 @@ class Wire:
         self.sent: list[tuple[tuple[int, ...], SearchBatch]] = []
         self.expected: dict[str, OnSearchReply] = {}
         self.lengths: dict[int, int] = {}
-        self.left_to_expire: set[int] = set()
+        self.cleared: set[int] = set()
         self.fault: Exception | None = None
 
     def send(self, layout: int, shards: Iterable[int], batch: SearchBatch) -> None:
@@ -56,8 +56,8 @@ class Wire:
             raise Unavailable("broker_unavailable")
         return self.lengths.get(key.shard, 0)
 
-    def let_expire(self, keys: Iterable[ShardKey]) -> None:
-        self.left_to_expire |= {key.shard for key in keys}
+    def drop_expired(self, keys: Iterable[ShardKey]) -> None:
+        self.cleared |= {key.shard for key in keys}
 
     def expect(self, fanout_id: str, on_reply: OnSearchReply) -> None:
         self.expected[fanout_id] = on_reply

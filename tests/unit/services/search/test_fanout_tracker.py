@@ -153,15 +153,17 @@ def test_a_late_shard_no_longer_holds_others_back(tracked: Tracked) -> None:
     assert tracked.released == 1
 
 
-def test_a_silent_shard_is_given_up_and_its_queue_left_to_expire(tracked: Tracked) -> None:
-    sent = tracked.send(ticket())
+def test_a_silent_shard_is_given_up_and_its_queue_cleared_after_the_deadline(tracked: Tracked) -> None:
+    sent = tracked.send(ticket(seconds=2))
     tracked.wire.answer(0, 0)
     tracked.pass_time(SHARD_PATIENCE_SECONDS - 0.01)
     assert not sent.done.is_woken
     tracked.pass_time(0.01)
     assert sent.done.is_woken
     assert sent.outcomes == {0: HITS, 1: "index_unavailable"}
-    assert tracked.wire.left_to_expire == {1}
+    assert tracked.wire.cleared == set()
+    tracked.pass_time(2)
+    assert tracked.wire.cleared == {1}
 
 
 def test_nothing_is_kept_of_a_fanout_after_its_deadline(tracked: Tracked) -> None:
@@ -217,12 +219,12 @@ def test_a_probe_waits_for_an_empty_queue(tracked: Tracked) -> None:
 def test_an_unanswered_probe_is_neither_repeated_nor_left_behind(tracked: Tracked) -> None:
     tracked.open_circuit(1)
     tracked.pass_time(PROBE_SECONDS)
-    tracked.wire.left_to_expire.clear()
+    tracked.wire.cleared.clear()
     tracked.send(ticket())
     tracked.wire.answer(0, 0)
     tracked.pass_time(10)
     assert len(tracked.wire.sent) == 1
-    assert tracked.wire.left_to_expire == {1}
+    assert tracked.wire.cleared == {1}
     assert tracked.wire.expected == {}
 
 
