@@ -29,8 +29,8 @@ def many_rows(migrated: None) -> Iterator[None]:
         cursor.execute("TRUNCATE document, namespace, embedding_record, embedding_vector, shard_change CASCADE")
         cursor.execute(
             """
-            INSERT INTO namespace (id, name, model_id, store_text, fields, limits, created_at)
-            SELECT n, 'space-' || n, 'all-MiniLM-L6-v2', true, '{}', '{}', now() FROM generate_series(1, %s) AS n
+            INSERT INTO namespace (id, name, model_id, store_text, fields, created_at)
+            SELECT n, 'space-' || n, 'all-MiniLM-L6-v2', true, '{}', now() FROM generate_series(1, %s) AS n
             """,
             [NAMESPACES],
         )
