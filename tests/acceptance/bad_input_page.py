@@ -5,17 +5,17 @@ from tests.acceptance.raw_requests import RAW_CASES
 
 _HEAD = """# Bad input
 
-Every row is sent to a running service by the tests, and this page is made from their tables
-([bad_inputs.py](../../tests/acceptance/bad_inputs.py), [raw_requests.py](../../tests/acceptance/raw_requests.py)). What
-the codes mean is told in [errors](errors.md). `/v1/embeddings` says `param` for field; `/embed` has an `error_type` in
-place of code and field.
+The tests send every row to a running service, and this page is made from their tables
+([bad_inputs.py](../../tests/acceptance/bad_inputs.py), [raw_requests.py](../../tests/acceptance/raw_requests.py)).
+[Errors](errors.md) says what the codes mean. `/v1/embeddings` says `param` for field; `/embed` has an `error_type`
+instead of code and field.
 """
 _RAW = """
 ## HTTP
 
-Requests that no client library sends. Without a code the server library has answered, without a body, and closed the
-connection where it could not go on. A body that never arrives holds a place of its process; nothing but the
-[proxy](security.md#what-the-operator-does) before the service can bound that. Health checks are answered all the same.
+No client library sends these requests. Where a row has a status of 400 or above and no code, the server library has
+answered without a body, and has closed the connection if it could not go on. A body that never arrives holds a place of
+its process until the service [cuts the connection](limits.md#slow-clients). Health checks still get answers.
 
 | what is sent | status | code |
 |---|---|---|
