@@ -36,7 +36,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "vector_required": ErrorKind(400, False, "The namespace's model takes vectors from the client."),
     "text_required": ErrorKind(400, False, "The namespace's model embeds text; vectors are not accepted."),
     "invalid_token": ErrorKind(400, False, "The token is forged, or ahead of the log."),
-    "too_many_tokens": ErrorKind(400, False, "The text is longer than the model reads, and the request forbids cutting it."),
+    "too_many_tokens": ErrorKind(400, False, "The text is longer than the model reads, and may not be cut."),
     "ids_not_accepted": ErrorKind(400, False, "The model takes text, not token ids."),
     "invalid_ids": ErrorKind(400, False, "A token id is not in the model's vocabulary."),
     "no_tokenizer": ErrorKind(400, False, "The model is behind an endpoint, so its tokenizer is not available here."),
