@@ -1,1 +1,1 @@
-"""Search side: one process per shard replica, a follower of the change log that holds rebuildable indexes."""
+"""Search side: one process per shard replica. It follows the change log and holds indexes that can be rebuilt."""

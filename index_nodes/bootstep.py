@@ -1,4 +1,4 @@
-"""The node as part of a Celery worker: started and stopped with it, its searches drained by a thread of their own."""
+"""The node as part of a Celery worker, which starts and stops it. A thread of the node drains its searches."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from embedding_project.threads.vital_thread import VitalThread
 from index_nodes import service
 
 _JOIN_SECONDS = 3.0
-"""A search in progress is waited for, a hung one is not."""
+"""Long enough for a search in progress. A stop does not wait for a search that hangs."""
 
 
 class RunningNode:
@@ -29,7 +29,7 @@ class RunningNode:
 
 
 class NodeStep(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Every worker with this step is a shard replica, whatever queues it consumes besides."""
+    """Every worker with this step is a shard replica, no matter which other queues it consumes."""
 
     def create(self, worker: Any) -> RunningNode:  # noqa: ARG002
         return RunningNode()

@@ -1,7 +1,8 @@
 """The thread of a node that has graphs built: one builder process per machine at a time, by a lock file.
 
 A build that fails or is killed changes nothing: the rows stay searchable where they are, their namespace rests for a
-while, others go on. The next try then does without the file of an earlier graph, which may be what is wrong.
+while, and the builds of other namespaces go on. The next try does not use the file of an earlier graph, since that file
+may be the cause.
 """
 
 import fcntl
@@ -33,12 +34,12 @@ _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _STOP_SECONDS = 5.0
 _BUILD_SECONDS = 300.0
 _ROWS_A_SECOND = 100
-"""A builder that hangs is killed: after `_BUILD_SECONDS`, and what its rows take at a twentieth of the pace."""
+"""A twentieth of the usual pace. The queue kills a builder after `_BUILD_SECONDS` and its rows at this pace."""
 logger = logging.getLogger(__name__)
 
 
 class BuildFailed(Exception):
-    """The builder process did not make the graph; the message is its exit status and last words."""
+    """The builder process did not make the graph; the message has its exit status and the end of its output."""
 
 
 class BuildQueue:
@@ -57,7 +58,8 @@ class BuildQueue:
         self._thread.stop()
 
     def build_next(self) -> bool:
-        """Run the largest build that is due; False when there is none. Raises what a build may: its namespace rests."""
+        """Run the largest build that is due; False when there is none. Raises every error of the build; its
+        namespace then rests."""
         now = time.monotonic()
         found = [(index, *build) for index in self._indexes() if (build := index.next_build(now))]
         if not found:
@@ -80,7 +82,7 @@ class BuildQueue:
                 pause = _PAUSE_AFTER_FAILURE_SECONDS
                 BUILDS.labels("failed").inc()
                 words = str(error) if isinstance(error, BuildFailed | OSError) else place_of(error)
-                logger.warning("a build failed and is tried again later: %s", words)
+                logger.warning("a build failed, and the node will try again: %s", words)
             self._stopping.wait(pause)
 
     def _build(self, index: VersionIndex, namespace_key: int, job: MergeJob) -> None:
@@ -97,7 +99,7 @@ class BuildQueue:
             index.publish(namespace_key, job, HnswSegment.read(rows, output))
         except Exception:
             output.unlink(missing_ok=True)
-            # The files of an index that was dropped meanwhile are gone, and nobody needs its graph.
+            # When the index was dropped during the build, its files are gone, and nobody needs its graph.
             if not index.closed and not self._stopping.is_set():
                 raise
         else:
@@ -112,7 +114,7 @@ class BuildQueue:
         if job.base:
             command += ["--base", str(job.base.path)]
         environment = inherited_environment() | {"OMP_NUM_THREADS": str(BUILDER_THREADS), "OMP_WAIT_POLICY": "passive"}
-        # The child inherits the lock, so that the machine stays locked as long as it runs, even when this node dies.
+        # The child inherits the lock: the machine stays locked while the child runs, even when this node dies.
         process = subprocess.Popen(
             command, cwd=PROJECT_ROOT, env=environment, pass_fds=(lock,), stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True,
@@ -129,7 +131,7 @@ class BuildQueue:
 
     @contextmanager
     def _only_builder(self) -> Iterator[int]:
-        """Hold the machine's lock, or return at once when the node stops while waiting for it."""
+        """Hold the lock of the machine. Stops waiting for it, and goes on without it, when the node stops."""
         with self._machine_lock.open("a") as file:
             while not self._stopping.is_set():
                 try:

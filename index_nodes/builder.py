@@ -1,7 +1,7 @@
 """The build process: python -m index_nodes.builder --vectors new.npy --output graph.faiss [--base graph.faiss]
 
 Inserts vectors into a new graph, or into a copy of an existing one, and writes the result. It runs at low priority in a
-process of its own, since inserting takes whole cores for seconds; it is started by exec and never by a fork, which
+process of its own, since inserting takes whole cores for seconds. The node starts it by exec and never by a fork, which
 OpenMP does not survive.
 """
 
@@ -17,11 +17,11 @@ from embedding_project.contracts.vectors import Vector
 from index_nodes.hnsw_segment import new_graph
 
 NICENESS = 5
-"""As other background roles. At 10 a busy machine left so little that unbuilt rows piled up and slowed searches."""
+"""As for other background roles. With 10, rows waited so long for a graph on a busy machine that searches slowed."""
 UNFINISHED = ".unfinished"
-"""Suffix of the file while it is written."""
+"""Suffix of the file while the builder writes it."""
 _ADD_ROWS = 16_384
-"""Large enough to be as fast as one add of everything, small enough to notice soon that the node is gone."""
+"""Large enough to be as fast as one add of all rows, small enough that the builder soon notices the end of its node."""
 NODE_GONE = 3
 """Exit status when the node that asked for the graph has ended."""
 

@@ -1,7 +1,7 @@
 """The documents of one namespace under one model version: slots, metadata, and the segments that hold their vectors.
 
-Not thread-safe: the `VersionIndex` it belongs to holds the lock. A namespace has segments of its own, so other
-namespaces cost it neither time nor recall, and a small one is searched exactly.
+Not thread-safe: its `VersionIndex` holds the lock. A namespace has segments of its own, so other namespaces cost it
+neither time nor recall, and a search of a small namespace is exact.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,23 +31,23 @@ _MAX_BUILD_REST_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealRule:
-    """When the fresh segment is closed, so that a graph can be built from it."""
+    """When to close the fresh segment, so that a graph can be built from it."""
 
     rows: int = 4_096
     quiet_rows: int = 256
-    """Enough rows for a graph when nothing was added for `quiet_seconds`."""
+    """Enough rows for a graph after `quiet_seconds` without a new row."""
     quiet_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentState:
-    """The current state of a document, as the log or the table gives it."""
+    """The current state of a document, from the log or from the table."""
 
     document_key: int
     namespace_key: int
     revision: int
     text_revision: int
-    """Revision of the text the vector was made from; 0 without a vector."""
+    """Revision of the text from which the vector was made; 0 without a vector."""
     vector: Vector | None
     """Unit length; None when the document is deleted or not embedded under this version."""
     metadata: Mapping[str, Any]
@@ -68,7 +68,7 @@ class Collection:
         self._next_stamp = 0
         self._generation = 0
         self._failed_builds = 0
-        """In a row."""
+        """Since the last build that succeeded."""
         self._build_at = 0.0
         self._selections: dict[str, tuple[int, list[Selection]]] = {}
 
@@ -77,7 +77,7 @@ class Collection:
         return self._segments
 
     def apply(self, state: DocumentState, now: float) -> None:
-        """Take over the state of one document, unless one as new is known. Raises ValueError on a bad vector."""
+        """Take over the state of one document, unless the known state is as new. Raises ValueError on a bad vector."""
         number = StateNumber(state.revision, state.text_revision)
         known = self._slots.known(state.document_key)
         if known is not None and number <= known:
@@ -110,7 +110,7 @@ class Collection:
             if selection.count
         ]
         if not found:
-            return [ShardHits(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int32)) for _ in queries]
+            return [no_hits() for _ in queries]
         return self._best(found, spec.top_k)
 
     def seal_if_due(self, now: float) -> None:
@@ -122,12 +122,12 @@ class Collection:
             self._fresh = None
 
     def note_failed_build(self, now: float) -> None:
-        """Plan no build for a second, or twice as long as after the failure before."""
+        """Plan no build for a second, or for twice as long as after the previous failure."""
         self._build_at = now + min(2.0**self._failed_builds, _MAX_BUILD_REST_SECONDS)
         self._failed_builds += 1
 
     def plan_build(self, now: float) -> MergeJob | None:
-        """The next build this collection needs; None when there is none, or while it rests."""
+        """The next build that this collection needs; None when it needs none, and while it rests after a failure."""
         if now < self._build_at:
             return None
         sealed = [segment for segment in self._segments if segment is not self._fresh]
@@ -141,7 +141,7 @@ class Collection:
             return None
         base = self._by_serial[plan.base] if plan.base is not None else None
         if not isinstance(base, HnswSegment) or self._failed_builds:
-            # The file of the base may be what failed; its vectors are in memory.
+            # The file of the base may be the cause of the failure; its vectors are in memory.
             base = None
         sources = [segment for serial in plan.absorbed if (segment := self._by_serial[serial]) is not base]
         return MergeJob(
@@ -154,7 +154,7 @@ class Collection:
         )
 
     def publish(self, job: MergeJob, built: HnswSegment | None) -> None:
-        """Replace the segments of `job` by `built`, whose rows are `job.rows()`, or by nothing when it has no rows."""
+        """Replace the segments of `job` by `built`, which has the rows `job.rows()`; only remove them without rows."""
         gone = set(job.plan.absorbed)
         kept = tuple(segment for segment in self._segments if segment.serial not in gone)
         for serial in gone:
@@ -170,7 +170,7 @@ class Collection:
         self._failed_builds = 0
 
     def capture(self) -> CollectionState:
-        """Everything there is, in copies of what may change; vectors and rows of segments are only appended to."""
+        """The whole state. Arrays that may change are copied; vectors and rows of segments only grow at their end."""
         return CollectionState(
             slots=self._slots.capture(),
             columns=self._columns.capture(self._slots.count),
@@ -183,8 +183,8 @@ class Collection:
         )
 
     def restore(self, state: CollectionState) -> None:
-        """Take over the state in place of nothing. Raises ValueError when its parts contradict one another, and
-        RuntimeError when Faiss cannot read a graph."""
+        """Fill an empty collection. Raises ValueError when parts of the state contradict one another, and RuntimeError
+        when Faiss cannot read a graph."""
         self._slots.restore(state.slots)
         self._columns.grow(self._slots.capacity)
         self._columns.restore(state.columns)
@@ -230,7 +230,7 @@ class Collection:
             raise ValueError("the digest differs")
 
     def _revive(self, segment: Segment) -> None:
-        # What was written or deleted while the graph was built is told by the stamps.
+        # The stamps tell which documents were written or deleted during the build.
         rows = segment.rows
         current = self._slots.stamps[rows.slots] == rows.stamps
         rows.set_live(current)
@@ -296,6 +296,10 @@ class Collection:
         lines = np.arange(len(order))[:, np.newaxis]
         text_revisions = self._slots.text_revisions[slots[lines, order]]
         return [ShardHits(*row) for row in zip(scores[lines, order], keys[lines, order], text_revisions, strict=True)]
+
+
+def no_hits() -> ShardHits:
+    return ShardHits(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int32))
 
 
 def _captured(segment: Segment) -> SegmentState:

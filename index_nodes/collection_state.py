@@ -1,6 +1,6 @@
-"""What a collection is made of, as plain arrays: taken from one under the lock, kept in a snapshot, put back from it.
+"""The state of a collection as plain arrays: copied under the lock, written to a snapshot, read back from it.
 
-Only what cannot be told from the rest is kept: which rows are live follows from the stamps of rows and slots.
+It holds nothing that follows from the rest: the stamps of rows and slots tell which rows are live.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from embedding_project.contracts.vectors import Vector
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SlotState:
-    """A slot table: four arrays of one length, and what is remembered of deleted documents."""
+    """A slot table: four arrays of one length, and the tombstones of deleted documents."""
 
     document_keys: NDArray[np.int64]
     revisions: NDArray[np.int32]
@@ -34,7 +34,7 @@ class ColumnState:
     codes: NDArray[np.int32]
     """By slot; -1 where the field is absent."""
     values: Sequence[Any]
-    """By code. Codes that no slot has may hold anything."""
+    """By code. The value of a code that no slot has may be anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class CollectionState:
     columns: Mapping[str, ColumnState]
     segments: tuple[SegmentState, ...]
     fresh: int | None
-    """Serial of the segment that new vectors go into."""
+    """Serial of the segment that takes new vectors."""
     next_serial: int
     next_stamp: int
     documents: int

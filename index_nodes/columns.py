@@ -1,10 +1,11 @@
 """Metadata by slot, as one dictionary-coded column per field, and filters evaluated on it.
 
-A filter finds the distinct values that pass without a look at each of them; documents then look the answer up by their
-code. `filters.matches` is the oracle this must agree with.
+A filter finds the distinct values that pass without a test of each value; a look-up by code then gives the answer for
+each document. `filters.matches` is the oracle: both must agree.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -28,18 +29,18 @@ def _key(value: object) -> tuple[str, object]:
 def _orders(key: tuple[str, object]) -> Iterator[tuple[str, object]]:
     """Every order in which the value of a key stands, with its place there."""
     kind, value = key
-    if not isinstance(value, str) or kind != "str":
+    if kind == "number":
         yield kind, value
-        return
-    moment = instant(value)
-    yield ("str" if moment is None else "timestamp"), value
-    if moment is not None:
-        # Several texts may name one instant.
-        yield "instant", (moment, value)
+    elif kind == "str" and isinstance(value, str):
+        moment = instant(value)
+        yield ("str" if moment is None else "timestamp"), value
+        if moment is not None:
+            # Several texts may name one instant.
+            yield "instant", (moment, value)
 
 
 class Column:
-    """The values of one field. Codes of values no document has any more are used again."""
+    """The values of one field. The code of a value that no document has any more is used again."""
 
     def __init__(self, capacity: int) -> None:
         self._codes = np.full(capacity, _ABSENT, np.int32)
@@ -48,11 +49,11 @@ class Column:
         self._free: list[int] = []
         self._code_of: dict[tuple[str, object], int] = {}
         self._ordered = {kind: SortedValues() for kind in ("number", "str", "timestamp", "instant")}
-        """What can be compared: numbers, strings, and timestamps both as strings and as instants."""
+        """Values that have an order: numbers, strings, and timestamps both as strings and as instants."""
         self._several: set[int] = set()
-        """Codes of what is several values: those of a field in the objects of a list."""
+        """Codes that stand for several values: those of a field in the objects of a list."""
         self._containing: dict[tuple[str, object], set[int]] = {}
-        """Element -> codes of the lists that hold it."""
+        """Element -> codes of the lists that contain it."""
 
     def grow(self, capacity: int) -> None:
         added = np.full(capacity - len(self._codes), _ABSENT, np.int32)
@@ -79,7 +80,7 @@ class Column:
         return ColumnState(codes=self._codes[:count].copy(), values=self._values.copy())
 
     def restore(self, state: ColumnState) -> None:
-        """Take over the state in place of an empty column. Raises ValueError when the codes do not fit the values."""
+        """Fill an empty column. Raises ValueError when the codes do not fit the values."""
         codes, count = state.codes, len(state.values)
         if len(codes) and not (codes.min() >= _ABSENT and codes.max() < count):
             raise ValueError("a slot has a code without a value")
@@ -93,16 +94,15 @@ class Column:
                 self._free.append(code)
         if len(self._code_of) + len(self._free) != count:
             raise ValueError("two codes have one value")
-        places: dict[str, dict[object, int]] = {kind: {} for kind in self._ordered}
+        places: defaultdict[str, dict[object, int]] = defaultdict(dict)
         for key, code in self._code_of.items():
             for kind, place in _orders(key):
-                if kind in places:
-                    places[kind][place] = code
+                places[kind][place] = code
         for kind, found in places.items():
             self._ordered[kind].update(found)
 
     def mask(self, condition: Condition, count: int) -> Mask:
-        """Which of the first `count` slots have a value that passes; `condition` must be a positive one."""
+        """Which of the first `count` slots have a value that passes `condition`, which must be positive."""
         # The last entry answers for absent values, whose code is -1.
         table = np.zeros(len(self._values) + 1, np.bool_)
         table[self._passing(condition)] = True
@@ -146,8 +146,7 @@ class Column:
             self._uses.append(0)
         self._register(code, key, value)
         for kind, place in _orders(key):
-            if ordered := self._ordered.get(kind):
-                ordered.add(place, code)
+            self._ordered[kind].add(place, code)
         return code
 
     def _register(self, code: int, key: tuple[str, object], value: Any) -> None:
@@ -174,8 +173,7 @@ class Column:
         key = _key(value)
         del self._code_of[key]
         for kind, place in _orders(key):
-            if ordered := self._ordered.get(kind):
-                ordered.remove(place, code)
+            self._ordered[kind].remove(place, code)
         self._values[code] = None
         self._free.append(code)
 
@@ -203,13 +201,13 @@ class Columns:
         return {path: column.capture(count) for path, column in self._columns.items()}
 
     def restore(self, states: Mapping[str, ColumnState]) -> None:
-        """Take over the fields in place of none. Raises ValueError."""
+        """Fill a collection that has no fields. Raises ValueError."""
         for path, state in states.items():
             column = self._columns[path] = Column(self.capacity)
             column.restore(state)
 
     def set_row(self, slot: int, flat: Mapping[str, Any]) -> None:
-        """Make `flat` the metadata of `slot`, whatever it had before."""
+        """Make `flat` the metadata of `slot`, in place of all that the slot had before."""
         for path, value in flat.items():
             column = self._columns.get(path)
             if column is None:

@@ -1,8 +1,8 @@
 """The loop that drains a shard's search queues, one per model version, for as long as the replica may answer.
 
-A replica that is behind with a version leaves its queue by not popping; the others of its shard go on. One message is
-taken at a time, so that replicas share the work and none hoards it. Celery would need four round trips and a task for
-each; here a message costs one, and its answer another.
+A replica that is behind with a version does not pop from the queue of that version; other replicas of the shard do. The
+loop takes one message at a time, so that replicas share the work. Celery would need four round trips and a task for a
+message; here a message costs one round trip, and its answer another.
 """
 
 import logging
@@ -24,11 +24,11 @@ from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES, QUERIES
 from index_nodes.node import ShardNode
 
 _BLOCK_SECONDS = 0.2
-"""How old the knowledge may be that the replica is ready; one that is not answers `behind`."""
+"""How long one look at the queues may last. A replica that falls behind during it answers `behind`."""
 _NOT_READY_SECONDS = 0.02
 _PAUSE_AFTER_ERROR_SECONDS = 0.1
 _MAX_FETCHED = 8 * MAX_TOP_K
-"""Hits that a query may ask for: a search asks for more than it shows."""
+"""The most hits of one query: a search asks each shard for more hits than it shows."""
 logger = logging.getLogger(__name__)
 
 
@@ -56,7 +56,7 @@ class SearchDrainer:
                 self._answer(raw)
 
     def _in_turn(self, queues: Sequence[str]) -> list[str]:
-        # Redis looks into them in the order given: a busy queue that always came first would starve the others.
+        # Redis looks into the queues in this order: a busy queue that always came first would starve the others.
         self._turn = (self._turn + 1) % len(queues)
         return [*queues[self._turn :], *queues[: self._turn]]
 
@@ -66,7 +66,7 @@ class SearchDrainer:
         except RedisError as error:
             BROKER_ERRORS.inc()
             if not self._broker_away:
-                logger.warning("the broker does not answer, trying on: %s", type(error).__name__)
+                logger.warning("the broker does not answer, trying again: %s", type(error).__name__)
             self._broker_away = True
             self._stopping.wait(_PAUSE_AFTER_ERROR_SECONDS)
             return None
@@ -78,12 +78,12 @@ class SearchDrainer:
             batch = decode_search(raw)
         except CorruptMessage as fault:
             CORRUPT_MESSAGES.inc()
-            logger.warning("dropped a message of %d bytes that is no search: %s", len(raw), fault)
+            logger.warning("dropped a message of %d bytes that is not a search: %s", len(raw), fault)
             return
         try:
             self._node.answer(batch)
         except Exception as error:  # noqa: BLE001
-            # One message must not end the thread, or whoever sends it again would keep the shard away.
+            # One message must not end the thread: a client that repeats the message would keep the shard away.
             QUERIES.labels("failed").inc(len(batch.queries))
             logger.error("a message was not answered: %s", place_of(error))
 
@@ -99,7 +99,7 @@ def decode_search(raw: bytes) -> SearchBatch:
 
 
 def _checked(batch: SearchBatch) -> SearchBatch:
-    # msgpack knows no schema: a field of another type would only fail later, in the middle of a search.
+    # msgpack has no schema: without this check, a field of a wrong type would fail in the middle of a search.
     fields: list[tuple[object, type | UnionType]] = [
         *((value, str) for value in (batch.fanout_id, batch.inbox, batch.epoch)),
         (batch.deadline, int | float),

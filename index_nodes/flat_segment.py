@@ -19,7 +19,7 @@ class FlatSegment:
 
     @classmethod
     def restored(cls, serial: int, rows: SegmentRows, vectors: Vector) -> "FlatSegment":
-        """A segment of given rows and their vectors, which it may write behind."""
+        """A segment of given rows and their vectors. The segment may grow the arrays at their end."""
         segment = cls(serial, vectors.shape[1])
         segment.rows, segment._vectors = rows, vectors
         return segment
@@ -36,7 +36,7 @@ class FlatSegment:
         return self.rows.append(slot, stamp)
 
     def search(self, queries: Vector, selection: Selection, spec: SearchSpec, document_keys: Keys) -> Candidates:
-        """Exact, whatever `spec` allows. `document_keys` by slot."""
+        """Always exact, also where `spec` does not ask for it. `document_keys` by slot."""
         return scan(RowTable(self.vectors, self.rows.slots, document_keys), selection, queries, spec.top_k)
 
     def _grow(self, capacity: int) -> None:

@@ -1,12 +1,14 @@
 """An immutable HNSW graph over inner products, and the rules that keep its answers right.
 
-Faiss traps this file answers for: search parameters carry their own efSearch of 16, which hides the index's; a walk
-under a selector gives rows that pass, but a third of the best only when nothing near the query passes (measured). So a
-walk asks for the nearest rows it saw and drops what may not be returned; when too few are left, rows are scanned.
+This file avoids two traps of Faiss. Search parameters have an efSearch of their own, 16, which hides that of the index.
+A walk with a selector finds rows that pass, but only a third of the best ones when no row near the query passes
+(measured). So a walk asks for the nearest rows, drops those that do not pass, and scans rows when too few are left.
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -19,16 +21,23 @@ from index_nodes.snapshot_files import sha256_of
 
 GRAPH_NEIGHBOURS = 16
 EF_CONSTRUCTION = 200
+GRAPH_KIND: Mapping[str, Any] = {
+    "faiss": faiss.__version__,
+    "metric": "inner_product",
+    "neighbours": GRAPH_NEIGHBOURS,
+    "ef_construction": EF_CONSTRUCTION,
+}
+"""How this node makes its graphs. It reads no snapshot whose graphs were made in another way."""
 MAX_RAISED_EF = 1_500
 _SCANNED_ROWS_PER_EF = 18
 """Measured on 30,000 x 384: one unit of ef costs as much as scanning 18 rows (1.35 us against 0.075 us)."""
 _SCAN_ROOT_FACTOR = 25
 TIES_SCANNED_ROWS = 131_072
-"""When equal scores reach beyond what a walk gave, so many rows are scanned for all of them: about 10 ms."""
+"""At most so many rows are scanned for more scores equal to the last one of a walk: about 10 ms."""
 _SPARE_ROWS = 8
-"""Asked for beyond top_k, to see that the last hit is better than what comes after it."""
+"""How many rows more than top_k a search asks for, to see that the last hit is better than the next row."""
 _FEW_QUERIES = 2
-"""Up to here Faiss scans rows in place; for more, one copy of the rows and a matrix product is faster."""
+"""Up to so many queries Faiss scans rows in place; for more, a copy of the rows and a matrix product are faster."""
 
 
 def new_graph(dimension: int) -> faiss.IndexHNSWFlat:
@@ -38,18 +47,18 @@ def new_graph(dimension: int) -> faiss.IndexHNSWFlat:
 
 
 def search_one_thread_each() -> None:
-    """Faiss keeps a pool of threads per calling thread; a node has one searching thread and shares its machine."""
+    """Let Faiss search without threads of its own: a node shares its machine, and one of its threads searches."""
     faiss.omp_set_num_threads(1)
 
 
 def raised_ef(ef_search: int, top_k: int, matching: int, total: int) -> int:
-    """The ef under which about `ef_search` matching rows are visited: Faiss counts the others too."""
+    """The ef with which a walk visits about `ef_search` matching rows: Faiss counts all rows, matching or not."""
     ef = max(ef_search, top_k)
     return max(ef, min(MAX_RAISED_EF, math.ceil(ef * total / matching)))
 
 
 def rows_worth_a_scan(matching: int, total: int, ef: int) -> float:
-    """Up to how many `matching` rows a scan of them costs less than a walk of a graph of `total` rows with `ef`."""
+    """How many matching rows a scan can read for the cost of a walk with `ef` through a graph of `total` rows."""
     if matching == total:
         return _SCANNED_ROWS_PER_EF * ef
     return max(_SCANNED_ROWS_PER_EF * ef, _SCAN_ROOT_FACTOR * math.sqrt(total))
@@ -60,12 +69,12 @@ class HnswSegment:
 
     def __init__(self, rows: SegmentRows, graph: faiss.IndexHNSWFlat, path: Path) -> None:
         self.serial = 0
-        """Given when the segment is published."""
+        """The collection sets it when it publishes the segment."""
         self.rows = rows
         self.path = path
-        """The file the graph was read from, which a later build extends and snapshots link to."""
+        """The file of the graph. A later build extends it, and snapshots link to it."""
         self.sha256 = ""
-        """Of that file, as it was when it was read."""
+        """Of that file when it was read."""
         self._graph = graph
         self._storage = faiss.downcast_index(graph.storage)
         count, dimension = graph.ntotal, graph.d
@@ -75,11 +84,11 @@ class HnswSegment:
 
     @classmethod
     def read(cls, rows: SegmentRows, path: Path, sha256: str | None = None) -> "HnswSegment":
-        """`sha256` when it is known already. Raises RuntimeError when the file is damaged, ValueError when it does not
-        hold `rows`."""
+        """`sha256`: of the file, when it is known. Raises RuntimeError when the file is damaged, and ValueError when it
+        does not hold `rows`."""
         graph = faiss.read_index(str(path))
         if not isinstance(graph, faiss.IndexHNSWFlat) or graph.ntotal != rows.count:
-            raise ValueError("the file does not hold the rows it was built for")
+            raise ValueError("the file does not hold the rows from which it was built")
         segment = cls(rows, graph, path)
         segment.sha256 = sha256 or sha256_of(path)
         return segment
@@ -89,7 +98,7 @@ class HnswSegment:
         table = RowTable(self.vectors, self.rows.slots, document_keys)
         top_k = min(spec.top_k, selection.count)
         wide = min(top_k + _SPARE_ROWS, selection.count)
-        # Twice as many passing rows as are wanted should be seen, so that seldom too few are.
+        # With a filter, the walk should see twice as many passing rows as needed, so that it seldom finds too few.
         ef = raised_ef(spec.ef_search, wide if selection.mask is None else 2 * wide, selection.count, self.rows.count)
         worth = spec.scan_factor * rows_worth_a_scan(selection.count, self.rows.count, ef)
         scanned = spec.exact or selection.count <= worth
@@ -126,5 +135,5 @@ class HnswSegment:
 
 
 def _found(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> Candidates:
-    # Faiss fills up with its lowest number.
+    # Where Faiss found no row, it gives row -1 and its lowest number as score.
     return Candidates(np.where(rows < 0, -np.inf, scores).astype(np.float32), rows)

@@ -1,8 +1,9 @@
-"""The thread that keeps a replica equal to its logs, and says in Postgres how far it is.
+"""The thread that keeps a replica equal to its logs, and tells Postgres how far the replica is.
 
-A round: 1. read the heads of all logs, in one statement; 2. drop what is of another epoch or layout, or retired, and
-start what is new; 3. load a piece of, or follow, each version; 4. write the heartbeat when it is due; 5. publish what
-may now be answered. Postgres may be away for any time: what is held stays, unanswered, until a round succeeds again.
+A round: 1. read the heads of all logs, in one statement; 2. drop versions that are retired or of another epoch or
+layout, and start new ones; 3. load a piece of each version, or follow its log; 4. write the heartbeat when it is due;
+5. publish the versions that the node may answer. Postgres may be away for any time: the indexes stay, without
+answering, until a round succeeds again.
 """
 
 import logging
@@ -36,7 +37,7 @@ _FIRST_BACKOFF_SECONDS = 0.1
 _MAX_BACKOFF_SECONDS = 2.0
 _STOP_SECONDS = 3.0
 _REST_SECONDS = 5.0
-"""Between two tries to keep a version whose index failed for a reason nobody foresaw."""
+"""Pause before a version is tried again whose index failed with an unforeseen error."""
 SNAPSHOTS_FOLDER = "snapshots"
 logger = logging.getLogger(__name__)
 
@@ -65,15 +66,15 @@ class Follower:
 
     @property
     def serving(self) -> Serving:
-        """What may be answered now; the caller's to keep for one search."""
+        """The versions that may answer now. A search keeps this value from its begin to its end."""
         return self._serving
 
     def indexes(self) -> list[VersionIndex]:
         return [version.index for version in self._serving.versions.values()]
 
     def snapshot_sources(self) -> list[SnapshotSource]:
-        """The indexes that have followed their logs up to some place, and so may be written."""
-        # What names the contents is read before them: an index can only be newer than what is said of it.
+        """The indexes that are loaded, and so may be written as snapshots."""
+        # Epoch and sequence number are read before the contents: so the contents can only be newer.
         now, epoch = time.monotonic(), self._epoch
         return [
             SnapshotSource(log=version.log, epoch=epoch, seq=version.applied, index=version.index, store=version.store)
@@ -82,7 +83,7 @@ class Follower:
         ]
 
     def start(self, *, keep_snapshots: bool) -> None:
-        """Forget files of an earlier run, all but the snapshots where they are wanted, and begin to follow."""
+        """Remove the files of an earlier run, but not the snapshots when `keep_snapshots`, and begin to follow."""
         self._directory.mkdir(parents=True, exist_ok=True)
         for left in self._directory.iterdir():
             if left.name != SNAPSHOTS_FOLDER or not keep_snapshots:
@@ -104,7 +105,7 @@ class Follower:
                         self._stopping.wait(pause)
                     self._report_stop(connection)
             except psycopg.Error as error:
-                # Its message may quote values; the kind says enough.
+                # The message of the error may quote values; its type is enough.
                 logger.warning("follower: %s, again in %.1f s", type(error).__name__, backoff)
                 self._drop(lambda version: version.state(time.monotonic()) == "loading")
             except Exception as error:  # noqa: BLE001
@@ -115,7 +116,7 @@ class Follower:
         self._drop(lambda _: True)
 
     def round(self, connection: log_reader.Connection) -> float:
-        """One round; gives the seconds to wait before the next. Raises psycopg.Error."""
+        """One round; returns the seconds to wait before the next one. Raises psycopg.Error."""
         asked_at = time.monotonic()
         self._seen.set_to_current_time()
         heads = log_reader.read_heads(connection, self._shard)
@@ -174,7 +175,7 @@ class Follower:
             self._begin_again(version, f"{type(error).__name__} {error}")
             return True
         except Exception as error:  # noqa: BLE001
-            # It costs this version alone: the others are followed and answered.
+            # The error costs this version alone: the others are followed and answered.
             self._resting[version.log.version_key] = time.monotonic() + _REST_SECONDS
             self._begin_again(version, place_of(error))
             return True
@@ -183,7 +184,7 @@ class Follower:
         return True
 
     def _begin_again(self, version: FollowedVersion, reason: str) -> None:
-        logger.warning("version %d is made anew: %s", version.log.version_key, reason)
+        logger.warning("version %d is loaded again: %s", version.log.version_key, reason)
         REBUILDS.inc()
         version.store.close_and_discard()
         self._drop(lambda other: other is version)
@@ -193,14 +194,14 @@ class Follower:
         if not gone:
             return
         dropped = [self._versions.pop(key) for key in gone]
-        # Searches must lose sight of them before their files go.
+        # Searches must no longer find the versions before their files are removed.
         kept = {key: version for key, version in self._serving.versions.items() if key in self._versions}
         self._serving = replace(self._serving, versions=kept)
         for version in dropped:
             version.close()
 
     def _report_if_due(self, connection: log_reader.Connection) -> bool:
-        """Write the heartbeat when it is time, or when it would say something new; whether a version became ready."""
+        """Write the heartbeat when it is due, or has news; returns whether a version became ready."""
         now = time.monotonic()
         states = [(key, version.applied, version.state(now)) for key, version in self._versions.items()]
         pause = HEARTBEAT_SECONDS if states == self._reported else _SOONEST_HEARTBEAT_SECONDS
@@ -236,7 +237,7 @@ class Follower:
         )
 
     def _report_stop(self, connection: log_reader.Connection) -> None:
-        # Nobody needs to wait for a replica that has ended.
+        # A writer does not wait for a replica that is behind, and so not for one that has ended.
         self._serving = Serving()
         log_reader.report(connection, [self._report(version, "behind") for version in self._versions.values()])
 

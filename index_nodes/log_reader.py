@@ -1,6 +1,6 @@
-"""All SQL of an index node: three views and the bare log to read from, and one table in which it says how far it is.
+"""All SQL of an index node: it reads three views and the bare log, and writes its progress into one table.
 
-The views and tables belong to the web side's migrations; this module is the only other place that knows them.
+The views and tables come from the migrations of the web side; this module is the only other place that knows them.
 """
 
 import logging
@@ -19,7 +19,7 @@ from index_nodes.collection import DocumentState
 CHANGES_AT_ONCE = 1_000
 LOAD_ROWS = 1_000
 COUNT_SECONDS = 2.0
-"""Longer than this a load does not wait to know how many rows it has."""
+"""How long a load waits for the number of its rows."""
 _CONNECT_SECONDS = 2
 _STATEMENT_MS = 10_000
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
-    """What a replica must hold, as of one moment."""
+    """The versions that a replica must hold, as of one moment."""
 
     epoch: str
     layout: int | None
@@ -78,7 +78,7 @@ class Heads:
 
 
 class Entry(NamedTuple):
-    """One entry of a log, by itself."""
+    """One entry of a log, without the state of its document."""
 
     seq: int
     kind: str
@@ -86,11 +86,11 @@ class Entry(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Everything an index holds, as of one moment."""
+    """The whole contents of an index, as of one moment."""
 
     head: int
     total: int
-    """Rows there are; 0 when counting took too long."""
+    """Number of rows; 0 when the count took too long."""
     pieces: Iterator[list[DocumentState]]
 
 
@@ -119,13 +119,13 @@ class Report:
     documents: int
     graph_documents: int
     loading_total: int
-    """Rows to load while loading; 0 when unknown, and else."""
+    """Rows of a load in progress; 0 when unknown, and when nothing is loaded."""
     flat_segments: int
     graph_segments: int
     snapshot_seq: int
-    """Of the oldest snapshot kept; 0 without one."""
+    """Of the oldest snapshot; 0 without a snapshot."""
     snapshot_at: float | None
-    """When the newest was written, in seconds since 1970."""
+    """When the newest snapshot was written, in seconds since 1970."""
 
 
 def connect(url: str, name: str) -> Connection:
@@ -137,7 +137,7 @@ def connect(url: str, name: str) -> Connection:
         tcp_user_timeout=_CONNECT_SECONDS * 1_000,
         keepalives_idle=_CONNECT_SECONDS,
         application_name=name,
-        # A lost heartbeat is written again within a second; waiting for the disk would only delay the next one.
+        # The node writes a lost heartbeat again within a second, so no heartbeat needs to wait for the disk.
         options=f"-c statement_timeout={_STATEMENT_MS} -c synchronous_commit=off",
     )
     set_json_loads(stored_metadata, connection)
@@ -145,7 +145,7 @@ def connect(url: str, name: str) -> Connection:
 
 
 def read_heads(connection: Connection, shard: int) -> Heads | None:
-    """None before the service is installed. Raises psycopg.Error."""
+    """The heads of all logs of a shard; None before the service is installed. Raises psycopg.Error."""
     rows = connection.execute(_HEADS, {"shard": shard}).fetchall()
     if not rows:
         return None
@@ -155,7 +155,7 @@ def read_heads(connection: Connection, shard: int) -> Heads | None:
 
 
 def read_changes(connection: Connection, log: Log, after: int, dimension: int) -> list[tuple[int, DocumentState]]:
-    """The next entries of the log, each with the state its document has now. Raises psycopg.Error."""
+    """The next entries of the log, each with the state that its document has now. Raises psycopg.Error."""
     parameters = (log.layout, log.version_key, log.shard, after, CHANGES_AT_ONCE)
     with connection.cursor(binary=True) as cursor:
         rows = cursor.execute(_CHANGES, parameters).fetchall()
@@ -168,7 +168,7 @@ def read_changes(connection: Connection, log: Log, after: int, dimension: int) -
 
 
 def next_entry(connection: Connection, log: Log, after: int) -> Entry | None:
-    """The first entry of the log behind `after`, of whatever kind. Raises psycopg.Error."""
+    """The first entry of the log after `after`, of any kind. Raises psycopg.Error."""
     row = connection.execute(_NEXT_ENTRY, (log.layout, log.version_key, log.shard, after)).fetchone()
     return Entry(*row) if row else None
 
@@ -191,7 +191,7 @@ def open_load(url: str, name: str, log: Log, epoch: str) -> Iterator[Load]:
 
 
 class LogMoved(Exception):
-    """The log that was to be loaded is no longer of this epoch or layout, or its version has been retired."""
+    """The log to load is no longer of this epoch or layout, or its version was retired."""
 
 
 def report(connection: Connection, reports: Sequence[Report]) -> None:

@@ -1,4 +1,4 @@
-"""What one build starts from, and what the segment it makes will hold. Made under the lock, used without it."""
+"""The input of one build, and the rows of the segment that it makes. Made under the lock, used without it."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ Segment = FlatSegment | HnswSegment
 class MergeSource:
     segment: Segment
     vectors: Vector
-    """Of a sealed segment, so they no longer change."""
+    """Of a sealed segment: they no longer change."""
     picked: NDArray[np.int64]
-    """The rows that were live when the job was made; whether they still are is asked when it ends."""
+    """The rows that were live when the job was made. At its end the collection checks whether they still are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,7 +44,7 @@ class MergeJob:
         return np.concatenate([source.vectors[source.picked] for source in self.sources])
 
     def rows(self) -> SegmentRows:
-        """The rows of the new segment in the order of its graph, all dead until it is published."""
+        """The rows of the new segment in the order of its graph, all dead until the segment is published."""
         parts = [(self.base.rows.slots, self.base.rows.stamps)] if self.base else []
         for source in self.sources:
             rows = source.segment.rows

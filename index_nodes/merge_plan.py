@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ABSORB_FACTOR = 8
-"""A graph is absorbed when it is at most this many times what has been gathered before it."""
+"""A build absorbs a graph of at most so many times the rows that it gathered before."""
 MAX_DEAD_SHARE = 0.2
 
 
@@ -23,15 +23,15 @@ class SegmentSize:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergePlan:
     absorbed: tuple[int, ...]
-    """Serials of the segments the new graph replaces."""
+    """Serials of the segments that the new graph replaces."""
     base: int | None
-    """The one of them whose graph is extended; None to build from live rows only."""
+    """Serial of the graph to extend; None to build from live rows only."""
 
 
 def plan_merge(segments: Sequence[SegmentSize]) -> MergePlan | None:
-    """1. All sealed flat segments go. 2. Graphs join, smallest first, while they are not much larger than what has been
-    gathered. 3. The largest of them is extended, unless too many of its rows are dead. Without flat segments, a graph
-    worn by deletes is rebuilt. None when there is nothing to do."""
+    """1. Take all sealed flat segments. 2. Add graphs, smallest first, while they are not much larger than all segments
+    taken so far. 3. Extend the largest of these graphs, unless too many of its rows are dead. Without flat segments,
+    rebuild a graph worn by deletes. None when no segment needs a build."""
     flats = [segment for segment in segments if not segment.is_graph]
     graphs = sorted((segment for segment in segments if segment.is_graph), key=lambda segment: segment.rows)
     if not flats:

@@ -1,4 +1,4 @@
-"""What an index node counts. Shared between processes through prometheus_client's own directory when that is set."""
+"""The metrics of an index node. Processes share them through prometheus_client's own directory when that is set."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -10,7 +10,7 @@ SEARCH_SECONDS = Histogram(
     buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
 )
 APPLIED_CHANGES = Counter("node_applied_changes_total", "Log entries applied.")
-REBUILDS = Counter("node_rebuilds_total", "Indexes made anew because their log did not continue.")
+REBUILDS = Counter("node_rebuilds_total", "Indexes rebuilt because their log did not continue.")
 BUILDS = Counter("node_builds_total", "Graphs built.", ["outcome"])
 """outcome: built, failed"""
 LOAD_SECONDS = Histogram(
@@ -21,7 +21,8 @@ LOAD_SECONDS = Histogram(
 )
 """source: snapshot, postgres"""
 SNAPSHOTS = Counter("node_snapshots_total", "Snapshots by what became of them.", ["outcome"])
-"""outcome: written, failed; at a start: damaged, outdated (another epoch or layout, or its log does not continue it)"""
+"""outcome: written, failed; at a start: damaged, outdated (of another epoch, layout or Faiss, or the log does not
+continue it)"""
 SNAPSHOT_SECONDS = Histogram(
     "node_snapshot_seconds",
     "Duration of writing one snapshot and reading it again.",

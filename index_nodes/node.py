@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class ShardNode:
-    """Its searches come from one thread, which begins with `search_here`."""
+    """One thread calls `answer`; it must call `search_here` first."""
 
     def __init__(
         self, *, database_url: str, redis: Redis, nodes_dir: Path, shard: int, replica: int, snapshot_seconds: int
@@ -56,16 +56,16 @@ class ShardNode:
         self._follower.stop()
 
     def search_here(self) -> None:
-        """Make the calling thread the one that searches."""
+        """Make the calling thread the search thread."""
         search_one_thread_each()
 
     def queues(self) -> tuple[str, ...]:
-        """The queues this replica is to consume now; empty while it may not answer."""
+        """The queues that this replica must consume now; empty while it may not answer."""
         return self._follower.serving.queues(self._shard, time.monotonic())
 
     def answer(self, batch: SearchBatch) -> None:
-        """Search and reply, unless nobody waits for it any more."""
-        # The wall clock is asked once: should it be set meanwhile, the searches go by the monotonic one.
+        """Search and reply, unless the deadline of the batch is over."""
+        # The wall clock may be set during the searches, so they use the monotonic clock.
         seconds_left = batch.deadline - time.time()
         if seconds_left <= 0:
             QUERIES.labels("expired").inc(len(batch.queries))
@@ -94,8 +94,8 @@ class ShardNode:
 def search_batch(
     serving: Serving, batch: SearchBatch, deadline: float, clock: Callable[[], float] = time.monotonic
 ) -> list[Outcome]:
-    """An outcome for each query. Queries alike in everything but their vector are searched in one call, which is not
-    begun when `deadline` is over."""
+    """An outcome for each query. One call searches all queries that differ in their vector only; no call begins after
+    `deadline`."""
     groups: dict[ShardQuery, list[int]] = defaultdict(list)
     for place, query in enumerate(batch.queries):
         groups[query].append(place)
@@ -121,7 +121,7 @@ def _search_group(
     try:
         hits: list[Outcome] = [*index.search(query.namespace_key, batch.vectors[places], spec)]
     except Exception as error:  # noqa: BLE001
-        # One group fails alone, whatever the fault. Its message may quote a filter: not logged.
+        # Any error costs this group alone. Its message may quote a filter, so the log does not show it.
         QUERIES.labels("failed").inc(len(places))
         logger.error("a search failed with %s", place_of(error))
         return [FAILED] * len(places)

@@ -1,4 +1,4 @@
-"""The rows of a segment: which slot each belongs to, and which are still the current vector of their document."""
+"""The rows of a segment: the slot of each row, and which rows still are the current vector of their document."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,13 @@ class Selection:
         self.count = count
 
     def rows(self) -> NDArray[np.int64] | None:
-        """Row numbers in rising order, None for all."""
+        """Row numbers in rising order; None for all rows."""
         return None if self.mask is None else np.flatnonzero(self.mask)
 
 
 class SegmentRows:
-    """Rows are only appended and killed. A row is known by the stamp it was appended under, which is never given twice;
-    so whether it is current can always be told from the slot table, whatever happened meanwhile."""
+    """Rows are only appended and killed. Each row has a stamp that no other row ever had. The row is current when the
+    slot table has the same stamp, no matter what happened since the row was appended."""
 
     def __init__(self, slots: NDArray[np.int32], stamps: NDArray[np.int64], live: Mask) -> None:
         self._slots = slots

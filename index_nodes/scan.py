@@ -31,7 +31,7 @@ class SearchSpec:
 
 
 class RowTable(NamedTuple):
-    """The rows of a segment as far as a search needs them."""
+    """The data of a segment that a search needs."""
 
     vectors: Vector
     slots: NDArray[np.int32]
@@ -48,7 +48,7 @@ class Candidates(NamedTuple):
     """-1 where there is no row."""
 
     def at(self, places: NDArray[np.int64]) -> "Candidates":
-        """Those at the given places of each line."""
+        """The candidates at the given places of each line."""
         return Candidates(
             np.take_along_axis(self.scores, places, axis=1), np.take_along_axis(self.rows, places, axis=1)
         )
@@ -60,8 +60,8 @@ class Candidates(NamedTuple):
 def settled(table: RowTable, queries: Vector, candidates: Candidates, top_k: int) -> Candidates:
     """The `top_k` best candidates of each query, best first, equal scores by document key.
 
-    Scores are computed once more, all in one way and in double precision, since each way to find candidates rounds
-    differently: so a vector has one score, whatever segment it is in.
+    It computes all scores again, in one way and in double precision, since each way to find candidates rounds
+    differently. So a vector has the same score in every segment.
     """
     scores = np.empty(candidates.rows.shape)
     for line, query in enumerate(queries.astype(np.float64)):
@@ -75,7 +75,7 @@ def settled(table: RowTable, queries: Vector, candidates: Candidates, top_k: int
 def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int) -> Candidates:
     """The `top_k` best selected rows for each query, settled; all of them when there are fewer."""
     vectors, top_k = table.vectors, min(top_k, selection.count)
-    # Copying rows together costs three times as much as reading them in place, so it pays for few of them only.
+    # To copy rows together costs three times as much as to read them in place, so it pays for few rows only.
     picked = selection.rows() if 2 * selection.count < len(vectors) else None
     total = len(vectors) if picked is None else len(picked)
     best = Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
@@ -92,20 +92,20 @@ def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int) -> 
         found = _near_the_best(Candidates(scores, np.broadcast_to(numbers, scores.shape)), top_k)
         best = _near_the_best(best.beside(found), top_k)
         if best.rows.shape[1] > 2 * top_k + _BLOCK_ROWS:
-            # Many rows are alike: which of them stay must be decided before there are more.
+            # Many rows have almost the same score: choose among them before there are more.
             best = settled(table, queries, best, top_k)
     return settled(table, queries, best, top_k)
 
 
 def _scores(block: Vector, queries: Vector) -> NDArray[np.float32]:
-    # One query is bound by memory, where the matrix-vector product is faster; from two on the matrix product wins.
+    # Memory bounds one query, so the matrix-vector product is faster; from two queries on, the matrix product is.
     if len(queries) == 1:
         return np.reshape(block @ queries[0], (1, -1))
     return np.ascontiguousarray((block @ queries.T).T)
 
 
 def _near_the_best(candidates: Candidates, top_k: int) -> Candidates:
-    """The `top_k` best of each line, and what may turn out to be as good as the last of them."""
+    """The `top_k` best of each line, and all that may be as good as the last of these after rounding."""
     scores = candidates.scores
     if scores.shape[1] <= top_k:
         return candidates

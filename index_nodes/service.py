@@ -1,4 +1,4 @@
-"""The node of this process, put together from its configuration."""
+"""The node of this process, made from its configuration."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ from index_nodes.node import ShardNode
 
 @cache
 def node() -> ShardNode:
-    """The one node of this process, not started yet at the first call."""
+    """The only node of this process; the first call does not start it."""
     config = load_config()
     return ShardNode(
         database_url=config.database_url,

@@ -1,7 +1,7 @@
-"""What a replica may answer, as of the follower's last round: one frozen value, replaced as a whole.
+"""The versions that a replica may answer, as of the follower's last round: one frozen value, replaced as a whole.
 
-Times are of the monotonic clock. A replica counts as consistent for a short time only, so one whose follower hangs
-stops answering by itself.
+Times are of the monotonic clock. A round counts for a short time only, so a replica whose follower hangs stops to
+answer by itself.
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from embedding_project.contracts.queues import search_queue
 from index_nodes.version_index import VersionIndex
 
 MAX_LAG_SECONDS = 1.0
-"""A version that had everything in the log longer ago than this is behind."""
+"""A version is behind when it was last equal to its log longer ago."""
 FENCE_SECONDS = 5.0
-"""Writers stop waiting for a replica whose heartbeat is this old, so from then on it must not answer."""
+"""Writers no longer wait for a replica whose heartbeat is so old, so the replica must not answer."""
 NEVER = float("-inf")
 
 
@@ -21,13 +21,13 @@ NEVER = float("-inf")
 class ServedVersion:
     index: VersionIndex
     caught_up_at: float
-    """When the log was last asked for its head and everything up to there was applied."""
+    """When the follower last read a head of the log and had applied everything up to it."""
     announced_at: float
-    """Since when the replica's heartbeat says that it is ready; infinite while it does not."""
+    """Since when the heartbeat calls the version ready; infinite while it does not."""
 
     def answers(self, now: float) -> bool:
-        """Whether searches get an answer. A writer waits only for replicas that have announced themselves, so what was
-        acknowledged before the announcement must be applied before the first answer."""
+        """Whether searches get an answer. A writer waits only for replicas that are announced as ready. So before its
+        first answer, a replica must apply all that was acknowledged before its announcement."""
         return self.caught_up_at > max(self.announced_at, now - MAX_LAG_SECONDS)
 
 
@@ -36,9 +36,9 @@ class Serving:
     epoch: str = ""
     layout: int | None = None
     heartbeat_at: float = NEVER
-    """When the last heartbeat that arrived was sent."""
+    """When the last heartbeat was sent that arrived."""
     versions: Mapping[int, ServedVersion] = field(default_factory=dict)
-    """By version key, those still loading included."""
+    """By version key, with the versions that are still loading."""
 
     def index(self, version_key: int, epoch: str, now: float) -> VersionIndex | None:
         """The index that may answer for a version; None when the replica is behind."""
@@ -51,7 +51,7 @@ class Serving:
         return now - self.heartbeat_at >= FENCE_SECONDS
 
     def queues(self, shard: int, now: float) -> tuple[str, ...]:
-        """The queues to consume: of the versions that may be answered. One that lags leaves its own queue alone."""
+        """The queues of the versions that may answer. The replica does not consume the queue of a version that lags."""
         if self.layout is None or self.fenced(now):
             return ()
         return tuple(

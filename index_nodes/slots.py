@@ -1,7 +1,7 @@
-"""The slot table of a collection: where each document stands, and how new what is known about it is.
+"""The slot table of a collection: the place of each document, and the revision of its known state.
 
-A slot belongs to one live document. Deleting frees the slot at once; what remains is a tombstone with the revision, so
-that an older state that arrives late cannot bring the document back.
+A slot belongs to one live document. A delete frees the slot at once and leaves a tombstone with the revision: an older
+state that arrives late cannot bring the document back.
 """
 
 from typing import NamedTuple
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from index_nodes.collection_state import SlotState
 
 MAX_TOMBSTONES = 100_000
-"""Oldest first out. The log hands out current states, so a state older than a tombstone is rare and soon."""
+"""The oldest go first. The log gives current states, so a state older than a tombstone is rare and comes soon."""
 _FIRST_CAPACITY = 16
 _KEPT = ("document_keys", "revisions", "text_revisions", "stamps")
 _ARRAYS = (*_KEPT, "segments", "rows")
 
 
 class StateNumber(NamedTuple):
-    """Orders the states of one document. The text revision decides between states of one revision, since a vector is
-    written after the revision of its document was counted."""
+    """Orders the states of one document. Between states of one revision the text revision decides, since the service
+    counts the revision of a document before it writes the vector."""
 
     revision: int
     text_revision: int
@@ -34,7 +34,7 @@ class SlotTable:
         self.stamps: NDArray[np.int64] = np.full(_FIRST_CAPACITY, -1, np.int64)
         """Stamp of the row that holds the current vector; -1 for a free slot."""
         self.segments: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
-        """Serial of the segment that row is in."""
+        """Serial of the segment with that row."""
         self.rows: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
         self.count = 0
         """Slots below this number have been used."""
@@ -50,7 +50,7 @@ class SlotTable:
         return self._slot_of.get(document_key)
 
     def known(self, document_key: int) -> StateNumber | None:
-        """The newest state seen of a document, live or deleted."""
+        """The newest known state of a document, live or deleted."""
         slot = self._slot_of.get(document_key)
         if slot is None:
             return self._tombstones.get(document_key)
@@ -88,7 +88,7 @@ class SlotTable:
         return SlotState(**arrays, tombstones=list(self._tombstones.items()))
 
     def restore(self, state: SlotState) -> None:
-        """Take over the state in place of an empty table. Raises ValueError when a document has two slots."""
+        """Fill an empty table. Raises ValueError when a document has two slots."""
         self.count = len(state.stamps)
         if self.count > self.capacity:
             self._grow(self.count)

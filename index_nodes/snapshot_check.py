@@ -1,37 +1,75 @@
-"""The child process that reads the graphs of a snapshot first: python -m index_nodes.snapshot_check FOLDER
+"""The child process that reads the graphs of a snapshot before the node: python -m index_nodes.snapshot_check FOLDER
 
-Faiss believes what a file says about itself, so a damaged one may crash or fill the memory. Here that costs only this
-process. It ends with status 0 when every graph is what a node would have written.
+Faiss trusts the sizes in its files, so a damaged file may crash it or fill the memory. Then only this process dies. It
+ends with status 0 when every graph is one that a node would have written.
 """
 
 import argparse
 import resource
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 
+from embedding_project.config import PROJECT_ROOT, inherited_environment
 from index_nodes.hnsw_segment import GRAPH_NEIGHBOURS
 from index_nodes.snapshot_contents import is_graph
-from index_nodes.snapshot_manifest import Manifest, read_manifest
+from index_nodes.snapshot_files import Manifest, SnapshotDamaged, read_manifest
 
+CHECK_SECONDS = 60.0
+"""How long the child may run, plus one second for each 100 MB of graphs."""
+_BYTES_A_SECOND = 100_000_000
+_POLL_SECONDS = 0.02
 _FIXED_BYTES = 4 * 2**30
-"""Address space of the interpreter and its libraries, most of it never touched."""
+"""Address space of the interpreter and its libraries, which use little of it."""
 _QUERIES = 32
 _FOUND_SHARE = 0.75
-"""A graph may miss a vector or two of its own; one whose links were shuffled misses most."""
+"""A sound graph may not find a vector or two of its own; a graph with shuffled links does not find most of them."""
 _EF_SEARCH = 128
 _TOLERANCE = 1e-3
 
 
+class Abandoned(Exception):
+    """The index of the snapshot was dropped while the snapshot was read."""
+
+
 class BadGraph(Exception):
-    """A graph that no build of a node has made."""
+    """A graph that no build of a node made."""
+
+
+def check_graphs(folder: Path, manifest: Manifest, unwanted: Callable[[], bool]) -> None:
+    """Let a child process read the graphs first: a file that crashes Faiss must not end the node. Raises
+    SnapshotDamaged, and Abandoned as soon as `unwanted()`."""
+    size = sum(facts.size for name, facts in manifest.files.items() if is_graph(name))
+    if not size:
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-m", "index_nodes.snapshot_check", str(folder)], cwd=PROJECT_ROOT,
+        env=inherited_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + CHECK_SECONDS + size / _BYTES_A_SECOND
+    try:
+        while process.poll() is None:
+            if unwanted():
+                raise Abandoned
+            if time.monotonic() > deadline:
+                raise SnapshotDamaged("Faiss did not read its graphs in time")
+            time.sleep(_POLL_SECONDS)
+    finally:
+        process.kill()
+        _, words = process.communicate()
+    if process.returncode:
+        raise SnapshotDamaged(f"Faiss refused its graphs with status {process.returncode}: {words.strip()[-300:]}")
 
 
 def check(path: Path, manifest: Manifest) -> None:
-    """Raises BadGraph, and whatever Faiss raises."""
+    """Raises BadGraph, and the errors of Faiss."""
     graph = faiss.read_index(str(path))
     if not isinstance(graph, faiss.IndexHNSWFlat) or graph.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise BadGraph("not a graph over inner products")
@@ -80,7 +118,7 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     manifest = read_manifest(folder)
     sizes = {name: facts.size for name, facts in manifest.files.items() if is_graph(name)}
-    # Vectors and links, once as read and once as copies to look at.
+    # Room for the vectors and links of the largest graph, and for the copies of the links that the checks make.
     limit = _FIXED_BYTES + 3 * max(sizes.values(), default=0)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     faiss.set_deserialization_vector_byte_limit(max(sizes.values(), default=0))

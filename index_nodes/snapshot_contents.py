@@ -1,19 +1,22 @@
-"""How the collections of an index lie in files: one npy file per kind of number, all collections behind one another.
+"""The collections of an index as files: one npy file per kind of number, with all collections one after another.
 
-`outline.jsonl` has a line per collection that says how much of each file is its. Values of metadata lie in
+`outline.jsonl` has a line per collection that says which part of each file belongs to it. Values of metadata are in
 `values.jsonl`, a few hundred a line, so that no single call holds the interpreter for long. Graphs are files of Faiss.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index_nodes.collection_state import CollectionState, ColumnState, GraphFile, SegmentState, SlotState
-from index_nodes.snapshot_files import Array, FileFacts, HashedFile, link_or_copy, read_array, write_arrays
+from index_nodes.snapshot_files import FileFacts, HashedFile, link_or_copy, no_link
 
+Array = NDArray[Any]
 OUTLINE = "outline.jsonl"
 VALUES = "values.jsonl"
 _VALUES_A_LINE = 500
@@ -51,18 +54,18 @@ def is_graph(name: str) -> bool:
 
 
 def array_bytes(states: Mapping[int, CollectionState]) -> int:
-    """About how much room the arrays will take."""
+    """About how many bytes the arrays will take."""
     return sum(part.nbytes for state in states.values() for parts in _arrays(state).values() for part in parts)
 
 
 def write_contents(folder: Path, dimension: int, states: Mapping[int, CollectionState]) -> dict[str, FileFacts]:
-    """Write everything but the graphs; the facts of each file by name. Raises OSError."""
+    """Write all files but the graphs; returns the facts of each file by name. Raises OSError."""
     arrays = [_arrays(state) for state in states.values()]
     written = {}
     for name, kind in _KINDS.items():
         parts = [part for collection in arrays for part in collection[name]]
         file_name = f"{name}.npy"
-        written[file_name] = write_arrays(folder / file_name, kind.dtype, kind.row_shape(dimension), parts)
+        written[file_name] = _write_arrays(folder / file_name, kind.dtype, kind.row_shape(dimension), parts)
     with HashedFile(folder / OUTLINE) as file:
         for namespace_key, state in states.items():
             file.write(_line(_outline(namespace_key, state)))
@@ -77,7 +80,7 @@ def write_contents(folder: Path, dimension: int, states: Mapping[int, Collection
 
 
 def read_contents(folder: Path, dimension: int, graphs: Path) -> dict[int, CollectionState]:
-    """The collections by namespace. Their graph files get names of their own in `graphs`, since builds remove them.
+    """The collections by namespace. Their graph files get second names in `graphs`, since builds remove graph files.
     Raises OSError, or ValueError, TypeError or LookupError when the files contradict one another."""
     reader = _Reader(folder, dimension, graphs)
     with (folder / OUTLINE).open(encoding="utf-8") as lines:
@@ -87,13 +90,13 @@ def read_contents(folder: Path, dimension: int, graphs: Path) -> dict[int, Colle
 
 
 class _Reader:
-    """Takes from each file in the order in which it was written."""
+    """Takes the parts of each file in the order in which they were written."""
 
     def __init__(self, folder: Path, dimension: int, graphs: Path) -> None:
         self._folder = folder
         self._graphs = graphs
         self._arrays = {
-            name: read_array(folder / f"{name}.npy", kind.dtype, kind.row_shape(dimension))
+            name: _read_array(folder / f"{name}.npy", kind.dtype, kind.row_shape(dimension))
             for name, kind in _KINDS.items()
         }
         self._taken = dict.fromkeys(_KINDS, 0)
@@ -160,6 +163,32 @@ class _Reader:
         if len(values) != count:
             raise ValueError("a field has other values than its outline says")
         return values
+
+
+def _write_arrays(path: Path, dtype: str, row_shape: tuple[int, ...], parts: Sequence[Array]) -> FileFacts:
+    """Write the parts, one after another, as one npy array whose rows have the given shape. Raises OSError."""
+    shape = (sum(len(part) for part in parts), *row_shape)
+    with HashedFile(path) as file:
+        header = {"descr": dtype, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            if part.size:
+                file.write(np.ascontiguousarray(part, dtype).data.cast("B"))
+    return file.facts
+
+
+def _read_array(path: Path, dtype: str, row_shape: tuple[int, ...]) -> Array:
+    """An npy file of exactly this kind and size. Raises OSError, ValueError."""
+    with open(path, "rb", opener=no_link) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("an array of another format")
+        shape, columns_first, found = np.lib.format.read_array_header_1_0(file)
+        if columns_first or found != np.dtype(dtype) or len(shape) != 1 + len(row_shape) or shape[1:] != row_shape:
+            raise ValueError("an array of another type or shape")
+        count = int(np.prod(shape, dtype=object))
+        if os.fstat(file.fileno()).st_size - file.tell() != count * found.itemsize:
+            raise ValueError("an array of another length")
+        return np.fromfile(file, found, count).reshape(shape)
 
 
 def _read_values(path: Path) -> Iterator[list[Any]]:

@@ -1,9 +1,13 @@
 """Fills the index of a starting node from the newest snapshot that is whole and that its log continues.
 
 It runs in a thread of its own, so that the follower can look after other versions and its heartbeat.
+
+It believes nothing before it has checked, in this order: manifest, list of files, sizes, SHA-256 of every file, epoch,
+layout and log, a child process that reads the graphs by Faiss. Then this process reads, and compares the digest.
 """
 
 import logging
+import shutil
 import threading
 import time
 from dataclasses import dataclass
@@ -13,10 +17,13 @@ import psycopg
 
 from embedding_project.observing.log_lines import place_of
 from index_nodes import log_reader
+from index_nodes.hnsw_segment import GRAPH_KIND
 from index_nodes.metrics import LOAD_SECONDS, SNAPSHOTS
-from index_nodes.snapshot_manifest import Manifest, SnapshotDamaged
-from index_nodes.snapshot_reader import Abandoned, check_graphs, restore, verified
+from index_nodes.snapshot_check import Abandoned, check_graphs
+from index_nodes.snapshot_contents import read_contents
+from index_nodes.snapshot_files import Manifest, SnapshotDamaged, verified
 from index_nodes.snapshot_store import SnapshotStore
+from index_nodes.tally import DIGEST_MODULUS
 from index_nodes.version_index import VersionIndex
 
 logger = logging.getLogger(__name__)
@@ -24,11 +31,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a snapshot must be of, and where its log can be asked."""
+    """The log that a snapshot must belong to, and the database with that log."""
 
     url: str
     name: str
-    """Of the connection."""
+    """Name of the connection."""
     log: log_reader.Log
     epoch: str
     head: log_reader.Head
@@ -49,7 +56,8 @@ class SnapshotLoad:
         return self._thread.is_alive()
 
     def result(self) -> int | None:
-        """Up to where the index contains the log; None when no snapshot could be used. Raises psycopg.Error."""
+        """The sequence number up to which the index contains the log; None when no snapshot could be used. Raises
+        psycopg.Error."""
         self._thread.join()
         if self._error:
             raise self._error
@@ -65,13 +73,14 @@ class SnapshotLoad:
         except OSError as error:
             logger.warning("snapshots cannot be used: %s", error)
         except Exception as error:  # noqa: BLE001
-            # The index is as empty as before, and is loaded from Postgres.
+            # The index is still empty: the follower loads it from Postgres.
             logger.error("snapshots cannot be used: %s", place_of(error))
 
 
 def load_newest(store: SnapshotStore, wanted: Wanted, index: VersionIndex) -> int | None:
-    """Fill the empty index; the sequence number it then contains. What cannot be used is set aside or removed on the
-    way; None, and an index as empty as before, when nothing is left. Raises psycopg.Error, OSError, Abandoned."""
+    """Fill the empty index; returns the sequence number up to which it then contains the log. Damaged snapshots are set
+    aside, and outdated ones removed. When none is left, returns None, and the index is still empty. Raises
+    psycopg.Error, OSError, Abandoned."""
     for folder in store.newest_first():
         began = time.monotonic()
         try:
@@ -99,12 +108,14 @@ def load_newest(store: SnapshotStore, wanted: Wanted, index: VersionIndex) -> in
 
 
 def _unfit(manifest: Manifest, wanted: Wanted) -> str:
-    """Why an undamaged snapshot cannot be continued; empty when it can. Raises psycopg.Error."""
+    """Why the node cannot use an undamaged snapshot; empty when it can. Raises psycopg.Error."""
     log, head = wanted.log, wanted.head
     if (manifest.epoch, manifest.layout) != (wanted.epoch, log.layout):
         return "it is of another epoch or layout"
     if (manifest.version_key, manifest.shard, manifest.dimension) != (log.version_key, log.shard, head.dimension):
         return "it is of another log"
+    if any(getattr(manifest, name) != value for name, value in GRAPH_KIND.items()):
+        return f"its graphs were made in another way, by Faiss {manifest.faiss}"
     if manifest.seq > head.seq:
         return "it is beyond the head of the log"
     if manifest.seq == head.seq:
@@ -112,6 +123,24 @@ def _unfit(manifest: Manifest, wanted: Wanted) -> str:
     with log_reader.connect(wanted.url, wanted.name) as connection:
         entry = log_reader.next_entry(connection, log, manifest.seq)
     return "" if entry and entry.seq == manifest.seq + 1 else "the log no longer continues it"
+
+
+def restore(folder: Path, manifest: Manifest, index: VersionIndex) -> None:
+    """Fill an empty index from a verified snapshot, or leave it empty. Raises SnapshotDamaged, Abandoned."""
+    graphs = index.directory / folder.name
+    try:
+        graphs.mkdir()
+        states = read_contents(folder, manifest.dimension, graphs)
+        documents = sum(state.documents for state in states.values())
+        digest = sum(state.digest for state in states.values()) % DIGEST_MODULUS
+        if (documents, digest) != (manifest.documents, manifest.digest):
+            raise ValueError("the documents are not those of the manifest")
+        index.restore(states)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        shutil.rmtree(graphs, ignore_errors=True)
+        if index.closed:
+            raise Abandoned from error
+        raise SnapshotDamaged(f"its files contradict one another: {error}") from error
 
 
 def _set_aside(store: SnapshotStore, folder: Path, error: SnapshotDamaged) -> None:

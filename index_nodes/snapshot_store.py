@@ -1,8 +1,8 @@
-"""The folder with the snapshots of one log: which there are, which of them count, and what becomes of the others.
+"""The folder with the snapshots of one log. It knows which snapshots count, and removes the others.
 
 <seq>-<time>/       a whole snapshot; the newest three are kept
-tmp-<id>/           one being written, or left by a node that ended meanwhile
-damaged-<name>/     the last one that was refused, for a person to look at
+tmp-<id>/           a snapshot in progress, or the rest of one whose node has ended
+damaged-<name>/     the last refused snapshot, for a person to look at
 """
 
 import re
@@ -19,11 +19,11 @@ _TEMPORARY, _DAMAGED = "tmp-", "damaged-"
 
 
 class StoreClosed(Exception):
-    """The index that was to be written is no longer wanted."""
+    """Nobody wants snapshots of this index any more."""
 
 
 class SnapshotStore:
-    """Used by the follower, a thread that loads, and one that writes. All methods may raise OSError."""
+    """Used by the follower, the thread that loads, and the thread that writes. All methods may raise OSError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -35,7 +35,7 @@ class SnapshotStore:
 
     @property
     def oldest_seq(self) -> int:
-        """The log is needed from here on; 0 without a snapshot."""
+        """The node needs the log from this number on; 0 without a snapshot."""
         counted = self._counted
         return _seq(counted[0]) if counted else 0
 
@@ -46,7 +46,7 @@ class SnapshotStore:
 
     @property
     def newest_at(self) -> float | None:
-        """When the newest was written, in seconds since 1970."""
+        """When the newest snapshot was written, in seconds since 1970."""
         counted = self._counted
         return int(counted[-1].split("-")[1]) / 1_000 if counted else None
 
@@ -60,7 +60,7 @@ class SnapshotStore:
         return folder
 
     def publish(self, written: Path, name: str) -> Path:
-        """Give a folder that is complete and on the disk its name. It counts when it has been read again. Raises
+        """Give a complete folder its name. The snapshot counts after `accept`, when it has been read again. Raises
         StoreClosed."""
         with self._lock:
             if self._closed:
@@ -71,7 +71,7 @@ class SnapshotStore:
             return target
 
     def accept(self, verified: Path) -> None:
-        """Let a snapshot count, and drop the oldest beyond those that are kept. Raises StoreClosed."""
+        """Let a snapshot count, and remove all but the newest three. Raises StoreClosed."""
         with self._lock:
             if self._closed:
                 raise StoreClosed
@@ -81,7 +81,7 @@ class SnapshotStore:
                 _remove(self._folder / name)
 
     def set_aside(self, damaged: Path) -> None:
-        """Keep a refused snapshot under a name that nobody reads, in place of the one before."""
+        """Give a refused snapshot a name that no node reads, and remove the previous refused one."""
         with self._lock:
             self._counted = [name for name in self._counted if name != damaged.name]
             for earlier in self._folder.glob(f"{_DAMAGED}*"):
@@ -94,12 +94,12 @@ class SnapshotStore:
             _remove(folder)
 
     def close(self) -> None:
-        """Accept nothing more; what is there stays for the next start."""
+        """Accept no more snapshots; the present ones stay for the next start."""
         with self._lock:
             self._closed = True
 
     def close_and_discard(self) -> None:
-        """Accept nothing more, and keep nothing."""
+        """Accept no more snapshots, and remove the present ones."""
         self.close()
         for name in self._named():
             self.discard(self._folder / name)

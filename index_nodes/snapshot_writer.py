@@ -1,8 +1,8 @@
 """The thread of a node that writes snapshots of its indexes, beside searches and changes.
 
-The lock of an index is held while one collection's arrays are copied, for milliseconds. Everything else happens without
-it: graphs never change, so their files get a second name; the copies are written, synced, named, and read again.
-A disk that is full or broken costs snapshots only. It is logged when it begins and when it ends.
+It holds the lock of an index while it copies the arrays of one collection, for milliseconds. The rest needs no lock:
+graphs never change, so their files get a second name; the copies are written, synced, named, and read again.
+A disk that is full or broken costs snapshots only. The log says when that begins and when it ends.
 """
 
 import errno
@@ -16,29 +16,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-import faiss
-
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
 from index_nodes.collection_state import CollectionState
-from index_nodes.hnsw_segment import EF_CONSTRUCTION, GRAPH_NEIGHBOURS
+from index_nodes.hnsw_segment import GRAPH_KIND
 from index_nodes.log_reader import Log
 from index_nodes.metrics import SNAPSHOT_SECONDS, SNAPSHOTS, THREAD_SEEN
 from index_nodes.snapshot_contents import array_bytes, graph_name, write_contents
-from index_nodes.snapshot_files import FileFacts, HashedFile, link_or_copy, sync_folder
-from index_nodes.snapshot_manifest import FORMAT, MANIFEST, Manifest, SnapshotDamaged, encode
-from index_nodes.snapshot_reader import verified
+from index_nodes.snapshot_files import (
+    FORMAT,
+    MANIFEST,
+    FileFacts,
+    HashedFile,
+    Manifest,
+    SnapshotDamaged,
+    encode,
+    link_or_copy,
+    sync_folder,
+    verified,
+)
 from index_nodes.snapshot_store import SnapshotStore, StoreClosed
 from index_nodes.tally import DIGEST_MODULUS
 from index_nodes.version_index import VersionIndex
 
 SPARED_BYTES = 256 * 2**20
-"""A snapshot never takes the last room of a disk, on which Postgres may write too."""
+"""A snapshot leaves so much room on the disk: Postgres may write on it too."""
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 60.0
 _STOP_SECONDS = 3.0
 _CAPTURES = 5
-"""How often a collection is taken again because a build removed a graph file in between."""
+"""How often a collection is captured, at most: a build may remove a graph file after the capture."""
 logger = logging.getLogger(__name__)
 
 
@@ -56,11 +63,11 @@ class SnapshotSource:
 
 @dataclass(slots=True)
 class _Progress:
-    """What the thread remembers of one store."""
+    """The state of the thread for one store."""
 
     due_at: float
     published: int = 0
-    """Of the index, when it was last written."""
+    """`VersionIndex.published` at the last snapshot."""
     failing: bool = False
 
 
@@ -83,7 +90,7 @@ class SnapshotWriter:
             self._thread.start()
 
     def stop(self) -> None:
-        """A snapshot that is being written may be left unfinished: it has no name yet."""
+        """A snapshot in progress may stay unfinished: it has no name yet."""
         if self.enabled:
             self._thread.stop()
 
@@ -128,7 +135,7 @@ class SnapshotWriter:
 
 
 def write_snapshot(source: SnapshotSource) -> Path:
-    """Write, name and read again. Raises OSError, SnapshotDamaged when it cannot be read again, StoreClosed."""
+    """Write, name and read again. Raises OSError, StoreClosed, and SnapshotDamaged when it cannot be read again."""
     folder = source.store.begin()
     try:
         manifest = _fill(folder, source)
@@ -157,10 +164,7 @@ def _fill(folder: Path, source: SnapshotSource) -> Manifest:
         shard=source.log.shard,
         seq=source.seq,
         dimension=dimension,
-        metric="inner_product",
-        neighbours=GRAPH_NEIGHBOURS,
-        ef_construction=EF_CONSTRUCTION,
-        faiss=faiss.__version__,
+        **GRAPH_KIND,
         documents=sum(state.documents for state in states.values()),
         digest=sum(state.digest for state in states.values()) % DIGEST_MODULUS,
         written_ms=time.time_ns() // 1_000_000,
@@ -173,7 +177,7 @@ def _fill(folder: Path, source: SnapshotSource) -> Manifest:
 
 
 def _captured(index: VersionIndex, namespace_key: int, folder: Path) -> tuple[CollectionState, dict[str, FileFacts]]:
-    """One collection, its graphs linked into `folder`. Raises OSError."""
+    """One collection, and the facts of its graphs, which are linked into `folder`. Raises OSError."""
     for attempt in range(_CAPTURES):
         state, linked = index.capture(namespace_key), dict[str, FileFacts]()
         try:

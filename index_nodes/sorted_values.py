@@ -1,8 +1,8 @@
 """The distinct values of a field in order, so that a range costs a few bisects and no test of each value.
 
-New values wait in a dict, and become a sorted run when a range is asked for or when there are many. A run joins the one
-before it once it has grown to half of that, up to a limit: so each value is moved a few times only, and no single step
-takes long. Values that are gone stay in their run, without a code, until it is written again.
+New values wait in a dict, and become a sorted run at the next range query or when there are many. A run joins the run
+before it when it is half as large, up to a limit: so each value moves a few times only, and no single step takes long.
+A removed value stays in its run, without a code, until the run is written again.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 Codes = NDArray[np.int32]
 _WAITING = 1_024
 _MAX_RUN = 65_536
-"""Sorting so many takes about 20 ms. A range asks every run, so there must not be many either."""
+"""To sort so many takes about 20 ms. A range query reads every run, so runs must not be small and many."""
 _GONE = -1
 
 
 class _Run:
     def __init__(self, values: list[Any], codes: Codes) -> None:
         self.values = values
-        """In rising order, each once among those that have a code."""
+        """In rising order. Among the values that have a code, none is there twice."""
         self.codes = codes
         self.gone = 0
 
@@ -45,12 +45,12 @@ class SortedValues:
         self._runs: list[_Run] = []
 
     def update(self, codes: Mapping[Any, int]) -> None:
-        """Take in many values, none of them known, in one sort."""
+        """Add many new values in one sort."""
         self._waiting.update(codes)
         self._sort_waiting()
 
     def add(self, value: Any, code: int) -> None:
-        """Take in a value that is not known."""
+        """Add a new value."""
         self._waiting[value] = code
         if len(self._waiting) >= self._max_waiting:
             self._sort_waiting()
@@ -93,6 +93,6 @@ def _joined(*runs: _Run) -> _Run:
     parts = [run.present() for run in runs]
     values = [value for part, _ in parts for value in part]
     codes = np.concatenate([part for _, part in parts])
-    # Sorting what is two sorted lists is a merge.
+    # To sort two sorted lists, Python merges them.
     order = sorted(range(len(values)), key=values.__getitem__)
     return _Run([values[place] for place in order], codes[order])

@@ -1,4 +1,4 @@
-"""Running totals of one index, which its heartbeat reports."""
+"""Running totals of one index, for the heartbeat of the node."""
 
 import hashlib
 
@@ -6,14 +6,14 @@ DIGEST_MODULUS = 2**63
 
 
 def document_hash(document_key: int, revision: int, text_revision: int) -> int:
-    """The first 8 bytes of an MD5, which SQL can compute alike:
+    """The first 8 bytes of an MD5. SQL computes the same:
     ('x' || left(md5(document_key || ':' || revision || ':' || text_revision), 16))::bit(64)::bigint modulo 2^63."""
     digest = hashlib.md5(b"%d:%d:%d" % (document_key, revision, text_revision), usedforsecurity=False).digest()
     return int.from_bytes(digest[:8], "big") % DIGEST_MODULUS
 
 
 class Tally:
-    """Counts into a larger tally too, when it is part of one."""
+    """Adds each count to a larger tally too, when it is a part of one."""
 
     def __init__(self, whole: "Tally | None" = None) -> None:
         self._whole = whole
@@ -22,7 +22,7 @@ class Tally:
         self.graph_documents = 0
         """Live documents whose vector is in a graph."""
         self.digest = 0
-        """Sum of `document_hash` over the live documents, modulo 2^63: equal for equal contents, in whatever order."""
+        """Sum of `document_hash` over the live documents, modulo 2^63: equal for equal contents in any order."""
 
     def count(self, document_key: int, revision: int, text_revision: int) -> None:
         self.add(1, document_hash(document_key, revision, text_revision))
@@ -31,7 +31,7 @@ class Tally:
         self.add(-1, -document_hash(document_key, revision, text_revision))
 
     def count_in_graphs(self, documents: int) -> None:
-        """So many more, or fewer when negative."""
+        """Count so many more documents, or fewer when negative."""
         self.graph_documents += documents
         if self._whole:
             self._whole.count_in_graphs(documents)

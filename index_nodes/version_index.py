@@ -1,7 +1,7 @@
 """The index of one model version on one shard: a collection per namespace, behind one lock.
 
-The worker's main thread searches, the follower thread applies changes, the build thread plans and publishes. Each holds
-the lock for milliseconds: changes come in short runs, and graphs are built and read outside it.
+The search thread of the node searches, the follower applies changes, the build thread plans and publishes. Each holds
+the lock for milliseconds: changes come in short runs, and graphs are built and read without the lock.
 """
 
 import logging
@@ -11,11 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.vectors import Vector
-from index_nodes.collection import Collection, DocumentState, SealRule
+from index_nodes.collection import Collection, DocumentState, SealRule, no_hits
 from index_nodes.collection_state import CollectionState
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob
@@ -23,19 +21,19 @@ from index_nodes.scan import SearchSpec
 from index_nodes.tally import Tally
 
 APPLY_RUN = 128
-"""States applied under one hold of the lock."""
+"""How many states are applied before the lock is free again for a moment."""
 logger = logging.getLogger(__name__)
 
 
 class FairLock:
-    """A lock that goes to the thread that waited, not to the one that lets go and asks again at once."""
+    """A lock that a waiting thread gets before the thread that releases it and asks for it again at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = threading.Lock()
 
     def __enter__(self) -> None:
-        # Who waits for the lock holds `_next`, so that a later comer waits behind it.
+        # A thread that waits for the lock holds `_next`, so that a later thread waits behind it.
         with self._next:
             self._lock.acquire()
 
@@ -49,7 +47,7 @@ class VersionIndex:
     def __init__(self, dimension: int, directory: Path, seal_rule: SealRule | None = None) -> None:
         self.dimension = dimension
         self.directory = directory
-        """Files of its graphs; removed when the index is closed."""
+        """Where the files of its graphs are; `close` removes it."""
         self._seal_rule = seal_rule or SealRule()
         self._lock = FairLock()
         self._tally = Tally()
@@ -64,23 +62,23 @@ class VersionIndex:
 
     @property
     def published(self) -> int:
-        """How often segments have been replaced by graphs."""
+        """How often graphs have replaced segments."""
         return self._published
 
     def tally(self) -> tuple[int, int, int]:
-        """Live documents, those of them in graphs, and the digest, of one moment."""
+        """Live documents, how many of them are in graphs, and the digest, all of one moment."""
         with self._lock:
             return self._tally.documents, self._tally.graph_documents, self._tally.digest
 
     def apply(self, states: Sequence[DocumentState], now: float) -> None:
-        """Take over the states, in any order and as often as they come."""
+        """Take over the states. They may come in any order, and more than once."""
         for start in range(0, len(states), APPLY_RUN):
             with self._lock:
                 for state in states[start : start + APPLY_RUN]:
                     self._collection(state.namespace_key).apply(state, now)
 
     def search(self, namespace_key: int, queries: Vector, spec: SearchSpec) -> list[ShardHits]:
-        """The hits of each query, of shape (n, d), best first. Raises ValueError when d is not the index's."""
+        """The hits of each query, best first. `queries` has shape (n, d). Raises ValueError for a wrong d."""
         if queries.shape[1] != self.dimension:
             raise ValueError("the queries have another dimension than the index")
         with self._lock:
@@ -90,7 +88,7 @@ class VersionIndex:
             return collection.search(queries, spec)
 
     def next_build(self, now: float) -> tuple[int, MergeJob] | None:
-        """The namespace and job of the build that has most to insert; None when nothing is to do."""
+        """The namespace and job of the build that has the most rows to insert; None when no build is due."""
         jobs = [(key, job) for key in list(self._collections) if (job := self._plan(key, now))]
         return max(jobs, key=lambda entry: entry[1].added, default=None)
 
@@ -101,7 +99,7 @@ class VersionIndex:
                 collection.note_failed_build(now)
 
     def publish(self, namespace_key: int, job: MergeJob, built: HnswSegment | None) -> None:
-        """Put `built` in place of the segments it was made from, whose files are then removed."""
+        """Put `built` in place of the segments from which it was made, and remove their files."""
         with self._lock:
             if self._closed:
                 return
@@ -115,12 +113,12 @@ class VersionIndex:
         return list(self._collections)
 
     def capture(self, namespace_key: int) -> CollectionState:
-        """One collection as of now, in copies. Its graph files may be removed by a build as soon as this returns."""
+        """A copy of one collection as of now. A build may remove its graph files as soon as this method returns."""
         with self._lock:
             return self._collections[namespace_key].capture()
 
     def restore(self, states: Mapping[int, CollectionState]) -> None:
-        """Take over collections by namespace, all of them or none. Raises ValueError, RuntimeError."""
+        """Take over the collections of all namespaces, or none of them. Raises ValueError, RuntimeError."""
         tally, collections = Tally(), dict[int, Collection]()
         for namespace_key, state in states.items():
             collections[namespace_key] = Collection(self.dimension, tally, self._seal_rule)
@@ -129,7 +127,7 @@ class VersionIndex:
             self._tally, self._collections = tally, collections
 
     def close(self) -> None:
-        """Build nothing more and remove the files. What is in memory can still be searched by who holds it."""
+        """Build no more graphs and remove the files. A search that has begun can end: the vectors stay in memory."""
         with self._lock:
             self._closed = True
         try:
@@ -138,7 +136,7 @@ class VersionIndex:
             logger.warning("index files stay in %s: %s", self.directory, error.strerror)
 
     def segments(self) -> Iterator[tuple[int, bool, int, int]]:
-        """Namespace, whether a graph, rows and live rows of every segment, for the node's report."""
+        """Of every segment: its namespace, whether it is a graph, its rows and its live rows. For the node's report."""
         for key, collection in list(self._collections.items()):
             for segment in collection.segments:
                 yield key, segment.is_graph, segment.rows.count, segment.rows.live_count
@@ -160,7 +158,3 @@ class VersionIndex:
             collection = Collection(self.dimension, self._tally, self._seal_rule)
             self._collections[namespace_key] = collection
         return collection
-
-
-def no_hits() -> ShardHits:
-    return ShardHits(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int32))

@@ -1,4 +1,4 @@
-"""One model version as the follower sees it: its index, and how far that has followed the log."""
+"""One model version as the follower sees it: its index, and how far the index has followed the log."""
 
 import logging
 import time
@@ -17,16 +17,16 @@ from index_nodes.version_index import VersionIndex
 logger = logging.getLogger(__name__)
 State = Literal["loading", "ready", "behind"]
 TELL_SECONDS = 5.0
-"""Between two lines of the log that say how far a load from Postgres is."""
+"""Time between two log lines about the progress of a load from Postgres."""
 
 
 class LogBroken(Exception):
-    """The log does not continue where the index ends, so the index must be made anew."""
+    """The log does not continue where the index ends, so the index must be loaded again."""
 
 
 class FollowedVersion:
-    """Filled from a snapshot by a thread, or else from the table piece by piece, so that the follower can look after
-    other versions and its heartbeat meanwhile."""
+    """A thread fills it from a snapshot, or else the follower fills it from the table piece by piece. Between two
+    pieces the follower looks after other versions and its heartbeat."""
 
     def __init__(self, log: Log, index: VersionIndex, store: SnapshotStore, restoring: SnapshotLoad) -> None:
         self.log = log
@@ -43,7 +43,7 @@ class FollowedVersion:
         self._resources = ExitStack()
 
     def close(self) -> None:
-        """Give up the index, in the middle of loading too."""
+        """Give up the index, also in the middle of a load."""
         try:
             self._resources.close()
         except psycopg.Error as error:
@@ -53,7 +53,7 @@ class FollowedVersion:
 
     @property
     def restoring(self) -> bool:
-        """Whether a snapshot is being read, so that there is nothing to do here."""
+        """Whether a thread still reads a snapshot, so that the follower has nothing to do for this version."""
         return self._restoring is not None and self._restoring.running
 
     @property
@@ -70,8 +70,8 @@ class FollowedVersion:
         return ServedVersion(index=self.index, caught_up_at=self.caught_up_at, announced_at=self.announced_at)
 
     def announce(self, now: float, renewed: bool) -> bool:
-        """Note that a heartbeat judged at `now` was written; whether it is the one that made this version ready.
-        `renewed` when earlier heartbeats had become too old to count."""
+        """Note that Postgres has a heartbeat with the state at `now`; returns whether it made this version ready.
+        `renewed`: whether earlier heartbeats had become too old to count."""
         if self.state(now) != "ready":
             self.announced_at = float("inf")
             return False
@@ -81,7 +81,7 @@ class FollowedVersion:
         return True
 
     def load_piece(self, url: str, name: str, epoch: str, now: float) -> bool:
-        """Take in what the snapshot gave, or the next rows of the table while loading; False when it is loaded. Raises
+        """Take over the loaded snapshot, or else the next rows of the table; False when the load has ended. Raises
         psycopg.Error, LogMoved."""
         if not self._loading:
             return False
@@ -118,7 +118,7 @@ class FollowedVersion:
         logger.info("version %d: %d documents from Postgres in %.1f s", self.log.version_key, documents, seconds)
 
     def follow(self, connection: Connection, head: Head, asked_at: float) -> bool:
-        """Apply what is new in the log; whether there was anything. Raises psycopg.Error, LogBroken."""
+        """Apply the new entries of the log; returns whether there were any. Raises psycopg.Error, LogBroken."""
         if self.applied > head.seq:
             raise LogBroken(f"applied {self.applied} is beyond the head {head.seq}")
         if self.applied == head.seq:

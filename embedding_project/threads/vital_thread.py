@@ -1,4 +1,4 @@
-"""A thread without which its Celery worker is of no use: when it fails, the process ends and is started anew."""
+"""A thread that its Celery worker cannot work without: when it fails, the process ends, and is started again."""
 
 import logging
 import os
@@ -26,7 +26,8 @@ class VitalThread(threading.Thread):
     def run(self) -> None:
         try:
             self._work()
-        except Exception as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001
+            # A panic of Rust code, such as the tokenizers package, is no Exception.
             logger.critical("%s ended with %s", self.name, place_of(error))
             state.should_stop = os.EX_SOFTWARE
 

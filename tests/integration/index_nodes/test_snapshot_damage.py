@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from index_nodes.metrics import SNAPSHOTS
-from index_nodes.snapshot_load import load_newest
-from index_nodes.snapshot_manifest import FORMAT, MANIFEST, SnapshotDamaged, decode
-from index_nodes.snapshot_reader import restore, verified
+from index_nodes.snapshot_files import FORMAT, MANIFEST, SnapshotDamaged, decode, verified
+from index_nodes.snapshot_load import load_newest, restore
 from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.snapshots import DIMENSION, mixed_index, wanted, write
@@ -184,6 +183,21 @@ def test_contents_must_be_those_the_manifest_tells_of(
         restore(folder, verified(folder), index)
     assert index.tally() == (0, 0, 0)
     assert list(index.directory.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"faiss": "1.0.0"}, {"metric": "l2"}, {"neighbours": 8}, {"ef_construction": 8}], ids=str
+)
+def test_a_snapshot_whose_graphs_were_made_in_another_way_is_removed(
+    store: SnapshotStore, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    for folder in store.newest_first():
+        path = folder / MANIFEST
+        path.write_bytes(rewritten(path.read_bytes(), **changes))
+    index = VersionIndex(DIMENSION, tmp_path / "again")
+    assert load_newest(store, wanted(9), index) is None
+    assert index.tally() == (0, 0, 0)
+    assert list(store._folder.iterdir()) == []
 
 
 def test_a_damaged_one_is_set_aside_and_the_next_older_taken(

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from index_nodes.collection import DocumentState
-from index_nodes.snapshot_reader import restore, verified
+from index_nodes.snapshot_files import verified
+from index_nodes.snapshot_load import restore
 from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.snapshots import write

@@ -1,5 +1,6 @@
 """Vectors, states and indexes for the tests of the search side."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ def build_all(index: VersionIndex, now: float = 1e9) -> None:
         namespace_key, job = found
         rows, built = job.rows(), None
         if rows.count:
-            output = index.directory / f"{id(job)}.faiss"
+            output = index.directory / f"{uuid.uuid4().hex}.faiss"
             extend(job.base.path if job.base else None, job.added_vectors(), output)
             built = HnswSegment.read(rows, output)
         index.publish(namespace_key, job, built)

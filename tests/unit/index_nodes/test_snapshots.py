@@ -14,9 +14,9 @@ import pytest
 from embedding_project.contracts.filters import Condition, to_wire
 from index_nodes.metrics import SNAPSHOTS
 from index_nodes.scan import SearchSpec
-from index_nodes.snapshot_load import load_newest
-from index_nodes.snapshot_manifest import SnapshotDamaged
-from index_nodes.snapshot_reader import Abandoned, check_graphs, restore, verified
+from index_nodes.snapshot_check import Abandoned, check_graphs
+from index_nodes.snapshot_files import SnapshotDamaged, verified
+from index_nodes.snapshot_load import load_newest, restore
 from index_nodes.snapshot_store import SnapshotStore, StoreClosed, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotWriter
 from index_nodes.version_index import VersionIndex

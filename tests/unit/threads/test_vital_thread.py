@@ -28,11 +28,16 @@ def test_one_that_hangs_is_not_waited_for_and_it_is_said(caplog: pytest.LogCaptu
     release.set()
 
 
+class Panic(BaseException):
+    """A fault as the libraries that are written in Rust raise it."""
+
+
+@pytest.mark.parametrize("fault", [LookupError, Panic, SystemExit])
 def test_an_unforeseen_fault_ends_the_worker_and_keeps_its_message_out_of_the_log(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: type[BaseException]
 ) -> None:
     def fail() -> None:
-        raise LookupError("what a user sent".upper())
+        raise fault("what a user sent".upper())
 
     monkeypatch.setattr(state, "should_stop", None)
     thread = VitalThread("test", fail, lambda: None, 5.0)
@@ -40,5 +45,5 @@ def test_an_unforeseen_fault_ends_the_worker_and_keeps_its_message_out_of_the_lo
         thread.start()
         thread.join(30)
     assert state.should_stop == os.EX_SOFTWARE
-    assert "LookupError" in caplog.text
+    assert fault.__name__ in caplog.text
     assert "WHAT A USER SENT" not in caplog.text
