@@ -1,1 +1,1 @@
-"""The embedding side: texts from the embed lanes in, vectors to inboxes and cache out. Knows no Django."""
+"""The embedding side: it takes texts from the embed lanes, and sends vectors to inboxes and cache. Without Django."""

@@ -1,7 +1,7 @@
-"""The texts that wait to be computed, by lane and model: tokenised by one thread, taken in steps by another.
+"""The texts that wait to be computed, by lane and model: one thread tokenises them, another takes them in steps.
 
-A step is chosen when it is taken and no earlier. So a text that came while the last step was computed may be in the
-next one, interactive texts wait for one step at most, and what nobody waits for any more is left out.
+A step is chosen when it is taken, not before. So a text that came during the last step may be in the next one,
+interactive texts wait for one step at most, and texts after their deadline are left out.
 Equal texts of one lane and model wait as one `Work`.
 """
 
@@ -22,7 +22,7 @@ from workers.tickets import Ticket
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """One text to compute, and everybody who waits for it."""
+    """One text to compute, and all items that wait for it."""
 
     cache_key: bytes
     tokens: Tokens
@@ -32,9 +32,9 @@ class Work:
     """Of the monotonic clock."""
     takers: list[tuple[Ticket, int]]
     deadline: float
-    """The latest of its takers: after it nobody waits for the text."""
+    """The latest deadline of its takers: after it nobody waits for the text."""
     use_cache: bool
-    """Whether any taker wants it in the cache."""
+    """Whether any taker wants the vector in the cache."""
 
     def join(self, ticket: Ticket, position: int) -> None:
         self.takers.append((ticket, position))
@@ -44,7 +44,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Texts to be computed in one forward pass."""
+    """The texts of one forward pass."""
 
     lane: Lane
     model: ModelSpec
@@ -54,7 +54,7 @@ class Step:
 
     @property
     def origins(self) -> Origins:
-        """The requests it is computed for."""
+        """The requests that wait for its texts."""
         tickets = dict.fromkeys(ticket for work in self.works for ticket, _ in work.takers)
         return distinct(origin for ticket in tickets for origin in ticket.batch.origins)
 
@@ -64,18 +64,18 @@ class Step:
 
     @property
     def cost(self) -> int:
-        """In tokens, padding included if the encoder pads."""
+        """In tokens, with padding if the encoder pads."""
         return cost([work.length for work in self.works], padded=self.encoder.padded)
 
     @property
     def oldest(self) -> float:
-        """When the text that waited longest arrived."""
+        """When its oldest text arrived."""
         return min(work.arrived for work in self.works)
 
 
 @dataclass(slots=True, eq=False)
 class _Queue:
-    """What waits for one model, oldest first."""
+    """The texts that wait for one model, oldest first."""
 
     encoder: Encoder
     works: dict[bytes, Work] = field(default_factory=dict)
@@ -105,13 +105,13 @@ class Backlog:
             return sum(len(queue.works) for queue in self._queues[lane].values())
 
     def seconds(self, lane: Lane) -> float:
-        """How long computing what waits in `lane` will take."""
+        """How long it will take to compute the texts that wait in `lane`."""
         with self._changed:
             waiting = [(model, queue.tokens) for model, queue in self._queues[lane].items()]
         return sum(tokens / self._pace.tokens_per_second(model) for model, tokens in waiting)
 
     def join(self, ticket: Ticket) -> list[int]:
-        """Let items of `ticket` wait with equal texts; the positions of those that have none."""
+        """Let items of `ticket` wait with equal texts; returns the positions of the items without an equal text."""
         batch = ticket.batch
         with self._changed:
             queue = self._queues[batch.lane].get(batch.model)
@@ -127,7 +127,7 @@ class Backlog:
         return fresh
 
     def add(self, ticket: Ticket, encoder: Encoder, tokenized: Sequence[tuple[int, Tokens]]) -> None:
-        """Let items of `ticket`, by position and at least one, wait for `encoder`; equal ones wait together."""
+        """Let items of `ticket`, by position and at least one, wait for `encoder`; equal texts wait together."""
         batch, now = ticket.batch, time.monotonic()
         with self._changed:
             queue = self._queues[batch.lane].setdefault(batch.model, _Queue(encoder))
@@ -154,17 +154,17 @@ class Backlog:
         return None
 
     def announce(self) -> None:
-        """Wake who waits for texts; called once for many, so that the first of them is not taken alone."""
+        """Wake the thread in `wait`. Called once after many texts, so that it does not take the first one alone."""
         with self._changed:
             self._changed.notify()
 
     def wait(self, seconds: float) -> None:
-        """Return when something waits and was announced, or after `seconds`."""
+        """Return when texts wait and were announced, or after `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or any(self._queues.values()), seconds)
 
     def close(self) -> None:
-        """Forget what waits, and give no more steps."""
+        """Forget all waiting texts, and give no more steps."""
         with self._changed:
             self._closed = True
             for queues in self._queues.values():
@@ -179,7 +179,7 @@ class Backlog:
         )
 
     def _take_from(self, lane: Lane, now: float) -> Step | None:
-        """A step around the oldest text, all of its model; None when all that was looked at had expired."""
+        """A step with the oldest text and others of its model; None when all texts of the window had expired."""
         queues = self._queues[lane]
         model = min(queues, key=lambda spec: next(iter(queues[spec].works.values())).arrival)
         queue, budget = queues[model], self._pace.budget(model)

@@ -1,7 +1,7 @@
-"""Which texts are computed together, and whose turn it is. Pure functions of lengths and counts.
+"""Which texts are computed together, and which lane has its turn. Pure functions of lengths and counts.
 
-A step is bounded by what it costs in tokens. An encoder that pads pays for its longest text in every row, so texts of
-like length go together; one that does not pays for the tokens there are, so the oldest texts go first.
+Each step has a bound on its cost in tokens. For an encoder that pads, every row costs as much as the longest text, so
+texts of similar length go together; for an encoder that does not pad, a text costs its tokens, so the oldest go first.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from embedding_project.contracts.messages import Lane
 
 MAX_INTERACTIVE_STEPS_IN_A_ROW = 8
-"""After so many, one bulk step runs when bulk waits: bulk ages, it does not starve."""
+"""After so many, one bulk step runs when bulk texts wait, so that they never starve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,20 +19,20 @@ class Budget:
 
     items: int
     tokens: int
-    """What it may cost; a text that costs more goes alone."""
+    """The most that a step may cost; a text that costs more goes alone."""
     step_cost_tokens: int
-    """What starting one more step costs, in tokens: padding beyond it is worse than another step."""
+    """The cost of one more step, in tokens: more padding than that is worse than another step."""
     window: int
-    """How many of the oldest texts a step is chosen from. Wider pads less and completes batches later."""
+    """A step is chosen from so many of the oldest texts. A wider window pads less and completes batches later."""
 
 
 def cost(lengths: Sequence[int], *, padded: bool) -> int:
-    """What computing texts of these lengths in one step costs, in tokens."""
+    """The cost of one step with texts of these lengths, in tokens."""
     return len(lengths) * max(lengths) if padded else sum(lengths)
 
 
 def next_step(lengths: Sequence[int], budget: Budget, *, padded: bool) -> list[int]:
-    """Positions of the texts to compute next; the one that waits longest (position 0) is always among them."""
+    """Positions of the texts to compute next; the oldest text (position 0) is always among them."""
     if not padded:
         return _oldest(lengths, budget)
     return next(group for group in steps(lengths[: budget.window], budget) if 0 in group)
@@ -71,7 +71,7 @@ def _joins(longest: int, count: int, length: int, left: int, budget: Budget) -> 
 
 
 def next_lane(*, interactive: bool, bulk: bool, interactive_in_a_row: int) -> Lane | None:
-    """Whose turn it is, from which lanes have texts waiting; None when neither has."""
+    """The lane that has its turn, by which lanes have waiting texts; None when neither has."""
     if bulk and (not interactive or interactive_in_a_row >= MAX_INTERACTIVE_STEPS_IN_A_ROW):
         return Lane.BULK
     return Lane.INTERACTIVE if interactive else None

@@ -1,4 +1,4 @@
-"""The drain loop as a part of a Celery worker: started with it, finished before it ends."""
+"""The drain loop as a part of a Celery worker, which starts it, and stops it before it ends."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from workers import service
 from workers.drainer import FINISH_SECONDS, LAST_STEP_SECONDS
 
 _JOIN_SECONDS = FINISH_SECONDS + LAST_STEP_SECONDS + 3.0
-"""A step in progress is waited for, a hung one is not."""
+"""Long enough for a step in progress. A stop does not wait for a step that hangs."""
 
 
 class BatchDrainer(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Every worker with this step drains the embed lanes, whatever queues it consumes besides."""
+    """Every worker with this step drains the embed lanes, no matter which other queues it consumes."""
 
     def create(self, worker: Any) -> VitalThread:
         name, _, _ = worker.hostname.partition("@")

@@ -1,4 +1,4 @@
-"""One forward pass and what comes of it: a vector or nothing for every text, whatever happens to its neighbours."""
+"""One forward pass and its results: a vector or nothing for each text, no matter what happens to the other texts."""
 
 import logging
 import time
@@ -23,6 +23,7 @@ from workers.metrics import (
 )
 from workers.pace import Pace
 
+_NO_FAULT_OF_A_TEXT = (DeviceLost, ModelAway, KeyboardInterrupt, SystemExit)
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
@@ -35,7 +36,7 @@ class Computed:
     vectors: list[Vector | None]
     """In the order of the step's works; None where the model failed on the text alone."""
     away: bool = False
-    """Whether the model could not be asked, which says nothing about any text."""
+    """Whether the model could not be used, which is no fault of any text."""
 
 
 def compute(step: Step, pace: Pace) -> Computed:
@@ -62,8 +63,8 @@ def _count(step: Step, began: float, seconds: float) -> None:
 
 
 def encode_each(encoder: Encoder, batch: Sequence[Tokens]) -> list[Vector | None]:
-    """A vector for every text of `batch`; None where there is none, or none that has a direction. Raises DeviceLost,
-    ModelAway."""
+    """A vector for every text of `batch`; None where the model gives none, or one without a direction. Raises
+    DeviceLost, ModelAway."""
 
     def encode(part: Sequence[Tokens]) -> list[Vector | None]:
         vectors = encoder.encode(part)
@@ -72,10 +73,8 @@ def encode_each(encoder: Encoder, batch: Sequence[Tokens]) -> list[Vector | None
         sound = np.logical_and(np.isfinite(vectors).all(axis=1), vectors.any(axis=1))
         if not sound.any():
             raise ModelError("no vector has a direction")
-        # Rows do not depend on each other: one that is no vector says nothing about its neighbours.
-        return (
-            list(vectors) if sound.all() else [row if fine else None for row, fine in zip(vectors, sound, strict=True)]
-        )
+        # Rows do not depend on each other: a bad row says nothing about the other rows.
+        return [row if fine else None for row, fine in zip(vectors, sound, strict=True)]
 
     return isolate(encode, batch, lambda: encoder.tokenize([PLAIN_WORD]))
 
@@ -87,19 +86,20 @@ def isolate(
 ) -> list[Result | None]:
     """The results of `compute` in the order of `items`; None for each item that fails even alone. Raises ModelAway.
 
-    A failing call is halved until the items that cause it stand alone, so the others lose nothing but time. An item is
-    blamed only while `compute` takes the `plain` one: memory that is used up and a broken device fail for every item.
+    It halves a failing call until the items that cause the failure are alone: other items lose only time. An item is to
+    blame only if `compute` takes the `plain` item: without memory, or on a broken device, every item fails.
     """
     if not items:
         return []
     try:
         return list(compute(items))
-    except (DeviceLost, ModelAway):
+    except _NO_FAULT_OF_A_TEXT:
         raise
-    except Exception as error:  # noqa: BLE001
-        # The encoder runs foreign code over foreign text: any class can come out, and its message may quote the text.
+    except BaseException as error:  # noqa: BLE001
+        # Libraries raise any class over the text of a user, and a panic of Rust code is no Exception. The message may
+        # quote the text.
         fault, refused = type(error).__name__, isinstance(error, TextRefused)
-    # Outside of the clause above: an exception keeps the frames it passed, and with them the memory that ran short.
+    # Not in the clause above: an exception keeps its frames, and with them the memory that ran short.
     STEP_FAILURES.inc()
     if len(items) > 1:
         middle = len(items) // 2
@@ -116,8 +116,8 @@ def _vouch(
     """Raises ModelAway unless `compute` takes the plain item."""
     try:
         compute(plain())
-    except (DeviceLost, ModelAway):
+    except _NO_FAULT_OF_A_TEXT:
         raise
-    except Exception as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001
         logger.warning("no text can be embedded now: %s, and %s for a plain word", fault, type(error).__name__)
         raise ModelAway(fault) from None

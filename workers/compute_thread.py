@@ -1,6 +1,6 @@
-"""The thread that computes: it takes steps from the backlog, and puts what comes of them where the drain loop looks.
+"""The thread that computes: it takes steps from the backlog, and keeps their results for the drain loop.
 
-While it is inside the model, the drain loop receives, tokenises and answers: torch and tokenizers run without the GIL.
+While it computes, the drain loop receives, tokenises and answers: torch and tokenizers run without the GIL.
 """
 
 import queue
@@ -15,19 +15,19 @@ _LOOK_SECONDS = 1.0
 
 
 class ComputeThread(threading.Thread):
-    """Started once; ends when its backlog is closed, or with the failure that `collect` then raises."""
+    """Started once. It ends when its backlog is closed, or with an error, which `collect` then raises."""
 
     def __init__(self, backlog: Backlog, pace: Pace) -> None:
         super().__init__(name="compute", daemon=True)
         self._backlog = backlog
         self._pace = pace
-        # Holds no more than the drain loop admitted, and that is bounded.
+        # Bounded, since the drain loop admits a bounded number of texts.
         self._done: queue.SimpleQueue[Computed | BaseException] = queue.SimpleQueue()
         self._began: float | None = None
 
     @property
     def step_seconds(self) -> float:
-        """For how long the step that is computed now has been; 0 between steps."""
+        """How long the current step has taken so far; 0 between steps."""
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
@@ -41,11 +41,11 @@ class ComputeThread(threading.Thread):
                     self._done.put(compute(step, self._pace))
                     self._began = None
         except BaseException as error:  # noqa: BLE001
-            # The process must not go on without this thread: who collects ends it.
+            # The process must not go on without this thread: the drain loop collects the error and ends the process.
             self._done.put(error)
 
     def collect(self, seconds: float) -> list[Computed]:
-        """Everything that was computed; waits for a first step up to `seconds`. Raises what ended the thread."""
+        """All results so far; waits up to `seconds` for the first one. Raises the error that ended the thread."""
         found: list[Computed] = []
         try:
             while True:

@@ -1,8 +1,8 @@
-"""The loop that drains the embed lanes: pop what there is room for, tokenise, answer what was computed, look again.
+"""The loop that drains the embed lanes: pop as many messages as fit, tokenise, answer computed texts, and begin again.
 
-Celery would pop one message at a time, in three round trips; this takes many in one. Messages keep their form, so a
-plain Celery worker may take the same queues. On a GPU another thread computes meanwhile.
-The loop outlives the broker, and reports itself alive only as both turn.
+Celery would pop one message at a time, in three round trips; this loop takes many in one. Messages keep their form: a
+plain Celery worker may take the same queues. On a GPU another thread computes at the same time.
+The loop goes on while the broker is away. It reports the embedder alive only while no step is stuck.
 """
 
 import logging
@@ -26,15 +26,16 @@ from workers.outbox import Outbox
 
 _BLOCK_SECONDS = 0.5
 _POLL_SECONDS = 0.005
-"""While a step is computed, the lanes are looked at so often."""
+"""Pause between two looks at the lanes while a step is computed."""
 _ALIVE_SECONDS = 1.0
 _STUCK_SECONDS = 2.0
-"""A step that takes longer may never end: until it does, nothing more is taken and nothing is said of being alive."""
+"""A step that takes longer may never end: until it does, the embedder takes no messages and does not report itself
+alive."""
 _PAUSE_AFTER_ERROR_SECONDS = 0.2
 FINISH_SECONDS = 2.0
-"""How long a stopping embedder computes what it holds; the rest goes back to the lanes."""
+"""How long a stopping embedder computes the texts that it holds; the rest goes back to the lanes."""
 LAST_STEP_SECONDS = 5.0
-"""How long it then waits for the step in progress."""
+"""How long a stopping embedder then waits for the step in progress."""
 _MOST_MESSAGES = 64
 """Popped from a lane at once."""
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Drainer:
         *,
         overlap: bool = True,
     ) -> None:
-        """`overlap`: compute in a thread of its own, else between two looks at the lanes."""
+        """`overlap`: compute in another thread, else between two looks at the lanes."""
         self._overlap = overlap
         self._redis = redis
         self._lanes = EmbedLanes(redis)
@@ -63,7 +64,7 @@ class Drainer:
         self._stopping = threading.Event()
         self._alive_at = 0.0
         self._broker_away = False
-        # Interactive messages mostly carry one text, bulk messages mostly a full batch.
+        # Most interactive messages have one text, and most bulk messages a full batch.
         self._message_items = {Lane.INTERACTIVE: 1, Lane.BULK: EMBED_BATCH_ITEMS}
 
     def stop(self) -> None:
@@ -71,7 +72,7 @@ class Drainer:
         self._stopping.set()
 
     def run(self) -> None:
-        """Drain until `stop`, then finish or give back what is held. Raises what ended the computing thread."""
+        """Drain until `stop`, then finish or put back held texts. Raises the error that ended the compute thread."""
         if self._overlap:
             self._compute.start()
         try:
@@ -100,7 +101,7 @@ class Drainer:
 
     def _receive(self) -> None:
         if self._embedder.idle:
-            # One only: the others are popped while it is computed, by this embedder or by another idle one.
+            # One message only: this embedder or another idle one pops the others during its computation.
             self._admit(self._lanes.wait(_BLOCK_SECONDS))
             if self._embedder.idle:
                 return
@@ -108,7 +109,7 @@ class Drainer:
             self._admit(self._lanes.pop(counts))
 
     def _wanted(self, lane: Lane) -> int:
-        """How many messages there is room for."""
+        """How many messages of `lane` fit."""
         return min(-(-self._embedder.room(lane) // self._message_items[lane]), _MOST_MESSAGES)
 
     def _admit(self, messages: list[bytes]) -> None:
@@ -118,7 +119,7 @@ class Drainer:
                 batch = decode_message(raw)
             except CorruptMessage as fault:
                 CORRUPT_MESSAGES.inc()
-                logger.warning("dropped a message of %d bytes that is no embed batch: %s", len(raw), fault)
+                logger.warning("dropped a message of %d bytes that is not an embed batch: %s", len(raw), fault)
                 continue
             self._embedder.admit(batch, raw)
             batches.append(batch)
@@ -131,7 +132,7 @@ class Drainer:
                 self._message_items[lane] = max(sizes)
 
     def _settle(self, seconds: float) -> None:
-        """Answer what was computed, after waiting for it for up to `seconds`."""
+        """Answer computed texts; waits up to `seconds` for the first ones."""
         self._embedder.drop_expired()
         self._embedder.resume()
         if self._overlap:
@@ -147,7 +148,7 @@ class Drainer:
     def _broker_failed(self, error: RedisError) -> None:
         BROKER_ERRORS.inc()
         if not self._broker_away:
-            logger.warning("the broker does not answer, trying on: %s", type(error).__name__)
+            logger.warning("the broker does not answer, trying again: %s", type(error).__name__)
         self._broker_away = True
         self._stopping.wait(_PAUSE_AFTER_ERROR_SECONDS)
 

@@ -1,6 +1,6 @@
-"""The embedder itself: batches are admitted, computed step by step, and answered when their last text is done.
+"""The embedder itself: it admits batches, computes them step by step, and answers each after its last text.
 
-Used by one thread, but for the backlog, from which another one may take steps. It knows neither queues nor Celery.
+One thread uses it; another thread may take steps from its backlog. It knows neither queues nor Celery.
 """
 
 import logging
@@ -26,13 +26,13 @@ from workers.requests import described, tokens_of
 from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome, Ticket
 
 MAX_WAITING_SECONDS = 0.4
-"""Per lane. More work than this is better left in the queue, where another embedder can take it."""
+"""Per lane. More work stays in the queue, where another embedder can take it."""
 MAX_PARKED_ITEMS = 2_048
-"""What may wait for models that are being loaded."""
+"""The most items that wait for models in loading."""
 _LOAD_WAIT_SECONDS = 0.05
-"""A model without weights is there by then. Nothing else is done meanwhile."""
+"""Long enough to load a model without weights. The embedder does nothing else during this time."""
 _LAST_WORD_SECONDS = 0.25
-"""So long before its deadline, a batch hears that its model is still not there."""
+"""So long before its deadline, a batch whose model is still not loaded gets its answer."""
 _EMBEDDED = "embedded"
 _REFUSED = "refused"
 logger = logging.getLogger(__name__)
@@ -68,8 +68,8 @@ class Embedder:
         return max(self.pace.limits.window - self.backlog.items(lane), 0)
 
     def admit(self, batch: EmbedBatch, raw: bytes = b"") -> None:
-        """Tokenise `batch` and let it wait for its turn, once its model is loaded; a batch nobody waits for any more is
-        dropped."""
+        """Tokenise `batch` as soon as its model is loaded, and let it wait for its turn; drops a batch after its
+        deadline."""
         if batch.deadline <= self._clock():
             BATCHES.labels(batch.lane, "expired").inc()
             return
@@ -80,14 +80,14 @@ class Embedder:
         self._start(ticket)
 
     def resume(self) -> None:
-        """Go on with the batches whose model is loaded by now."""
+        """Go on with the batches whose model has been loaded."""
         for model, tickets in list(self._parked.items()):
             try:
                 self._models.get(model, 0.0)
             except ModelLoading:
                 continue
             except ModelError:
-                pass  # each of them hears below
+                pass  # each of the batches gets this answer below
             del self._parked[model]
             for ticket in tickets:
                 if ticket in self._open:
@@ -112,7 +112,7 @@ class Embedder:
             self._answer(ticket)
 
     def _park(self, ticket: Ticket) -> None:
-        """Let `ticket` wait for its model; what is too much to wait is told so at once."""
+        """Let `ticket` wait for its model; refuses it at once when too many items wait."""
         waiting = sum(len(other.batch.items) for tickets in self._parked.values() for other in tickets)
         if waiting >= MAX_PARKED_ITEMS:
             self._fail(ticket, ticket.unsettled(), MODEL_UNAVAILABLE)
@@ -126,21 +126,20 @@ class Embedder:
             return
         with TOKENIZE_SECONDS.labels(batch.lane).time():
             found = tokens_of(encoder, [batch.items[position] for position in fresh])
-        read = list(zip(fresh, found, strict=True))
-        tokenized = [(position, tokens) for position, tokens in read if not isinstance(tokens, str)]
+        tokenized = []
+        for position, tokens in zip(fresh, found, strict=True):
+            if not isinstance(tokens, str):
+                tokenized.append((position, tokens))
+                continue
+            if tokens == MODEL_ERROR:
+                self._offenders.failed(batch.model, batch.items[position].cache_key)
+            self._fail(ticket, [position], tokens)
         if tokenized:
             self.backlog.add(ticket, encoder, tokenized)
-        for position, code in ((position, tokens) for position, tokens in read if isinstance(tokens, str)):
-            if code == MODEL_ERROR:
-                self._offenders.failed(batch.model, batch.items[position].cache_key)
-            self._fail(ticket, [position], code)
 
     def _backlog_misses(self, ticket: Ticket) -> list[int]:
-        """Positions of the items that equal no waiting text and are not known to fail."""
-        fresh = self.backlog.join(ticket)
-        if not len(self._offenders):
-            return fresh
-        batch = ticket.batch
+        """Positions of the items that are equal to no waiting text; refuses items that are known to fail."""
+        batch, fresh = ticket.batch, self.backlog.join(ticket)
         refused = {p for p in fresh if self._offenders.refuses(batch.model, batch.items[p].cache_key)}
         for position in refused:
             ticket.settle(position, MODEL_ERROR)
@@ -157,7 +156,7 @@ class Embedder:
         return True
 
     def settle(self, computed: Computed) -> None:
-        """Write the cache, and hand the batches that are now complete to the outbox."""
+        """Write the cache, and give the batches that are now complete to the outbox."""
         step = computed.step
         outcomes: list[Outcome] = []
         for work, vector in zip(step.works, computed.vectors, strict=True):
@@ -210,7 +209,7 @@ class Embedder:
         self._outbox.add(batch, ticket.reply())
 
     def drop_expired(self) -> None:
-        """Forget the batches nobody waits for any more; the backlog leaves out the texts that only they wanted."""
+        """Forget batches after their deadline; the backlog leaves out the texts that only these batches wanted."""
         now = self._clock()
         for model, tickets in list(self._parked.items()):
             late = [ticket for ticket in tickets if ticket.batch.deadline <= now + _LAST_WORD_SECONDS]
@@ -223,7 +222,7 @@ class Embedder:
             BATCHES.labels(ticket.batch.lane, "expired").inc()
 
     def surrender(self) -> list[Ticket]:
-        """Let go of every batch without an answer, oldest first, to be put back where they came from."""
+        """Give up all batches without an answer; the caller puts them back into their lanes. Oldest first."""
         self.backlog.close()
         tickets = list(self._open)
         self._open.clear()

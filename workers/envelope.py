@@ -17,7 +17,7 @@ def decode_message(raw: bytes) -> EmbedBatch:
 
 
 def _checked(batch: EmbedBatch) -> EmbedBatch:
-    # msgpack knows no schema: a field of another type would only fail later, in the middle of other people's work.
+    # msgpack has no schema: without this check, a field of a wrong type would fail later, in the middle of other work.
     fields: list[tuple[object, type | UnionType]] = [
         (batch.batch_id, str),
         (batch.inbox, str),

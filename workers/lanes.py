@@ -1,4 +1,4 @@
-"""The embed lanes in Redis: popped in bulk at the tail, where the oldest messages are; put back there at a stop."""
+"""The embed lanes in Redis. The oldest messages are at the tail: many are popped there at once, and put back there."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -23,11 +23,11 @@ class EmbedLanes:
         return _messages(self._redis.blmpop(seconds, len(_QUEUES), *_QUEUES, direction="RIGHT", count=1))
 
     def pop(self, counts: Mapping[Lane, int]) -> list[bytes]:
-        """Up to so many messages of each lane that are there now, oldest first."""
+        """Up to so many of the messages that wait now in each lane, oldest first."""
         pipeline = self._redis.pipeline(transaction=False)
         for lane, count in counts.items():
             pipeline.lmpop(1, embed_queue(lane), direction="RIGHT", count=count)
-        # A lane that refuses must not lose what the other one gave.
+        # When one lane refuses, the messages of the other lane must not be lost.
         popped = pipeline.execute(raise_on_error=False)
         messages = [raw for result in popped if not isinstance(result, RedisError) for raw in _messages(result)]
         for result in popped:
@@ -36,7 +36,7 @@ class EmbedLanes:
         return messages
 
     def put_back(self, messages: Sequence[tuple[Lane, bytes]]) -> None:
-        """Make `messages`, oldest first, the next ones to be popped."""
+        """Put `messages`, oldest first, where they are popped next."""
         pipeline = self._redis.pipeline(transaction=False)
         for lane, raw in reversed(messages):
             pipeline.rpush(embed_queue(lane), raw)

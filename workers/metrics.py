@@ -1,14 +1,14 @@
-"""What an embedder counts. Shared between processes through prometheus_client's own directory when that is set."""
+"""The metrics of an embedder. Processes share them through prometheus_client's own directory when that is set."""
 
 from prometheus_client import Counter, Histogram
 
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 BATCHES = Counter("embedder_batches_total", "Batches by how they ended.", ["lane", "outcome"])
-"""outcome: answered, expired (nobody waits any more), requeued (at a stop)"""
+"""outcome: answered, expired (after the deadline), requeued (at a stop)"""
 CORRUPT_MESSAGES = Counter("embedder_corrupt_messages_total", "Messages dropped because they are no embed batch.")
 ITEMS = Counter("embedder_items_total", "Texts by outcome.", ["lane", "outcome"])
-"""outcome: embedded, model_error, model_unavailable, refused (it failed alone again and again)"""
+"""outcome: embedded, model_error, model_unavailable, refused (it failed alone several times)"""
 BATCH_ITEMS = Histogram("embedder_batch_items", "Texts in one message.", ["lane"], buckets=(1, 2, 4, 8, 16, 32, 64))
 TOKENS = Counter("embedder_tokens_total", "Tokens computed, special ones included.", ["lane"])
 PADDED_TOKENS = Counter("embedder_padded_tokens_total", "Tokens computed, padding included.", ["lane"])
@@ -39,5 +39,5 @@ LOAD_FAILURES = Counter("embedder_model_load_failures_total", "Models that could
 STEP_FAILURES = Counter("embedder_step_failures_total", "Forward passes that failed and were halved to find the cause.")
 BROKER_ERRORS = Counter("embedder_broker_errors_total", "Broker calls that failed; they are tried again.")
 ENDPOINT_REQUESTS = Counter("embedder_endpoint_requests_total", "Requests to endpoints by outcome.", ["outcome"])
-"""outcome: answered, refused (the texts), failed (time-outs, 429, 5xx, and what else may pass)"""
+"""outcome: answered, refused (the texts), failed (time-outs, 429, 5xx, and other passing faults)"""
 ENDPOINT_TOKENS = Counter("embedder_endpoint_tokens_total", "Tokens that endpoints say they have read.")

@@ -1,6 +1,6 @@
-"""The models this process holds: loaded when first asked for, the least recently used one leaves for a new one.
+"""The models of this process: each is loaded at its first request, and the least recently used one makes room for it.
 
-Each load runs in a thread of its own, so whoever serves the other models goes on meanwhile.
+Each load runs in a thread of its own, so the process can serve the other models during it.
 """
 
 import logging
@@ -19,7 +19,7 @@ from workers.metrics import LOAD_FAILURES
 
 MAX_MODELS = 4
 MAX_LOADS = 4
-"""At once; most of their time downloads wait, and only one reads weights."""
+"""At once. Downloads wait most of their time, and only one load reads weights."""
 RETRY_LOAD_SECONDS = 10.0
 SLOW_LOAD_SECONDS = 10.0
 _MEBIBYTE = 1024 * 1024
@@ -42,7 +42,7 @@ class ModelPool:
         budget_bytes: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """At most `capacity` models, whose weights take `budget_bytes` together; 0 for no such bound."""
+        """At most `capacity` models, whose weights take at most `budget_bytes` together; 0 for no bound on these."""
         self._load = load
         self._capacity = capacity
         self._budget_bytes = budget_bytes
@@ -53,10 +53,10 @@ class ModelPool:
         self._loads: dict[_Key, Future[Encoder]] = {}
 
     def get(self, spec: ModelSpec, wait_seconds: float | None = None) -> Encoder:
-        """The encoder of `spec`. Raises ModelError, for a while without trying again.
+        """The encoder of `spec`. Raises ModelError, and for a while after it again without another try.
 
-        With `wait_seconds`, a load that this call starts is waited for no longer than that, and one that is under way
-        not at all: raises ModelLoading while it is not done.
+        With `wait_seconds`, it waits so long for a load that this call starts, and not at all for a load that runs
+        already; then it raises ModelLoading.
         """
         key = _load_key(spec)
         with self._lock:
@@ -83,7 +83,7 @@ class ModelPool:
         try:
             encoder = self._loaded(spec)
         except BaseException as error:  # noqa: BLE001
-            # What the libraries raise over a damaged folder is any class at all, and some of it is no Exception.
+            # For a damaged folder, the libraries raise any class, also some that are no Exception.
             reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
             with self._lock:
                 failure = self._failed(key, spec, reason)

@@ -1,6 +1,6 @@
-"""Texts on which a model failed alone again and again: they are refused at once for a while.
+"""Texts on which a model failed alone several times: the embedder refuses them at once for a while.
 
-Each attempt costs a failed pass, and a halving of the batch it came in. Bounded, in this process, gone with it.
+Each attempt costs a failed pass, and more passes to halve its batch. Only this process remembers them, up to a limit.
 """
 
 import time
@@ -39,7 +39,7 @@ class Offenders:
             self._records.popitem(last=False)
 
     def refuses(self, model: ModelSpec, cache_key: bytes) -> bool:
-        """Whether the text is not worth another attempt yet."""
+        """Whether it is too early for another attempt with the text."""
         record = self._records.get((model.version_key, cache_key))
         return record is not None and record.failures >= MAX_FAILURES and record.until > self._monotonic()
 

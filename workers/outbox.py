@@ -1,4 +1,4 @@
-"""Replies on their way to the inboxes. A reply stays here until the broker took it or nobody waits for it any more."""
+"""Replies on their way to the inboxes. A reply stays here until the broker takes it or its deadline is over."""
 
 import time
 from collections import defaultdict
@@ -28,9 +28,9 @@ class Outbox:
         self._replies.append(_Addressed(batch.inbox, batch.deadline, reply.to_wire()))
 
     def flush(self) -> None:
-        """Send everything in one round trip. Raises RedisError; what may not have arrived is sent again next time.
+        """Send all replies in one round trip. Raises RedisError; the next call sends them again.
 
-        A reply may therefore arrive twice; its receiver waits for it once.
+        So a reply may arrive twice; its receiver ignores the second one.
         """
         now = time.time()
         self._replies = [reply for reply in self._replies if reply.deadline > now]
@@ -43,7 +43,7 @@ class Outbox:
         for inbox, wires in by_inbox.items():
             pipeline.rpush(inbox, *wires)
             pipeline.pexpire(inbox, REPLY_TTL_MS)
-        # Of every two results the first is the push. An inbox that refuses must not hold up the others.
+        # The first of every two results is that of the push. An inbox that refuses must not stop the other inboxes.
         pushed = pipeline.execute(raise_on_error=False)[::2]
         refused = {inbox for inbox, result in zip(by_inbox, pushed, strict=True) if isinstance(result, RedisError)}
         self._replies = [reply for reply in self._replies if reply.inbox in refused]

@@ -1,7 +1,7 @@
 """How fast this process computes each model version while it has work, and how large its next steps may be.
 
-A step should take a fixed time: then an interactive text waits no longer than that for the step before it, whatever the
-model, the machine and its other load. The same figure tells senders how much text may wait.
+A step should take a fixed time: then an interactive text waits at most so long for the step before it, with any model,
+machine and other load. The same speed tells senders how much text may wait.
 """
 
 import time
@@ -14,22 +14,22 @@ from embedding_project.contracts.model_spec import ModelSpec
 from workers.batching import Budget
 
 TELLING_TOKENS = 64
-"""A smaller step is mostly the cost of having a step: that it was slow says little about the speed under load."""
+"""The time of a smaller step is mostly the fixed cost of a step, and says little about the speed under load."""
 _FULL_WEIGHT_TOKENS = 512
 _WEIGHT = 0.2
-"""Of the newest measurement against all before."""
+"""Of the newest measurement, against all earlier ones."""
 _GAP_SECONDS = 0.02
-"""What passes between two steps that follow so closely is work too: fetching, tokenising, answering."""
+"""A shorter time between two steps counts as work: to receive, to tokenise, to answer."""
 _MAX_MODELS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What holds for every step on a device; within it, measured speed decides."""
+    """The limits of every step on a device; within them, the measured speed decides."""
 
     step_seconds: float
     first_tokens: int
-    """Budget of a model that was not measured yet."""
+    """Budget of a model before its first measurement."""
     least_tokens: int
     most_tokens: int
     items: int
@@ -49,7 +49,7 @@ CPU_LIMITS = Limits(
     step_cost_tokens=40,
     window=64,
 )
-# Not measured on a GPU: 16,384 tokens are what text-embeddings-inference takes by default, and bound the memory.
+# Not measured on a GPU: 16,384 tokens are the default of text-embeddings-inference, and bound the memory.
 CUDA_LIMITS = Limits(
     step_seconds=0.05,
     first_tokens=16_384,
@@ -62,7 +62,7 @@ CUDA_LIMITS = Limits(
 
 
 class Pace:
-    """Steps are measured by one thread at a time; any may read. Padding is not counted."""
+    """One thread at a time measures steps; any thread may read. Padding does not count."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.perf_counter) -> None:
         self.limits = limits
@@ -72,7 +72,7 @@ class Pace:
 
     @contextmanager
     def step(self, model: ModelSpec, tokens: int) -> Iterator[None]:
-        """Measure the block, which computes `tokens`. A block that fails is no measure."""
+        """Measure the block, which computes `tokens`. A block that fails does not count."""
         now = self._clock()
         began = self._ended if now - self._ended < _GAP_SECONDS else now
         yield
@@ -80,7 +80,7 @@ class Pace:
         self.observe(model, tokens, self._ended - began)
 
     def suppose(self, model: ModelSpec, tokens_per_second: float) -> None:
-        """Take a speed for that of `model` until its first step; 0 for unknown."""
+        """Assume a speed for `model` until its first step; 0 for unknown."""
         if tokens_per_second and model_name(model) not in self._speeds:
             self._keep(model_name(model), tokens_per_second)
 
@@ -91,11 +91,11 @@ class Pace:
         if known is None:
             self._keep(name, speed)
         elif speed > known:
-            # Any step that is faster than what is known proves it wrong. One that was too low would else stay: it keeps
+            # Any faster step proves that the known speed is too low. A speed that is too low would stay so: it keeps
             # texts out, and steps small.
             self._keep(name, known + _WEIGHT * (speed - known))
         elif tokens >= TELLING_TOKENS:
-            # Steps are large when the load is high, and that is the speed which matters.
+            # Steps are large under high load, and the speed under high load matters.
             self._keep(name, known + _WEIGHT * min(1.0, tokens / _FULL_WEIGHT_TOKENS) * (speed - known))
 
     def _keep(self, name: str, speed: float) -> None:
@@ -104,11 +104,11 @@ class Pace:
         self._speeds[name] = speed
 
     def speeds(self) -> Mapping[str, float]:
-        """Model version -> tokens per second; only what was measured."""
+        """Model version -> tokens per second, for the models that have a measured or assumed speed."""
         return dict(self._speeds)
 
     def tokens_per_second(self, model: ModelSpec) -> float:
-        """Measured, or assumed as long as nothing was."""
+        """The known speed of `model`, or else the default of the device."""
         return self._speeds.get(model_name(model)) or self.limits.first_tokens / self.limits.step_seconds
 
     def budget(self, model: ModelSpec) -> Budget:

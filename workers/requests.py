@@ -1,4 +1,4 @@
-"""What is asked of a tokenizer: the tokens of items that are to be embedded, and answers to tokenise requests."""
+"""The work of a tokenizer: the tokens of items to embed, and the answers to tokenise requests."""
 
 from collections.abc import Sequence
 
@@ -36,14 +36,14 @@ def _ends(encoder: Encoder, texts: Sequence[str]) -> Sequence[Tokens | str | Non
 
 
 class _Blank:
-    """What a tokenizer makes of prompts without a text behind them."""
+    """The tokens of prompts without a text after them."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._tokenize = encoder.tokenize if isinstance(encoder, HasVocabulary) else None
         self._read: dict[str, Tokens | None] = {}
 
     def is_all(self, tokens: Tokens | str | None, item: EmbedItem) -> bool:
-        """Whether the model would read nothing of the text of `item` but its prompt."""
+        """Whether the model would read nothing but the prompt of `item`."""
         if self._tokenize is None or not isinstance(tokens, Tokens):
             return False
         prompt = item.text[: item.prompt_length]
@@ -63,7 +63,7 @@ def _read(encoder: Encoder, packed: bytes) -> Tokens | str:
 
 
 def described(encoder: Encoder, batch: EmbedBatch) -> list[Outcome]:
-    """What the tokenizer says of each text of `batch`. Raises ModelAway."""
+    """The tokens, offsets and special tokens of each text of `batch`. Raises ModelAway."""
     if not isinstance(encoder, HasVocabulary):
         return [NO_TOKENIZER] * len(batch.items)
     found = isolate(encoder.vocabulary.describe, [item.text for item in batch.items], _plain)

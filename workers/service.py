@@ -1,4 +1,4 @@
-"""The parts of an embedder, put together from the configuration of this process."""
+"""The parts of an embedder, made from the configuration of this process."""
 
 import importlib.util
 import logging
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @cache
 def models() -> ModelPool:
-    """The models of this process; the first call settles the number of threads."""
+    """The models of this process; the first call sets the number of threads."""
     config = load_config()
     if config.embed_threads:
         torch.set_num_threads(config.embed_threads)
@@ -46,7 +46,7 @@ def vector_cache() -> VectorCache:
 
 @cache
 def pace() -> Pace:
-    """What this process has measured of its models."""
+    """The speeds that this process has measured."""
     return Pace(CUDA_LIMITS if chosen_device(load_config()).type == "cuda" else CPU_LIMITS)
 
 
@@ -65,7 +65,7 @@ def drainer(name: str) -> Drainer:
     """The drain loop that reports itself alive as `name`."""
     redis = broker()
     outbox = Outbox(redis)
-    # On a CPU the second thread takes time from those of the model.
+    # On a CPU a second thread would take time from the threads of the model.
     overlap = chosen_device(load_config()).type == "cuda"
     return Drainer(redis, embedder(outbox), outbox, name, overlap=overlap)
 
@@ -84,7 +84,7 @@ def embed_now(batch: EmbedBatch) -> None:
 
 
 def preload() -> None:
-    """Load the packaged default model, so that the first request does not wait for it."""
+    """Load the packaged default model, so that the first request need not wait for it."""
     wanted = load_config().default_model_id == _DEFAULT_MODEL_ID
     if not wanted or importlib.util.find_spec(_DEFAULT_PACKAGE) is None:
         return

@@ -1,4 +1,4 @@
-"""A batch that was admitted, and what became of its items so far."""
+"""An admitted batch, and the outcomes of its items so far."""
 
 import time
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Outcome = bytes | str
 class Ticket:
     batch: EmbedBatch
     raw: bytes
-    """The message as it was popped, to be put back at a stop; empty when it has no way back."""
+    """The message as it was popped, for `put_back` at a stop; empty when it cannot go back."""
     outcomes: list[Outcome | None] = field(init=False)
     missing: int = field(init=False)
     admitted_ns: int = field(default_factory=time.time_ns)

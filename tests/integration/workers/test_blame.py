@@ -9,7 +9,7 @@ from redis import Redis
 
 from embedding_project.contracts.messages import Purpose
 from embedding_project.contracts.vectors import Vector
-from tests.unit.workers.builders import DIMENSION, HASHING, Setup, batch, embedded
+from tests.unit.workers.builders import DIMENSION, HASHING, Panic, Setup, batch, embedded
 from workers.encoders.base import DeviceLost, Tokens
 from workers.encoders.hashing import HashingEncoder, HashingVocabulary
 from workers.offenders import MAX_FAILURES
@@ -39,12 +39,13 @@ FAULTS = [
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"),
     MemoryError(),
     OSError("Cannot allocate memory"),
+    Panic(),
 ]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
 def test_a_device_that_computes_nothing_is_the_fault_of_no_text(
-    valkey_url: str, redis: Redis, fault: Exception
+    valkey_url: str, redis: Redis, fault: BaseException
 ) -> None:
     device = Device(fault)
     setup = Setup(valkey_url, device)
@@ -68,14 +69,31 @@ def test_a_device_that_gives_no_numbers_is_the_fault_of_no_text(valkey_url: str,
     assert setup.run()[sent.batch_id].outcomes == (MODEL_UNAVAILABLE, MODEL_UNAVAILABLE)
 
 
-def test_a_text_that_no_memory_is_enough_for_fails_alone(valkey_url: str, redis: Redis) -> None:
-    device = Device(torch.OutOfMemoryError("CUDA out of memory"))
+@pytest.mark.parametrize("fault", [torch.OutOfMemoryError("CUDA out of memory"), Panic()], ids=repr)
+def test_a_text_that_the_device_cannot_compute_fails_alone(valkey_url: str, redis: Redis, fault: BaseException) -> None:
+    device = Device(fault)
     device.fails = lambda tokens: len(tokens) > 8
     setup = Setup(valkey_url, device)
     sent = batch("short", "long " * 9, "short too")
     setup.embedder.admit(sent)
     first, long, last = setup.run()[sent.batch_id].outcomes
     assert long == MODEL_ERROR
+    assert (embedded(first).tokens, embedded(last).tokens) == (1, 2)
+
+
+class PanickingTokenizer(HashingEncoder):
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        if "poison" in texts:
+            raise Panic
+        return super().tokenize(texts)
+
+
+def test_a_text_that_makes_the_tokenizer_panic_fails_alone(valkey_url: str, redis: Redis) -> None:
+    setup = Setup(valkey_url, PanickingTokenizer(DIMENSION, HASHING.max_tokens))
+    sent = batch("first", "poison", "last one")
+    setup.embedder.admit(sent)
+    first, poison, last = setup.run()[sent.batch_id].outcomes
+    assert poison == MODEL_ERROR
     assert (embedded(first).tokens, embedded(last).tokens) == (1, 2)
 
 

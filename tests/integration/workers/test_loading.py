@@ -20,7 +20,7 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.model_sources.folder_check import check_folder
 from embedding_project.model_sources.model_folder import ModelFilesError, model_folder
 from tests.integration.workers.test_drainer import eventually, publish, running
-from tests.unit.workers.builders import HASHING, MINILM, RecordingEncoder, Setup, batch
+from tests.unit.workers.builders import HASHING, MINILM, Panic, RecordingEncoder, Setup, batch
 from workers.embedder import MAX_PARKED_ITEMS, Embedder
 from workers.encoders.base import Encoder, ModelError, ModelLoading
 from workers.encoders.transformer import load_transformer
@@ -203,10 +203,6 @@ def test_other_models_are_served_while_one_is_loaded(valkey_url: str, redis: Red
         load.release.set()
         eventually(lambda: redis.llen("reply.test") == 2)
     assert setup.replies().keys() == {each.batch_id for each in slow}
-
-
-class Panic(BaseException):
-    """As a library of another language raises it."""
 
 
 @pytest.mark.parametrize("error", [ModelError("no weights"), MemoryError(), Panic()])
