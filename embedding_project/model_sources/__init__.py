@@ -1,1 +1,1 @@
-"""Where models come from: folders, hubs, endpoints, and the files they are made of."""
+"""Sources of models: folders, hubs, endpoints, and the files in them."""

@@ -1,4 +1,4 @@
-"""Which endpoints may be called: hosts are listed by the operator, and nothing leads away from them."""
+"""Which endpoints may be called: only those on the hosts that the operator lists."""
 
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit

@@ -1,7 +1,7 @@
-"""Whether the files of a model may be loaded.
+"""A check whether the files of a model may be loaded.
 
-A model folder is data, never code: weights in safetensors, a fast tokenizer, no classes of its own. Everything is
-checked before a file reaches a library, so that a refusal names its reason and costs nothing.
+A model folder is data, never code: weights in safetensors, a fast tokenizer, no classes of its own. All checks come
+before a library reads a file, so that a refusal names its reason and costs nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ from embedding_project.model_sources.weights import WEIGHTS, WEIGHTS_INDEX, Stor
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _MAX_COUNT = 1_000_000
 _COUNTED = ("layer", "expert", "label")
-"""Settings with such names, and those that begin with num_ or n_: the library may make lists of that length at once."""
+"""Settings with such names, and names with num_ or n_ in front: the library may make lists of that length at once."""
 
 
 def check_folder(folder: Path, dimension: int | None = None) -> dict[str, StoredTensor]:
-    """The tensors of a model that may be loaded, as one of `dimension` where that is given. Raises ModelFilesError."""
+    """The tensors of a model that may be loaded, and has `dimension` if that is given. Raises ModelFilesError."""
     if not any((folder / name).exists() for name in (WEIGHTS, WEIGHTS_INDEX)):
         pickled = any(next(folder.glob(pattern), None) for pattern in _PICKLED)
         reason = "the weights are pickled; only safetensors are loaded" if pickled else f"no {WEIGHTS}"

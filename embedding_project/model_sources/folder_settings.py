@@ -1,6 +1,6 @@
 """Settings of a model folder that change vectors or their ranking, and that this service does not follow.
 
-Each is refused by its name: a model that would quietly give other vectors than its library is worse than none.
+The service refuses each by its name: without a word, such a model would give other vectors than its library.
 """
 
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ _TEXT_FILE: Mapping[str, tuple[object, ...]] = {
     "query_expansion": (None,),
     "tokenizer_name_or_path": ("", None),
 }
-"""Setting in sentence_bert_config.json -> the values that are followed, or change nothing."""
+"""Setting in sentence_bert_config.json -> the values that this service follows, or that change nothing."""
 _SAME_FOR_TEXTS = {"max_seq_length", "unpad_inputs", "modality_config"}
 _ARGUMENTS = ("model_args", "tokenizer_args", "config_args", "model_kwargs", "processor_kwargs", "config_kwargs")
 _HARMLESS_ARGUMENTS = {"torch_dtype", "dtype", "attn_implementation"}
 _RANKED_ALIKE = {"dot", "dot_score", "euclidean"}
-"""Similarities that put unit vectors in the order of their cosine."""
+"""Similarities that give unit vectors the same order as their cosine."""
 
 
 def check_settings(folder: Path) -> None:
-    """Raises ModelFilesError for the first setting that would have to be followed."""
+    """Raises ModelFilesError for the first setting that this service does not follow."""
     unit = "Normalize" in (layers(folder) or {})
     for name in TEXT_SETTINGS:
         _check_text_settings(name, read_optional(folder / name))
@@ -49,7 +49,7 @@ def check_settings(folder: Path) -> None:
 
 
 def layers(folder: Path) -> dict[str, str] | None:
-    """Kind of each layer in modules.json -> its folder, in their order; None when there is no such file.
+    """Kind of each layer in modules.json -> its folder, in the order of the file; None without such a file.
 
     Raises ModelFilesError.
     """
@@ -63,7 +63,7 @@ def layers(folder: Path) -> dict[str, str] | None:
     for module in modules:
         name = str(module.get("type", ""))
         kind = name.rpartition(".")[2]
-        # A dense or scaling layer behind the pooling would be left out, and the vectors quietly be others.
+        # Without a dense or scaling layer after the pooling, the vectors would be others.
         if kind not in _LAYERS or not name.startswith(_LIBRARY):
             raise ModelFilesError(f"modules.json has a layer that is not supported: {kind or name}")
         if kind == "Transformer" and module.get("path"):
@@ -77,10 +77,14 @@ def layers(folder: Path) -> dict[str, str] | None:
     return dict(found)
 
 
+def text_settings(folder: Path) -> dict[str, Any]:
+    """How texts are cut and changed before the model reads them. Raises ModelFilesError."""
+    return next((read_object(folder / name) for name in TEXT_SETTINGS if (folder / name).exists()), {})
+
+
 def lowercases(folder: Path) -> bool:
     """Whether texts are put into lower case before the tokenizer reads them. Raises ModelFilesError."""
-    found = (read_object(folder / name) for name in TEXT_SETTINGS if (folder / name).exists())
-    return next(found, {}).get("do_lower_case") is True
+    return text_settings(folder).get("do_lower_case") is True
 
 
 def _check_text_settings(name: str, settings: Mapping[str, Any]) -> None:

@@ -1,10 +1,9 @@
-"""Models named by their hub id, `hub:<org>/<name>@<commit>`: found, described and downloaded, files of data only.
+"""Models with a hub id, `hub:<org>/<name>@<commit>`: finds, describes and downloads them, files of data only.
 
-A model is pinned by its commit and lies in a folder of that commit below MODEL_ROOT, where nothing is ever changed.
+A commit pins each model. Its files are in a folder of that commit below MODEL_ROOT, and never change.
 """
 
 import fcntl
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,7 +23,6 @@ _TIMEOUT_SECONDS = 10.0
 _DATA = ("*.safetensors", "*.json", "*.txt")
 _DESCRIPTION = ("config.json", "modules.json", "*_config.json", "config_*.json", "*/config.json")
 _OTHER_RUNTIMES = ("onnx/*", "openvino/*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 Result = TypeVar("Result")
 
 disable_progress_bars()
@@ -35,14 +33,14 @@ def pinned(name: HubName, config: Config) -> HubName:
     if name.commit:
         return name
     _refuse_without_permission(config)
-    commit = _commit_with_weights(name, config)
-    if not _COMMIT.fullmatch(commit):
+    found = HubName(name.repository, _commit_with_weights(name, config))
+    if not found.commit:
         raise ModelFilesError("the hub names no commit")
-    return HubName(name.repository, commit)
+    return found
 
 
 def describe_remote(name: HubName, config: Config) -> ModelDescription:
-    """What the small files of a pinned model say, without its weights. Raises ModelFilesError."""
+    """The description in the small files of a pinned model, without its weights. Raises ModelFilesError."""
     _refuse_without_permission(config)
     with tempfile.TemporaryDirectory() as scratch:
         _download(name, Path(scratch), _DESCRIPTION, config)
@@ -50,9 +48,9 @@ def describe_remote(name: HubName, config: Config) -> ModelDescription:
 
 
 def download(name: HubName, config: Config) -> None:
-    """Make the folder of a pinned model; whole when it is there at all. Raises ModelFilesError.
+    """Make the folder of a pinned model; the folder appears only when it is whole. Raises ModelFilesError.
 
-    What an interrupted download left is taken up again.
+    It goes on with the files of an interrupted download.
     """
     folder = hub_folder(name, config.model_root)
     if folder.exists():
@@ -105,12 +103,12 @@ def _asked(ask: Callable[[], Result]) -> Result:
     except RevisionNotFoundError:
         raise ModelFilesError("the repository has no such revision") from None
     except Exception as error:
-        # The library has its own classes and those of two others for a hub that is away.
+        # When the hub is away, the library raises classes of its own and of two other libraries.
         raise ModelFilesError(f"the hub cannot be used now: {type(error).__name__}") from error
 
 
 def _commit_with_weights(name: HubName, config: Config) -> str:
-    """The commit of the revision, which holds weights that may be loaded. Raises ModelFilesError."""
+    """The commit of the revision, which must hold weights that may be loaded. Raises ModelFilesError."""
     api = HfApi(endpoint=config.hub_url, token=False)
     info = _asked(lambda: api.model_info(name.repository, revision=name.revision, timeout=_TIMEOUT_SECONDS))
     names = [sibling.rfilename for sibling in info.siblings or ()]

@@ -1,6 +1,6 @@
-"""What the files of a model say about how it is used: pooling, prompts, lengths, as sentence-transformers writes them.
+"""The description of a model in its files: pooling, prompts, lengths, as sentence-transformers writes them.
 
-Only what they say: nothing is guessed. Whoever registers the model gives the rest, and may overrule all of it.
+This module guesses nothing. The person who registers the model gives the rest, and may change all of it.
 """
 
 from collections.abc import Mapping
@@ -9,25 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from embedding_project.contracts.limits import MAX_TEXT_BYTES
-from embedding_project.model_sources.folder_settings import check_settings, layers
-from embedding_project.model_sources.model_folder import (
-    TEXT_SETTINGS,
-    ModelFilesError,
-    read_object,
-    read_optional,
-)
+from embedding_project.model_sources.folder_settings import check_settings, layers, text_settings
+from embedding_project.model_sources.model_folder import ModelFilesError, read_object, read_optional
 
 _OLD_MODE = "pooling_mode_"
 _POOLINGS = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls", "lasttoken": "last"}
 """Name in a pooling configuration, old or new -> name in the registry."""
 _POSITIONS_AFTER_PADDING = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
-"""Families whose positions are counted from behind the padding's."""
+"""Families that count positions from the one after the padding."""
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDescription:
-    """What the files say; None where they say nothing."""
+    """The values in the files; None where the files have none."""
 
     dimension: int | None
     pooling: str | None
@@ -41,7 +36,7 @@ class ModelDescription:
 
 
 def describe(folder: Path) -> ModelDescription:
-    """What the files in `folder` say. Raises ModelFilesError for what is damaged, or would make other vectors here."""
+    """The description in `folder`. Raises ModelFilesError for damage, and for settings that change vectors."""
     check_settings(folder)
     config = read_object(folder / "config.json")
     modules = layers(folder)
@@ -96,7 +91,7 @@ def _modes(pooling: Mapping[str, Any]) -> list[str]:
 
 
 def _prompts(own: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Prompts of queries and of documents, under the names sentence-transformers looks for."""
+    """Prompts of queries and of documents, under the names of sentence-transformers."""
     prompts, default_name = own.get("prompts") or {}, own.get("default_prompt_name")
     if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
         raise ModelFilesError("the prompts in config_sentence_transformers.json are not texts by name")
@@ -108,9 +103,8 @@ def _prompts(own: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _max_tokens(folder: Path, config: Mapping[str, Any]) -> int | None:
-    lengths = next((read_object(folder / name) for name in TEXT_SETTINGS if (folder / name).exists()), {})
     tokenizer = read_optional(folder / "tokenizer_config.json")
-    found = [_positive(lengths.get("max_seq_length")), _tokenizer_length(tokenizer), _positions(config)]
+    found = [_positive(text_settings(folder).get("max_seq_length")), _tokenizer_length(tokenizer), _positions(config)]
     known = [length for length in found if length]
     return min(*known, MAX_TEXT_BYTES) if known else None
 

@@ -1,6 +1,6 @@
 """Where the folder of a model is, and how its small JSON files are read.
 
-Shared by the embedders, which load the folder, and the web side, which reads what it says of itself.
+The embedders, which load the folder, and the web side, which reads its description, share this module.
 """
 
 import importlib.util
@@ -24,14 +24,14 @@ TEXT_SETTINGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
-"""Names that one file has had: how texts are cut before the model reads them."""
+"""Names that one file has had over time: how texts are cut before the model reads them."""
 
 _HUB_NAME = re.compile(r"hub:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class ModelFilesError(Exception):
-    """The files of a model are missing, damaged or not supported; the message says which."""
+    """The files of a model are missing, damaged or not supported; the message says what is wrong."""
 
 
 class NoModelFolder(ModelFilesError):
@@ -56,7 +56,7 @@ class HubName:
 
 
 def hub_name(artifact: str) -> HubName | None:
-    """What a `hub:` artifact names; None for any other. Raises ModelFilesError when it is malformed."""
+    """The model that a `hub:` artifact names; None for other artifacts. Raises ModelFilesError for a malformed one."""
     if not artifact.startswith(HUB):
         return None
     found = _HUB_NAME.fullmatch(artifact)
@@ -66,7 +66,7 @@ def hub_name(artifact: str) -> HubName | None:
 
 
 def hub_folder(name: HubName, model_root: Path) -> Path:
-    """Where the files of a pinned model are, once they are there."""
+    """Where the files of a pinned model are after its download."""
     return model_root / "hub" / name.repository / name.commit
 
 
@@ -80,7 +80,7 @@ def _below_root(artifact: str, root: Path) -> Path:
 
 
 def model_folder(artifact: str, model_root: Path) -> Path:
-    """The folder of `artifact`, which holds nothing that leads out of it. Raises ModelFilesError."""
+    """The folder of `artifact`, without links that lead out of it. Raises ModelFilesError."""
     if artifact.startswith(PACKAGE):
         root = folder = _package_folder(artifact.removeprefix(PACKAGE))
     else:
@@ -109,7 +109,7 @@ def _check_entries(folder: Path, root: Path) -> None:
 
 
 def _package_folder(module: str) -> Path:
-    # A dotted name would import its parents; a plain one is only looked up.
+    # For a dotted name, find_spec would import the parents; for a plain name, it imports nothing.
     if not module.isidentifier():
         raise ModelFilesError(f"{module!r} is not the name of a Python package")
     found = importlib.util.find_spec(module)

@@ -1,6 +1,6 @@
-"""What the safetensors files of a model say they hold, read from their headers alone.
+"""The tensors in the safetensors files of a model, read from their headers alone.
 
-A header is checked against the size of its file, so the tensors it names are there and take no more than the file does.
+Each header must fit the size of its file: so its tensors are there, and take no more memory than the file has bytes.
 """
 
 import math
@@ -83,7 +83,7 @@ def _object(value: object, path: Path) -> Mapping[str, Any]:
 
 
 def _bytes(entry: object, path: Path) -> int:
-    """Of one tensor, by its shape and type, which must be what its place says."""
+    """The bytes of one tensor by its shape and type, which must fit its place in the file."""
     match entry:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(start), int(end)]}:
             if dtype not in _BITS:

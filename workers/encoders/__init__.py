@@ -1,1 +1,1 @@
-"""Ways to turn texts into vectors, behind the one seam of `encoders.base`."""
+"""Ways to turn texts into vectors, behind the one interface of `encoders.base`."""

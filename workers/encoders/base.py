@@ -1,6 +1,6 @@
-"""The seam between the drain and whatever computes vectors.
+"""The interface between the drain loop and everything that computes vectors.
 
-Tokenising and encoding are two calls, so that lengths are known before a step is planned and the two may overlap.
+To tokenise and to encode are two calls, so that lengths are known before a step is planned, and the two may overlap.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Protocol
 from embedding_project.contracts.vectors import Vector
 
 PLAIN_WORD = "hello"
-"""Every model embeds it: where one does not, no text is to blame."""
+"""Every model embeds this word: when a model does not, no text is to blame."""
 
 
 class ModelError(Exception):
@@ -18,15 +18,15 @@ class ModelError(Exception):
 
 
 class TextRefused(ModelError):
-    """What computes the vectors is known to be well, and does not take this text."""
+    """The model or endpoint works for other texts, and does not take this one."""
 
 
 class ModelAway(Exception):
-    """What computes the vectors cannot be used now, such as an endpoint: no fault of any text; the message says why."""
+    """The model or endpoint cannot be used now, which is no fault of any text; the message says why."""
 
 
 class ModelLoading(Exception):
-    """The model is on its way into memory: ask again soon."""
+    """The model is being loaded: the caller should try again soon."""
 
 
 class DeviceLost(Exception):
@@ -38,9 +38,9 @@ class Tokens:
     """One text as the model reads it."""
 
     ids: Sequence[int]
-    """Token ids with special tokens, at most `max_tokens` of them."""
+    """Token ids with special tokens, at most `max_tokens`."""
     truncated: bool
-    """Whether the text had more."""
+    """Whether the text had more tokens."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -56,11 +56,11 @@ class Encoder(Protocol):
 
     @property
     def padded(self) -> bool:
-        """Whether a step costs its longest text in every row, and not just the tokens there are."""
+        """Whether every row of a step costs as much as its longest text, and not only its own tokens."""
 
     @property
     def first_speed(self) -> float:
-        """Tokens per second of a pass at its load; 0 where none was made."""
+        """Tokens per second of a pass at the load; 0 without such a pass."""
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """One entry per text. Text that looks like a special token is plain text."""

@@ -1,7 +1,7 @@
 """Models behind OpenAI-compatible endpoints: retries within a bound, a rate shared by all embedders, honest blame.
 
-What is the endpoint's fault is `ModelAway`, which is tried again later and counts against no text. A text is blamed
-only while the endpoint takes a plain word: then the batch is halved until the text stands alone.
+A fault of the endpoint is `ModelAway`: texts are tried again later, and the fault counts against none. A text is
+to blame only if the endpoint takes a plain word: then the batch is halved until the text is alone.
 """
 
 import logging
@@ -22,12 +22,12 @@ from workers.encoders.secrets import read_secret
 from workers.metrics import ENDPOINT_REQUESTS
 
 STEP_SECONDS = 4.0
-"""One call of `encode`, retries and waiting for the rate included: an embedder that is silent for 5 counts as dead."""
+"""The most for one `encode`, with retries and waits for the rate: an embedder that is silent for 5 s counts as dead."""
 _TRIES = 4
 _FIRST_PAUSE_SECONDS = 0.25
 _AWAY_SECONDS = 2.0
 _MAX_AWAY_SECONDS = 60.0
-"""For how long an endpoint that failed is not asked, at least and at most: other models would wait for it."""
+"""How long a failed endpoint is not called, at least and at most: other models would wait for it."""
 _VOUCHED_SECONDS = 30.0
 _BYTES_PER_TOKEN = 4
 logger = logging.getLogger(__name__)
@@ -35,12 +35,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UntokenizedText(Tokens):
-    """A text for a model whose vocabulary is not known here."""
+    """A text for a model whose vocabulary this process does not know."""
 
     text: str
 
     def __len__(self) -> int:
-        """An estimate."""
+        """An estimate from its bytes."""
         return -(-len(self.text.encode()) // _BYTES_PER_TOKEN) or 1
 
 
@@ -105,7 +105,7 @@ class EndpointEncoder:
             return self._tried(texts, until)
 
     def _vouch(self, refusal: Refused, until: float) -> None:
-        """Make sure that the endpoint embeds a plain word, in this format or in the other; it is to blame if not."""
+        """Make sure that the endpoint embeds a plain word, in this format or in the other. Raises Failed if not."""
         if time.monotonic() < self._vouched_until:
             return
         for encoding_format in (self._format, "float"):
@@ -119,7 +119,7 @@ class EndpointEncoder:
         raise Failed(f"it refuses a plain word too: {refusal}", passes=False)
 
     def _tried(self, texts: Sequence[str], until: float, encoding_format: str = "") -> Vector:
-        """Try until it works, or trying on is of no use. Raises Refused or Failed."""
+        """Try until a try succeeds or a further one is of no use. Raises Refused or Failed."""
         for number in range(_TRIES):
             self._await_rate(until)
             try:
@@ -166,7 +166,7 @@ class EndpointEncoder:
 
 
 def _pause_or_give_up(failure: Failed, number: int, until: float) -> None:
-    """Wait before try `number` + 1. Raises `failure` when there is no use in one."""
+    """Wait before try `number` + 1. Raises `failure` when a further try is of no use."""
     pause = _FIRST_PAUSE_SECONDS * 2**number
     if failure.retry_after is not None:
         pause = max(pause, failure.retry_after)
@@ -177,13 +177,13 @@ def _pause_or_give_up(failure: Failed, number: int, until: float) -> None:
 
 
 def _rate(requests_per_minute: int) -> Rate:
-    """A bucket that lets no more than so many through in any minute, a tenth of them at once."""
+    """A bucket that allows at most so many requests in any minute, a tenth of them at once."""
     burst = max(requests_per_minute // 10, 1)
     return Rate(per_second=max(requests_per_minute - burst, 0.5) / 60, burst=burst)
 
 
 def load_endpoint(spec: ModelSpec, config: Config, seconds: float = STEP_SECONDS) -> EndpointEncoder:
-    """An encoder that calls the endpoint of `spec`, which is not called yet. Raises ModelError."""
+    """An encoder for the endpoint of `spec`; it does not call the endpoint yet. Raises ModelError."""
     problem = endpoint_problem(spec.endpoint, config.endpoint_hosts)
     if problem:
         raise ModelError(problem)

@@ -1,4 +1,4 @@
-"""One request to an OpenAI-compatible endpoint, and what came of it. No retries, no redirects, no proxies."""
+"""One request to an OpenAI-compatible endpoint, and its outcome. No retries, no redirects, no proxies."""
 
 import base64
 import email.utils
@@ -24,22 +24,22 @@ _BYTES_PER_NUMBER = 32
 
 
 class Refused(TextRefused):
-    """The endpoint does not take these texts, or answers nothing that fits them."""
+    """The endpoint does not take these texts, or its answer does not fit them."""
 
 
 class Failed(Exception):
-    """No answer, for no fault of the texts; the message says why."""
+    """No answer, through no fault of the texts; the message says why."""
 
     def __init__(self, reason: str, *, passes: bool, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.passes = passes
         """Whether the same request may succeed soon."""
         self.retry_after = retry_after
-        """Seconds that the endpoint asks for."""
+        """Seconds to wait, if the endpoint says so."""
 
 
 class EndpointClient:
-    """A pool of connections to one endpoint. It holds no key: every call brings one."""
+    """A pool of connections to one endpoint. It holds no key: each call passes one."""
 
     def __init__(self, url: str, model: str, dimension: int) -> None:
         self._url = url.rstrip("/") + "/embeddings"
@@ -47,7 +47,7 @@ class EndpointClient:
         self._dimension = dimension
         limits = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=60.0)
         self._http = httpx.Client(trust_env=False, follow_redirects=False, limits=limits)
-        # The connections close with the encoder that the pool lets go.
+        # The connections close when the pool of models drops the encoder.
         weakref.finalize(self, self._http.close)
 
     def embed(self, texts: Sequence[str], key: str, encoding_format: str, until: float) -> Vector:
@@ -63,19 +63,19 @@ class EndpointClient:
                 _check_status(response)
                 answer = self._read(response, len(texts), until)
         except httpx.HTTPError as error:
-            # Messages of the library may quote what was sent.
+            # Messages of the library may quote the request.
             raise Failed(type(error).__name__, passes=True) from None
         return _vectors(answer, len(texts), self._dimension)
 
     def _read(self, response: httpx.Response, texts: int, until: float) -> Any:
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise Refused("the answer is compressed, which was not asked for")
+            raise Refused("the answer is compressed, though the request forbids that")
         most = _OVERHEAD_BYTES + texts * self._dimension * _BYTES_PER_NUMBER
         content = bytearray()
         for chunk in response.iter_raw():
             content += chunk
             if len(content) > most:
-                raise Refused("the answer is larger than any that fits")
+                raise Refused("the answer is too large for these texts")
             if time.monotonic() > until:
                 raise Failed("the answer takes too long", passes=True)
         try:

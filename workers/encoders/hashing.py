@@ -1,4 +1,4 @@
-"""An encoder without a model: the vector is a hash of the words. For tests and for measuring everything around it."""
+"""An encoder without a model: the vector is a hash of the words. For tests, and to measure the rest of the service."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from workers.encoders.base import Tokens
 from workers.encoders.vocabulary import cut
 
 _WORD = re.compile(r"[^ \t\n\r\f\v]+")
-"""Divided where `bytes.split` divides."""
+"""The same words that `bytes.split` gives."""
 
 
 class HashingEncoder:

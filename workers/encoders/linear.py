@@ -1,4 +1,4 @@
-"""A linear layer whose weights are laid out once, as the processor's library wants them, and not at every call."""
+"""A linear layer that puts its weights into the layout of the processor's library once, and not at every call."""
 
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ class Activation(StrEnum):
 
 
 def multiplies_bf16(device: torch.device) -> bool:
-    """Whether `device` has instructions for bf16: others emulate them, and are slower than with fp32."""
+    """Whether `device` has instructions for bf16: other devices emulate them, and are slower than with fp32."""
     return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
 
 
@@ -30,7 +30,7 @@ class Linear:
 
     def __call__(self, rows: Tensor) -> Tensor:
         if self._laid_out is not None:
-            # Named overload: the resolution among them walks the bias as a list of numbers.
+            # The overload is named: to choose it, torch would read the bias as a list of numbers.
             found: Tensor = torch.ops.mkldnn._linear_pointwise.default(  # noqa: SLF001
                 rows, self._laid_out, self._bias, self._activation, [], "none"
             )
@@ -41,7 +41,7 @@ class Linear:
 
 
 def _laid_out(weight: Tensor) -> Tensor | None:
-    """The weights as oneDNN keeps them; None where it does not compute them."""
+    """The weights in the layout of oneDNN; None where oneDNN does not compute them."""
     if weight.device.type != "cpu" or weight.dtype not in (torch.float32, torch.bfloat16):
         return None
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):  # type: ignore[no-untyped-call]

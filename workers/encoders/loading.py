@@ -19,10 +19,10 @@ Load = Callable[[ModelSpec], Encoder]
 
 
 def encoder_loader(config: Config, device: torch.device) -> Load:
-    """A function that loads models onto `device`; it raises ModelError, and whatever the libraries raise.
+    """A function that loads models onto `device`; it raises ModelError, and the errors of the libraries.
 
-    Several threads may call it. Downloads go on side by side, weights are read by one thread at a time: the libraries
-    change settings of the whole process meanwhile.
+    Several threads may call it. Downloads run in parallel, but one thread at a time reads weights: the libraries change
+    settings of the whole process during that.
     """
     reading = threading.Lock()
     most_bytes = config.embed_memory_mb * 2**20 or _machine_bytes()
@@ -61,7 +61,7 @@ def _machine_bytes() -> int:
 
 
 def chosen_device(config: Config) -> torch.device:
-    """The device of `EMBED_DEVICE`; auto takes the GPU when there is one."""
+    """The device of `EMBED_DEVICE`; `auto` takes the GPU when there is one."""
     if config.embed_device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(config.embed_device)

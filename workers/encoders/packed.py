@@ -1,10 +1,10 @@
 """A BERT without padding: the tokens of all texts of a step stand one after the other in one matrix.
 
-Every layer but attention works on single tokens, so it is one product over exactly the tokens there are. Attention
-looks at one text at a time; texts of equal length share a call, which needs no mask. The weights are those of the model
-as the transformers library loaded it.
+Every layer but attention works on single tokens, so it is one product over the real tokens. Attention works on one text
+at a time; texts of equal length share a call, which needs no mask. The weights come from the model of the transformers
+library.
 
-Products and attention may be computed in a narrower type than the rest: sums, norms and pooling keep that of the model.
+Products and attention may be computed in a narrower type: sums, norms and pooling keep the type of the model.
 """
 
 from collections.abc import Sequence
@@ -61,8 +61,7 @@ class Group:
 
 class PackedBert:
     def __init__(self, model: Any, products: torch.dtype) -> None:
-        """Products are computed in the type `products`. Raises ModelError when `model` is no BERT that this code
-        computes."""
+        """`products`: the type of the products. Raises ModelError when this code cannot compute `model`."""
         _check(model.config)
         self._products = products
         self._heads: int = model.config.num_attention_heads
@@ -71,7 +70,7 @@ class PackedBert:
         with torch.inference_mode():
             self._words: Tensor = named["embeddings.word_embeddings.weight"].clone()
             positions = named["embeddings.position_embeddings.weight"]
-            # There is one sentence, so the type of every token is the first.
+            # There is one sentence, so every token has the first type.
             self._positions: Tensor = positions + named["embeddings.token_type_embeddings.weight"][0]
             self._norm = _norm(named, "embeddings.LayerNorm", epsilon)
             self._layers = [
@@ -82,7 +81,7 @@ class PackedBert:
     def hidden(self, ids: Tensor, positions: Tensor, groups: Sequence[Group]) -> Tensor:
         """Hidden states of the texts in `groups`, shape (rows, width); `ids` and `positions` have shape (rows,).
 
-        Rows behind the last group are spare.
+        Rows after the last group are spare.
         """
         rows = self._norm(self._words[ids] + self._positions[positions])
         for layer in self._layers:

@@ -1,4 +1,4 @@
-"""The transformers library as it is: texts are padded to the longest of their step. Every other way is judged by it."""
+"""The unchanged transformers library: it pads texts to the longest of their step. Other ways must give its vectors."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The keys of endpoints: files in a directory, read when they are used and kept nowhere."""
+"""The keys of endpoints: files in a directory, read at each use and kept nowhere."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def read_secret(directory: str, name: str) -> str:
         content = read_regular(Path(directory) / name, _MAX_BYTES).decode("ascii", "replace").strip()
     except OSError as error:
         raise ModelError(f"the secret {name} cannot be read from EMBED_SECRETS_DIR: {error.strerror}") from None
-    # A header cannot carry anything else, and the library would quote it in its complaint.
+    # A header cannot hold other characters, and the error of the library would quote the key.
     if not _KEY.fullmatch(content):
         raise ModelError(f"the secret {name} is empty, or not one line of ASCII without spaces")
     return content

@@ -1,7 +1,7 @@
-"""Whether a configuration asks for the tensors that the files hold, found out before any of them takes memory.
+"""A check that a configuration asks for the tensors that the files hold, before any tensor takes memory.
 
-The library builds the model on a device without memory. It is stopped as soon as the model has grown beyond what the
-weights can fill, so a configuration that lies costs no more than one that does not.
+The library builds the model on a device without memory. The check stops it as soon as the model is larger than its
+weights, so a false configuration costs no more than a true one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ _OLD_ENDINGS = {"gamma": "weight", "beta": "bias"}
 def check_fits(config: Any, stored: Mapping[str, StoredTensor]) -> None:
     """Raises ModelError when the model of `config` has other tensors than the files, or far more than they hold."""
     held = sum(tensor.numbers for tensor in stored.values())
-    # Files may lack the pooler, which nothing here uses.
+    # Files may lack the pooler, which no code here uses.
     with _stopped_beyond(2 * held, _LEAST_MODULES + _MODULES_PER_TENSOR * len(stored)), torch.device("meta"):
         try:
             skeleton = AutoModel.from_config(config, attn_implementation="sdpa")
@@ -47,7 +47,7 @@ def _plain_name(name: str, prefix: str) -> str:
 
 @contextmanager
 def _stopped_beyond(most_numbers: int, most_modules: int) -> Iterator[None]:
-    """Raises ModelError out of a model that is built in the block once it is larger. One block at a time."""
+    """Raises ModelError in the block as soon as a model that it builds is larger. One block at a time."""
     numbers = modules = 0
 
     def count_module(_parent: Module, _name: str, _child: Module) -> None:

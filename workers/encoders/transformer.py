@@ -1,7 +1,7 @@
 """Embedding models of the transformers library, read from a folder of safetensors.
 
-The tokenizer is taken out of its transformers wrapper, which changes shared state in every call: set up once, the bare
-one may be used by several threads.
+The tokenizer is used without its transformers wrapper, which changes shared state in every call. Several threads may
+use the bare tokenizer after its set-up.
 """
 
 import logging
@@ -33,9 +33,9 @@ from workers.encoders.vocabulary import TokenizerVocabulary
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _TRUSTED_SOURCE = {"local_files_only": True, "trust_remote_code": False}
 _PROBE_TOKENS = 512
-"""A model that has fewer positions than the registry says fails at this length, at the load and not under load."""
+"""A model with fewer positions than the registry says fails at this length when it is loaded, and not later."""
 LEAST_COSINE = 0.9999
-"""Between the vectors of the transformers library and those computed in another way."""
+"""Between a vector of the transformers library and the same vector computed in another way."""
 _PROBE_WORDS = ("a", "red", "fox", "sleeps", "in", "its", "den")
 _UNUSED = "pooler."
 logger = logging.getLogger(__name__)
@@ -85,8 +85,8 @@ class TransformerEncoder:
 def load_transformer(
     spec: ModelSpec, folder: Path, device: torch.device, most_bytes: int | None = None
 ) -> TransformerEncoder:
-    """The model in `folder`, checked and tried once. Raises ModelError, ModelFilesError, and whatever the libraries
-    raise. `most_bytes`: what its weights may take."""
+    """The model in `folder`, checked and tried once. Raises ModelError, ModelFilesError, and the errors of the
+    libraries. `most_bytes`: the most memory for its weights."""
     if spec.pooling not in POOLINGS or spec.dtype not in _DTYPES:
         raise ModelError(f"pooling {spec.pooling} or dtype {spec.dtype} is not known")
     stored = check_folder(folder, spec.dimension)
@@ -120,7 +120,7 @@ def load_transformer(
 
 
 def _measured(encoder: TransformerEncoder) -> TransformerEncoder:
-    """Senders need to know how much text may wait before the first batch is computed."""
+    """The encoder with its speed: before its first batch, senders need to know how much text may wait."""
     (tokens,) = encoder.tokenize([" ".join(_PROBE_WORDS) * 8])
     batch = [tokens] * (_PROBE_TOKENS // len(tokens) or 1)
     began = time.perf_counter()
@@ -130,7 +130,7 @@ def _measured(encoder: TransformerEncoder) -> TransformerEncoder:
 
 
 def _packed(spec: ModelSpec, model: Any, reference: TransformerEncoder, device: torch.device) -> Encode:
-    """The model without padding, its products in the type the registry asks for if that keeps the vectors. Raises
+    """The model without padding. Its products have the type of the registry, if that keeps the vectors. Raises
     ModelError."""
     pooling = POOLINGS[spec.pooling]
     if spec.dtype == "bf16" and model.dtype == torch.float32 and multiplies_bf16(device):
@@ -142,7 +142,7 @@ def _packed(spec: ModelSpec, model: Any, reference: TransformerEncoder, device: 
 
 
 def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
-    # Half precision is emulated on most CPUs, at a hundredth of the speed; products alone may be narrower there.
+    # Most CPUs emulate half precision, at a hundredth of the speed; there only the products may be narrower.
     return _DTYPES[spec.dtype] if device.type == "cuda" else torch.float32
 
 
@@ -162,7 +162,7 @@ def _check_vocabulary(tokenizer: Any, model: Any) -> None:
 
 
 def _check_prompts(spec: ModelSpec, tokenizer: Any) -> None:
-    # The library reads them as such in a prompt, and so in the text of a user. Here both are plain text.
+    # The library reads special tokens in prompts, and so in texts of users. Here both are plain text.
     special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
     for prompt in (spec.query_prompt, spec.document_prompt):
         found = [content for content in special if content in prompt]
@@ -179,7 +179,7 @@ def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
         output_loading_info=True,
         dtype=_dtype(spec, device),
     )
-    # The library fills what is not in the file with random numbers. Nothing here uses the pooler.
+    # The library fills missing weights with random numbers. No code here uses the pooler.
     missing = [name for name in found["missing_keys"] if not name.startswith(_UNUSED)]
     if missing:
         raise ModelError(f"{len(missing)} of its weights are missing, such as {min(missing)}")
@@ -187,7 +187,7 @@ def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
 
 
 def verified_packed(reference: TransformerEncoder, packed: Encode, max_tokens: int) -> Encode:
-    """`packed`, when it gives the vectors of the reference for texts of many lengths at once. Raises ModelError."""
+    """`packed`, if it gives the vectors of the reference for texts of many lengths at once. Raises ModelError."""
     lengths = sorted({1, 2, 7, 30, max_tokens // 2, max_tokens})
     batch = reference.tokenize([" ".join(_PROBE_WORDS[place % 7] for place in range(length)) for length in lengths])
     vectors = packed(batch)

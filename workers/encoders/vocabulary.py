@@ -1,6 +1,6 @@
-"""What a tokenizer knows beyond the ids of a text: where each stands, and which ids there are.
+"""More facts of a tokenizer than the ids of a text: the place of each id, and all ids of the vocabulary.
 
-An encoder whose tokenizer is here has a `vocabulary`; one that only calls a model elsewhere has none.
+An encoder with a tokenizer in this process has a `vocabulary`; an encoder that calls an endpoint has none.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ class Vocabulary(Protocol):
         """One entry per text, with the ids that `Encoder.tokenize` gives."""
 
     def ends(self, texts: Sequence[str]) -> list[Tokens]:
-        """As `Encoder.tokenize`, but a text that is too long loses its beginning."""
+        """Like `Encoder.tokenize`, but a text that is too long loses its beginning."""
 
     def read(self, ids: Sequence[int]) -> Tokens | None:
-        """`ids` as the model reads them, with nothing added; None when one is not in the vocabulary."""
+        """`ids` as the model reads them, without added ids; None when an id is not in the vocabulary."""
 
 
 @runtime_checkable
@@ -33,7 +33,7 @@ class TokenizerVocabulary:
     def __init__(self, tokenizer: Any, max_tokens: int) -> None:
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
-        # The ids of added tokens need not follow the others without a gap.
+        # There may be a gap between the ids of added tokens and the other ids.
         self._ids = frozenset(tokenizer.get_vocab(with_added_tokens=True).values())
 
     def describe(self, texts: Sequence[str]) -> list[TokenizedText]:
