@@ -1,1 +1,1 @@
-"""What roles say to each other: messages sent, replies heard, reports of load and life."""
+"""Communication between roles: messages, replies, reports of load and life."""

@@ -1,6 +1,6 @@
-"""The only file that sends messages.
+"""The only module that sends messages.
 
-Arguments never appear in message metadata (`argsrepr`), since they hold user text. Nothing here waits for an answer.
+Arguments never appear in message metadata (`argsrepr`), since they hold user text. No function waits for an answer.
 """
 
 import time
@@ -64,7 +64,7 @@ def send_embed(batch: EmbedBatch) -> None:
 
 
 def send_index_hint(hint: IndexHint) -> None:
-    """Tell an indexer that these documents wait. Raises Unavailable; the sweep finds them without a hint, later."""
+    """Tell an indexer that these documents wait. Raises Unavailable; without a hint, the sweep finds them later."""
     with _broker_errors():
         job_app.send_task(
             INDEX_TASK, args=(hint.document_keys,), queue=INDEX_QUEUE, argsrepr=_NO_REPR, headers=hint.headers()

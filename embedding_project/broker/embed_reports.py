@@ -1,7 +1,7 @@
-"""What senders and embedders say of themselves in Redis, for everybody to add up: one hash of each kind.
+"""The reports of senders and embedders in Redis, one hash of each kind. Every process adds them up.
 
-An entry carries the time it was written. One that is not fresh counts for nothing, so a process that died is out of
-every sum within seconds, and a Redis that lost everything is filled again by the next reports.
+Each entry has the time of its writing, and old entries do not count: so a dead process is out of every sum within
+seconds, and after Redis has lost everything, the next reports fill it again.
 """
 
 import json
@@ -21,29 +21,29 @@ SPEEDS_KEY = "embed.speeds"
 QUEUED_KEY = "embed.queued"
 SENDER_FRESH_SECONDS = 3.0
 _FORGOTTEN_SECONDS = 60.0
-"""Entries that are older are removed."""
+"""Older entries are removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderReport:
-    """What one process sends and waits for."""
+    """The tokens for which one process waits, and its last refusal."""
 
     queued: Mapping[Lane, Tokens]
     refused_at: float
 
 
 def report_speeds(redis: Redis, embedder: str, speeds: Tokens) -> None:
-    """Say that `embedder` works now, and how fast it computes each model. Raises RedisError."""
+    """Report that `embedder` works now, and its speed for each model. Raises RedisError."""
     redis.hset(SPEEDS_KEY, embedder, json.dumps({"at": time.time(), "speeds": speeds}))
 
 
 def withdraw_speeds(redis: Redis, embedder: str) -> None:
-    """Say that `embedder` stops. Raises RedisError."""
+    """Report that `embedder` stops. Raises RedisError."""
     redis.hdel(SPEEDS_KEY, embedder)
 
 
 def exchange(redis: Redis, sender: str, report: SenderReport) -> EmbedLoad:
-    """Leave the report of `sender` and give the load that all others make, in one round trip. Raises RedisError."""
+    """Write the report of `sender` and return the load by all others, in one round trip. Raises RedisError."""
     entry = {"at": time.time(), "queued": report.queued, "refused_at": report.refused_at}
     pipeline = redis.pipeline(transaction=False)
     pipeline.hset(QUEUED_KEY, sender, json.dumps(entry))
@@ -103,12 +103,12 @@ def _forget(redis: Redis, key: str, entries: Mapping[bytes, bytes]) -> None:
 
 
 def _age(entry: Mapping[str, Any]) -> float:
-    """Seconds since it was written; below 0 when the writer's clock is ahead."""
+    """Seconds since the entry was written; below 0 when the clock of the writer is ahead."""
     return time.time() - _number(entry.get("at"))
 
 
 def _entry(raw: bytes) -> dict[str, Any]:
-    # Whoever reaches the broker may write here: what has not the form of a report counts as none.
+    # Every process that reaches the broker may write here: an entry of another form counts as no report.
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The messages of Celery as kombu writes them into a Redis list, for the workers that drain their queue themselves.
+"""The messages of Celery as kombu writes them into a Redis list, for workers that drain their queues themselves.
 
 JSON {"body": base64, "headers": {"task", ...}, "content-type", "content-encoding", "properties"}; the body is msgpack
 of (args, kwargs, embed). Messages keep that form, so a plain Celery worker may take the same queues.
@@ -11,15 +11,15 @@ import msgpack
 
 CONTENT_TYPE = "application/x-msgpack"
 MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError, msgpack.UnpackException)
-"""What reading a message that is not in its form may raise."""
+"""The errors of reading a malformed message."""
 
 
 class CorruptMessage(Exception):
-    """A message that is not what the queue is for; the text names the kind of fault, never content."""
+    """A message that does not belong into its queue; the text names the kind of fault, never content."""
 
 
 def task_argument(raw: bytes, task: str) -> bytes:
-    """The only argument of a message for `task`, a wire form of its own. Raises CorruptMessage."""
+    """The only argument of a message for `task`, in its wire form. Raises CorruptMessage."""
     try:
         message = json.loads(raw)
         if message["headers"]["task"] == task and message["content-type"] == CONTENT_TYPE:
@@ -27,6 +27,6 @@ def task_argument(raw: bytes, task: str) -> bytes:
             if isinstance(argument, bytes):
                 return argument
     except MALFORMED as error:
-        # The fault itself may quote the message, so only its kind is told.
+        # The error may quote the message, so only its type is passed on.
         raise CorruptMessage(type(error).__name__) from None
     raise CorruptMessage("another task, argument or content type")

@@ -1,7 +1,7 @@
-"""The reply inbox: one Redis list per process, one thread that decodes what arrives and hands it to who waits.
+"""The reply inbox: one Redis list per process, and one thread that decodes replies and gives them to the waiters.
 
-Workers push replies under the id of the request. The thread does nothing but decode and call; merging and hydrating is
-the work of the waiting request. A reply nobody waits for any more is dropped.
+Workers push replies under the id of the request. The thread only decodes and calls; the waiting request merges and
+hydrates. A reply without a waiter is dropped.
 """
 
 import logging
@@ -21,7 +21,7 @@ from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.background import repeat_forever
 
 REPLY_TTL_MS = 60_000
-"""A reply outlives every deadline, then goes by itself: the list of a dead process does not stay."""
+"""A reply outlives every deadline, then Redis removes it: so the list of a dead process does not stay."""
 _POP_TIMEOUT_SECONDS = 1
 _POP_COUNT = 64
 _PAUSE_AFTER_ERROR_SECONDS = 0.2
@@ -49,11 +49,11 @@ class ReplyInbox:
         repeat_forever("reply-inbox", self._collect)
 
     def expect_embed(self, batch_id: str, on_reply: OnEmbedReply) -> None:
-        """Call `on_reply` once, from the collector thread, when the batch is answered."""
+        """Call `on_reply` once, in the thread of the inbox, with the reply to the batch."""
         self._embeds[batch_id] = on_reply
 
     def expect_search(self, fanout_id: str, on_reply: OnSearchReply) -> None:
-        """Call `on_reply` for every shard that answers, until `forget`."""
+        """Call `on_reply` with the reply of each shard, until `forget`."""
         self._searches[fanout_id] = on_reply
 
     def forget(self, request_id: str) -> None:
@@ -74,14 +74,14 @@ class ReplyInbox:
             try:
                 self._deliver(data)
             except Exception as error:  # noqa: BLE001
-                # The other replies were popped with this one and are nowhere else.
+                # The other replies of this pop are in no list any more, so they must be delivered.
                 logger.error("reply inbox: a reply was lost: %s", place_of(error))
 
     def _deliver(self, data: bytes) -> None:
         try:
             reply = decode_reply(data)
         except ValueError:
-            logger.warning("reply inbox: dropped %d bytes that are no reply", len(data))
+            logger.warning("reply inbox: dropped %d bytes that are not a reply", len(data))
             return
         if isinstance(reply, EmbedReply):
             on_embed = self._embeds.pop(reply.batch_id, None)

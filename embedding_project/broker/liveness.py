@@ -1,4 +1,4 @@
-"""Which processes are alive: each writes the time, and the time it started, under its name into one Redis hash."""
+"""Which processes are alive: each writes the time, and the time of its start, under its name into one Redis hash."""
 
 import logging
 import time
@@ -21,7 +21,7 @@ def report_alive(redis: Redis, name: str) -> None:
 
 
 def alive(redis: Redis, within_seconds: float = FRESH_SECONDS) -> dict[str, float]:
-    """Name -> start time of the processes that reported within the last seconds. Raises RedisError."""
+    """Name -> start time of the processes that reported in the last `within_seconds`. Raises RedisError."""
     oldest = time.time() - within_seconds
     found = cast(dict[bytes, bytes], redis.hgetall(_KEY))
     reports = {name.decode(): report.split() for name, report in found.items()}
@@ -29,7 +29,7 @@ def alive(redis: Redis, within_seconds: float = FRESH_SECONDS) -> dict[str, floa
 
 
 def restarted_since(redis: Redis, prefix: str, since: float) -> bool:
-    """Whether a process whose name begins with `prefix` started after `since`. Nobody is suspected without a broker."""
+    """Whether a process whose name begins with `prefix` started after `since`; False without a broker."""
     try:
         return any(name.startswith(prefix) and started > since for name, started in alive(redis).items())
     except RedisError:

@@ -1,7 +1,6 @@
-"""The Redis transport of Celery's workers, which goes on when a queue holds what is no message.
+"""The Redis transport of Celery's workers, which drops and counts malformed messages.
 
-kombu lets the fault of a malformed message end its consumer, and with it the worker. Here the message is dropped and
-counted.
+With the transport of kombu, the error of a malformed message ends the consumer, and with it the worker.
 """
 
 import logging
@@ -21,8 +20,8 @@ class Channel(redis.Channel):  # type: ignore[misc]
         try:
             return bool(super()._brpop_read(**options))
         except MALFORMED as fault:
-            # The fault itself may quote the message, so only its kind is told.
-            logger.warning("dropped a message that is no task: %s", type(fault).__name__)
+            # The error may quote the message, so the log names only its type.
+            logger.warning("dropped a message that is not a task: %s", type(fault).__name__)
             CORRUPT_JOBS.inc()
             return True
 
@@ -36,7 +35,7 @@ class Transport(redis.Transport):  # type: ignore[misc]
 
 
 def _check(message: Any) -> None:
-    """Raise one of MALFORMED for what a worker would fail on after it has taken the message."""
+    """Raise one of MALFORMED for a message on which a worker would fail later."""
     properties, headers = message["properties"], message["headers"]
     texts = (
         message["body"],

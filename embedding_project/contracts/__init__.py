@@ -1,4 +1,4 @@
-"""What all roles agree on: limits, errors, keys, vectors, filters, hits and messages.
+"""The contracts of all roles: limits, errors, keys, vectors, filters, hits and messages.
 
 Standard library, numpy and msgpack only.
 """

@@ -1,8 +1,8 @@
 """The errors of the service: one tree, one table from code to HTTP status.
 
-ServiceError            has a stable code; the table says its status and whether a retry can help
-├── InvalidRequest      the caller's mistake; names the field
-└── Unavailable         a dependency or a queue; carries the seconds to wait before the next try
+ServiceError            has a stable code; the table has its status and whether a retry can help
+├── InvalidRequest      a mistake of the client; names the field
+└── Unavailable         a fault of a dependency, or a full queue; has the seconds to wait before the next try
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "invalid_type": ErrorKind(400, False, "A field has the wrong JSON type; nothing is coerced."),
     "invalid_value": ErrorKind(400, False, "A field is outside its documented range."),
     "too_many_items": ErrorKind(400, False, "A list is longer than its limit."),
-    "empty_input": ErrorKind(400, False, "A text has no visible character, or none that the model reads."),
+    "empty_input": ErrorKind(400, False, "A text has no visible character, or the model reads no token of it."),
     "text_too_long": ErrorKind(400, False, "A text is longer than 32 KiB in UTF-8."),
     "invalid_text": ErrorKind(400, False, "A text holds NUL or an unpaired surrogate."),
     "invalid_number": ErrorKind(400, False, "A number is not finite, or not finite as float32."),
@@ -31,7 +31,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "zero_vector": ErrorKind(400, False, "A vector of length zero has no direction to compare."),
     "duplicate_id": ErrorKind(400, False, "One request names the same document twice."),
     "invalid_filter": ErrorKind(400, False, "The filter does not follow the filter grammar."),
-    "too_many_fields": ErrorKind(400, False, "The namespace would hold more than 64 metadata fields."),
+    "too_many_fields": ErrorKind(400, False, "The namespace would get more than 64 metadata fields."),
     "unsupported_modality": ErrorKind(400, False, "The model does not take text."),
     "vector_required": ErrorKind(400, False, "The namespace's model takes vectors from the client."),
     "text_required": ErrorKind(400, False, "The namespace's model embeds text; vectors are not accepted."),
@@ -73,7 +73,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
 
 
 class ServiceError(Exception):
-    """Something the caller hears about, under a code of `ERROR_KINDS`."""
+    """An error that the client gets, with a code of `ERROR_KINDS`."""
 
     def __init__(self, code: str, message: str = "", *, field: str | None = None) -> None:
         self.kind = ERROR_KINDS[code]

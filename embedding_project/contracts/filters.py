@@ -4,9 +4,9 @@
     {"size_kb": {"gte": 10, "lt": 500}}                several operators on one field all hold
     {"and": [...]}, {"or": [...]}, {"not": {...}}      combinations, nested up to four deep
 
-Several keys in one object all hold. Typing is strict: 5, "5" and true are three values; 5 and 5.0 are one. A field that
-is absent or null matches only `ne`, `nin` and `exists: false`. A field inside of the objects of a list matches when it
-does in one of them. Timestamps with an offset are compared as instants, other strings by code point.
+Several keys in one object must all hold. Typing is strict: 5, "5" and true are three values; 5 and 5.0 are one. A field
+that is absent or null matches only `ne`, `nin` and `exists: false`. A field of the objects in a list matches when it
+matches in one of them. Timestamps with an offset are compared as instants, other strings by code point.
 """
 
 import json
@@ -59,7 +59,7 @@ Filter = Condition | And | Or | Not
 
 
 def typed(value: object) -> tuple[str, object]:
-    """A key under which equal values meet and 1, True and "1" do not."""
+    """A key that is the same for equal values, and different for 1, True and "1"."""
     if isinstance(value, bool):
         return ("bool", value)
     if isinstance(value, int | float):
@@ -93,7 +93,7 @@ VALUE_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def holds(condition: Condition, value: object) -> bool:
-    """Whether a positive condition holds for what stands at its path: for one of its values, where it has several."""
+    """Whether a positive condition holds for the value at its path, or for one of its values when there are several."""
     test = VALUE_TESTS[condition.operator]
     return any(test(item, condition.operand) for item in values_of(value))
 
@@ -107,14 +107,14 @@ def _scalars(values: Sequence[Any]) -> list[Any]:
 
 
 def positive(condition: Condition) -> tuple[Condition, bool]:
-    """The condition whose test is in VALUE_TESTS, and whether its answer must be turned round."""
+    """The condition whose test is in VALUE_TESTS, and whether its answer must be negated."""
     if condition.operator in _NEGATIONS:
         return Condition(condition.path, _NEGATIONS[condition.operator], condition.operand), True
     return condition, condition.operator == "exists" and condition.operand is False
 
 
 def matches(node: Filter, flat: Mapping[str, Any]) -> bool:
-    """The oracle: whether a document of flat metadata `flat` passes. Every faster evaluation must agree with it."""
+    """The oracle: whether a document with the metadata `flat` passes. Every faster evaluation must agree with it."""
     if isinstance(node, And):
         return all(matches(part, flat) for part in node.parts)
     if isinstance(node, Or):
@@ -167,7 +167,7 @@ class _Parser:
             raise _invalid(f"write {key[1:]!r}, without the $", field)
         tests = item if isinstance(item, dict) else {"eq": item}
         if not tests:
-            raise _invalid("names no operator", field)
+            raise _invalid("has no operator", field)
         return [self._condition(key, operator, operand, field) for operator, operand in tests.items()]
 
     def _condition(self, path: str, operator: str, operand: object, field: str) -> Condition:

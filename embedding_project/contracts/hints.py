@@ -14,16 +14,16 @@ ORIGINS_HEADER = "origins"
 class IndexHint:
     document_keys: tuple[int, ...]
     origins: Origins
-    """Who wrote each document, in their order; without documents, who else asks for indexing."""
+    """The request behind each document, in their order; without documents, the requests that ask for indexing."""
 
     def headers(self) -> dict[str, list[tuple[str, str, int]]]:
-        """The origins as a header of the message: each once for all its documents in a row."""
+        """The origins as a header of the message: each once for a run of its documents."""
         runs = [(origin, len(list(run))) for origin, run in groupby(self.origins)]
         return {ORIGINS_HEADER: [(*origin, length) for origin, length in runs]}
 
     @classmethod
     def from_message(cls, document_keys: Sequence[int], headers: Mapping[str, Any] | None) -> "IndexHint":
-        """A hint without a sound header is a hint still, with no origins."""
+        """Without a sound header, the hint has no origins."""
         try:
             runs = [(Origin(str(name), str(parent)), int(n)) for name, parent, n in (headers or {})[ORIGINS_HEADER]]
         except (LookupError, TypeError, ValueError):

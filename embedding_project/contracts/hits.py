@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 SCORE_DIGITS = 6
-"""After the point. Beyond them equal texts differ, by the order in which a processor adds."""
+"""After the point. In further digits equal texts differ, by the order in which a processor adds."""
 
 
 def rounded_scores(scores: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Scores as they are ordered, sent and shown: -1 to 1."""
-    # Adding zero takes the sign off a zero.
+    """Scores in the form in which they are ordered, sent and shown: -1 to 1."""
+    # Adding zero turns -0 into 0.
     return np.clip(np.round(scores, SCORE_DIGITS) + 0.0, -1, 1).astype(np.float32)
 
 
@@ -25,7 +25,7 @@ class Hit(NamedTuple):
     document_key: int
     """Primary key of the document."""
     text_revision: int
-    """Revision of the text whose vector answered; hydration drops the hit when it is no longer the stored one."""
+    """Revision of the text of the vector; hydration drops the hit when the stored vector has another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ShardHits:
         return map(Hit._make, rows)
 
     def ascending(self) -> Iterator[tuple[float, int, int]]:
-        """The hits as tuples that compare by themselves, the best first: (-score, document key, text revision)."""
+        """The hits as tuples that sort by themselves, the best first: (-score, document key, text revision)."""
         return zip((-self.scores).tolist(), self.document_keys.tolist(), self.text_revisions.tolist(), strict=True)
 
 

@@ -1,4 +1,4 @@
-"""Timestamps in text: those of RFC 3339 with an offset name an instant, whatever offset they are written with."""
+"""Timestamps in texts: one of RFC 3339 with an offset names an instant, and another offset may name the same one."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ _SHORTEST = len("2026-01-01T00:00:00Z")
 
 
 def instant(text: str) -> int | None:
-    """Microseconds since 1970; None for what is no timestamp with an offset."""
+    """Microseconds since 1970; None for a text that is not a timestamp with an offset."""
     if len(text) < _SHORTEST or not _TIMESTAMP.fullmatch(text):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Hashes everybody must compute alike: cache keys, content hashes, the shard of a document."""
+"""Hashes that every role must compute in the same way: cache keys, content hashes, the shard of a document."""
 
 import hashlib
 import struct
@@ -9,14 +9,14 @@ from embedding_project.contracts.text import NORMAL_FORM_VERSION
 
 
 class InputType(StrEnum):
-    """Whether a text is looked for or looked through: models may put a different prompt before each."""
+    """Whether a text is a query or a document: models may put a different prompt before each."""
 
     QUERY = "query"
     DOCUMENT = "document"
 
 
 def _digest(*fields: str | bytes | int) -> bytes:
-    # Each field carries its length, so that ("m1", "2foo") and ("m12", "foo") cannot meet.
+    # Each field has its length in front, so that ("m1", "2foo") and ("m12", "foo") give different hashes.
     hasher = hashlib.sha256()
     for field in fields:
         raw = field if isinstance(field, bytes) else str(field).encode()
@@ -26,8 +26,8 @@ def _digest(*fields: str | bytes | int) -> bytes:
 
 
 def cache_key(model: ModelSpec, input_type: InputType, text: str, *, keep_end: bool = False) -> bytes:
-    """32 bytes naming the vector of `text` (in normal form) under one model version and prompt, cut at its end or, to
-    keep that, at its beginning."""
+    """32 bytes that name the vector of `text` (in normal form) under one model version and prompt. A long text is cut
+    at its end, or with `keep_end` at its beginning."""
     key = hashed_cache_key(model, input_type, content_hash(text))
     return _digest(key, "keep end") if keep_end else key
 
@@ -40,13 +40,13 @@ def hashed_cache_key(model: ModelSpec, input_type: InputType, text_hash: bytes) 
 
 
 def ids_cache_key(model: ModelSpec, ids: bytes) -> bytes:
-    """32 bytes naming the vector of token ids under one model version; no text has the same key."""
-    # One field fewer than the key of a text, and each field carries its length.
+    """32 bytes that name the vector of token ids under one model version; no text has the same key."""
+    # One field fewer than in the key of a text, and each field has its length in front.
     return _digest(model.model_id, model.version, "token ids", model.max_tokens, ids)
 
 
 def content_hash(text: str) -> bytes:
-    """32 bytes naming a text; two documents of equal text share inference, never the write."""
+    """32 bytes that name a text; two documents of equal text share the inference, never the write."""
     return _digest(NORMAL_FORM_VERSION, text)
 
 

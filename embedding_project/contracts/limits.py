@@ -1,4 +1,4 @@
-"""Every limit a caller can meet, in one place. The API reference is checked against these names."""
+"""Every limit that a client can meet, in one place. A test compares the API reference with these names."""
 
 MAX_EMBED_INPUTS = 256
 MAX_OPENAI_INPUTS = 2_048
@@ -8,9 +8,9 @@ MAX_TEXT_BYTES = 32 * 1024
 MAX_BODY_BYTES = 8 * 1024 * 1024
 BODY_DEADLINE_SECONDS = 30.0
 DRAINS_AT_ONCE = 8
-"""Answers of a process that read the rest of a body first; beyond, they close the connection."""
+"""So many answers of a process read the rest of a body first; further ones close the connection."""
 PAGES_AT_ONCE = 8
-"""Requests to the admin, the documentation and their files that a process works on."""
+"""Requests to the admin, the documentation and their files, at the same time in one process."""
 MAX_JSON_DEPTH = 32
 MAX_JSON_NODES = 128 * 1024
 """Objects, lists and members of objects in a body, all together."""

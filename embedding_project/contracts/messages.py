@@ -1,6 +1,6 @@
 """Messages between roles: msgpack bodies, vectors as raw little-endian float32. Never pickle.
 
-Times in messages are seconds since the epoch, since no clock but the wall's is shared.
+Times in messages are seconds since the epoch: processes share the wall clock only.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from embedding_project.contracts.vectors import Vector, from_bytes, to_bytes
 
 
 class Lane(StrEnum):
-    """Interactive work goes first; bulk ages, so that it never starves."""
+    """Interactive work goes first, but bulk work has its turns, so that it never starves."""
 
     INTERACTIVE = "interactive"
     BULK = "bulk"
 
 
 class Purpose(StrEnum):
-    """What an embedder is asked to do with the texts of a batch."""
+    """The task of an embedder with the texts of a batch."""
 
     EMBED = "embed"
     TOKENIZE = "tokenize"
@@ -34,11 +34,11 @@ class Purpose(StrEnum):
 class EmbedItem(NamedTuple):
     cache_key: bytes
     text: str
-    """In normal form, the prompt of its input type already in front; empty beside `ids`."""
+    """In normal form, with the prompt of its input type in front; empty with `ids`."""
     ids: bytes = b""
-    """Token ids to be read instead of a text, see `contracts.tokens`; empty for a text."""
+    """Token ids in place of a text, see `contracts.tokens`; empty for a text."""
     prompt_length: int = 0
-    """How many characters of `text` are the prompt."""
+    """Number of characters of the prompt in `text`."""
     keep_end: bool = False
     """Whether a text that is too long loses its beginning, and not its end."""
 
@@ -49,7 +49,7 @@ class EmbedBatch:
 
     batch_id: str
     inbox: str
-    """Redis list the reply goes to."""
+    """The Redis list for the reply."""
     lane: Lane
     deadline: float
     """After this time nobody waits for the reply."""
@@ -83,7 +83,7 @@ class EmbedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedReply:
-    """One outcome per item, in the order of the batch: a frame of what was asked for, or an error code."""
+    """One outcome per item, in the order of the batch: a frame of vectors or tokens, or an error code."""
 
     batch_id: str
     outcomes: tuple[bytes | str, ...]
@@ -94,7 +94,7 @@ class EmbedReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardQuery:
-    """What one query asks of a shard; queries alike in everything but the vector are searched together."""
+    """One query to a shard, without its vector. Equal ones are searched together."""
 
     version_key: int
     namespace_key: int
@@ -112,13 +112,13 @@ class SearchBatch:
     fanout_id: str
     inbox: str
     epoch: str
-    """Log epoch the sender believes in; a node of another epoch answers `behind`."""
+    """The log epoch that the sender knows; a node of another epoch answers `behind`."""
     deadline: float
     queries: tuple[ShardQuery, ...]
     vectors: Vector
     """Shape (len(queries), d), unit length."""
     origins: Origins = ()
-    """The request behind each query, in their order; empty when nobody said."""
+    """The request behind each query, in their order; empty when unknown."""
 
     def to_wire(self) -> bytes:
         queries = [
@@ -159,11 +159,11 @@ class SearchReply:
 
 
 BEHIND = "behind"
-"""Outcome of a query that reached a replica which may not answer; the sender may ask another one."""
+"""Outcome of a query to a replica that may not answer now; the sender may ask another replica."""
 
 
 def decode_reply(data: bytes) -> EmbedReply | SearchReply:
-    """The reply in `data`, by its tag. Raises ValueError when it is neither."""
+    """The reply in `data`, by its tag. Raises ValueError when `data` is not a reply."""
     try:
         tag, *rest = _unpack(data)
         if tag == "embed":

@@ -1,7 +1,7 @@
-"""Metadata of a document: what is accepted, and its flat form on which filters work.
+"""Metadata of a document: its rules, and its flat form on which filters work.
 
-Nested objects become dotted paths (`author.name`), also inside of lists; lists and scalars are values. The flat form is
-what a namespace counts as its fields, what index nodes keep as columns and what the filter oracle reads.
+Nested objects become dotted paths (`author.name`), also inside of lists; lists and scalars are values. A path of the
+flat form is a field of the namespace and a column of index nodes; the filter oracle reads the flat form.
 """
 
 import json
@@ -22,7 +22,7 @@ from embedding_project.contracts.text import storable
 Metadata = Mapping[str, Any]
 EACH = "each"
 LEAST_INTEGER, INTEGERS_END = -(2**63), 2**64
-"""Integers from the first up to the second, exclusive, are kept exactly."""
+"""Integers are kept exactly from the first number up to the second, exclusive."""
 _EXACT_FLOATS = 2.0**53
 
 
@@ -46,7 +46,7 @@ def _leaves(node: Metadata, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _fields_of_each(items: Sequence[Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """The fields of the objects in a list, each with the values it has in any of them."""
+    """The fields of the objects in a list, each with its values in all of them."""
     values: dict[str, list[Any]] = {}
     for item in items:
         for path, value in _leaves(item, prefix) if isinstance(item, dict) else ():
@@ -55,15 +55,15 @@ def _fields_of_each(items: Sequence[Any], prefix: str) -> Iterator[tuple[str, An
 
 
 def values_of(value: Any) -> Sequence[Any]:
-    """What stands at a path of the flat form: one value, or one for each object of a list."""
+    """The values at a path of the flat form: one value, or one for each object of a list."""
     return value[EACH] if isinstance(value, dict) else (value,)
 
 
 def stored_metadata(text: str | bytes) -> dict[str, Any]:
-    """Metadata from the text of a jsonb value, with the numbers that were accepted.
+    """Metadata from the text of a jsonb value, with the numbers that the client sent.
 
-    jsonb knows decimal numbers only: it gives 1e23 back as an integer of 24 digits. No integer beyond 64 bits is ever
-    accepted, so such a one was a float.
+    jsonb has decimal numbers only: it gives 1e23 back as an integer of 24 digits. The service accepts no integer beyond
+    64 bits, so such an integer was a float.
     """
     value: dict[str, Any] = json.loads(text, parse_int=_integer_or_float)
     return value
@@ -78,7 +78,7 @@ def decimal_number(number: float) -> int | float:
     """A float as the number that its decimal digits name: 1.7643548061234568e18 is the integer 1764354806123456800.
 
     JSON writes decimal digits, and Postgres keeps them. Beyond 2^53 a float is another integer than its digits say, and
-    would not be equal to what comes back from Postgres. Floats with a fraction or beyond 64 bits stay floats.
+    would not be equal to the number from Postgres. Floats with a fraction or beyond 64 bits stay floats.
     """
     if -_EXACT_FLOATS < number < _EXACT_FLOATS or not LEAST_INTEGER <= number < INTEGERS_END:
         return number
@@ -87,7 +87,7 @@ def decimal_number(number: float) -> int | float:
 
 
 def canonical(metadata: Metadata) -> str:
-    """One string per meaning: key order does not count, 5 and 5.0 are one value, true and 1 are two."""
+    """One string for all metadata of one meaning: in any key order; 5 and 5.0 are one value, true and 1 are two."""
     return json.dumps(_whole_numbers(metadata), sort_keys=True, ensure_ascii=False)
 
 
@@ -100,7 +100,7 @@ def _whole_numbers(value: Any) -> Any:
 
 
 def checked_metadata(value: object, field: str) -> dict[str, Any]:
-    """`value` as metadata, its numbers as they are stored. Raises InvalidRequest naming the offending place."""
+    """`value` as metadata, with its numbers as stored. Raises InvalidRequest, which names the wrong place."""
     if not isinstance(value, dict):
         raise InvalidRequest("invalid_type", "must be an object", field=field)
     _check_node(value, field, depth=1)

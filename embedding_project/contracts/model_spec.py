@@ -1,4 +1,4 @@
-"""One model version as every role needs to know it."""
+"""The facts of one model version that every role needs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,9 +18,9 @@ class Runtime(StrEnum):
     """How an embedder runs a transformers model."""
 
     AUTO = "auto"
-    """The fastest that gives the vectors of the transformers library for this model on this device."""
+    """The fastest way that gives the vectors of the transformers library for this model on this device."""
     TRANSFORMERS = "transformers"
-    """The transformers library as it is: the reference."""
+    """The unchanged transformers library: the reference."""
     PACKED = "packed"
     """Without padding, for BERT models."""
 
@@ -46,15 +46,15 @@ class ModelSpec:
     dtype: str
     runtime: Runtime = Runtime.AUTO
     min_dimension: int = 0
-    """Vectors may be cut to this many of their first components; 0 when the model was not trained for it."""
+    """Vectors may be cut to so many of their first components; 0 when the model was not trained for that."""
     token_encoding: str = ""
     """`own` when clients may send ids of the model's own vocabulary instead of text."""
     endpoint_model: str = ""
-    """Name of the model at its endpoint; empty when it is `model_id`."""
+    """Name of the model at its endpoint; empty when that is `model_id`."""
     secret_name: str = ""
-    """Which of the embedders' secrets opens the endpoint; the secret itself is in no message and no table."""
+    """Name of the secret of the embedders for the endpoint; the secret itself is in no message and no table."""
     requests_per_minute: int = 0
-    """What the endpoint allows all embedders together; 0 when it does not say."""
+    """The limit of the endpoint for all embedders together; 0 for no limit."""
 
     def prompt(self, input_type: str) -> str:
         return self.query_prompt if input_type == "query" else self.document_prompt

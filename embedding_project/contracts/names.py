@@ -1,4 +1,4 @@
-"""Names that several sides check alike."""
+"""Patterns of names that several roles check."""
 
 from embedding_project.contracts.limits import MAX_NAMESPACE_LENGTH
 

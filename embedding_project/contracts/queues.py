@@ -1,4 +1,4 @@
-"""Names of tasks and queues, by which the roles find each other without importing each other."""
+"""Names of tasks and queues. With them the roles find each other, and need not import each other."""
 
 SEARCH_TASK = "index_nodes.search_shard"
 EMBED_TASK = "workers.embed_texts"

@@ -1,4 +1,4 @@
-"""The normal form of a text: what is embedded, hashed and cached is exactly this form."""
+"""The normal form of a text: the service embeds, hashes and caches exactly this form."""
 
 import unicodedata
 
@@ -17,7 +17,7 @@ def normal_form(text: str) -> str:
 
 
 def checked_text(value: object, field: str) -> str:
-    """`value` as a text in normal form. Raises InvalidRequest naming `field`."""
+    """`value` as a text in normal form. Raises InvalidRequest, which names `field`."""
     if not isinstance(value, str):
         raise InvalidRequest("invalid_type", "must be a string", field=field)
     if len(value) > MAX_TEXT_BYTES:

@@ -1,4 +1,4 @@
-"""Token ids as values: packed on every wire, and what a tokenizer says of a text."""
+"""Token ids as values, packed for messages, and the facts of a tokenizer about a text."""
 
 import struct
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 ID_LIMIT = 2**32
-"""Ids are below this, whatever the vocabulary."""
+"""Ids of every vocabulary are below this number."""
 _WIRE = np.dtype("<u4")
 ID_BYTES = _WIRE.itemsize
-"""Of one packed id."""
+"""Bytes of one packed id."""
 _FRAME_VERSION = 1
 _HEADER = struct.Struct("<BII")
 """version, tokens of the whole text, ids that follow"""
@@ -22,7 +22,7 @@ def pack_ids(ids: Sequence[int]) -> bytes:
 
 
 def unpack_ids(packed: bytes) -> list[int]:
-    """Raises ValueError when `packed` is not whole ids."""
+    """The ids in `packed`. Raises ValueError when its length does not fit."""
     ids: list[int] = np.frombuffer(packed, dtype=_WIRE).tolist()
     return ids
 
@@ -34,11 +34,11 @@ class TokenizedText:
     ids: tuple[int, ...]
     """With special tokens, at most as many as the model reads."""
     offsets: tuple[tuple[int, int], ...]
-    """Of each id: its first character in the text, and the one after its last."""
+    """Of each id: the place of its first character in the text, and the place after its last one."""
     special: tuple[bool, ...]
     """Of each id: whether the model adds it to every text."""
     tokens: int
-    """Ids of the whole text, special ones included, also those the model does not read."""
+    """Number of ids of the whole text, with special ids, and with ids that the model does not read."""
 
     @property
     def truncated(self) -> bool:

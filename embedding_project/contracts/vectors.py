@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from embedding_project.contracts.errors import InvalidRequest
 
 Vector = NDArray[np.float32]
-"""Shape (d,), or (n, d) where a name is in the plural."""
+"""Shape (d,), or (n, d) for a name in the plural."""
 
 _WIRE = np.dtype("<f4")
 _FRAME_VERSION = 1
@@ -24,13 +24,13 @@ def to_bytes(vectors: Vector) -> bytes:
 
 
 def from_bytes(data: bytes, dimension: int) -> Vector:
-    """Vectors of shape (n, dimension). Raises ValueError when `data` is not whole vectors."""
+    """Vectors of shape (n, dimension). Raises ValueError when the length of `data` does not fit."""
     return np.frombuffer(data, dtype=_WIRE).reshape(-1, dimension)
 
 
 def unit_length(vectors: Vector) -> Vector:
     """`vectors` divided by their Euclidean length along the last axis; a zero vector stays zero."""
-    # Scaled by the largest component first, so that tiny and huge vectors neither vanish nor overflow when squared.
+    # Divided by the largest component first, so that the squares of tiny and huge numbers neither vanish nor overflow.
     largest = np.abs(vectors).max(axis=-1, keepdims=True)
     scaled = vectors / np.where(largest > 0, largest, 1)
     norms = np.linalg.norm(scaled, axis=-1, keepdims=True)
@@ -38,12 +38,12 @@ def unit_length(vectors: Vector) -> Vector:
 
 
 def checked_vector(value: object, dimension: int, field: str) -> Vector:
-    """A vector from a JSON list, of unit length, shape (dimension,). Raises InvalidRequest naming `field`."""
+    """A vector from a JSON list, of unit length, shape (dimension,). Raises InvalidRequest, which names `field`."""
     if not isinstance(value, list):
         raise InvalidRequest("invalid_type", "must be a list of numbers", field=field)
     if len(value) != dimension:
         raise InvalidRequest("dimension_mismatch", f"has {len(value)} numbers, the model has {dimension}", field=field)
-    # numpy would take true, "3" and nested lists; bool is a subclass of int, so the types themselves are compared.
+    # numpy would accept true, "3" and nested lists; bool is a subclass of int, so the check compares exact types.
     if not {float, int}.issuperset(map(type, value)):
         raise InvalidRequest("invalid_type", "must hold numbers only", field=field)
     try:
@@ -70,7 +70,7 @@ class EmbeddedText:
     """The outcome of embedding one text."""
 
     vector: Vector
-    """Shape (d,), as the model gave it: not normalised, full dimension."""
+    """Shape (d,), as the model gives it: not normalised, full dimension."""
     tokens: int
     truncated: bool
 

@@ -1,1 +1,1 @@
-"""Threads of a process: repeated work, held facts, turns at the interpreter."""
+"""Threads of a process: repeated work, cached facts, turns at the interpreter."""

@@ -1,4 +1,4 @@
-"""A value per key that is computed at most once a period: for facts that every request needs and that rarely change."""
+"""A value per key, computed at most once a period: for facts that every request needs and that rarely change."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -9,9 +9,9 @@ Value = TypeVar("Value")
 
 
 class ExpiringCache(Generic[Key, Value]):
-    """Holds at most `size` values for `seconds` each. Errors of `compute` are not held.
+    """Holds at most `size` values for `seconds` each. It does not hold errors of `compute`.
 
-    When a value grows old, one caller computes it anew while the others go on with the old one.
+    When a value is old, one caller computes it again while other callers get the old one.
     """
 
     def __init__(self, compute: Callable[[Key], Value], seconds: float, size: int = 1024) -> None:

@@ -1,4 +1,4 @@
-"""A value that a background thread keeps fresh, so that who reads it never waits for what it is made from."""
+"""A value that a background thread computes again and again, so that readers need not wait for it."""
 
 import threading
 import time
@@ -23,10 +23,10 @@ class Snapshot(Generic[Value]):
 
 
 class Refreshed(Generic[Value]):
-    """Nothing runs before the first `latest`."""
+    """The thread starts at the first `latest`."""
 
     def __init__(self, name: str, collect: Callable[[], Value], pause_seconds: Callable[[Value], float]) -> None:
-        """`pause_seconds`: how long to rest after a value."""
+        """`pause_seconds`: the pause after a value."""
         self._name = name
         self._collect = collect
         self._pause_seconds = pause_seconds
@@ -36,7 +36,7 @@ class Refreshed(Generic[Value]):
         self._lock = threading.Lock()
 
     def latest(self, first_wait_seconds: float) -> Snapshot[Value] | None:
-        """The last value; waits for the very first one only, and gives None when that does not come in time."""
+        """The last value. It waits for the very first value only, and returns None when that does not come in time."""
         if self._snapshot is None:
             self._start()
             self._first.wait(first_wait_seconds)

@@ -1,8 +1,8 @@
-"""Turns: a few requests of a process compute at a time, the others wait outside of the interpreter's queue.
+"""Turns: a few requests of a process compute at a time, and the others wait outside of the interpreter's queue.
 
-Whoever runs Python code waits behind every thread that wants to run some, up to 5 ms for each. With sixty requests at
-work a probe waited for sixty; now it waits for a handful. Nobody computes less for it: one thread runs at a time
-anyway.
+A thread waits for the interpreter behind every thread that runs Python code, up to 5 ms for each. With sixty
+requests at work a probe waited for sixty; now it waits for a few. Requests lose nothing: Python runs one thread at a
+time anyway.
 """
 
 import threading
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 AT_ONCE = 4
-"""Measured: fewer leave the interpreter idle while a turn is handed over, more make probes wait without any gain."""
+"""Measured: with fewer turns the interpreter is idle between two of them, with more, probes wait without any gain."""
 PATIENCE_SECONDS = 0.25
-"""A turn is good manners and no permission: should all who have one be stuck, the others go on without."""
+"""How long a request waits for a turn, at most. Then it goes on without: all requests with a turn may be stuck."""
 
 
 class Turns:
@@ -28,7 +28,7 @@ class Turns:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn, and have it for the length of the block."""
+        """Wait for a turn, and keep it during the block."""
         self._take()
         try:
             yield
@@ -37,7 +37,7 @@ class Turns:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Leave the turn to others while the block waits for something; does nothing for a thread without one."""
+        """Give the turn to other threads while the block waits; does nothing for a thread without a turn."""
         if not self._give():
             yield
             return
@@ -62,4 +62,4 @@ class Turns:
 
 
 request_turns = Turns()
-"""Of the requests of this process."""
+"""The turns of the requests of this process."""

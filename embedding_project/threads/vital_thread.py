@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class VitalThread(threading.Thread):
-    """Runs `work` until `stop` asks it to return; a bootstep may start and stop it with the worker."""
+    """Runs `work` until `stop` asks `work` to return; a bootstep may start and stop it with the worker."""
 
     def __init__(
         self, name: str, work: Callable[[], None], ask_to_stop: Callable[[], None], join_seconds: float
@@ -32,7 +32,7 @@ class VitalThread(threading.Thread):
             state.should_stop = os.EX_SOFTWARE
 
     def stop(self) -> None:
-        """Ask the work to end, and wait for it for a while."""
+        """Ask the work to end, and wait `join_seconds` for it."""
         self._ask_to_stop()
         self.join(self._join_seconds)
         if self.is_alive():
