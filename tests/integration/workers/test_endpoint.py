@@ -183,7 +183,7 @@ def test_an_endpoint_that_is_down_is_away(endpoint: FakeEndpoint, encoder: Endpo
         (answers([]), "no list of embeddings"),
         (lambda request: Answer(200, b"<html>"), "not JSON"),
         (lambda request: Answer(200, b"[" * 10**5), "not JSON"),
-        (lambda request: Answer(200, b" " * 10**7), "larger than any"),
+        (lambda request: Answer(200, b" " * 10**7), "too large"),
         (lambda request: Answer(200, b"x", {"Content-Encoding": "gzip"}), "compressed"),
     ],
 )
