@@ -1,13 +1,49 @@
-"""Redis clients with deadlines: a server that does not answer counts as dead."""
+"""Redis clients with deadlines: a server that does not answer counts as dead.
+
+While a request waits for Redis it leaves its turn to others, wherever it asks from; see `threads.turns`.
+"""
+
+from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.retry import Retry
 
+from embedding_project.threads.turns import request_turns
 
-def broker_client(url: str, timeout_seconds: float = 2.0, connect_seconds: float = 1.0) -> "Redis":
+
+class _TurnLeft(AbstractConnection):
+    """Leaves the turn of its thread to others while it connects, and while it waits for an answer."""
+
+    def _connect(self) -> Any:
+        with request_turns.away():
+            return super()._connect()  # type: ignore[no-untyped-call, safe-super]
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        with request_turns.away():
+            return super().read_response(*arguments, **options)
+
+
+class _Tcp(_TurnLeft, Connection):
+    pass
+
+
+class _Tls(_TurnLeft, SSLConnection):
+    pass
+
+
+class _UnixSocket(_TurnLeft, UnixDomainSocketConnection):
+    pass
+
+
+_KINDS = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _UnixSocket}
+"""What takes the place of the class that redis-py chooses by the address."""
+
+
+def broker_client(url: str, timeout_seconds: float = 2.0, connect_seconds: float = 1.0) -> Redis:
     """A client that fails within `timeout_seconds` instead of retrying; replies are bytes."""
-    return Redis.from_url(
+    client = Redis.from_url(
         url,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=connect_seconds,
@@ -15,8 +51,11 @@ def broker_client(url: str, timeout_seconds: float = 2.0, connect_seconds: float
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
     )
+    pool = client.connection_pool
+    pool.connection_class = _KINDS[pool.connection_class]
+    return client
 
 
-def cache_client(url: str) -> "Redis":
+def cache_client(url: str) -> Redis:
     """A client for the embedding cache, where a slow answer is worth no more than a miss."""
     return broker_client(url, timeout_seconds=0.25, connect_seconds=0.25)

@@ -13,7 +13,6 @@ from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.limits import MAX_EMBED_INPUTS, MAX_UPSERT_DOCUMENTS
-from embedding_project.threads.turns import request_turns
 from embeddings_app.services.access.callers import Caller
 
 _SLICE_SECONDS = 0.05
@@ -45,8 +44,7 @@ class Limiter:
         need = self._take_held(name, amount)
         if not need:
             return
-        with request_turns.away():
-            grant = self._buckets.take(name, rate, need, max(need, rate.per_second * _SLICE_SECONDS))
+        grant = self._buckets.take(name, rate, need, max(need, rate.per_second * _SLICE_SECONDS))
         if grant.tokens:
             self._hold(name, grant.tokens - need)
             return
