@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -73,14 +74,34 @@ def test_a_frozen_postgres_is_503_within_two_seconds(service: Service, client: h
 def test_a_search_does_not_wait_for_a_slow_postgres_beyond_its_deadline(service: Service, client: httpx.Client) -> None:
     running = instance.load(service.var)
     assert running is not None
-    search = {"query": "outage", "namespace": NAMESPACE}
-    _until_ok(client, "/v1/search", search)
+    search, log = {"query": "outage", "namespace": NAMESPACE}, service.var / "logs" / "postgres.log"
+    written = log.stat().st_size
     with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
         connection.execute("LOCK TABLE document IN ACCESS EXCLUSIVE MODE")
-        answer, seconds = _timed(lambda: client.post("/v1/search", json=search))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "too_slow")
-    assert seconds < 7, "it waited for the 8 seconds of the server"
+        _until_refused(client, search, "too_slow")
+    # The api may end a query, or Postgres after the longest time that it gives any query.
+    cancelled = _until_said(log, written, "canceling statement due to ")
+    assert "canceling statement due to user request" in cancelled
+    assert "canceling statement due to statement timeout" not in cancelled
     _until_ok(client, "/v1/search", search)
+
+
+def _until_refused(client: httpx.Client, search: dict[str, Any], code: str) -> None:
+    """Search until that is the error: on a busy machine a search may fail before it comes to Postgres."""
+    until = time.monotonic() + 30
+    while (answer := client.post("/v1/search", json=search)).json()["error"]["code"] != code:
+        assert answer.status_code == 503
+        assert time.monotonic() < until, answer.text
+    assert answer.status_code == 503
+
+
+def _until_said(log: Path, start: int, words: str) -> str:
+    """What a log holds from `start` on, once `words` are in it."""
+    until = time.monotonic() + 10
+    while words not in (said := log.read_bytes()[start:].decode()):
+        assert time.monotonic() < until, said
+        time.sleep(0.05)
+    return said
 
 
 def test_connections_that_postgres_ends_are_replaced(service: Service, client: httpx.Client) -> None:
