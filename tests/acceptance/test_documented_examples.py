@@ -14,6 +14,7 @@ DOCUMENTS = [
     {"id": "notes/1", "text": "Foxes live in dens.", "metadata": {"lang": "en", "year": 2024}},
     {"id": "notes/2", "text": "Owls hunt at night.", "metadata": {"lang": "en", "year": 2019}},
 ]
+BLANK = {"id": "notes/2", "text": " "}
 CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
     ("POST /v1/embed", 0, "/v1/embed", {"inputs": ["a red fox", "ein roter Fuchs"]}),
     ("POST /v1/embed", 1, "/v1/embed", {"inputs": ["a red fox", " "]}),
@@ -21,6 +22,7 @@ CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
     ("POST /v1/embeddings", 1, "/v1/embeddings", {"input": "a red fox", "model": "x"}),
     ("POST /v1/tokenize", 0, "/v1/tokenize", {"inputs": ["a red fox"]}),
     ("POST /v1/upsert", 0, "/v1/upsert", {"documents": DOCUMENTS, "namespace": SPACE, "wait": "searchable"}),
+    ("POST /v1/upsert", 1, "/v1/upsert", {"documents": [DOCUMENTS[0], BLANK], "namespace": SPACE}),
     ("POST /v1/search", 0, "/v1/search", {"query": "where do foxes sleep?", "top_k": 1, "namespace": SPACE}),
     ("GET /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/2?namespace={SPACE}", None),
     ("DELETE /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/1?namespace={SPACE}", None),
