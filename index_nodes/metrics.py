@@ -15,7 +15,7 @@ BUILDS = Counter("node_builds_total", "Graphs built.", ["outcome"])
 """outcome: built, failed"""
 LOAD_SECONDS = Histogram(
     "node_load_seconds",
-    "Time until an index was filled, by what it was filled from.",
+    "Time until an index was filled, by its source.",
     ["source"],
     buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800),
 )

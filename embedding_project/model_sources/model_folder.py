@@ -103,7 +103,7 @@ def _check_entries(folder: Path, root: Path) -> None:
         if not inside:
             raise ModelFilesError("the model folder holds a link that leads out of it")
         if not path.is_file() and not path.is_dir():
-            raise ModelFilesError(f"the model folder holds what is no regular file: {path.name}")
+            raise ModelFilesError(f"the model folder holds something that is not a regular file: {path.name}")
         if count >= _MAX_ENTRIES:
             raise ModelFilesError(f"the model folder holds more than {_MAX_ENTRIES} files")
 

@@ -1,6 +1,6 @@
-"""How a thread of this process waits for others: by the monotonic clock, until a deadline, without its turn.
+"""How a thread of this process waits for other threads: by the monotonic clock, until a deadline, without its turn.
 
-Only messages to other processes name a moment of the wall clock, which may be set back or forth while somebody waits.
+Only messages to other processes have a time of the wall clock, since somebody may set that clock during a wait.
 """
 
 import threading
@@ -10,7 +10,7 @@ from embedding_project.threads.turns import request_turns
 
 
 class Waiter:
-    """What one thread waits on until others wake it, or its deadline (monotonic seconds) has come."""
+    """Lets one thread wait until another thread wakes it, or until its deadline (monotonic seconds)."""
 
     __slots__ = ("_woken", "deadline")
 
@@ -26,7 +26,7 @@ class Waiter:
         self._woken.set()
 
     def wait(self) -> bool:
-        """Whether it was woken in time. The turn of a request is left to others meanwhile."""
+        """Wait without the turn of a request; returns whether the thread was woken in time."""
         if self._woken.is_set():
             return True
         with request_turns.away():
@@ -34,11 +34,11 @@ class Waiter:
 
 
 def rest(seconds: float) -> None:
-    """Sleep, and leave the turn to others."""
+    """Sleep, and give the turn to other requests."""
     with request_turns.away():
         time.sleep(seconds)
 
 
 def on_the_wall(deadline: float) -> float:
-    """A moment of the monotonic clock in seconds since the epoch, for a message."""
+    """A time of the monotonic clock as seconds since the epoch, for a message."""
     return time.time() + deadline - time.monotonic()

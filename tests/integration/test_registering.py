@@ -73,7 +73,7 @@ def test_a_folder_with_a_fifo_in_it_is_refused_and_not_waited_for(root: Path, na
     path = root / "folder" / name
     path.unlink(missing_ok=True)
     os.mkfifo(path)
-    with pytest.raises(ModelFilesError, match="no regular file"):
+    with pytest.raises(ModelFilesError, match="not a regular file"):
         completed({"type": "transformers", "artifact": "folder"}, replace(load_config(), model_root=root))
 
 

@@ -9,7 +9,8 @@ from redis import Redis
 
 from embedding_project.contracts.messages import Purpose
 from embedding_project.contracts.vectors import Vector
-from tests.unit.workers.builders import DIMENSION, HASHING, Panic, Setup, batch, embedded
+from tests.unit.threads.faults import Panic
+from tests.unit.workers.builders import DIMENSION, HASHING, Setup, batch, embedded
 from workers.encoders.base import DeviceLost, Tokens
 from workers.encoders.hashing import HashingEncoder, HashingVocabulary
 from workers.offenders import MAX_FAILURES

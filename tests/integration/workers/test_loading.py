@@ -20,7 +20,8 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.model_sources.folder_check import check_folder
 from embedding_project.model_sources.model_folder import ModelFilesError, model_folder
 from tests.integration.workers.test_drainer import eventually, publish, running
-from tests.unit.workers.builders import HASHING, MINILM, Panic, RecordingEncoder, Setup, batch
+from tests.unit.threads.faults import Panic
+from tests.unit.workers.builders import HASHING, MINILM, RecordingEncoder, Setup, batch
 from workers.embedder import MAX_PARKED_ITEMS, Embedder
 from workers.encoders.base import Encoder, ModelError, ModelLoading
 from workers.encoders.transformer import load_transformer

@@ -6,10 +6,7 @@ import threading
 import pytest
 
 from embedding_project.threads.background import repeat_forever
-
-
-class Panic(BaseException):
-    """A fault as the libraries that are written in Rust raise it."""
+from tests.unit.threads.faults import Panic
 
 
 @pytest.mark.parametrize("fault", [LookupError, Panic])

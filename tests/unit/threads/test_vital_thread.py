@@ -8,6 +8,7 @@ import pytest
 from celery.worker import state
 
 from embedding_project.threads.vital_thread import VitalThread
+from tests.unit.threads.faults import Panic
 
 
 def test_a_stop_ends_the_thread() -> None:
@@ -26,10 +27,6 @@ def test_one_that_hangs_is_not_waited_for_and_it_is_said(caplog: pytest.LogCaptu
         thread.stop()
     assert "did not end" in caplog.text
     release.set()
-
-
-class Panic(BaseException):
-    """A fault as the libraries that are written in Rust raise it."""
 
 
 @pytest.mark.parametrize("fault", [LookupError, Panic, SystemExit])

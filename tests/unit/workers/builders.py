@@ -52,10 +52,6 @@ def batch(*texts: str, lane: Lane = Lane.INTERACTIVE, model: ModelSpec = HASHING
     return replace(built, **changes)
 
 
-class Panic(BaseException):
-    """A fault as the libraries that are written in Rust raise it."""
-
-
 class RecordingEncoder(HashingEncoder):
     """Counts what it computes, and fails on request."""
 
