@@ -13,6 +13,8 @@ from celery import Celery
 from celery.signals import setup_logging, worker_ready
 from kombu import Queue
 
+from embedding_project.broker.clocks import watch_clock
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.queues import INDEX_QUEUE, SWEEP_TASK, TRIM_TASK
 from embedding_project.observing.log_lines import logging_settings
@@ -98,7 +100,8 @@ def _log_like_every_role(**_: object) -> None:
 
 
 @worker_ready.connect
-def _spare_startup_objects(**_: object) -> None:
+def _settle(**_: object) -> None:
+    watch_clock(broker_client(load_config().redis_url))
     spare_startup_objects()
 
 

@@ -7,6 +7,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from embedding_project.broker.clocks import watch_clock
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.serving.bodies import take_body
 from embedding_project.serving.connections import watch_connections
@@ -20,6 +22,7 @@ _django = get_wsgi_application()
 get_resolver().url_patterns  # noqa: B018
 spare_startup_objects()
 watch_connections(load_config().port)
+watch_clock(broker_client(load_config().redis_url))
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
