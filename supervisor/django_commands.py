@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import django
-from django.core.management import ManagementUtility, get_commands, load_command_class
+from django.core.management import CommandError, ManagementUtility, get_commands, load_command_class
 from django.db import InterfaceError, OperationalError
 
 from embedding_project.config import ConfigError, instance_file, load_config, use_stand_ins
@@ -49,4 +49,8 @@ def _check_usage(name: str, arguments: Sequence[str]) -> None:
     command = load_command_class(get_commands()[name], name)
     parser = command.create_parser("manage.py", name)
     parser.called_from_command_line = True
-    parser.parse_args(list(arguments))
+    try:
+        parser.parse_args(list(arguments))
+    except CommandError as error:  # the parsers of sub-commands, made before the line above, raise
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(_USAGE)

@@ -159,13 +159,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not 0 <= (number := int(text)) <= 1_000:
+    if not text.isdecimal() or int(text) > 1_000:
         raise argparse.ArgumentTypeError("must be 0 to 1000")
-    return number
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    if not 0 <= (seconds := float(text)) <= 86_400:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 86_400:
         raise argparse.ArgumentTypeError("must be 0 to 86400 seconds")
     return seconds
 

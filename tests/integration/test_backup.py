@@ -320,6 +320,11 @@ def _manifest(change: Callable[[dict[str, Any]], None], *, hashed: bool = True) 
     return damage
 
 
+def _fifo(directory: Path) -> None:
+    (directory / MANIFEST).unlink()
+    os.mkfifo(directory / MANIFEST)
+
+
 def _nested(directory: Path) -> None:
     content = b"[" * 100_000
     (directory / MANIFEST).write_bytes(content)
@@ -338,6 +343,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "one file more": (_add, "not in the manifest"),
     "a link": (_link, "link"),
     "two files swapped": (_swap, "bytes"),
+    "a manifest that is a FIFO": (_fifo, "cannot be read"),
     "no manifest": (lambda directory: (directory / MANIFEST).unlink(), "cannot be read"),
     "a changed manifest": (_manifest(lambda value: value.update(epoch="x"), hashed=False), "SHA-256"),
     "another format": (_manifest(lambda value: value.update(format=2)), "format"),

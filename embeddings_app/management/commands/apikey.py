@@ -2,6 +2,7 @@
 
 import re
 import sys
+from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
@@ -88,5 +89,5 @@ def _state(key: ApiKey) -> str:
 def _age(text: str) -> timedelta:
     found = _AGE.fullmatch(text)
     if not found or int(found[1]) == 0:
-        raise ValueError(text)
+        raise ArgumentTypeError("must be a number and s, m, h or d, such as 12h or 30d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from embedding_project.regular_files import read_regular
 from embeddings_app.records.table_copy import KeySequence
 from embeddings_app.services.backups.errors import BackupDamaged
 from embeddings_app.services.backups.files import FileEntry, new_file
 
 FORMAT = 1
 MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
+_MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
 def read_manifest(root: Path) -> Manifest:
     """The manifest of the backup in `root`. Raises BackupDamaged."""
     try:
-        content = (root / MANIFEST).read_bytes()
-        hashed = (root / MANIFEST_HASH).read_text(encoding="ascii")
+        content = read_regular(root / MANIFEST, _MAX_BYTES)
+        hashed = read_regular(root / MANIFEST_HASH, _MAX_BYTES).decode("ascii")
     except (OSError, ValueError) as error:
         raise BackupDamaged(f"{root} holds no backup: {MANIFEST} or {MANIFEST_HASH} cannot be read") from error
     if hashed.split() != [hashlib.sha256(content).hexdigest(), MANIFEST]:

@@ -62,6 +62,10 @@ def test_help_works_beside_a_setting_that_is_wrong(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("apikey",), "required: action"),
+        (("apikey", "create"), "required: --name, --scope"),
+        (("apikey", "create", "--expires", "tomorrow"), "such as 12h or 30d"),
+        (("autoscale", "--min", "few"), "must be 0 to 1000"),
+        (("autoscale", "--pause", "long"), "must be 0 to 86400 seconds"),
         (("backup",), "required: directory"),
         (("register_model", "--model-id", "m", "--type", "odd"), "invalid choice: 'odd'"),
         (("up", "--port", "0"), "must be a number from 1 to 65535"),
