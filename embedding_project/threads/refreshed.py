@@ -32,21 +32,25 @@ class Refreshed(Generic[Value]):
         self._pause_seconds = pause_seconds
         self._snapshot: Snapshot[Value] | None = None
         self._first = threading.Event()
-        self._started = False
+        self._waited_for_until: float | None = None
         self._lock = threading.Lock()
 
     def latest(self, first_wait_seconds: float) -> Snapshot[Value] | None:
-        """The last value. It waits for the very first value only, and returns None when that does not come in time."""
+        """The last value. It waits for the very first value only, and returns None when that does not come in time.
+
+        The wait is one for all callers: while a server hangs, it holds up the first callers and no later ones.
+        """
         if self._snapshot is None:
-            self._start()
-            self._first.wait(first_wait_seconds)
+            self._first.wait(max(0.0, self._begin(first_wait_seconds) - time.monotonic()))
         return self._snapshot
 
-    def _start(self) -> None:
+    def _begin(self, first_wait_seconds: float) -> float:
+        """Start to collect, once; gives until when the first value is waited for."""
         with self._lock:
-            if not self._started:
+            if self._waited_for_until is None:
                 repeat_forever(self._name, self._step)
-                self._started = True
+                self._waited_for_until = time.monotonic() + first_wait_seconds
+            return self._waited_for_until
 
     def _step(self) -> None:
         value = self._collect()

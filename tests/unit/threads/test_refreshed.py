@@ -34,6 +34,20 @@ def test_a_value_that_does_not_come_is_not_waited_for_beyond_the_limit() -> None
     hangs.set()
 
 
+def test_once_the_wait_for_a_first_value_was_in_vain_nobody_waits_again() -> None:
+    hangs, answered = threading.Event(), threading.Event()
+    refreshed = Refreshed("test", lambda: hangs.wait(60), lambda value: 60.0)
+    assert refreshed.latest(0.05) is None
+
+    def read() -> None:
+        refreshed.latest(60.0)
+        answered.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    assert answered.wait(30)
+    hangs.set()
+
+
 def test_a_value_that_hangs_later_leaves_the_last_one_with_its_age() -> None:
     hangs, calls = threading.Event(), count()
 
