@@ -11,8 +11,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -37,6 +38,7 @@ LOOK_UPS_AT_ONCE = 4
 _MAX_WAITING = 12
 _LOOK_UP_WAIT_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
+"""For how long a key that was known counts beyond its time, while one thread asks again or after it asked in vain."""
 _KEYS_EXIST_SECONDS = 2.0
 _WRITE_USED_SECONDS = 30.0
 _MAX_HELD = 10_000
@@ -88,6 +90,8 @@ class KeyRing:
         self._monotonic = monotonic
         self._known: dict[bytes, _Known] = {}
         self._used: dict[str, datetime] = {}
+        self._asked: dict[bytes, Future[Caller | None]] = {}
+        """Look-ups under way: threads with the same key wait for one."""
         self._lock = threading.Lock()
         self._look_ups = threading.Semaphore(LOOK_UPS_AT_ONCE)
         self._waiting = threading.Semaphore(LOOK_UPS_AT_ONCE + _MAX_WAITING)
@@ -99,14 +103,29 @@ class KeyRing:
         now = self._monotonic()
         if known and now < known.fresh_until:
             return known.caller
-        if known:
-            # The others go on with what is known while this thread asks.
-            self._hold(digest, _Known(known.caller, now + _RETRY_SECONDS, known.usable_until))
+        mine: Future[Caller | None] = Future()
+        with self._lock:
+            asked = self._asked.setdefault(digest, mine)
+        if asked is not mine:
+            return known.caller if known and now < known.fresh_until + _RETRY_SECONDS else _answer_of(asked)
+        try:
+            mine.set_result(self._ask(key, digest, known, now))
+        except Unavailable as error:
+            mine.set_exception(error)
+        except BaseException:
+            mine.set_exception(Unavailable("database_unavailable"))
+            raise
+        finally:
+            del self._asked[digest]
+        return mine.result()
+
+    def _ask(self, key: str, digest: bytes, known: _Known | None, now: float) -> Caller | None:
         try:
             with self._asking():
                 caller, seconds = self._look_up(key, digest)
         except (DatabaseError, Unavailable) as error:
             if known and known.caller and now < known.usable_until:
+                self._hold(digest, replace(known, fresh_until=now + _RETRY_SECONDS))
                 return known.caller
             raise error if isinstance(error, Unavailable) else Unavailable("database_unavailable") from error
         self._hold(digest, _Known(caller, now + seconds, now + STALE_SECONDS))
@@ -165,6 +184,15 @@ class KeyRing:
         """Make room: wrong keys first, since anybody can send those; all of it when that is not enough."""
         good = {digest: known for digest, known in self._known.items() if known.caller}
         self._known = good if len(good) < _MAX_HELD else {}
+
+
+def _answer_of(asked: Future[Caller | None]) -> Caller | None:
+    """What another thread finds. Raises Unavailable."""
+    try:
+        with request_turns.away():
+            return asked.result(_LOOK_UP_WAIT_SECONDS)
+    except TimeoutError:
+        raise Unavailable("overloaded") from None
 
 
 class KeysExist:

@@ -1,6 +1,7 @@
 """What a process knows of keys, and for how long."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -57,6 +58,27 @@ def test_a_key_that_ends_is_refused_within_five_seconds(change: dict[str, object
     registry.stored = replace(STORED, **change)  # type: ignore[arg-type]
     registry.now += 4.9
     assert registry.ring.caller(KEY) is None
+
+
+@pytest.mark.parametrize("later", [FRESH_SECONDS + 1, 30.0])
+def test_a_key_that_ended_is_refused_to_all_who_send_it_at_once(later: float) -> None:
+    registry = Registry()
+    assert registry.ring.caller(KEY)
+    asking, go_on = threading.Event(), threading.Event()
+
+    def find(prefix: str) -> StoredKey:
+        asking.set()
+        go_on.wait(30)
+        return replace(STORED, revoked_at=timezone.now())
+
+    registry.ring._find = find
+    registry.now += later
+    with ThreadPoolExecutor(20) as threads:
+        callers = [threads.submit(registry.ring.caller, KEY) for _ in range(20)]
+        assert asking.wait(30)
+        time.sleep(0.2)
+        go_on.set()
+        assert [caller.result(30) for caller in callers] == [None] * 20
 
 
 def test_a_key_is_not_held_beyond_its_expiry() -> None:
