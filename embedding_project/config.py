@@ -160,6 +160,8 @@ _DEFAULTS: Mapping[str, str] = {
 _NO_HOST = re.compile(r"/|\s|^[^\[]*:")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+", re.ASCII)
 _SECRETS = frozenset({"DATABASE_URL", "REDIS_URL", "CACHE_URL", "SECRET_KEY", "API_KEY", "ADMIN_PASSWORD"})
+_MAX_API_THREADS = 4_000
+"""Of all api processes of an instance. Each holds a connection, and Postgres a process of some MiB for it."""
 _MAX_SECRET_BYTES = 64 * 1024
 _NOT_FOR_ALL = frozenset({"DATABASE_URL", "CACHE_URL", "SECRET_KEY"})
 """Needed by the service, and not by each of its roles."""
@@ -329,6 +331,8 @@ def _contradictions(config: Config, handed_out: bool) -> list[str]:
         problems.append("SECRET_KEY: needs at least 32 characters")
     if config.api_key and len(config.api_key) < 16:
         problems.append("API_KEY: needs at least 16 characters")
+    if (threads := config.api_processes * config.api_threads) > _MAX_API_THREADS:
+        problems.append(f"API_PROCESSES x API_THREADS: {threads} threads, at most {_MAX_API_THREADS}")
     if config.traces_url and not config.traces_url.startswith(("http://", "https://")):
         problems.append("TRACES_URL: must start with http:// or https://")
     if not config.hub_url.startswith(("http://", "https://")):

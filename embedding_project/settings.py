@@ -73,7 +73,7 @@ DATABASES = {
         "PASSWORD": unquote(_database.password or ""),
         "HOST": _database.hostname or "",
         "PORT": str(_database.port or 5432),
-        # A connection per thread is kept; one to a server that froze is given up, see `embeddings_app.database.pulse`.
+        # Kept, and shared by the threads of a process: see `embeddings_app.database`.
         "CONN_MAX_AGE": None,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {

@@ -32,8 +32,6 @@ _SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "password_encryption": "scram-sha-256",
-    # One for each thread of each api process, and some for the other roles.
-    "max_connections": "500",
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "16MB",
@@ -63,6 +61,8 @@ class Cluster:
     port: int
     owner_password: str
     password: str
+    connections: int
+    """How many it takes at a time."""
 
     @property
     def data(self) -> Path:
@@ -177,7 +177,7 @@ def initialise(cluster: Cluster, env: Mapping[str, str], run: Callable[[ProcessS
 
 def process(cluster: Cluster, env: Mapping[str, str]) -> ProcessSpec:
     """The server process."""
-    settings = {**_SETTINGS, "port": str(cluster.port)}
+    settings = {**_SETTINGS, "port": str(cluster.port), "max_connections": str(cluster.connections)}
     flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return ProcessSpec(
         name="postgres",

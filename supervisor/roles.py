@@ -24,6 +24,8 @@ _QUIET_WORKER = ("-l", "WARNING", "--without-gossip", "--without-mingle", "--wit
 _BACKGROUND_NICE = 5
 # For pages, for the rests of refused bodies, and for refusals and probes, which take no time.
 _THREADS_BESIDE_WORK = PAGES_AT_ONCE + DRAINS_AT_ONCE + 8
+# Beside the threads of requests of one api process; for an index node; for other roles, commands and people.
+_CONNECTIONS_BESIDE_REQUESTS, _CONNECTIONS_OF_NODE, _CONNECTIONS_OF_OTHERS = 8, 2, 100
 _HTTP_SERVER_LOGGING = PROJECT_ROOT / "embedding_project" / "granian.json"
 
 
@@ -63,6 +65,13 @@ def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpe
         _api(base, config),
         _beat(base),
     )
+
+
+def database_connections(config: Config) -> int:
+    """How many connections to Postgres the roles may hold at a time, when every thread needs one."""
+    api = config.api_threads + _THREADS_BESIDE_WORK + _CONNECTIONS_BESIDE_REQUESTS
+    nodes = config.shards * config.replicas * _CONNECTIONS_OF_NODE
+    return config.api_processes * api + nodes + _CONNECTIONS_OF_OTHERS
 
 
 def embedder_role(config: Config, inherited: Mapping[str, str], number: int) -> ProcessSpec:

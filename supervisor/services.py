@@ -39,6 +39,8 @@ class Launcher:
     pause: Pause
     path: str
     """The PATH the servers get; the rest of the environment is no business of theirs."""
+    connections: int
+    """How many an own Postgres takes at a time."""
     pick_port: Callable[[], int] = pick_free_port
     """Called for Postgres, for the broker and for the cache, in this order."""
 
@@ -73,6 +75,7 @@ class Launcher:
             port=self.pick_port(),
             owner_password=self.secrets.database_owner_password,
             password=self.secrets.database_password,
+            connections=self.connections,
         )
         running_as = f" as user {account.name}" if account else ""
         self.console.say(f"postgres: {binary}, DATABASE_URL is not set; port {cluster.port}{running_as}, {folder}")

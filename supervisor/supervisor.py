@@ -122,6 +122,7 @@ class Supervisor:
             console=self._console,
             pause=self._pause,
             path=self._environ.get("PATH", os.defpath),
+            connections=roles.database_connections(self._config),
         )
         config = self._config
         return launcher.start(

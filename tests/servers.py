@@ -64,6 +64,7 @@ class Servers:
             console=console,
             pause=time.sleep,
             path=os.environ["PATH"],
+            connections=500,
             pick_port=lambda: next(ports),
         )
         try:

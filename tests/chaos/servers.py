@@ -68,6 +68,7 @@ class OwnServers:
             console=Console(None),
             pause=time.sleep,
             path=os.environ["PATH"],
+            connections=500,
         )
 
 

@@ -41,6 +41,7 @@ class Services:
             console=console,
             pause=time.sleep,
             path=os.environ["PATH"],
+            connections=500,
         )
         self.urls = ServiceUrls()
 

@@ -109,3 +109,9 @@ def test_a_role_knows_what_the_supervisor_hands_it_and_nothing_else(tmp_path: Pa
     assert (config.database_url, config.cache_url, config.secret_key) == ("", "", "")
     with pytest.raises(ConfigError, match="REDIS_URL: not set"):
         read_config({"VAR_DIR": str(tmp_path), "ROLE": "embedder-0"})
+
+
+def test_more_threads_than_a_postgres_can_have_connections_are_refused(environ: dict[str, str]) -> None:
+    read_config({**environ, "API_PROCESSES": "40", "API_THREADS": "100"})
+    with pytest.raises(ConfigError, match="API_PROCESSES x API_THREADS: 6144 threads, at most 4000"):
+        read_config({**environ, "API_PROCESSES": "64"})

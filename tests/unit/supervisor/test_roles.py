@@ -7,7 +7,7 @@ import pytest
 
 from embedding_project.config import Config, read_config
 from supervisor.process import ProcessSpec
-from supervisor.roles import environment, management, role_table
+from supervisor.roles import database_connections, environment, management, role_table
 
 INHERITED = {
     "PATH": "/bin",
@@ -112,3 +112,11 @@ def test_a_management_command_gets_django_and_its_own_variables(config: Config) 
 
 def test_the_instance_environment_leaves_out_what_belongs_to_one_node(config: Config) -> None:
     assert not {"NODE_SHARD", "NODE_REPLICA"} & set(environment(config))
+
+
+def test_every_thread_that_may_ask_postgres_has_a_connection(config: Config) -> None:
+    more = replace(config, api_processes=6, shards=3)
+    argv = next(spec.argv for spec in role_table(more, INHERITED) if spec.name == "api")
+    threads = int(argv[argv.index("--blocking-threads") + 1])
+    assert database_connections(config) > threads
+    assert database_connections(more) - database_connections(config) >= 5 * threads + 2
