@@ -19,6 +19,7 @@ from pathlib import Path
 
 import django
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from supervisor.launch import running_instance
@@ -192,5 +193,8 @@ def flexible_model(service: Service) -> str:
     return FLEXIBLE_MODEL
 
 
+# On a busy machine a slow example shows nothing about the code.
+settings.register_profile("no-clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no-clock")
 _lead() if PROCESS == "lead" else _follow()
 django.setup()

@@ -31,11 +31,12 @@ def _product_files() -> list[Path]:
 
 FILES = _product_files()
 TREES = {path: ast.parse(path.read_text()) for path in FILES}
+NODES = {path: list(ast.walk(tree)) for path, tree in TREES.items()}
 
 
 def _functions() -> Iterator[tuple[Path, Function]]:
-    for path, tree in TREES.items():
-        for node in ast.walk(tree):
+    for path, nodes in NODES.items():
+        for node in nodes:
             if isinstance(node, Function):
                 yield path, node
 
@@ -73,10 +74,9 @@ def test_no_first_party_import_hides_inside_a_function() -> None:
 def test_one_file_reads_the_environment() -> None:
     readers = [
         str(path.relative_to(ROOT))
-        for path, tree in TREES.items()
+        for path, nodes in NODES.items()
         if any(
-            isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and _of_os(node)
-            for node in ast.walk(tree)
+            isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and _of_os(node) for node in nodes
         )
     ]
     # wsgi names the settings module to Django; everything else is the configuration's business.

@@ -12,8 +12,8 @@ from index_nodes.snapshot_files import verified
 from index_nodes.snapshot_load import restore
 from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.version_index import VersionIndex
+from tests.integration.index_nodes.test_version_index import DIMENSION, IndexMachine
 from tests.unit.index_nodes.snapshots import write
-from tests.unit.index_nodes.test_version_index import DIMENSION, IndexMachine
 
 
 class SnapshotMachine(IndexMachine):
