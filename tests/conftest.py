@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from supervisor.launch import running_instance
+from tests.scratch import make_folder, remove_abandoned
 from tests.servers import REDIS_DATABASES, Servers
 from tests.shared import Shared
 
@@ -49,14 +50,13 @@ _scratch: list[Path] = []
 
 
 def scratch_directory() -> Path:
-    """One that an unprivileged Postgres can reach when the tests run as root, so that its data lies inside."""
-    folder = Path(tempfile.mkdtemp(prefix="embeddings-tests-"))
-    folder.chmod(0o755)
-    _scratch.append(folder)
-    return folder
+    """A folder that goes with this process."""
+    _scratch.append(make_folder(os.getpid()))
+    return _scratch[-1]
 
 
 if PROCESS == "lead":
+    remove_abandoned(Path(tempfile.gettempdir()))
     os.environ["TESTS_DIR"] = str(scratch_directory())
 RUN_DIR = Path(os.environ["TESTS_DIR"])
 MIGRATED_DATABASE, INSTANCE = Shared(RUN_DIR, "servers"), Shared(RUN_DIR, "instance")
