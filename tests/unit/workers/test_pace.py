@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.workers.builders import HASHING
+from tests.unit.workers.models import HASHING
 from workers.pace import CPU_LIMITS, TELLING_TOKENS, Pace
 
 OTHER = replace(HASHING, version=2)
