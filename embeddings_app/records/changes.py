@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
 from embedding_project.contracts.keys import shard_of
 from embeddings_app.models import Layout
+from embeddings_app.records.sql import execute
 
 
 class MissingCounter(Exception):
@@ -20,6 +19,8 @@ class MissingCounter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChangedDocument:
+    """A document whose row is locked, with the revision that goes into the log."""
+
     document_key: int
     revision: int
     shard_hash: int
@@ -41,26 +42,25 @@ def append_changes(layouts: Sequence[Layout], version_keys: Iterable[int], chang
 
 
 def _append(layout: int, version_key: int, shard: int, changed: list[ChangedDocument]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH counter AS (
-                UPDATE shard_counter SET head = head + %(count)s
-                WHERE layout_id = %(layout)s AND model_version_id = %(version)s AND shard = %(shard)s
-                RETURNING head - %(count)s AS before
-            )
-            INSERT INTO shard_change (layout_id, model_version_id, shard, seq, kind, document_id, revision)
-            SELECT %(layout)s, %(version)s, %(shard)s, counter.before + d.place, 'document', d.id, d.revision
-            FROM counter, unnest(%(ids)s::bigint[], %(revisions)s::int[]) WITH ORDINALITY AS d(id, revision, place)
-            """,
-            {
-                "layout": layout,
-                "version": version_key,
-                "shard": shard,
-                "count": len(changed),
-                "ids": [document.document_key for document in changed],
-                "revisions": [document.revision for document in changed],
-            },
+    numbered = execute(
+        """
+        WITH counter AS (
+            UPDATE shard_counter SET head = head + %(count)s
+            WHERE layout_id = %(layout)s AND model_version_id = %(version)s AND shard = %(shard)s
+            RETURNING head - %(count)s AS before
         )
-        if cursor.rowcount != len(changed):
-            raise MissingCounter(f"log of layout {layout}, version {version_key}, shard {shard} has no counter")
+        INSERT INTO shard_change (layout_id, model_version_id, shard, seq, kind, document_id, revision)
+        SELECT %(layout)s, %(version)s, %(shard)s, counter.before + d.place, 'document', d.id, d.revision
+        FROM counter, unnest(%(ids)s::bigint[], %(revisions)s::int[]) WITH ORDINALITY AS d(id, revision, place)
+        """,
+        {
+            "layout": layout,
+            "version": version_key,
+            "shard": shard,
+            "count": len(changed),
+            "ids": [document.document_key for document in changed],
+            "revisions": [document.revision for document in changed],
+        },
+    )
+    if numbered != len(changed):
+        raise MissingCounter(f"log of layout {layout}, version {version_key}, shard {shard} has no counter")

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from embedding_project.contracts.metadata import canonical, stored_metadata
 from embedding_project.contracts.vectors import Vector
+from embeddings_app.records.sql import execute, rows
 from embeddings_app.records.transactions import RetryTransaction
 
 
@@ -64,19 +63,18 @@ def write_documents(namespace_key: int, contents: Sequence[DocumentContent]) -> 
 
 def lock_documents(namespace_key: int, doc_ids: Sequence[str]) -> dict[str, LockedDocument]:
     """Lock the rows there are, in the order of their ids, so that two writers never wait for each other crosswise."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash
-            FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)
-            ORDER BY doc_id FOR NO KEY UPDATE
-            """,
-            [namespace_key, list(doc_ids)],
-        )
-        return {
-            doc_id: LockedDocument(key, bytes(content_hash), stored_metadata(metadata), *rest)
-            for doc_id, key, content_hash, metadata, *rest in cursor.fetchall()
-        }
+    found = rows(
+        """
+        SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash
+        FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)
+        ORDER BY doc_id FOR NO KEY UPDATE
+        """,
+        [namespace_key, list(doc_ids)],
+    )
+    return {
+        doc_id: LockedDocument(key, bytes(content_hash), stored_metadata(metadata), *rest)
+        for doc_id, key, content_hash, metadata, *rest in found
+    }
 
 
 def _compared(row: LockedDocument, content: DocumentContent) -> StoredDocument:
@@ -99,51 +97,48 @@ def _insert(namespace_key: int, contents: Sequence[DocumentContent]) -> dict[str
     if not contents:
         return {}
     ordered = sorted(contents, key=lambda content: content.doc_id.encode())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO document (namespace_id, doc_id, text, metadata, content_hash, revision, text_revision,
-                                  deleted, shard_hash, created_at, updated_at)
-            SELECT %s, n.doc_id, n.text, n.metadata::jsonb, n.hash, 1, 1, false, n.shard, now(), now()
-            FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[])
-                AS n(doc_id, text, metadata, hash, shard)
-            ON CONFLICT (namespace_id, doc_id) DO NOTHING
-            RETURNING doc_id, id, shard_hash
-            """,
-            [
-                namespace_key,
-                [content.doc_id for content in ordered],
-                *_columns(ordered),
-                [content.shard_hash for content in ordered],
-            ],
-        )
-        rows = cursor.fetchall()
-    if len(rows) != len(ordered):
+    found = rows(
+        """
+        INSERT INTO document (namespace_id, doc_id, text, metadata, content_hash, revision, text_revision,
+                              deleted, shard_hash, created_at, updated_at)
+        SELECT %s, n.doc_id, n.text, n.metadata::jsonb, n.hash, 1, 1, false, n.shard, now(), now()
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[])
+            AS n(doc_id, text, metadata, hash, shard)
+        ON CONFLICT (namespace_id, doc_id) DO NOTHING
+        RETURNING doc_id, id, shard_hash
+        """,
+        [
+            namespace_key,
+            [content.doc_id for content in ordered],
+            *_columns(ordered),
+            [content.shard_hash for content in ordered],
+        ],
+    )
+    if len(found) != len(ordered):
         raise RetryTransaction("a document was inserted by another writer")
-    return {doc_id: LockedDocument(key, b"", {}, 0, 0, True, hashed) for doc_id, key, hashed in rows}
+    return {doc_id: LockedDocument(key, b"", {}, 0, 0, True, hashed) for doc_id, key, hashed in found}
 
 
 def _update(changed: Sequence[StoredDocument]) -> None:
     """Replace the content of documents whose rows are locked."""
     if not changed:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE document d SET text = n.text, metadata = n.metadata::jsonb, content_hash = n.hash,
-                                  revision = n.revision, text_revision = n.text_revision, deleted = false,
-                                  updated_at = now()
-            FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[], %s::bytea[])
-                AS n(id, revision, text_revision, text, metadata, hash)
-            WHERE d.id = n.id
-            """,
-            [
-                [item.key for item in changed],
-                [item.revision for item in changed],
-                [item.text_revision for item in changed],
-                *_columns([item.content for item in changed]),
-            ],
-        )
+    execute(
+        """
+        UPDATE document d SET text = n.text, metadata = n.metadata::jsonb, content_hash = n.hash,
+                              revision = n.revision, text_revision = n.text_revision, deleted = false,
+                              updated_at = now()
+        FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[], %s::bytea[])
+            AS n(id, revision, text_revision, text, metadata, hash)
+        WHERE d.id = n.id
+        """,
+        [
+            [item.key for item in changed],
+            [item.revision for item in changed],
+            [item.text_revision for item in changed],
+            *_columns([item.content for item in changed]),
+        ],
+    )
 
 
 def _columns(contents: Sequence[DocumentContent]) -> list[list[Any]]:
@@ -159,36 +154,34 @@ def drop_unneeded_texts(document_keys: Sequence[int]) -> None:
 
     Where a text was quarantined its hash goes too: the same text, sent again, is new work.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE document d SET text = '', content_hash = CASE WHEN EXISTS (
-                SELECT 1 FROM embedding_record r WHERE r.document_id = d.id AND r.state = 'quarantined')
-                THEN '' ELSE d.content_hash END
-            FROM namespace n
-            WHERE d.id = ANY(%s) AND n.id = d.namespace_id AND NOT n.store_text AND d.text <> '' AND NOT EXISTS (
-                SELECT 1 FROM embedding_record r WHERE r.document_id = d.id AND r.state = 'pending')
-            """,
-            [list(document_keys)],
-        )
+    execute(
+        """
+        UPDATE document d SET text = '', content_hash = CASE WHEN EXISTS (
+            SELECT 1 FROM embedding_record r WHERE r.document_id = d.id AND r.state = 'quarantined')
+            THEN '' ELSE d.content_hash END
+        FROM namespace n
+        WHERE d.id = ANY(%s) AND n.id = d.namespace_id AND NOT n.store_text AND d.text <> '' AND NOT EXISTS (
+            SELECT 1 FROM embedding_record r WHERE r.document_id = d.id AND r.state = 'pending')
+        """,
+        [list(document_keys)],
+    )
 
 
 def make_tombstone(document_key: int) -> None:
     """Empty a locked document and its embeddings of every version."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE document SET deleted = true, revision = revision + 1, text = '', metadata = '{}', content_hash = '',
-                                updated_at = now()
-            WHERE id = %s
-            """,
-            [document_key],
-        )
-        cursor.execute("DELETE FROM embedding_record WHERE document_id = %s", [document_key])
-        cursor.execute(
-            """
-            DELETE FROM embedding_vector
-            WHERE document_id = %s AND model_version_id IN (SELECT id FROM model_registry)
-            """,
-            [document_key],
-        )
+    execute(
+        """
+        UPDATE document SET deleted = true, revision = revision + 1, text = '', metadata = '{}', content_hash = '',
+                            updated_at = now()
+        WHERE id = %s
+        """,
+        [document_key],
+    )
+    execute("DELETE FROM embedding_record WHERE document_id = %s", [document_key])
+    execute(
+        """
+        DELETE FROM embedding_vector
+        WHERE document_id = %s AND model_version_id IN (SELECT id FROM model_registry)
+        """,
+        [document_key],
+    )

@@ -7,9 +7,8 @@ tombstone goes with the last entry that names it: that entry's chunk is the only
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
 from embeddings_app.models import LIVE_STATUSES
+from embeddings_app.records.sql import execute, row, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,103 +33,96 @@ def log_floors(retention_hours: int) -> list[LogFloor]:
     """Every log with its floor: what all its replicas that reported within the retention have applied, and, where they
     keep snapshots, what their oldest one holds. A log nobody follows, such as a retired version's, is needed by none.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT c.layout_id, c.model_version_id, c.shard,
-                   coalesce(min(least(r.applied_seq, nullif(r.snapshot_seq, 0))), c.head)
-            FROM shard_counter c
-            JOIN layout l ON l.id = c.layout_id
-            JOIN model_registry m ON m.id = c.model_version_id
-            LEFT JOIN shard_replica r
-                ON (r.layout_id, r.model_version_id, r.shard) = (c.layout_id, c.model_version_id, c.shard)
-               AND r.heartbeat > now() - make_interval(hours => %s) AND r.epoch = (SELECT epoch FROM log_epoch)
-               AND l.status IN ('active', 'building') AND m.status = ANY(%s)
-            GROUP BY c.layout_id, c.model_version_id, c.shard, c.head
-            ORDER BY c.layout_id, c.model_version_id, c.shard
-            """,
-            [retention_hours, list(LIVE_STATUSES)],
-        )
-        return [LogFloor(*row) for row in cursor.fetchall()]
+    found = rows(
+        """
+        SELECT c.layout_id, c.model_version_id, c.shard,
+               coalesce(min(least(r.applied_seq, nullif(r.snapshot_seq, 0))), c.head)
+        FROM shard_counter c
+        JOIN layout l ON l.id = c.layout_id
+        JOIN model_registry m ON m.id = c.model_version_id
+        LEFT JOIN shard_replica r
+            ON (r.layout_id, r.model_version_id, r.shard) = (c.layout_id, c.model_version_id, c.shard)
+           AND r.heartbeat > now() - make_interval(hours => %s) AND r.epoch = (SELECT epoch FROM log_epoch)
+           AND l.status IN ('active', 'building') AND m.status = ANY(%s)
+        GROUP BY c.layout_id, c.model_version_id, c.shard, c.head
+        ORDER BY c.layout_id, c.model_version_id, c.shard
+        """,
+        [retention_hours, list(LIVE_STATUSES)],
+    )
+    return [LogFloor(*row) for row in found]
 
 
 def trim_chunk(log: LogFloor, retention_hours: int, limit: int) -> Trimmed:
     """Delete up to `limit` of the oldest entries, those at or below the floor and older than the retention, with the
     tombstones that no log names any more. In the caller's transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH oldest AS MATERIALIZED (
-                SELECT seq, created_at < now() - make_interval(hours => %(hours)s) AS old FROM shard_change
-                WHERE layout_id = %(layout)s AND model_version_id = %(version)s AND shard = %(shard)s
-                  AND seq <= %(floor)s
-                ORDER BY seq LIMIT %(limit)s
-            )
-            DELETE FROM shard_change
+    found = rows(
+        """
+        WITH oldest AS MATERIALIZED (
+            SELECT seq, created_at < now() - make_interval(hours => %(hours)s) AS old FROM shard_change
             WHERE layout_id = %(layout)s AND model_version_id = %(version)s AND shard = %(shard)s
-              -- Times do not quite follow the numbers: what lies behind a younger entry stays, or there would be a gap.
-              AND seq < coalesce((SELECT min(seq) FROM oldest WHERE NOT old), (SELECT max(seq) + 1 FROM oldest))
-            RETURNING document_id
-            """,
-            {
-                "layout": log.layout,
-                "version": log.version_key,
-                "shard": log.shard,
-                "floor": log.floor,
-                "hours": retention_hours,
-                "limit": limit,
-            },
+              AND seq <= %(floor)s
+            ORDER BY seq LIMIT %(limit)s
         )
-        named = [document_key for (document_key,) in cursor.fetchall()]
+        DELETE FROM shard_change
+        WHERE layout_id = %(layout)s AND model_version_id = %(version)s AND shard = %(shard)s
+          -- Times do not quite follow the numbers: what lies behind a younger entry stays, or there would be a gap.
+          AND seq < coalesce((SELECT min(seq) FROM oldest WHERE NOT old), (SELECT max(seq) + 1 FROM oldest))
+        RETURNING document_id
+        """,
+        {
+            "layout": log.layout,
+            "version": log.version_key,
+            "shard": log.shard,
+            "floor": log.floor,
+            "hours": retention_hours,
+            "limit": limit,
+        },
+    )
+    named = [document_key for (document_key,) in found]
     return Trimmed(len(named), _purge_tombstones(log.version_key, named, retention_hours) if named else 0)
 
 
 def _purge_tombstones(version_key: int, document_keys: Sequence[int | None], retention_hours: int) -> int:
     """Delete those of the documents that are tombstones older than the retention, and than all that is left in the logs
     of their shard under every version of the model."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH oldest AS MATERIALIZED (
-                SELECT l.shards, c.shard, first.created_at
-                FROM shard_counter c
-                JOIN layout l ON l.id = c.layout_id
-                JOIN model_registry m ON m.id = c.model_version_id
-                JOIN model_registry same ON same.model_id = m.model_id AND same.id = %(version)s
-                CROSS JOIN LATERAL (
-                    SELECT created_at FROM shard_change s
-                    WHERE (s.layout_id, s.model_version_id, s.shard) = (c.layout_id, c.model_version_id, c.shard)
-                    ORDER BY seq LIMIT 1
-                ) AS first
-            ), purged AS (
-                SELECT d.id FROM document d
-                WHERE d.id = ANY(%(keys)s) AND d.deleted AND d.updated_at < now() - make_interval(hours => %(hours)s)
-                  -- Times do not quite follow the numbers; a minute is longer than any transaction. A tombstone that
-                  -- goes so much too early leaves a gap: who still needs its entry begins anew.
-                  AND NOT EXISTS (SELECT 1 FROM oldest o WHERE o.shard = d.shard_hash %% o.shards
-                                  AND o.created_at < d.updated_at - interval '1 minute')
-                ORDER BY d.namespace_id, d.doc_id FOR UPDATE
-            )
-            DELETE FROM document d USING purged WHERE d.id = purged.id
-            """,
-            {"version": version_key, "keys": list(document_keys), "hours": retention_hours},
+    return execute(
+        """
+        WITH oldest AS MATERIALIZED (
+            SELECT l.shards, c.shard, first.created_at
+            FROM shard_counter c
+            JOIN layout l ON l.id = c.layout_id
+            JOIN model_registry m ON m.id = c.model_version_id
+            JOIN model_registry same ON same.model_id = m.model_id AND same.id = %(version)s
+            CROSS JOIN LATERAL (
+                SELECT created_at FROM shard_change s
+                WHERE (s.layout_id, s.model_version_id, s.shard) = (c.layout_id, c.model_version_id, c.shard)
+                ORDER BY seq LIMIT 1
+            ) AS first
+        ), purged AS (
+            SELECT d.id FROM document d
+            WHERE d.id = ANY(%(keys)s) AND d.deleted AND d.updated_at < now() - make_interval(hours => %(hours)s)
+              -- Times do not quite follow the numbers; a minute is longer than any transaction. A tombstone that
+              -- goes so much too early leaves a gap: who still needs its entry begins anew.
+              AND NOT EXISTS (SELECT 1 FROM oldest o WHERE o.shard = d.shard_hash %% o.shards
+                              AND o.created_at < d.updated_at - interval '1 minute')
+            ORDER BY d.namespace_id, d.doc_id FOR UPDATE
         )
-        purged: int = cursor.rowcount
-    return purged
+        DELETE FROM document d USING purged WHERE d.id = purged.id
+        """,
+        {"version": version_key, "keys": list(document_keys), "hours": retention_hours},
+    )
 
 
 def log_entries() -> int:
     """Entries in all logs together."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT coalesce(sum(c.head - first.seq + 1), 0)::bigint FROM shard_counter c
-            CROSS JOIN LATERAL (
-                SELECT seq FROM shard_change s
-                WHERE (s.layout_id, s.model_version_id, s.shard) = (c.layout_id, c.model_version_id, c.shard)
-                ORDER BY seq LIMIT 1
-            ) AS first
-            """
-        )
-        entries: int = cursor.fetchone()[0]
-    return entries
+    (entries,) = row(
+        """
+        SELECT coalesce(sum(c.head - first.seq + 1), 0)::bigint FROM shard_counter c
+        CROSS JOIN LATERAL (
+            SELECT seq FROM shard_change s
+            WHERE (s.layout_id, s.model_version_id, s.shard) = (c.layout_id, c.model_version_id, c.shard)
+            ORDER BY seq LIMIT 1
+        ) AS first
+        """
+    )
+    return int(entries)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from embeddings_app.records.sql import row
 
 COUNT_CAP = 100_000
 """Rows that one count looks at."""
@@ -26,40 +26,37 @@ def count_first(
     namespace_key: int, version_key: int, shards: int, silent: Sequence[int], cap: int
 ) -> tuple[NamespaceCounts, bool]:
     """Live documents by state, and whether these are all documents."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(*), count(*) FILTER (WHERE r.state = 'pending'), count(*) FILTER (WHERE r.text_revision > 0),
-                   count(*) FILTER (WHERE r.state = 'quarantined'),
-                   count(*) FILTER (WHERE r.text_revision > 0 AND d.shard_hash %% %s = ANY(%s::int[]))
-            FROM (SELECT id, shard_hash FROM document WHERE namespace_id = %s AND NOT deleted ORDER BY doc_id LIMIT %s)
-                AS d
-            LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-            """,
-            [shards, list(silent), namespace_key, cap + 1, version_key],
-        )
-        counts = NamespaceCounts(*cursor.fetchone())
+    found = row(
+        """
+        SELECT count(*), count(*) FILTER (WHERE r.state = 'pending'), count(*) FILTER (WHERE r.text_revision > 0),
+               count(*) FILTER (WHERE r.state = 'quarantined'),
+               count(*) FILTER (WHERE r.text_revision > 0 AND d.shard_hash %% %s = ANY(%s::int[]))
+        FROM (SELECT id, shard_hash FROM document WHERE namespace_id = %s AND NOT deleted ORDER BY doc_id LIMIT %s)
+            AS d
+        LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
+        """,
+        [shards, list(silent), namespace_key, cap + 1, version_key],
+    )
+    counts = NamespaceCounts(*found)
     return counts, counts.count <= cap
 
 
 def count_in_state(namespace_key: int, version_key: int, cap: int) -> tuple[int, int]:
     """Pending and quarantined documents among the first `cap` records in that state, of any namespace."""
     # The order makes either count a walk along its partial index.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT (SELECT count(*) FROM (
-                        SELECT document_id FROM embedding_record WHERE model_version_id = %(version)s
-                        AND state = 'pending' ORDER BY next_attempt_at LIMIT %(cap)s) AS r
-                    JOIN document d ON d.id = r.document_id AND d.namespace_id = %(namespace)s),
-                   (SELECT count(*) FROM (
-                        SELECT document_id FROM embedding_record WHERE model_version_id = %(version)s
-                        AND state = 'quarantined' ORDER BY id LIMIT %(cap)s) AS r
-                    JOIN document d ON d.id = r.document_id AND d.namespace_id = %(namespace)s)
-            """,
-            {"namespace": namespace_key, "version": version_key, "cap": cap},
-        )
-        pending, quarantined = cursor.fetchone()
+    pending, quarantined = row(
+        """
+        SELECT (SELECT count(*) FROM (
+                    SELECT document_id FROM embedding_record WHERE model_version_id = %(version)s
+                    AND state = 'pending' ORDER BY next_attempt_at LIMIT %(cap)s) AS r
+                JOIN document d ON d.id = r.document_id AND d.namespace_id = %(namespace)s),
+               (SELECT count(*) FROM (
+                    SELECT document_id FROM embedding_record WHERE model_version_id = %(version)s
+                    AND state = 'quarantined' ORDER BY id LIMIT %(cap)s) AS r
+                JOIN document d ON d.id = r.document_id AND d.namespace_id = %(namespace)s)
+        """,
+        {"namespace": namespace_key, "version": version_key, "cap": cap},
+    )
     return pending, quarantined
 
 
@@ -68,18 +65,16 @@ def count_unapplied(
 ) -> tuple[int, bool]:
     """Documents with a vector that `cap` log entries after `applied` (shard -> sequence number) name, and whether
     there are no more entries."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT count(DISTINCT r.document_id), count(*) <= %s
-            FROM (SELECT c.document_id
-                  FROM unnest(%s::int[], %s::bigint[]) AS a(shard, seq)
-                  JOIN shard_change c ON c.layout_id = %s AND c.model_version_id = %s AND c.shard = a.shard
-                                         AND c.seq > a.seq LIMIT %s) AS c
-            LEFT JOIN document d ON d.id = c.document_id AND d.namespace_id = %s AND NOT d.deleted
-            LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s AND r.text_revision > 0
-            """,
-            [cap, list(applied), list(applied.values()), layout, version_key, cap + 1, namespace_key, version_key],
-        )
-        count, whole = cursor.fetchone()
+    count, whole = row(
+        """
+        SELECT count(DISTINCT r.document_id), count(*) <= %s
+        FROM (SELECT c.document_id
+              FROM unnest(%s::int[], %s::bigint[]) AS a(shard, seq)
+              JOIN shard_change c ON c.layout_id = %s AND c.model_version_id = %s AND c.shard = a.shard
+                                     AND c.seq > a.seq LIMIT %s) AS c
+        LEFT JOIN document d ON d.id = c.document_id AND d.namespace_id = %s AND NOT d.deleted
+        LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s AND r.text_revision > 0
+        """,
+        [cap, list(applied), list(applied.values()), layout, version_key, cap + 1, namespace_key, version_key],
+    )
     return count, whole

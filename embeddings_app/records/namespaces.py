@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
-from django.db import connection
-
 from embedding_project.contracts.metadata import flatten, stored_metadata
 from embeddings_app.models import Namespace
+from embeddings_app.records.sql import execute, rows
 
 _LOOK_ROWS = 1_000
 _LOOK_SECONDS = 1.0
@@ -18,14 +17,13 @@ def claim_namespace(name: str, model_id: str) -> Namespace:
     found = Namespace.objects.filter(name=name).first()
     if found is not None:
         return found
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO namespace (name, model_id, store_text, fields, created_at)
-            VALUES (%s, %s, true, '{}', now()) ON CONFLICT (name) DO NOTHING
-            """,
-            [name, model_id],
-        )
+    execute(
+        """
+        INSERT INTO namespace (name, model_id, store_text, fields, created_at)
+        VALUES (%s, %s, true, '{}', now()) ON CONFLICT (name) DO NOTHING
+        """,
+        [name, model_id],
+    )
     return Namespace.objects.get(name=name)
 
 
@@ -60,18 +58,16 @@ def unused_fields(namespace_key: int, seconds: float = _LOOK_SECONDS) -> frozens
     while unseen:
         if time.monotonic() > until:
             return None
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT doc_id, metadata::text FROM document
-                WHERE namespace_id = %s AND NOT deleted AND doc_id > %s ORDER BY doc_id LIMIT %s
-                """,
-                [namespace_key, last, _LOOK_ROWS],
-            )
-            rows = cursor.fetchall()
-        if not rows:
+        found = rows(
+            """
+            SELECT doc_id, metadata::text FROM document
+            WHERE namespace_id = %s AND NOT deleted AND doc_id > %s ORDER BY doc_id LIMIT %s
+            """,
+            [namespace_key, last, _LOOK_ROWS],
+        )
+        if not found:
             break
-        for _, metadata in rows:
+        for _, metadata in found:
             unseen -= flatten(stored_metadata(metadata)).keys()
-        last = rows[-1][0]
+        last = found[-1][0]
     return frozenset(unseen)

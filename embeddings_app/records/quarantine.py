@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
+from embeddings_app.records.sql import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +15,14 @@ class Requeued:
 
 def quarantined_keys(version_key: int, after: int, limit: int) -> list[int]:
     """Up to `limit` keys of quarantined records of a version, in order, beyond the key `after`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT id FROM embedding_record
-            WHERE model_version_id = %s AND state = 'quarantined' AND id > %s ORDER BY id LIMIT %s
-            """,
-            [version_key, after, limit],
-        )
-        return [row[0] for row in cursor.fetchall()]
+    found = rows(
+        """
+        SELECT id FROM embedding_record
+        WHERE model_version_id = %s AND state = 'quarantined' AND id > %s ORDER BY id LIMIT %s
+        """,
+        [version_key, after, limit],
+    )
+    return [row[0] for row in found]
 
 
 def requeue(record_keys: Sequence[int]) -> list[Requeued]:
@@ -32,20 +30,19 @@ def requeue(record_keys: Sequence[int]) -> list[Requeued]:
 
     A record whose text is not kept stays quarantined: there is nothing to embed until the client sends it again.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH picked AS (
-                SELECT r.id FROM embedding_record r JOIN document d ON d.id = r.document_id
-                WHERE r.id = ANY(%s) AND r.state = 'quarantined' AND NOT d.deleted AND d.text <> ''
-                ORDER BY r.id FOR UPDATE OF r
-            )
-            UPDATE embedding_record r SET
-                state = 'pending', lease_until = NULL, next_attempt_at = now(), attempts = 0, batch_limit = %s,
-                last_error = ''
-            FROM picked WHERE r.id = picked.id
-            RETURNING r.document_id, r.model_version_id
-            """,
-            [list(record_keys), EMBED_BATCH_ITEMS],
+    found = rows(
+        """
+        WITH picked AS (
+            SELECT r.id FROM embedding_record r JOIN document d ON d.id = r.document_id
+            WHERE r.id = ANY(%s) AND r.state = 'quarantined' AND NOT d.deleted AND d.text <> ''
+            ORDER BY r.id FOR UPDATE OF r
         )
-        return [Requeued(*row) for row in cursor.fetchall()]
+        UPDATE embedding_record r SET
+            state = 'pending', lease_until = NULL, next_attempt_at = now(), attempts = 0, batch_limit = %s,
+            last_error = ''
+        FROM picked WHERE r.id = picked.id
+        RETURNING r.document_id, r.model_version_id
+        """,
+        [list(record_keys), EMBED_BATCH_ITEMS],
+    )
+    return [Requeued(*row) for row in found]

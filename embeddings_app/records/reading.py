@@ -9,6 +9,7 @@ import psycopg
 from django.db import connection
 
 from embedding_project.contracts.metadata import stored_metadata
+from embeddings_app.records.sql import row, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,38 +59,33 @@ def hydrate(
 
 
 def read_document(namespace_key: int, version_key: int, doc_id: str) -> DocumentRow | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT d.id, d.doc_id, d.text, d.metadata::text, d.revision, d.text_revision, d.updated_at,
-                   r.state, r.text_revision
-            FROM document d LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-            WHERE d.namespace_id = %s AND d.doc_id = %s AND NOT d.deleted
-            """,
-            [version_key, namespace_key, doc_id],
-        )
-        row = cursor.fetchone()
-    if row is None:
+    found = row(
+        """
+        SELECT d.id, d.doc_id, d.text, d.metadata::text, d.revision, d.text_revision, d.updated_at,
+               r.state, r.text_revision
+        FROM document d LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
+        WHERE d.namespace_id = %s AND d.doc_id = %s AND NOT d.deleted
+        """,
+        [version_key, namespace_key, doc_id],
+    )
+    if found is None:
         return None
-    key, found_id, text, metadata, *rest = row
+    key, found_id, text, metadata, *rest = found
     return DocumentRow(key, found_id, text, stored_metadata(metadata), *rest)
 
 
 def read_vector(version_key: int, document_key: int) -> bytes | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT vector FROM embedding_vector WHERE model_version_id = %s AND document_id = %s",
-            [version_key, document_key],
-        )
-        row = cursor.fetchone()
-    return bytes(row[0]) if row else None
+    found = row(
+        "SELECT vector FROM embedding_vector WHERE model_version_id = %s AND document_id = %s",
+        [version_key, document_key],
+    )
+    return bytes(found[0]) if found else None
 
 
 def record_states(version_key: int, document_keys: Sequence[int]) -> dict[int, str]:
     """Document key -> state of its record."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT document_id, state FROM embedding_record WHERE model_version_id = %s AND document_id = ANY(%s)",
-            [version_key, list(document_keys)],
-        )
-        return dict(cursor.fetchall())
+    found = rows(
+        "SELECT document_id, state FROM embedding_record WHERE model_version_id = %s AND document_id = ANY(%s)",
+        [version_key, list(document_keys)],
+    )
+    return dict(found)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection
 from django.db.models.functions import Now
 
 from embeddings_app.models import LIVE_STATUSES, Layout, LayoutStatus, LogEpoch, ShardCounter, ShardReplica
+from embeddings_app.records.sql import rows
 
 HEARTBEAT_SECONDS = 5
 """A replica that was silent for longer does not count."""
@@ -29,13 +29,6 @@ class SearchedLog:
     shard: int
     version: str
     """For people."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaPosition:
-    shard: int
-    replica: int
-    applied_seq: int
 
 
 def read_topology() -> Topology:
@@ -82,20 +75,19 @@ def heads(layout: int, version_key: int, shards: Iterable[int]) -> dict[int, int
 
 def ready_replicas(layout: int) -> dict[int, int]:
     """Shard -> number of replicas that answer searches of every active version."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH active AS (SELECT id FROM model_registry WHERE status = 'active')
-            SELECT shard, count(*) FROM (
-                SELECT r.shard, r.replica
-                FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch JOIN active ON active.id = r.model_version_id
-                WHERE r.layout_id = %s AND r.state = 'ready' AND r.heartbeat > now() - make_interval(secs => %s)
-                GROUP BY r.shard, r.replica HAVING count(*) = (SELECT count(*) FROM active)
-            ) AS ready GROUP BY shard
-            """,
-            [layout, HEARTBEAT_SECONDS],
-        )
-        return dict(cursor.fetchall())
+    found = rows(
+        """
+        WITH active AS (SELECT id FROM model_registry WHERE status = 'active')
+        SELECT shard, count(*) FROM (
+            SELECT r.shard, r.replica
+            FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch JOIN active ON active.id = r.model_version_id
+            WHERE r.layout_id = %s AND r.state = 'ready' AND r.heartbeat > now() - make_interval(secs => %s)
+            GROUP BY r.shard, r.replica HAVING count(*) = (SELECT count(*) FROM active)
+        ) AS ready GROUP BY shard
+        """,
+        [layout, HEARTBEAT_SECONDS],
+    )
+    return dict(found)
 
 
 def forget_silent_replicas(hours: int) -> None:
@@ -103,15 +95,15 @@ def forget_silent_replicas(hours: int) -> None:
     ShardReplica.objects.filter(heartbeat__lt=Now() - timedelta(hours=hours)).delete()
 
 
-def consuming_replicas(layout: int, version_key: int) -> list[ReplicaPosition]:
-    """Replicas that answer searches now, with how far each has followed its log."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT r.shard, r.replica, r.applied_seq FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch
-            WHERE r.layout_id = %s AND r.model_version_id = %s AND r.state = 'ready'
-              AND r.heartbeat > now() - make_interval(secs => %s)
-            """,
-            [layout, version_key, HEARTBEAT_SECONDS],
-        )
-        return [ReplicaPosition(*row) for row in cursor.fetchall()]
+def applied_by_all(layout: int, version_key: int) -> dict[int, int]:
+    """Shard -> last sequence number that all its replicas which answer searches now have applied.
+
+    A shard without such a replica is left out.
+    """
+    query = """
+        SELECT r.shard, min(r.applied_seq) FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch
+        WHERE r.layout_id = %s AND r.model_version_id = %s AND r.state = 'ready'
+          AND r.heartbeat > now() - make_interval(secs => %s)
+        GROUP BY r.shard
+        """
+    return dict(rows(query, [layout, version_key, HEARTBEAT_SECONDS]))

@@ -1,6 +1,6 @@
 """The partitions of the vectors, one for each model version."""
 
-from django.db import connection
+from embeddings_app.records.sql import execute
 
 
 def vector_partition(version_key: int) -> str:
@@ -10,8 +10,7 @@ def vector_partition(version_key: int) -> str:
 
 def create_vector_partition(version_key: int) -> None:
     """The partition that holds the vectors of one version; dropping it is how a version is retired."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TABLE IF NOT EXISTS {vector_partition(version_key)} "
-            f"PARTITION OF embedding_vector FOR VALUES IN ({version_key:d})"
-        )
+    execute(
+        f"CREATE TABLE IF NOT EXISTS {vector_partition(version_key)} "
+        f"PARTITION OF embedding_vector FOR VALUES IN ({version_key:d})"
+    )

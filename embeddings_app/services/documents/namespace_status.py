@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from embeddings_app import registry
 from embeddings_app.records import namespace_counts
 from embeddings_app.records.namespace_counts import COUNT_CAP
-from embeddings_app.records.topology import consuming_replicas
+from embeddings_app.records.topology import applied_by_all
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents.unused_fields import unused_fields
 from embeddings_app.services.topology import topology
@@ -33,15 +33,13 @@ def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
     space = namespaces.namespace(name)
     version_key = registry.active_spec(space.model_id).version_key
     current = topology()
-    slowest: dict[int, int] = {}
-    for replica in sorted(consuming_replicas(current.layout, version_key), key=lambda item: -item.applied_seq):
-        slowest[replica.shard] = replica.applied_seq
-    silent = [shard for shard in range(current.shards) if shard not in slowest]
+    applied = applied_by_all(current.layout, version_key)
+    silent = [shard for shard in range(current.shards) if shard not in applied]
     counts, all_documents = namespace_counts.count_first(space.pk, version_key, current.shards, silent, cap)
     pending, quarantined = counts.pending, counts.quarantined
     if not all_documents:
         pending, quarantined = namespace_counts.count_in_state(space.pk, version_key, cap)
-    waiting, all_entries = namespace_counts.count_unapplied(space.pk, current.layout, version_key, slowest, cap)
+    waiting, all_entries = namespace_counts.count_unapplied(space.pk, current.layout, version_key, applied, cap)
     unused = unused_fields(space.pk)
     return NamespaceStatus(
         name=space.name,

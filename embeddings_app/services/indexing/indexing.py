@@ -113,10 +113,5 @@ def _write(spec: ModelSpec, done: Sequence[tuple[Claim, EmbedOutcome]]) -> None:
         return
     embeddings.write_vectors(spec.version_key, finished)
     documents.drop_unneeded_texts([item.document_key for item in finished])
-    entries = [
-        changes.ChangedDocument(
-            item.document_key, locked[item.document_key].revision, locked[item.document_key].shard_hash
-        )
-        for item in finished
-    ]
+    entries = [locked[item.document_key] for item in finished]
     changes.append_changes(writable_layouts(), [spec.version_key], entries)

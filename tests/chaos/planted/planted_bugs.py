@@ -29,14 +29,13 @@ def _skip_log_rows(feed: Any) -> None:
 def _forget_text_revisions(embeddings: Any) -> None:
     """A vector is written whatever text the document has by now."""
 
-    def lock_embedded(document_keys: Any, text_revisions: Any) -> Any:
-        with embeddings.connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT id, revision, shard_hash FROM document WHERE id = ANY(%s) AND NOT deleted "
-                "ORDER BY namespace_id, doc_id FOR NO KEY UPDATE",
-                [list(document_keys)],
-            )
-            return {row[0]: embeddings.WritableDocument(*row) for row in cursor.fetchall()}
+    def lock_embedded(claims: Any) -> Any:
+        found = embeddings.rows(
+            "SELECT id, revision, shard_hash FROM document WHERE id = ANY(%s) AND NOT deleted "
+            "ORDER BY namespace_id, doc_id FOR NO KEY UPDATE",
+            [[claim.document_key for claim in claims]],
+        )
+        return {row[0]: embeddings.ChangedDocument(*row) for row in found}
 
     _put(embeddings, "lock_embedded", lock_embedded)
 
@@ -57,18 +56,17 @@ def _show_unverified(reading: Any) -> None:
     """Hits are made whole without a look at whether they still hold."""
 
     def hydrate(namespace_key: int, version_key: int, document_keys: Any, **_: Any) -> Any:
-        with reading.connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT d.id, d.doc_id, coalesce(r.text_revision, d.text_revision), d.text_revision, "
-                "d.metadata::text, d.text FROM document d "
-                "LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s "
-                "WHERE d.id = ANY(%s) AND d.namespace_id = %s",
-                [version_key, list(document_keys), namespace_key],
-            )
-            return {
-                key: reading.HitRow(doc_id, stored, current, reading.json.loads(metadata), text)
-                for key, doc_id, stored, current, metadata, text in cursor.fetchall()
-            }
+        found = reading.rows(
+            "SELECT d.id, d.doc_id, coalesce(r.text_revision, d.text_revision), d.text_revision, "
+            "d.metadata::text, d.text FROM document d "
+            "LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s "
+            "WHERE d.id = ANY(%s) AND d.namespace_id = %s",
+            [version_key, list(document_keys), namespace_key],
+        )
+        return {
+            key: reading.HitRow(doc_id, stored, current, reading.stored_metadata(metadata), text)
+            for key, doc_id, stored, current, metadata, text in found
+        }
 
     _put(reading, "hydrate", hydrate)
 
@@ -137,16 +135,15 @@ def _lock_nothing(documents: Any) -> None:
     """Two writers of one document read the same revision, and both write the next."""
 
     def lock_documents(namespace_key: int, doc_ids: Any) -> Any:
-        with documents.connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash "
-                "FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)",
-                [namespace_key, list(doc_ids)],
-            )
-            return {
-                doc_id: documents.LockedDocument(key, bytes(hashed), documents.stored_metadata(metadata), *rest)
-                for doc_id, key, hashed, metadata, *rest in cursor.fetchall()
-            }
+        found = documents.rows(
+            "SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash "
+            "FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)",
+            [namespace_key, list(doc_ids)],
+        )
+        return {
+            doc_id: documents.LockedDocument(key, bytes(hashed), documents.stored_metadata(metadata), *rest)
+            for doc_id, key, hashed, metadata, *rest in found
+        }
 
     _put(documents, "lock_documents", lock_documents)
 
