@@ -1,10 +1,11 @@
 """Model versions: which one answers, which ones a write must reach."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
-from embedding_project.contracts.model_spec import ModelSpec, ModelType, Runtime
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
 
@@ -13,27 +14,9 @@ FRESH_SECONDS = 1.0
 
 
 def spec_of(row: ModelRegistry) -> ModelSpec:
-    return ModelSpec(
-        version_key=row.pk,
-        model_id=row.model_id,
-        version=row.version,
-        type=ModelType(row.type),
-        artifact=row.artifact,
-        endpoint=row.endpoint,
-        dimension=row.dimension,
-        pooling=row.pooling,
-        normalize=row.normalize,
-        query_prompt=row.query_prompt,
-        document_prompt=row.document_prompt,
-        max_tokens=row.max_tokens,
-        dtype=row.dtype,
-        runtime=Runtime(row.runtime),
-        min_dimension=row.min_dimension,
-        token_encoding=row.token_encoding,
-        endpoint_model=row.endpoint_model,
-        secret_name=row.secret_name,
-        requests_per_minute=row.requests_per_minute,
-    )
+    """The version as every role knows it; its fields have the names of the columns."""
+    names = {field.name for field in fields(ModelSpec)} - {"version_key"}
+    return ModelSpec.from_wire({"version_key": row.pk, **{name: getattr(row, name) for name in names}})
 
 
 def _read_active(model_id: str) -> ModelSpec:

@@ -1,7 +1,6 @@
 """Documents, to look at: they are written by the API, which keeps the index in step."""
 
 import json
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
@@ -12,8 +11,8 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from embeddings_app.admin.embeddings import STATE_COLOURS, is_stale
-from embeddings_app.admin.read_only import ReadOnlyAdmin
+from embeddings_app.admin.embeddings import STATE_COLOURS, RecordColumns
+from embeddings_app.admin.read_only import ReadOnlyAdmin, ShownOnly
 from embeddings_app.models import Document, EmbeddingRecord, RecordState
 from embeddings_app.records.operations import SEARCH_LIMIT, find_by_prefix
 
@@ -22,35 +21,18 @@ _NAMESPACE_PARAMETER = "namespace__id__exact"
 _WORST_FIRST = (RecordState.QUARANTINED, RecordState.PENDING, RecordState.READY)
 
 
-class _RecordInline(TabularInline):
+class _RecordInline(RecordColumns, ShownOnly, TabularInline):
     """The document under each model version."""
 
     model = EmbeddingRecord
     verbose_name_plural = "embeddings"
     fields = readonly_fields = ("model_version", "state_label", "embedded", "attempts", "next_attempt_at", "last_error")
     extra = 0
-    can_delete = False
     show_change_link = True
-
-    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmbeddingRecord]:
         records: QuerySet[EmbeddingRecord] = super().get_queryset(request)
         return records.select_related("model_version", "document")
-
-    @display(description="state", label=STATE_COLOURS)
-    def state_label(self, record: EmbeddingRecord) -> str:
-        return record.state
-
-    @display(description="embedded text")
-    def embedded(self, record: EmbeddingRecord) -> str:
-        if record.text_revision == 0:
-            return "none yet"
-        return f"revision {record.text_revision}" + (", stale" if is_stale(record) else "")
 
 
 @admin.register(Document)

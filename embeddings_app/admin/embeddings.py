@@ -30,9 +30,19 @@ _MAX_SELECTED = 10_000
 _STATE_PARAMETER = "state"
 
 
-def is_stale(record: EmbeddingRecord) -> bool:
-    """Whether searches use the vector of an earlier text."""
-    return 0 < record.text_revision < record.document.text_revision
+class RecordColumns:
+    """Columns that a list of records has, on a page of its own and below a document."""
+
+    @display(description="state", label=STATE_COLOURS)
+    def state_label(self, record: EmbeddingRecord) -> str:
+        return record.state
+
+    @display(description="embedded text")
+    def embedded(self, record: EmbeddingRecord) -> str:
+        if record.text_revision == 0:
+            return "none yet"
+        stale = record.text_revision < record.document.text_revision
+        return f"revision {record.text_revision}" + (", stale" if stale else "")
 
 
 class _VersionForm(BaseDialogForm):
@@ -58,7 +68,7 @@ class _StateFilter(RadioFilter):
 
 
 @admin.register(EmbeddingRecord)
-class EmbeddingRecordAdmin(ReadOnlyAdmin):
+class EmbeddingRecordAdmin(RecordColumns, ReadOnlyAdmin):
     list_display = ("document", "model_version", "state_label", "embedded", "attempts", "next_attempt_at", "error")
     list_select_related = ("document", "model_version")
     sortable_by = ()
@@ -97,16 +107,6 @@ class EmbeddingRecordAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[EmbeddingRecord]:
         records: QuerySet[EmbeddingRecord] = super().get_queryset(request)
         return records.defer("document__text", "document__metadata")
-
-    @display(description="state", label=STATE_COLOURS)
-    def state_label(self, record: EmbeddingRecord) -> str:
-        return record.state
-
-    @display(description="embedded text")
-    def embedded(self, record: EmbeddingRecord) -> str:
-        if record.text_revision == 0:
-            return "none yet"
-        return f"revision {record.text_revision}" + (", stale" if is_stale(record) else "")
 
     @display(description="last error", empty_value="")
     def error(self, record: EmbeddingRecord) -> str:

@@ -15,10 +15,11 @@ from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
 from embedding_project.contracts.errors import ServiceError
+from embeddings_app.admin.dashboard_numbers import capped
 from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.admin.model_form import HELP, ModelVersionForm
 from embeddings_app.models import ModelRegistry, ModelStatus
-from embeddings_app.records.operations import COUNT_CAP, count_quarantined
+from embeddings_app.records.operations import count_quarantined
 from embeddings_app.services import audit
 from embeddings_app.services.model_versions.lifecycle import activate, probe
 
@@ -97,8 +98,7 @@ class ModelRegistryAdmin(ModelAdmin):
 
     @display(description="quarantined")
     def quarantined(self, version: ModelRegistry) -> str:
-        count: int = getattr(version, "quarantined_count", 0)
-        return f"more than {COUNT_CAP:,}" if count > COUNT_CAP else f"{count:,}"
+        return capped(getattr(version, "quarantined_count", 0))
 
     def has_change_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
         """A version that ever answered is only shown, since its vectors were made with its fields."""

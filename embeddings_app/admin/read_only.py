@@ -9,7 +9,20 @@ from unfold.admin import ModelAdmin
 from embeddings_app.admin.paging import EstimatedChangeList, EstimatingPaginator
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ShownOnly:
+    """Stands before the class of a page or an inline: nobody may change there what it shows."""
+
+    def has_add_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ShownOnly, ModelAdmin):
     actions: Any = None
     list_per_page = 50
     list_filter_submit = True
@@ -20,12 +33,3 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[EstimatedChangeList]:
         return EstimatedChangeList
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False

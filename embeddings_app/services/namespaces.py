@@ -1,10 +1,13 @@
-"""Namespaces as every request needs them: at most a second old."""
+"""Namespaces as every request needs them: at most a second old, their unused fields at most ten."""
 
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.models import Namespace
+from embeddings_app.records import namespaces
 
 FRESH_SECONDS = 1.0
+_UNUSED_FRESH_SECONDS = 10.0
+"""Longer, since a look at all documents of a namespace may cost a second."""
 
 
 def _read_namespace(name: str) -> Namespace:
@@ -15,6 +18,7 @@ def _read_namespace(name: str) -> Namespace:
 
 
 _namespaces = ExpiringCache(_read_namespace, FRESH_SECONDS)
+_unused_fields = ExpiringCache[int, frozenset[str] | None](namespaces.unused_fields, _UNUSED_FRESH_SECONDS)
 
 
 def namespace(name: str) -> Namespace:
@@ -30,6 +34,12 @@ def check_model(space: Namespace, model_id: str | None) -> None:
         )
 
 
+def unused_fields(namespace_key: int) -> frozenset[str] | None:
+    """The metadata fields that no document has any more; None when the namespace is too large to look through."""
+    return _unused_fields.get(namespace_key)
+
+
 def forget_cached() -> None:
     """Make the next read see the database; for tests and for a restore."""
     _namespaces.clear()
+    _unused_fields.clear()

@@ -10,7 +10,6 @@ from embedding_project.config import load_config
 from embeddings_app import registry
 from embeddings_app.services import namespaces
 from embeddings_app.services.access.callers import keys_exist
-from embeddings_app.services.documents import unused_fields
 from tests.conftest import MIGRATED_DATABASE
 from tests.servers import copy_database
 
@@ -47,7 +46,6 @@ def database(migrated: None) -> Iterator[str]:
         )
     registry.forget_cached()
     namespaces.forget_cached()
-    unused_fields.forget_cached()
     yield load_config().database_url
     # A key that a test made would end keyless access for every test after it.
     with connection.cursor() as cursor:

@@ -5,7 +5,9 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from embeddings_app.services.backups.errors import BackupDamaged, BackupRefused
 
@@ -24,48 +26,29 @@ class FileEntry:
 
 
 class FileWriter:
-    """Gathers small writes, and hashes what it writes."""
+    """Hashes what it writes into a file of a backup."""
 
-    def __init__(self, root: Path, path: str) -> None:
+    def __init__(self, file: BinaryIO, path: str) -> None:
+        self._file = file
         self._path = path
         self._hash = hashlib.sha256()
-        self._size = 0
-        self._waiting = bytearray()
-        target = root / path
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Texts and password hashes: for nobody else to read.
-        self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
     def write(self, data: bytes) -> None:
-        self._waiting += data
-        if len(self._waiting) >= _BLOCK_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._hash.update(self._waiting)
-        self._size += len(self._waiting)
-        with memoryview(self._waiting) as view:
-            written = 0
-            while written < len(view):
-                written += os.write(self._file, view[written:])
-        self._waiting.clear()
+        self._hash.update(data)
+        self._file.write(data)
 
     def finish(self) -> FileEntry:
-        self._flush()
-        return FileEntry(self._path, self._size, self._hash.hexdigest())
-
-    def close(self) -> None:
-        os.close(self._file)
+        return FileEntry(self._path, self._file.tell(), self._hash.hexdigest())
 
 
 @contextmanager
 def new_file(root: Path, path: str) -> Iterator[FileWriter]:
     """A file below `root` that was not there before. Raises OSError."""
-    writer = FileWriter(root, path)
-    try:
-        yield writer
-    finally:
-        writer.close()
+    target = root / path
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The file may hold texts and password hashes: nobody else may read it.
+    with open(target, "xb", _BLOCK_BYTES, opener=partial(os.open, mode=0o600)) as file:
+        yield FileWriter(file, path)
 
 
 def blocks_of(path: Path) -> Iterator[bytes]:

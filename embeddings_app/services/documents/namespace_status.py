@@ -7,7 +7,6 @@ from embeddings_app.records import namespace_counts
 from embeddings_app.records.namespace_counts import COUNT_CAP
 from embeddings_app.records.topology import applied_by_all
 from embeddings_app.services import namespaces
-from embeddings_app.services.documents.unused_fields import unused_fields
 from embeddings_app.services.topology import topology
 
 
@@ -40,7 +39,7 @@ def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
     if not all_documents:
         pending, quarantined = namespace_counts.count_in_state(space.pk, version_key, cap)
     waiting, all_entries = namespace_counts.count_unapplied(space.pk, current.layout, version_key, applied, cap)
-    unused = unused_fields(space.pk)
+    unused = namespaces.unused_fields(space.pk)
     return NamespaceStatus(
         name=space.name,
         model_id=space.model_id,

@@ -22,10 +22,9 @@ from embeddings_app.records.documents import DocumentContent, StoredDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.documents.outcomes import RefusedDocument, UpsertResult, Wait, outcomes_of
-from embeddings_app.services.documents.unused_fields import unused_fields
 from embeddings_app.services.embedding.metrics import UPSERTED
 from embeddings_app.services.indexing.hints_sent import hint_after_commit
-from embeddings_app.services.namespaces import check_model
+from embeddings_app.services.namespaces import check_model, unused_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
