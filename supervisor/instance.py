@@ -10,7 +10,7 @@ import os
 import signal
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,22 +70,31 @@ def start_ticks(pid: int) -> int | None:
 @contextmanager
 def lock(var_dir: Path) -> Iterator[None]:
     """Be the only supervisor of `var_dir`. Raises StartError when there is one."""
-    descriptor = os.open(var_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    with only_holder(var_dir / _LOCK_FILE, lambda: _already_runs(var_dir)) as descriptor:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+
+
+@contextmanager
+def only_holder(file: Path, refusal: Callable[[], str]) -> Iterator[int]:
+    """Hold the lock on `file`; gives its descriptor. Raises StartError with `refusal` when another process holds it."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _lock_request())
         except (BlockingIOError, PermissionError) as error:
-            running = load(var_dir)
-            where = f", {running.url}" if running else ""
-            raise StartError(
-                f"an instance runs in {var_dir} already (pid {holder(var_dir)}{where}); "
-                "stop it with 'manage.py down', or start another with --var and --port"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
+            raise StartError(refusal()) from error
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _already_runs(var_dir: Path) -> str:
+    running = load(var_dir)
+    where = f", {running.url}" if running else ""
+    advice = "stop it with 'manage.py down', or start another with --var and --port"
+    return f"an instance runs in {var_dir} already (pid {holder(var_dir)}{where}); {advice}"
 
 
 def holder(var_dir: Path) -> int | None:

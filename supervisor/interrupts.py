@@ -1,9 +1,18 @@
-"""Ctrl-C for commands that have an instance to end: it interrupts them once, and not while they start a process."""
+"""Signals for commands that have processes to end: each waits for a moment at which the command can end them."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def stop_signal() -> threading.Event:
+    """An event that the signals to end set from now on, but for those that the parent of this process switched off."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and shells do so for jobs in the background
+            signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 @contextmanager

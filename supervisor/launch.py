@@ -60,7 +60,12 @@ class Running:
         """End the instance and return when all its processes are gone."""
         say("stopping")
         began = time.monotonic()
-        _end(self.process)
+        self.process.terminate()
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         say(f"stopped in {time.monotonic() - began:.1f} s")
 
 
@@ -77,13 +82,9 @@ def start(options: Options, *, outlives: bool = False, say: Say = print) -> Runn
         with interrupts_wait():
             process, report = _spawn(environ, log, outlives)
         url = _follow(report, say)
-    except KeyboardInterrupt:
-        if process:
-            Running("", process).stop(say)
-        raise
     except BaseException:
         if process:
-            _end(process)
+            Running("", process).stop(say)
         raise
     if not url:
         code = process.wait()
@@ -135,12 +136,3 @@ def _follow(report: int, say: Say) -> str:
             if line.startswith(_READY):
                 url = line.removeprefix(_READY)
     return url
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -25,30 +25,21 @@ class _AdminOnly(MiddlewareMixin):
         return super().__call__(request) if request.path_info.startswith(ADMIN_PATH) else self.get_response(request)
 
 
-class AdminCommon(_AdminOnly, CommonMiddleware):
-    pass
+def _admin_only(middleware: type[MiddlewareMixin]) -> type[MiddlewareMixin]:
+    return type(f"Admin{middleware.__name__}", (_AdminOnly, middleware), {})
 
 
-class AdminSession(_AdminOnly, SessionMiddleware):
-    pass
+AdminCommon = _admin_only(CommonMiddleware)
+AdminSession = _admin_only(SessionMiddleware)
+AdminAuthentication = _admin_only(AuthenticationMiddleware)
+AdminMessages = _admin_only(MessageMiddleware)
+AdminFrames = _admin_only(XFrameOptionsMiddleware)
 
 
 class AdminCsrf(_AdminOnly, CsrfViewMiddleware):
     def process_view(self, request: HttpRequest, *view: Any) -> Any:
         """Check the token; Django calls this by itself, once it knows the view."""
         return super().process_view(request, *view) if request.path_info.startswith(ADMIN_PATH) else None
-
-
-class AdminAuthentication(_AdminOnly, AuthenticationMiddleware):
-    pass
-
-
-class AdminMessages(_AdminOnly, MessageMiddleware):
-    pass
-
-
-class AdminFrames(_AdminOnly, XFrameOptionsMiddleware):
-    pass
 
 
 class AdminContentPolicy(_AdminOnly, MiddlewareMixin):

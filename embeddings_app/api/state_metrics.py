@@ -116,7 +116,7 @@ _LOAD_GAUGES = (
     StateGauge("embed_live_embedders", "Embedders that reported lately.", (), _embedders),
     StateGauge("embed_tokens_per_second", "What all embedders together compute when busy.", ("model",), _speeds),
 )
-_SERVER_GAUGES = (
+_SERVER_GAUGES: tuple[StateGauge[dict[str, bool]], ...] = (
     StateGauge("state_known", "Whether the server tells what the gauges of its kind show.", ("server",), _known),
     StateGauge("build_info", "1, with the versions as labels.", ("version", "python"), _build),
 )

@@ -1,16 +1,11 @@
 """The command `autoscale` of manage.py: reads the backlog once a second and keeps the wanted number of embedders."""
 
 import argparse
-import fcntl
 import math
-import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -24,6 +19,7 @@ from supervisor.autoscaler.decisions import Reading, Rules, State, decide
 from supervisor.autoscaler.embedder_pool import EmbedderPool
 from supervisor.cli import add_instance_options
 from supervisor.errors import StartError
+from supervisor.interrupts import stop_signal
 from supervisor.launch import Options
 from supervisor.logs import Console
 from supervisor.roles import embedder_role
@@ -43,13 +39,14 @@ def main(argv: Sequence[str]) -> int:
         parser.error("--min must not be above --max, and --down must be below --up")
     console = Console(sys.stdout)
     environ = Options(var=arguments.var).environment()
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_signal()
     try:
         config = read_config(environ)
         first = config.embedders if arguments.first is None else arguments.first
-        with _only_one(config.var_dir):
+        config.var_dir.mkdir(parents=True, exist_ok=True)
+        # Two would start embedders of the same names.
+        refusal = f"an autoscaler runs in {config.var_dir} already"
+        with instance.only_holder(config.var_dir / _LOCK_FILE, lambda: refusal):
             Autoscaler(config, rules, first, console, stop).run()
         return 0
     except ConfigError as error:
@@ -119,21 +116,6 @@ def read(redis: Redis) -> Reading:
         return Reading(at=now, backlog_seconds=sum(known), refusing=refusing)
     # Text waits. It waits for ever without an embedder; with some, their speed is not known yet.
     return Reading(at=now, backlog_seconds=None if load.embedders else math.inf, refusing=refusing)
-
-
-@contextmanager
-def _only_one(var_dir: Path) -> Iterator[None]:
-    """Two would start embedders of the same names. Raises StartError."""
-    var_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(var_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StartError(f"an autoscaler runs in {var_dir} already") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -82,7 +82,7 @@ def test_the_document_with_a_field_too_many_is_refused_alone() -> None:
     put(("a", "text"), metadata={f"f{number}": 1 for number in range(63)})
     wanted = {"b": {"f1": 2}, "c": {"x": 1, "y": 1}, "d": {"x": 1}}
     several = [document(doc_id, "text", metadata) for doc_id, metadata in wanted.items()]
-    refused = write(request(*several)).outcomes[1]
+    refused = write(request(*several))[1][1]
     assert isinstance(refused, RefusedDocument)
     assert (refused.doc_id, refused.error.code) == ("c", "too_many_fields")
     assert refused.error.field == "documents[1].metadata"
@@ -93,18 +93,16 @@ def test_the_document_with_a_field_too_many_is_refused_alone() -> None:
 def test_a_document_deleted_before_the_answer_has_its_own_outcome(wait: Wait) -> None:
     put(("kept", "text"), ("gone", "text"))
     index()
-    written = write(request(document("kept", "text", {}), document("gone", "text", {})))
+    version_key, outcomes = write(request(document("kept", "text", {}), document("gone", "text", {})))
     delete(NAMESPACE, "gone")
-    answer = outcomes_of(written.outcomes, wait, written.spec.version_key, time.monotonic() + 0.1)
+    answer = outcomes_of(outcomes, wait, version_key, time.monotonic() + 0.1)
     assert [item.state for item in answer.results if isinstance(item, DocumentResult)] == ["indexed", "deleted"]
     assert answer.token
 
 
 def test_a_document_deleted_while_its_writer_waits_has_its_own_outcome() -> None:
-    written = write(request(document("a", "text", {})))
+    version_key, outcomes = write(request(document("a", "text", {})))
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(
-            in_thread, outcomes_of, written.outcomes, Wait.INDEXED, written.spec.version_key, time.monotonic() + 9
-        )
+        waiting = pool.submit(in_thread, outcomes_of, outcomes, Wait.INDEXED, version_key, time.monotonic() + 9)
         delete(NAMESPACE, "a")
         assert [item.state for item in waiting.result().results] == ["deleted"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
+from django.urls.converters import StringConverter
 
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_DOC_ID_BYTES, MAX_MODEL_ID_LENGTH
@@ -61,16 +62,10 @@ def _matching(value: object, pattern: re.Pattern[str], field: str) -> str:
     return value
 
 
-class RestOfPath:
+class RestOfPath(StringConverter):
     """Everything after the prefix: slashes, and line breaks too, so that they are refused as values."""
 
     regex = r"[\s\S]+"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
 
 
 def doc_id_in_path(value: str, meta: Mapping[str, Any]) -> str:

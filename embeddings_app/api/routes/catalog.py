@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.names import NAMESPACE_PATTERN
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.names import checked_model_id, checked_namespace
@@ -122,27 +123,24 @@ def _models(models: Sequence[ModelView]) -> Json:
     return {
         "object": "list",
         "data": [_openai_model(model) for model in models if model.embeds_text],
-        "models": [
-            {
-                "model_id": model.model_id,
-                "model_version": model.version,
-                "type": model.type,
-                "dimension": model.dimension,
-                "status": model.status,
-                "max_tokens": model.max_tokens,
-            }
-            for model in models
-        ],
+        "models": [_model(model.spec, model.status) for model in models],
+    }
+
+
+def _model(spec: ModelSpec, status: str) -> Json:
+    return {
+        "model_id": spec.model_id,
+        "model_version": spec.version,
+        "type": spec.type,
+        "dimension": spec.dimension,
+        "status": status,
+        "max_tokens": spec.max_tokens,
     }
 
 
 def _openai_model(model: ModelView) -> Json:
-    return {
-        "id": model.model_id,
-        "object": "model",
-        "created": int(model.created_at.timestamp()),
-        "owned_by": "local",
-    }
+    created = int(model.created_at.timestamp())
+    return {"id": model.spec.model_id, "object": "model", "created": created, "owned_by": "local"}
 
 
 class Model(ApiView):

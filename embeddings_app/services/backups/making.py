@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from django.db import transaction
@@ -24,21 +24,14 @@ from embeddings_app.services.backups.manifest import (
 from embeddings_app.services.backups.model_folders import Say, copy_from_root, registered_folders
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Snapshot:
-    manifest: Manifest
-    folders: dict[str, bool]
-    """Model folders that the registry named at that moment, and whether they are needed."""
-
-
 def make_backup(directory: Path, model_root: Path | None, say: Say) -> Manifest:
     """Write a backup into `directory`, which must not exist; without a `model_root`, without model folders. What stands
     there in the end was read again and is on disk. Raises BackupRefused, OSError, django.db.Error."""
     with _partial(directory) as partial:
-        snapshot = _copy_tables(partial, say)
-        copied = {} if model_root is None else copy_from_root(model_root, snapshot.folders, partial, say)
-        files = (*snapshot.manifest.files, *(entry for entries in copied.values() for entry in entries))
-        manifest = replace(snapshot.manifest, models=tuple(copied), files=files)
+        manifest, folders = _copy_tables(partial, say)
+        copied = {} if model_root is None else copy_from_root(model_root, folders, partial, say)
+        files = (*manifest.files, *(entry for entries in copied.values() for entry in entries))
+        manifest = replace(manifest, models=tuple(copied), files=files)
         write_manifest(partial, manifest)
         sync_tree(partial)
         say("verifying")
@@ -78,7 +71,8 @@ def _partial(directory: Path) -> Iterator[Path]:
         raise
 
 
-def _copy_tables(root: Path, say: Say) -> _Snapshot:
+def _copy_tables(root: Path, say: Say) -> tuple[Manifest, dict[str, bool]]:
+    """The manifest without models, and the model folders of that moment: whether each is needed."""
     with transaction.atomic():
         try:
             table_copy.begin_snapshot()
@@ -101,7 +95,7 @@ def _copy_tables(root: Path, say: Say) -> _Snapshot:
             tables=tuple(table for table, _ in copied),
             files=tuple(file for _, file in copied),
         )
-        return _Snapshot(manifest=manifest, folders=registered_folders())
+        return manifest, registered_folders()
 
 
 def _copy_table(root: Path, name: str, say: Say) -> tuple[TableEntry, FileEntry]:

@@ -49,24 +49,18 @@ class UpsertRequest:
     wait: Wait
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """An upsert after its transaction."""
-
-    spec: ModelSpec
-    outcomes: list[StoredDocument | RefusedDocument]
-    """In the order of the request."""
-
-
 def upsert(request: UpsertRequest) -> UpsertResult:
     """Write the documents; the answer says how far each has come. Raises ServiceError and loses nothing."""
     deadline = time.monotonic() + WAIT_DEADLINE_SECONDS
-    written = write(request)
-    return outcomes_of(written.outcomes, request.wait, written.spec.version_key, deadline)
+    version_key, outcomes = write(request)
+    return outcomes_of(outcomes, request.wait, version_key, deadline)
 
 
-def write(request: UpsertRequest) -> Written:
-    """Make the documents durable, but for those with a fault. Raises the fault of the first when none is without."""
+def write(request: UpsertRequest) -> tuple[int, list[StoredDocument | RefusedDocument]]:
+    """Make the documents durable, but for those with a fault. Raises the fault of the first when all have one.
+
+    Gives the key of the model version, and what became of each document, in the order of the request.
+    """
     spec = registry.active_spec(request.model_id or _model_of(request.namespace))
     checked = [_checked(request.namespace, document, spec) for document in request.documents]
     _raise_if_none_is_left(checked)
@@ -76,7 +70,7 @@ def write(request: UpsertRequest) -> Written:
     waiting = [item.key for item in stored if item.new_text]
     if waiting and spec.type is not ModelType.EXTERNAL:
         hint_after_commit(waiting)
-    return Written(spec=spec, outcomes=outcomes)
+    return spec.version_key, outcomes
 
 
 def _model_of(namespace: str) -> str | None:

@@ -94,9 +94,7 @@ def _computed(key: StreamKey, missing: Sequence[EmbedItem], deadline: float, *, 
     return single_flight().embed(key.model, key.lane, missing, deadline, compute)
 
 
-def _embed_admitted(
-    key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool = False
-) -> list[Outcome]:
+def _embed_admitted(key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool) -> list[Outcome]:
     """What the gateway makes of `items`, once they may join the queue. Raises Unavailable for interactive ones."""
     admission = embed_admission()
     entry = _bulk_entry(admission, key, items, deadline) if key.lane is Lane.BULK else None

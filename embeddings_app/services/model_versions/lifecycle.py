@@ -1,7 +1,6 @@
 """Life of a model version: registered as a draft, probed, activated."""
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +36,7 @@ class ProbeOutcome:
 def probe(version: ModelRegistry, actor: str) -> ProbeOutcome:
     """Embed a few texts with the version, past the cache, and keep the outcome with it."""
     spec = registry.spec_of(version)
-    problem = _PROBES[spec.type](spec)
+    problem = "" if spec.type is ModelType.EXTERNAL else _embedding_problem(spec)
     version.probed_at = timezone.now()
     version.probe_error = problem
     with transaction.atomic():
@@ -47,6 +46,7 @@ def probe(version: ModelRegistry, actor: str) -> ProbeOutcome:
 
 
 def _embedding_problem(spec: ModelSpec) -> str:
+    """What is wrong with the vectors that the model gives; empty for nothing."""
     deadline = time.monotonic() + EMBED_DEADLINE_SECONDS
     outcomes = embed_texts(
         spec, InputType.DOCUMENT, PROBE_TEXTS, Lane.INTERACTIVE, deadline, use_cache=False, reserve=True
@@ -58,14 +58,6 @@ def _embedding_problem(spec: ModelSpec) -> str:
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     nearest = float((vectors @ vectors.T - 2 * np.eye(len(vectors))).max())
     return "different texts give the same vector" if nearest > 0.9999 else ""
-
-
-_PROBES: Mapping[ModelType, Callable[[ModelSpec], str]] = {
-    ModelType.TRANSFORMERS: _embedding_problem,
-    ModelType.EXTERNAL: lambda _spec: "",
-    ModelType.OPENAI: _embedding_problem,
-}
-"""What is wrong with a version of each type, empty for nothing."""
 
 
 def activate(version: ModelRegistry, actor: str) -> None:

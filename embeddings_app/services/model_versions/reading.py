@@ -3,25 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from embedding_project.contracts.model_spec import ModelType
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embeddings_app import registry
 from embeddings_app.models import ModelRegistry, ModelStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    model_id: str
-    version: int
-    type: str
-    dimension: int
+    spec: ModelSpec
     status: str
-    max_tokens: int
     created_at: datetime
 
     @property
     def embeds_text(self) -> bool:
         """Whether clients may name it where vectors are asked for."""
-        return self.status == ModelStatus.ACTIVE and self.type != ModelType.EXTERNAL
+        return self.status == ModelStatus.ACTIVE and self.spec.type is not ModelType.EXTERNAL
 
 
 def list_models() -> list[ModelView]:
@@ -36,12 +32,4 @@ def read_model(model_id: str) -> ModelView:
 
 
 def _model_view(row: ModelRegistry) -> ModelView:
-    return ModelView(
-        model_id=row.model_id,
-        version=row.version,
-        type=row.type,
-        dimension=row.dimension,
-        status=row.status,
-        max_tokens=row.max_tokens,
-        created_at=row.created_at,
-    )
+    return ModelView(spec=registry.spec_of(row), status=row.status, created_at=row.created_at)
