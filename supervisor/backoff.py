@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """0.2 s, doubled at every death up to 10 s; a life of 30 s wipes the slate."""
+    """0.2 s, doubled at every death up to 10 s; after a life of 30 s the count begins again."""
 
     first_seconds: float = 0.2
     longest_seconds: float = 10.0

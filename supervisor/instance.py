@@ -1,7 +1,7 @@
 """`<var>/instance.json`: what runs in this directory, for other commands and for cleaning up after a crash.
 
-Whether an instance runs is decided by a file lock alone, which the kernel drops with its holder; the JSON file of a
-supervisor that was killed may lie there for ever.
+Only a file lock tells whether an instance runs: the kernel drops it with its holder. The JSON file of a supervisor that
+was killed stays until the next start.
 """
 
 import fcntl

@@ -25,7 +25,7 @@ class Console:
             self._report = _write(self._report, text)
 
     def confide(self, text: str) -> None:
-        """A message that holds a secret: shown to whoever started the instance, kept out of log files."""
+        """A message that holds a secret: shown to the person who started the instance, kept out of log files."""
         with self._lock:
             if self._report is not None:
                 self._report = _write(self._report, text)

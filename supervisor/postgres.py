@@ -89,7 +89,7 @@ def prepare_folder(var_dir: Path, account: Account | None) -> Path:
     """The folder for this instance's cluster, made if need be, in a place `account` can reach."""
     link = var_dir / "postgres"
     if link.is_symlink() and not link.exists():
-        raise StartError(f"{link} leads to {link.readlink()}, which is gone; remove the link to begin anew")
+        raise StartError(f"{link} leads to {link.readlink()}, which is gone; remove it to start with no data")
     if not link.exists():
         if can_reach(link, account):
             link.mkdir(mode=0o700)

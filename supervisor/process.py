@@ -53,7 +53,7 @@ class Child:
         self.spec = spec
         self.log_path = log_dir / f"{spec.name}.log"
         self.deaths = 0
-        """Deaths since the supervisor started, for whoever has to say which process is the trouble."""
+        """Deaths since the supervisor started; they tell which process is the trouble."""
         self._console = console
         self._backoff = backoff or Backoff()
         self._process: subprocess.Popen[bytes] | None = None

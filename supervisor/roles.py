@@ -75,7 +75,7 @@ def database_connections(config: Config) -> int:
 
 
 def embedder_role(config: Config, inherited: Mapping[str, str], number: int) -> ProcessSpec:
-    """One more embedder, for whoever starts it beside those of the table."""
+    """One more embedder, beside those of the table."""
     return _embedder(base_environment(config, inherited), number, config)
 
 

@@ -41,7 +41,7 @@ def load_or_create(var_dir: Path) -> Secrets:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return Secrets(**{one.name: stored[one.name] for one in fields(Secrets) if one.name in stored})
     except (OSError, ValueError, AttributeError) as error:
-        raise StartError(f"cannot read {path}: {error}. Restore it, or remove {var_dir} to begin anew") from error
+        raise StartError(f"cannot read {path}: {error}. Restore it, or remove {var_dir} to start empty") from error
 
 
 def write_private(path: Path, text: str) -> None:

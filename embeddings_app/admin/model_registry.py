@@ -110,7 +110,7 @@ class ModelRegistryAdmin(ModelAdmin):
         return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
 
     def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
-        """Who may probe and activate, whatever the state of the version."""
+        """Whether the user may probe and activate, in any state of the version."""
         return request.user.has_perm("embeddings_app.change_modelregistry")
 
     def save_model(self, request: HttpRequest, obj: ModelRegistry, _form: object, change: bool) -> None:

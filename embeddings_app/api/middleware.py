@@ -32,7 +32,7 @@ from embeddings_app.services.access.rate_limits import limiter
 
 REQUEST_ID = "HTTP_X_REQUEST_ID"
 CALLER = "embedding_project.caller"
-"""Where in `META` a view finds who asks."""
+"""Under this key of `META` a view finds its caller."""
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNMATCHED = "unmatched"
 _NOTHING_ALLOWED = "default-src 'none'; frame-ancestors 'none'"
@@ -108,7 +108,7 @@ class ApiGuard:
 
 
 def caller_of(request: Request) -> Caller:
-    """Who asks; only on paths that need a key."""
+    """The caller of the request; only on paths that need a key."""
     caller: Caller = request.META[CALLER]
     return caller
 

@@ -100,7 +100,7 @@ def _members_are_whole(body: bytes, value: object, members: int, colons: int) ->
     """Whether it is plain that no member of an object was dropped on the way from `body` to `value`."""
     if colons == members:
         return True
-    # Strings hold colons too. Written anew, the value has as many as the body, less those of what was dropped.
+    # Strings hold colons too. The value, written again, has as many as the body unless a member was dropped.
     return _ESCAPED_COLON not in body and orjson.dumps(value).count(b":") == colons
 
 

@@ -1,7 +1,7 @@
 """The old ends of the logs, and the tombstones that only they still name.
 
-A log loses its oldest entries and nothing else, so a follower either continues or finds a gap and begins anew. A
-tombstone goes with the last entry that names it: that entry's chunk is the only cheap place to find it again.
+A log loses its oldest entries and nothing else, so a follower either continues, or finds a gap and loads its shard
+again. A tombstone goes with the last entry that names it: that entry's chunk is the only cheap place to find it again.
 """
 
 from collections.abc import Sequence
@@ -102,7 +102,7 @@ def _purge_tombstones(version_key: int, document_keys: Sequence[int | None], ret
             SELECT d.id FROM document d
             WHERE d.id = ANY(%(keys)s) AND d.deleted AND d.updated_at < now() - make_interval(hours => %(hours)s)
               -- Times do not quite follow the numbers; a minute is longer than any transaction. A tombstone that
-              -- goes so much too early leaves a gap: who still needs its entry begins anew.
+              -- goes a minute too early leaves a gap: a replica that needs its entry loads its shard again.
               AND NOT EXISTS (SELECT 1 FROM oldest o WHERE o.shard = d.shard_hash %% o.shards
                               AND o.created_at < d.updated_at - interval '1 minute')
             ORDER BY d.namespace_id, d.doc_id FOR UPDATE

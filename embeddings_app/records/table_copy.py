@@ -16,7 +16,7 @@ from psycopg import errors, sql
 from embeddings_app.records.sql import execute, row, rows
 
 EPHEMERAL = ("django_session", "shard_replica")
-"""Not copied, and emptied by a restore: sessions are live credentials, and replicas say anew what they hold."""
+"""Not copied, and emptied by a restore: sessions are live credentials, and replicas report again what they hold."""
 _VECTORS = "embedding_vector"
 # Loads of index nodes read it before any other table: who locks it first does not meet them crosswise.
 _LOCKED_FIRST = "log_epoch"

@@ -114,7 +114,7 @@ def read(redis: Redis) -> Reading:
     known = [seconds for seconds in lanes if seconds is not None]
     if len(known) == len(lanes):
         return Reading(at=now, backlog_seconds=sum(known), refusing=refusing)
-    # Text waits. It waits for ever without an embedder; with some, their speed is not known yet.
+    # Text waits: without an embedder it waits without end; with some, their speed is not known yet.
     return Reading(at=now, backlog_seconds=None if load.embedders else math.inf, refusing=refusing)
 
 

@@ -33,7 +33,7 @@ TOKENS_WITHOUT_SPEED = 8_192
 """What one process may have under way while no speed is known (at a cold start, or without the broker), for each second
 of the bound, and at least for one."""
 GRACE_SECONDS = 10.0
-"""How long texts are queued, and waited for, when no embedder lives: one that is started anew is back by then."""
+"""How long texts are queued, and waited for, when no embedder lives: a restarted one is back by then."""
 _RETRY_WITHOUT_EMBEDDER_SECONDS = 5
 _LOST_SECONDS = 5.0
 _LOST_TIMES = 3.0

@@ -1,4 +1,4 @@
-"""Texts and token ids to vectors: cache first, then whoever computes them, each item with its own outcome."""
+"""Texts and token ids to vectors: from the cache, else from an embedder; each item has its own outcome."""
 
 import time
 from collections.abc import Sequence

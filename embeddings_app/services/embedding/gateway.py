@@ -1,7 +1,7 @@
 """The embed gateway of a process: texts that wait together travel together.
 
 A text is sent at once while nothing of its stream is under way; else it waits for 64 texts or 5 ms, or until the stream
-comes back. Equal texts share one flight. Who calls holds no lock while waiting, and always hears by its deadline.
+comes back. Equal texts share one flight. A caller holds no lock while it waits, and gets an answer by its deadline.
 """
 
 import heapq
@@ -164,7 +164,7 @@ class Gateway:
             stream = self._streams[sent.key]
             stream.batches -= 1
             for flight in sent.flights:
-                # A later request may have started the same text anew.
+                # A later request may have sent the same text again.
                 if stream.flying.get(flight.item.cache_key) is flight:
                     del stream.flying[flight.item.cache_key]
             if stream.batches == 0:

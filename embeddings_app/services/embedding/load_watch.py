@@ -49,7 +49,7 @@ class LoadWatch:
         except RedisError:
             self._gone_since = None
             return None
-        # Embedders that were started anew have measured nothing yet, and will be about as fast.
+        # A restarted embedder has measured nothing yet, and will be about as fast as before.
         self._speeds.update(load.speeds)
         if load.embedders:
             self._gone_since = None

@@ -1,4 +1,4 @@
-"""Trimming: the logs and the tombstones do not grow for ever. Run by the indexers every minute."""
+"""Trimming: keeps the logs and the tombstones small. The indexers run it every minute."""
 
 import time
 
@@ -24,7 +24,7 @@ def trim_logs(retention_hours: int) -> None:
     while waiting and time.monotonic() < until:
         # A chunk of each in turn: no log waits for a longer one.
         waiting = [log for log in waiting if _trim(log, retention_hours)]
-    # Those hold nothing back any more, and would be shown as silent for good.
+    # These replicas hold nothing back any more; the admin would show them as silent without end.
     forget_silent_replicas(retention_hours)
     LOG_ENTRIES.set(log_entries())
 
