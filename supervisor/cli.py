@@ -8,10 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedding_project.config import ConfigError
 from supervisor import instance
 from supervisor.commands import INTERRUPTED
-from supervisor.errors import StartError
+from supervisor.errors import exit_code
 from supervisor.interrupts import one_interrupt, stop_signal
 from supervisor.launch import Options, start
 from supervisor.logs import Console
@@ -27,20 +26,17 @@ def main(argv: Sequence[str]) -> int:
     report = getattr(arguments, "report_fd", None)
     relays = getattr(arguments, "logs", False)
     console = Console(sys.stdout, relays=relays) if report is None else _reporting_console(report)
-    try:
-        if arguments.command == "down":
-            return down(read_settings(options.environment()).var_dir, console)
-        if arguments.detach:
-            with one_interrupt():
-                start(options, outlives=True, say=console.say)
-            return 0
-        return up(options, console)
-    except ConfigError as error:
-        console.say(str(error))
-        return 2
-    except (StartError, OSError) as error:
-        console.say(f"error: {error}")
-        return 1
+    return exit_code(lambda: _run(arguments, options, console), console.say)
+
+
+def _run(arguments: argparse.Namespace, options: Options, console: Console) -> int:
+    if arguments.command == "down":
+        return down(read_settings(options.environment()).var_dir, console)
+    if arguments.detach:
+        with one_interrupt():
+            start(options, outlives=True, say=console.say)
+        return 0
+    return up(options, console)
 
 
 def add_instance_options(parser: argparse.ArgumentParser, *, port: bool) -> None:

@@ -4,11 +4,12 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 
-from embedding_project.config import PROJECT_ROOT, ConfigError
+from embedding_project.config import PROJECT_ROOT
 from supervisor.cli import add_instance_options
 from supervisor.commands import INTERRUPTED
-from supervisor.errors import StartError
+from supervisor.errors import exit_code
 from supervisor.interrupts import one_interrupt
 from supervisor.launch import Options, Running, start
 
@@ -31,12 +32,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv[1:])
     options = Options(var=arguments.var, port=arguments.port)
     with one_interrupt():
-        try:
-            running = start(options)
-        except (ConfigError, StartError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2 if isinstance(error, ConfigError) else 1
-        return _until_interrupted(running, options)
+        return exit_code(lambda: _until_interrupted(start(options), options), partial(print, file=sys.stderr))
 
 
 def _until_interrupted(running: Running, options: Options) -> int:

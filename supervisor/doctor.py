@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedding_project.config import Config, ConfigError
+from embedding_project.config import Config
 from supervisor import instance
 from supervisor.binaries import Binary, choose_postgres, choose_redis
 from supervisor.cli import add_instance_options
-from supervisor.errors import StartError
+from supervisor.errors import StartError, exit_code
 from supervisor.launch import Options
 from supervisor.ports import port_problem
 from supervisor.supervisor import given, read_settings
@@ -49,11 +49,11 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="manage.py doctor", description=__doc__)
     add_instance_options(parser, port=True)
     arguments = parser.parse_args(argv[1:])
-    try:
-        config = read_settings(Options(var=arguments.var, port=arguments.port).environment())
-    except ConfigError as error:
-        print(error)
-        return 2
+    return exit_code(lambda: _report(Options(var=arguments.var, port=arguments.port)), print)
+
+
+def _report(options: Options) -> int:
+    config = read_settings(options.environment())
     checks = (*machine_checks(config.var_dir), *program_checks(config), *package_checks(), port_check(config))
     print("\n".join(map(str, checks)))
     return 0 if all(check.ok or not check.needed for check in checks) else 1

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from supervisor.logs import Console, rotate
-from supervisor.process import Child, ProcessSpec
+from supervisor.logs import Console
+from supervisor.process import Child, ProcessSpec, launched
 
 _POLL_SECONDS = 0.02
 
@@ -23,10 +23,8 @@ class Fleet:
 
     def add(self, spec: ProcessSpec) -> Child:
         """Start a process and keep it alive from now on."""
-        child = Child(spec, self._log_dir, self._console)
-        rotate(child.log_path)
+        child = launched(spec, self._log_dir, self._console)
         self.children.append(child)
-        child.start()
         self._on_change()
         return child
 

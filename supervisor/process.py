@@ -169,11 +169,17 @@ def describe_exit(code: int) -> str:
     return f"was killed by {signal.Signals(-code).name}"
 
 
-def run_once(spec: ProcessSpec, log_dir: Path, console: Console, pause: Pause) -> Child:
-    """Run a command to its end and return it for its exit code and log. Raises Stopped when interrupted."""
+def launched(spec: ProcessSpec, log_dir: Path, console: Console) -> Child:
+    """Start a process with a log of its own; the log of its previous start stays as `.1`."""
     child = Child(spec, log_dir, console)
     rotate(child.log_path)
     child.start()
+    return child
+
+
+def run_once(spec: ProcessSpec, log_dir: Path, console: Console, pause: Pause) -> Child:
+    """Run a command to its end and return it for its exit code and log. Raises Stopped when interrupted."""
+    child = launched(spec, log_dir, console)
     try:
         while child.exit_code() is None:
             pause(0.05)

@@ -12,13 +12,13 @@ from redis.exceptions import RedisError
 
 from embedding_project.broker.embed_reports import read_load
 from embedding_project.broker.redis_clients import broker_client
-from embedding_project.config import Config, ConfigError, inherited_environment, read_config
+from embedding_project.config import Config, inherited_environment, read_config
 from embedding_project.contracts.messages import Lane
 from supervisor import instance
 from supervisor.autoscaler.decisions import Reading, Rules, State, decide
 from supervisor.autoscaler.embedder_pool import EmbedderPool
 from supervisor.cli import add_instance_options
-from supervisor.errors import StartError
+from supervisor.errors import exit_code
 from supervisor.interrupts import stop_signal
 from supervisor.launch import Options
 from supervisor.logs import Console
@@ -38,23 +38,19 @@ def main(argv: Sequence[str]) -> int:
     if rules.fewest > rules.most or rules.down_seconds >= rules.up_seconds:
         parser.error("--min must not be above --max, and --down must be below --up")
     console = Console(sys.stdout)
-    environ = Options(var=arguments.var).environment()
+    return exit_code(lambda: _run(arguments, rules, console), console.say)
+
+
+def _run(arguments: argparse.Namespace, rules: Rules, console: Console) -> int:
     stop = stop_signal()
-    try:
-        config = read_config(environ)
-        first = config.embedders if arguments.first is None else arguments.first
-        config.var_dir.mkdir(parents=True, exist_ok=True)
-        # Two would start embedders of the same names.
-        refusal = f"an autoscaler runs in {config.var_dir} already"
-        with instance.only_holder(config.var_dir / _LOCK_FILE, lambda: refusal):
-            Autoscaler(config, rules, first, console, stop).run()
-        return 0
-    except ConfigError as error:
-        console.say(str(error))
-        return 2
-    except (StartError, OSError) as error:
-        console.say(f"error: {error}")
-        return 1
+    config = read_config(Options(var=arguments.var).environment())
+    config.var_dir.mkdir(parents=True, exist_ok=True)
+    first = config.embedders if arguments.first is None else arguments.first
+    # Two autoscalers would start embedders of the same names.
+    refusal = f"an autoscaler runs in {config.var_dir} already"
+    with instance.only_holder(config.var_dir / _LOCK_FILE, lambda: refusal):
+        Autoscaler(config, rules, first, console, stop).run()
+    return 0
 
 
 class Autoscaler:

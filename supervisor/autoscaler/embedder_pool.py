@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from supervisor.logs import Console, rotate
-from supervisor.process import Child, ProcessSpec
+from supervisor.logs import Console
+from supervisor.process import Child, ProcessSpec, launched
 
 LET_GO_SECONDS = 30.0
 """An embedder that was asked to end computes what it holds or gives it back. Only one that hangs is killed."""
@@ -62,11 +62,8 @@ class EmbedderPool:
         number = self._first
         while (spec := self._role(number)).name in taken:
             number += 1
-        child = Child(spec, self._log_dir, self._console)
-        rotate(child.log_path)
-        self._working.append(child)
         self._console.say(f"{spec.name}: starting")
-        child.start()
+        self._working.append(launched(spec, self._log_dir, self._console))
 
     def _let_go(self, child: Child) -> None:
         self._console.say(f"{child.spec.name}: asked to end")

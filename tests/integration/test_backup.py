@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -255,13 +256,14 @@ def test_a_backup_goes_over_nothing(directory: Path) -> None:
     assert not directory.with_name("backup.partial").exists()
 
 
-def test_a_backup_that_fails_leaves_nothing(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="No space"):
-        backup(directory)
+def test_a_backup_that_fails_leaves_nothing(directory: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            backup(directory)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(directory.parent.iterdir()) == []
 
 

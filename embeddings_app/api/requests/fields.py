@@ -106,10 +106,14 @@ def check_length(items: list[Any], limit: int, field: str) -> None:
 
 
 def one_of(value: object, choices: list[str], field: str) -> str:
+    if (chosen := checked_string(value, field)) not in choices:
+        raise InvalidRequest("invalid_value", f"the value must be one of {', '.join(choices)}", field=field)
+    return chosen
+
+
+def checked_string(value: object, field: str) -> str:
     if not isinstance(value, str):
         raise wrong_type("a string", field)
-    if value not in choices:
-        raise InvalidRequest("invalid_value", f"the value must be one of {', '.join(choices)}", field=field)
     return value
 
 

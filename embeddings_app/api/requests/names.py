@@ -12,7 +12,7 @@ from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_DOC_ID_BYTES, MAX_MODEL_ID_LENGTH
 from embedding_project.contracts.names import NAMESPACE_PATTERN
 from embedding_project.contracts.text import storable
-from embeddings_app.api.requests.fields import Fields, wrong_type
+from embeddings_app.api.requests.fields import Fields, checked_string
 
 DEFAULT_NAMESPACE = "default"
 MODEL_ID_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9._/-]{{0,{MAX_MODEL_ID_LENGTH - 1}}}$"
@@ -24,18 +24,17 @@ _MODEL_ID = re.compile(MODEL_ID_PATTERN)
 
 def checked_doc_id(value: object, field: str) -> str:
     """1 to 512 bytes of UTF-8, kept exactly as they are. Raises InvalidRequest."""
-    if not isinstance(value, str):
-        raise wrong_type("a string", field)
+    doc_id = checked_string(value, field)
     # The length in characters comes first: a long string must not be walked to be refused.
-    fits = 1 <= len(value) <= MAX_DOC_ID_BYTES and storable(value) and len(value.encode()) <= MAX_DOC_ID_BYTES
-    if not fits or any(unicodedata.category(character) == "Cc" for character in value):
+    fits = 1 <= len(doc_id) <= MAX_DOC_ID_BYTES and storable(doc_id) and len(doc_id.encode()) <= MAX_DOC_ID_BYTES
+    if not fits or any(unicodedata.category(character) == "Cc" for character in doc_id):
         raise InvalidRequest(
             "invalid_value", f"an id has 1 to {MAX_DOC_ID_BYTES} bytes and no control characters", field=field
         )
     # HTTP clients take these parts out of a URL before they send it, which gives the id of another document.
-    if not {".", ".."}.isdisjoint(value.split("/")):
+    if not {".", ".."}.isdisjoint(doc_id.split("/")):
         raise InvalidRequest("invalid_value", "an id has no part that is '.' or '..' between slashes", field=field)
-    return value
+    return doc_id
 
 
 def checked_namespace(value: object, field: str = "namespace") -> str:
@@ -55,11 +54,10 @@ def checked_model_id(value: object, field: str) -> str:
 
 
 def _matching(value: object, pattern: re.Pattern[str], field: str) -> str:
-    if not isinstance(value, str):
-        raise wrong_type("a string", field)
-    if not pattern.fullmatch(value):
+    name = checked_string(value, field)
+    if not pattern.fullmatch(name):
         raise InvalidRequest("invalid_value", f"the name must match {pattern.pattern}", field=field)
-    return value
+    return name
 
 
 class RestOfPath(StringConverter):

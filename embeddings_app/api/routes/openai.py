@@ -12,7 +12,7 @@ from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_OPENAI_I
 from embeddings_app.api.admission import admission
 from embeddings_app.api.embed_answers import Encoding, check_all_embedded, rows
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.fields import Fields, wrong_type
+from embeddings_app.api.requests.fields import Fields, checked_string
 from embeddings_app.api.requests.inputs import inputs_of
 from embeddings_app.api.requests.names import checked_model_id
 from embeddings_app.api.routes.base import ApiView
@@ -93,8 +93,7 @@ def openai_request(body: dict[str, object]) -> tuple[EmbedRequest, Encoding]:
     fields = Fields(body, _REQUEST)
     given = inputs_of(fields, "input", MAX_OPENAI_INPUTS)
     model_id, version = _model(fields.required("model"))
-    if not isinstance(fields.optional("user") or "", str):
-        raise wrong_type("a string", "user")
+    checked_string(fields.optional("user") or "", "user")
     encoding = Encoding(fields.choice("encoding_format"))
     request = EmbedRequest(
         model_id=model_id,
@@ -111,9 +110,7 @@ def openai_request(body: dict[str, object]) -> tuple[EmbedRequest, Encoding]:
 
 def _model(value: object) -> tuple[str, int | None]:
     """`model_id`, or `model_id@version`."""
-    if not isinstance(value, str):
-        raise wrong_type("a string", "model")
-    name, at, version = value.partition("@")
+    name, at, version = checked_string(value, "model").partition("@")
     if at and not _VERSION.fullmatch(version):
         raise InvalidRequest("invalid_value", "the part after the @ must be the number of a version", field="model")
     return checked_model_id(name, "model"), int(version) if at else None

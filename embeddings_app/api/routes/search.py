@@ -11,7 +11,7 @@ from embedding_project.contracts.limits import DEFAULT_EF_SEARCH, DEFAULT_TOP_K,
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.admission import admission
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.fields import Fields, check_length, one_of, wrong_type
+from embeddings_app.api.requests.fields import Fields, check_length, checked_string, one_of
 from embeddings_app.api.requests.names import model_id_of, namespace_of
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
@@ -157,10 +157,10 @@ def _include(fields: Fields) -> frozenset[str]:
 
 
 def _min_token(fields: Fields) -> str | None:
-    token = fields.optional("min_token")
-    if token is not None and not isinstance(token, str):
-        raise wrong_type("a string", "min_token")
-    if token is not None and len(token) > MAX_TOKEN_LENGTH:
+    if "min_token" not in fields:
+        return None
+    token = checked_string(fields.required("min_token"), "min_token")
+    if len(token) > MAX_TOKEN_LENGTH:
         raise InvalidRequest("invalid_token", field="min_token")
     return token
 

@@ -1,8 +1,9 @@
 """What this process has sent to the embedders and not had answered, in estimated tokens."""
 
 import heapq
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from embedding_project.broker.embed_load import Tokens, model_name
 from embedding_project.contracts.messages import EmbedItem, Lane
@@ -65,21 +66,15 @@ class Entry:
     open: bool = True
 
 
-@dataclass(order=True, slots=True)
-class _Patience:
-    until: float
-    number: int
-    entry: Entry = field(compare=False)
-
-
 class Ledger:
     """Open entries and their sums. Not thread-safe; times are of the caller's clock."""
 
     def __init__(self) -> None:
         self._under_way: dict[tuple[Lane, str, bytes], Entry] = {}
         self._queued: dict[Lane, dict[str, float]] = {lane: {} for lane in Lane}
-        self._patience: list[_Patience] = []
-        self._count = 0
+        self._lost_at: list[tuple[float, int, Entry]] = []
+        """Heap of open entries by the time they count as lost; the number tells equal times apart."""
+        self._numbers = itertools.count()
 
     def fresh(self, lane: Lane, model: str, sizes: Mapping[bytes, float]) -> dict[bytes, float]:
         """The part of `sizes` that nobody waits for yet: the rest shares a flight and adds no work."""
@@ -91,8 +86,7 @@ class Ledger:
         for key in fresh:
             self._under_way[lane, model, key] = entry
         self._add(entry, entry.tokens)
-        self._count += 1
-        heapq.heappush(self._patience, _Patience(lost_at, self._count, entry))
+        heapq.heappush(self._lost_at, (lost_at, next(self._numbers), entry))
         return entry
 
     def close(self, entry: Entry) -> None:
@@ -106,8 +100,8 @@ class Ledger:
 
     def queued(self, now: float) -> dict[Lane, dict[str, float]]:
         """Lane -> model version -> tokens."""
-        while self._patience and (self._patience[0].until <= now or not self._patience[0].entry.open):
-            self.close(heapq.heappop(self._patience).entry)
+        while self._lost_at and (self._lost_at[0][0] <= now or not self._lost_at[0][2].open):
+            self.close(heapq.heappop(self._lost_at)[2])
         return {lane: dict(models) for lane, models in self._queued.items()}
 
     def _add(self, entry: Entry, tokens: float) -> None:
