@@ -1,20 +1,16 @@
-"""How long to wait before a process that died is started again."""
+"""How long to wait before a process that died is started again: 0.2 s, doubled at every death in a row up to 10 s."""
 
-from dataclasses import dataclass
+_FIRST_SECONDS = 0.2
+_LONGEST_SECONDS = 10.0
+_FORGIVEN_AFTER_SECONDS = 30.0
+"""After a life of this length the count of deaths begins again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """0.2 s, doubled at every death up to 10 s; after a life of 30 s the count begins again."""
+def deaths_in_a_row(before: int, lived_seconds: float) -> int:
+    """The count after one more death."""
+    return 1 if lived_seconds >= _FORGIVEN_AFTER_SECONDS else before + 1
 
-    first_seconds: float = 0.2
-    longest_seconds: float = 10.0
-    forgiven_after_seconds: float = 30.0
 
-    def failures(self, before: int, lived_seconds: float) -> int:
-        """The count of deaths in a row after one more."""
-        return 1 if lived_seconds >= self.forgiven_after_seconds else before + 1
-
-    def delay(self, failures: int) -> float:
-        """Seconds to wait after `failures` deaths in a row."""
-        return float(min(self.longest_seconds, self.first_seconds * 2 ** min(failures - 1, 32)))
+def delay(deaths: int) -> float:
+    """Seconds to wait after that many deaths in a row."""
+    return float(min(_LONGEST_SECONDS, _FIRST_SECONDS * 2 ** min(deaths - 1, 32)))

@@ -30,10 +30,10 @@ def port_problem(host: str, port: int) -> str:
     return ""
 
 
-def pick_free_port(taken: frozenset[int] = frozenset()) -> int:
-    """A port on 127.0.0.1 nobody listens on and that is not in `taken`."""
+def pick_free_port() -> int:
+    """A port on 127.0.0.1 on which no server listens."""
     for _ in range(_ATTEMPTS):
         port = random.randint(_LOWEST, _HIGHEST)
-        if port not in taken and not port_problem("127.0.0.1", port):
+        if not port_problem("127.0.0.1", port):
             return port
     raise OSError(f"no free port between {_LOWEST} and {_HIGHEST}")

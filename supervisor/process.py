@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor import backoff
 from supervisor.account import Account
-from supervisor.backoff import Backoff
 from supervisor.logs import Console, pump, rotate
 
 _PR_SET_PDEATHSIG = 1
+_FINISH_SECONDS = 1.0
 # Looked up here because the child, between fork and exec, must not load anything.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
@@ -49,13 +50,12 @@ class ProcessSpec:
 class Child:
     """A process of the table, across all its lives."""
 
-    def __init__(self, spec: ProcessSpec, log_dir: Path, console: Console, backoff: Backoff | None = None) -> None:
+    def __init__(self, spec: ProcessSpec, log_dir: Path, console: Console) -> None:
         self.spec = spec
         self.log_path = log_dir / f"{spec.name}.log"
         self.deaths = 0
         """Deaths since the supervisor started; they tell which process is the trouble."""
         self._console = console
-        self._backoff = backoff or Backoff()
         self._process: subprocess.Popen[bytes] | None = None
         self._pump: threading.Thread | None = None
         self._failures = 0
@@ -112,8 +112,8 @@ class Child:
         if self._start_again_at is None:
             self.sweep_group()
             self.deaths += 1
-            self._failures = self._backoff.failures(self._failures, now - self._started_at)
-            delay = self._backoff.delay(self._failures)
+            self._failures = backoff.deaths_in_a_row(self._failures, now - self._started_at)
+            delay = backoff.delay(self._failures)
             self._start_again_at = now + delay
             self._console.say(f"{self.spec.name}: {describe_exit(code)}; starting it again in {delay:g} s")
         elif now >= self._start_again_at:
@@ -136,16 +136,16 @@ class Child:
         except (ProcessLookupError, PermissionError):
             return  # nobody left (macOS says EPERM for a group of zombies)
 
-    def finish(self, timeout_seconds: float = 1.0) -> None:
+    def finish(self) -> None:
         """After the stop: kill strays, reap, and let the last lines reach the log."""
         self.sweep_group()
         if self._process:
             try:
-                self._process.wait(timeout=timeout_seconds)
+                self._process.wait(_FINISH_SECONDS)
             except subprocess.TimeoutExpired:  # it is stuck in the kernel, on a disk that does not answer for example
                 self._console.say(f"{self.spec.name}: pid {self._process.pid} is still there after SIGKILL")
         if self._pump:
-            self._pump.join(timeout_seconds)
+            self._pump.join(_FINISH_SECONDS)
 
 
 def last_steps(supervisor_pid: int, orphan_signal: int, nice: int) -> Callable[[], None]:

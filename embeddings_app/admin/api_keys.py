@@ -40,6 +40,11 @@ _SCOPES = (
 _check_namespace = Namespace.name.field.run_validators
 
 
+def _rate_field(help_text: str) -> forms.FloatField:
+    widget = UnfoldAdminDecimalFieldWidget
+    return forms.FloatField(required=False, min_value=0.001, max_value=1e6, widget=widget, help_text=help_text)
+
+
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """What a new key is to be allowed."""
 
@@ -62,20 +67,8 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stub
         label="Expires (UTC)",
         help_text="Empty means never.",
     )
-    requests_per_second = forms.FloatField(
-        required=False,
-        min_value=0.001,
-        max_value=1e6,
-        widget=UnfoldAdminDecimalFieldWidget,
-        help_text="Empty means no limit.",
-    )
-    inputs_per_second = forms.FloatField(
-        required=False,
-        min_value=0.001,
-        max_value=1e6,
-        widget=UnfoldAdminDecimalFieldWidget,
-        help_text="Texts, documents and queries. Empty means no limit.",
-    )
+    requests_per_second = _rate_field("Empty means no limit.")
+    inputs_per_second = _rate_field("Texts, documents and queries. Empty means no limit.")
 
     ends_keyless_use = forms.BooleanField(widget=UnfoldBooleanSwitchWidget, label=FIRST_KEY)
 
@@ -120,19 +113,7 @@ class ApiKeyAdmin(ModelAdmin):
         (None, {"fields": ("name", "scopes", "namespaces", "expires_at")}),
         ("Limits", {"fields": (("requests_per_second", "inputs_per_second"),)}),
     )
-    shown_fields = (
-        "name",
-        "prefix",
-        "state",
-        "may",
-        "where",
-        "limits",
-        "expires_at",
-        "revoked_at",
-        "last_used_at",
-        "created_by",
-        "created_at",
-    )
+    shown_fields = (*list_display, "revoked_at", "created_at")
 
     def get_fieldsets(self, _request: HttpRequest, obj: ApiKey | None = None) -> Any:
         if obj is not None:

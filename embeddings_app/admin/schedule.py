@@ -26,5 +26,4 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
     @display(description="enabled", boolean=True)
     def is_enabled(self, task: PeriodicTask) -> bool:
-        enabled: bool = task.enabled
-        return enabled
+        return bool(task.enabled)

@@ -1,17 +1,18 @@
 """Pages of other origins: a browser lets those of `CORS_ORIGINS` read answers of the API, and none by default."""
 
 from collections.abc import Collection
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
-_METHODS = "GET, HEAD, POST, DELETE"
-_HEADERS = "Authorization, *"
-"""A star alone would leave `Authorization` out."""
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
+    # A star alone would leave `Authorization` out.
+    "Access-Control-Allow-Headers": "Authorization, *",
+    "Access-Control-Max-Age": "600",
+}
 _READABLE = "Retry-After, X-Request-Id"
-_REMEMBERED_SECONDS = "600"
 
 
 class Cors:
@@ -24,12 +25,7 @@ class Cors:
         asks = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in meta
         if not asks or meta.get("HTTP_ORIGIN") not in self._origins or not _is_route(request.path_info):
             return None
-        allowed: dict[str, Any] = {
-            "Access-Control-Allow-Methods": _METHODS,
-            "Access-Control-Allow-Headers": _HEADERS,
-            "Access-Control-Max-Age": _REMEMBERED_SECONDS,
-        }
-        return HttpResponse(status=204, headers=allowed)
+        return HttpResponse(status=204, headers=_PREFLIGHT)
 
     def allow(self, request: HttpRequest, response: HttpResponseBase) -> None:
         """Let the page that asked read the answer."""

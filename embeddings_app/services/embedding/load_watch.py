@@ -22,12 +22,9 @@ _FIRST_WAIT_SECONDS = 0.5
 class LoadWatch:
     """Tells everybody what this process waits for, and knows what all others do."""
 
-    def __init__(
-        self, redis: Redis, own_report: Callable[[], SenderReport], monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, redis: Redis, own_report: Callable[[], SenderReport]) -> None:
         self._redis = redis
         self._own_report = own_report
-        self._monotonic = monotonic
         self._sender = uuid.uuid4().hex
         self._speeds: dict[str, float] = {}
         self._gone_since: float | None = None
@@ -40,7 +37,7 @@ class LoadWatch:
 
     def without_embedder_seconds(self) -> float:
         """For how long no embedder has reported."""
-        return 0.0 if self._gone_since is None else self._monotonic() - self._gone_since
+        return 0.0 if self._gone_since is None else time.monotonic() - self._gone_since
 
     def ask(self) -> EmbedLoad | None:
         """One exchange with the broker; None when it is away."""
@@ -54,7 +51,7 @@ class LoadWatch:
         if load.embedders:
             self._gone_since = None
         elif self._gone_since is None:
-            self._gone_since = self._monotonic()
+            self._gone_since = time.monotonic()
         return replace(load, speeds=dict(self._speeds))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.backoff import Backoff
+from supervisor import backoff
 from supervisor.fleet import Fleet
 from supervisor.instance import start_ticks
 from supervisor.logs import Console, pump, tail
@@ -52,14 +52,12 @@ def fleet(tmp_path: Path, output: io.StringIO) -> Fleet:
 
 
 def test_back_off_doubles_up_to_a_limit() -> None:
-    backoff = Backoff()
-    assert [backoff.delay(failures) for failures in range(1, 9)] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+    assert [backoff.delay(deaths) for deaths in range(1, 9)] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
 
 
-def test_a_long_life_wipes_the_slate() -> None:
-    backoff = Backoff()
-    assert backoff.failures(5, lived_seconds=29.0) == 6
-    assert backoff.failures(5, lived_seconds=30.0) == 1
+def test_after_a_long_life_the_count_of_deaths_begins_again() -> None:
+    assert backoff.deaths_in_a_row(5, lived_seconds=29.0) == 6
+    assert backoff.deaths_in_a_row(5, lived_seconds=30.0) == 1
 
 
 def test_a_killed_process_comes_back_and_says_so(fleet: Fleet, output: io.StringIO) -> None:
