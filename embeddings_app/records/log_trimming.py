@@ -21,14 +21,6 @@ class LogFloor:
     floor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Trimmed:
-    """What one chunk took away."""
-
-    entries: int
-    tombstones: int
-
-
 def log_floors(retention_hours: int) -> list[LogFloor]:
     """Every log with its floor: what all its replicas that reported within the retention have applied, and, where they
     keep snapshots, what their oldest one holds. A log nobody follows, such as a retired version's, is needed by none.
@@ -52,9 +44,9 @@ def log_floors(retention_hours: int) -> list[LogFloor]:
     return [LogFloor(*row) for row in found]
 
 
-def trim_chunk(log: LogFloor, retention_hours: int, limit: int) -> Trimmed:
+def trim_chunk(log: LogFloor, retention_hours: int, limit: int) -> tuple[int, int]:
     """Delete up to `limit` of the oldest entries, those at or below the floor and older than the retention, with the
-    tombstones that no log names any more. In the caller's transaction."""
+    tombstones that no log names any more; gives how many of either. In the caller's transaction."""
     found = rows(
         """
         WITH oldest AS MATERIALIZED (
@@ -79,7 +71,7 @@ def trim_chunk(log: LogFloor, retention_hours: int, limit: int) -> Trimmed:
         },
     )
     named = [document_key for (document_key,) in found]
-    return Trimmed(len(named), _purge_tombstones(log.version_key, named, retention_hours) if named else 0)
+    return len(named), _purge_tombstones(log.version_key, named, retention_hours) if named else 0
 
 
 def _purge_tombstones(version_key: int, document_keys: Sequence[int | None], retention_hours: int) -> int:

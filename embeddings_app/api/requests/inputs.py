@@ -1,36 +1,29 @@
 """Inputs as the OpenAI API and text-embeddings-inference take them: one or many, texts or token ids."""
 
-from dataclasses import dataclass
-
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_INPUT_IDS
 from embedding_project.contracts.text import checked_text
 from embedding_project.contracts.tokens import ID_LIMIT, pack_ids
 from embeddings_app.api.requests.fields import Fields, check_length, checked_items, wrong_type
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """Texts or ids, never both."""
-
-    texts: tuple[str, ...] = ()
-    ids: tuple[bytes, ...] = ()
+Inputs = tuple[tuple[str, ...], tuple[bytes, ...]]
+"""Texts and packed token ids; one of the two is empty."""
 
 
 def inputs_of(fields: Fields, name: str, limit: int) -> Inputs:
     """A string, a list of strings, a list of ids or a list of lists of ids. Raises InvalidRequest."""
     value = fields.required(name)
     if isinstance(value, str):
-        return Inputs(texts=(checked_text(value, name),))
+        return (checked_text(value, name),), ()
     if not isinstance(value, list):
         raise wrong_type("a string, a list of strings, or token ids", name)
     if value and type(value[0]) is int:
-        return Inputs(ids=(_packed(value, name),))
+        return (), (_packed(value, name),)
     items = checked_items(value, limit, name)
     paths = [f"{name}[{index}]" for index in range(len(items))]
     if isinstance(items[0], list):
-        return Inputs(ids=tuple(_packed(item, path) for item, path in zip(items, paths, strict=True)))
-    return Inputs(texts=tuple(checked_text(item, path) for item, path in zip(items, paths, strict=True)))
+        return (), tuple(map(_packed, items, paths))
+    return tuple(map(checked_text, items, paths)), ()
 
 
 def _packed(value: object, field: str) -> bytes:

@@ -91,15 +91,15 @@ class Embeddings(ApiView):
 def openai_request(body: dict[str, object]) -> tuple[EmbedRequest, Encoding]:
     """Raises InvalidRequest."""
     fields = Fields(body, _REQUEST)
-    given = inputs_of(fields, "input", MAX_OPENAI_INPUTS)
+    texts, ids = inputs_of(fields, "input", MAX_OPENAI_INPUTS)
     model_id, version = _model(fields.required("model"))
     checked_string(fields.optional("user") or "", "user")
     encoding = Encoding(fields.choice("encoding_format"))
     request = EmbedRequest(
         model_id=model_id,
         version=version,
-        texts=given.texts,
-        ids=given.ids,
+        texts=texts,
+        ids=ids,
         input_type=InputType(fields.choice("input_type")),
         normalize=True,
         dimensions=fields.optional_integer("dimensions"),

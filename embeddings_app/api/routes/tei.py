@@ -92,11 +92,11 @@ class TeiEmbed(ApiView):
 def tei_request(body: dict[str, object]) -> EmbedRequest:
     """Raises InvalidRequest."""
     fields = Fields(body, _REQUEST)
-    given = inputs_of(fields, "inputs", MAX_EMBED_INPUTS)
+    texts, ids = inputs_of(fields, "inputs", MAX_EMBED_INPUTS)
     return EmbedRequest(
         model_id=None,
-        texts=given.texts,
-        ids=given.ids,
+        texts=texts,
+        ids=ids,
         input_type=InputType(fields.choice("prompt_name")),
         normalize=fields.flag("normalize"),
         dimensions=fields.optional_integer("dimensions"),

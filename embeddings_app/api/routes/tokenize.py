@@ -1,6 +1,5 @@
 """POST /v1/tokenize"""
 
-from dataclasses import dataclass
 from typing import Any
 
 from rest_framework.request import Request
@@ -58,14 +57,6 @@ _EXAMPLE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenizeRequest:
-    model_id: str | None
-    texts: tuple[str, ...]
-    """In normal form."""
-    add_special_tokens: bool
-
-
 class Tokenize(ApiView):
     scopes = {"POST": (Scope.EMBED,)}
 
@@ -80,22 +71,19 @@ class Tokenize(ApiView):
         errors=[*errors.GUARDED, *errors.BODY, *errors.TEXT, *errors.MODEL, *errors.EMBEDDING, "no_tokenizer"],
     )
     def post(self, request: Request) -> Response:
-        wanted = tokenize_request(json_object(request))
-        with self.admitted(request, inputs=len(wanted.texts), places=admission().embeds):
-            spec = text_model(wanted.model_id)
-            texts = tokenize(spec, wanted.texts)
-        items = [_tokens(text, special=wanted.add_special_tokens) for text in texts]
+        model_id, texts, special = tokenize_request(json_object(request))
+        with self.admitted(request, inputs=len(texts), places=admission().embeds):
+            spec = text_model(model_id)
+            tokenized = tokenize(spec, texts)
+        items = [_tokens(text, special=special) for text in tokenized]
         return Response({"model_id": spec.model_id, "model_version": spec.version, "items": items})
 
 
-def tokenize_request(body: dict[str, object]) -> TokenizeRequest:
-    """Raises InvalidRequest."""
+def tokenize_request(body: dict[str, object]) -> tuple[str | None, list[str], bool]:
+    """Model, texts in normal form, and whether to show the ids that the model adds. Raises InvalidRequest."""
     fields = Fields(body, _REQUEST)
-    return TokenizeRequest(
-        texts=tuple(checked_text(text, f"inputs[{index}]") for index, text in enumerate(fields.items("inputs"))),
-        model_id=model_id_of(fields),
-        add_special_tokens=fields.flag("add_special_tokens"),
-    )
+    texts = [checked_text(text, f"inputs[{index}]") for index, text in enumerate(fields.items("inputs"))]
+    return model_id_of(fields), texts, fields.flag("add_special_tokens")
 
 
 def _tokens(text: TokenizedText, *, special: bool) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def trim_logs(retention_hours: int) -> None:
 
 def _trim(log: LogFloor, retention_hours: int) -> bool:
     """Take one chunk; whether there may be more."""
-    trimmed = in_transaction(lambda: trim_chunk(log, retention_hours, CHUNK_ENTRIES))
-    ENTRIES_TRIMMED.inc(trimmed.entries)
-    TOMBSTONES_PURGED.inc(trimmed.tombstones)
-    return trimmed.entries == CHUNK_ENTRIES
+    entries, tombstones = in_transaction(lambda: trim_chunk(log, retention_hours, CHUNK_ENTRIES))
+    ENTRIES_TRIMMED.inc(entries)
+    TOMBSTONES_PURGED.inc(tombstones)
+    return entries == CHUNK_ENTRIES
