@@ -28,6 +28,8 @@ class Attempt:
 class Register:
     attempts: list[Attempt] = field(default_factory=list)
     """In the order in which they were sent, without those that certainly changed nothing."""
+    behind_from: dict[int, float] = field(default_factory=dict)
+    """Number of a write without an answer -> when one that was sent after it was given up is acknowledged."""
 
     def possible(self, begin: float, end: float) -> list[Attempt | None]:
         """The writes whose result a read between `begin` and `end` may show; None stands for no write at all."""
@@ -56,11 +58,15 @@ class Register:
         """Whether the settled write, or another that was acknowledged by then, certainly came after this one."""
         if attempt.acknowledged:
             return settled is not None and attempt.written.revision <= settled.written.revision
-        given_up = attempt.operation.finished
-        return any(
-            other.acknowledged and given_up <= other.operation.invoked and other.operation.finished <= at
-            for other in self.attempts
-        )
+        return self.behind_from[attempt.operation.number] <= at
+
+    def settle_order(self) -> None:
+        """To be called once all writes are there."""
+        self.attempts.sort(key=lambda attempt: attempt.operation.invoked)
+        acknowledged = [attempt.operation for attempt in self.attempts if attempt.acknowledged]
+        for lost in (attempt.operation for attempt in self.attempts if not attempt.acknowledged):
+            later = (one.finished for one in acknowledged if one.invoked >= lost.finished)
+            self.behind_from[lost.number] = min(later, default=float("inf"))
 
 
 def registers_of(operations: Iterable[Operation]) -> dict[Place, Register]:
@@ -71,5 +77,5 @@ def registers_of(operations: Iterable[Operation]) -> dict[Place, Register]:
         if operation.outcome is not Outcome.FAIL:
             register.attempts.append(Attempt(operation, written))
     for register in found.values():
-        register.attempts.sort(key=lambda attempt: attempt.operation.invoked)
+        register.settle_order()
     return dict(found)
