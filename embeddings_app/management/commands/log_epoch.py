@@ -22,4 +22,4 @@ class Command(BaseCommand):
         history = begin_history(command_actor())
         self.stdout.write(history.epoch)
         if not history.cache_emptied:
-            raise CommandError("renewed, but the embedding cache did not answer: restart its Redis, or FLUSHDB it")
+            raise CommandError("renewed, but the embedding cache did not answer: restart its Redis")

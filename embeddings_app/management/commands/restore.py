@@ -31,4 +31,4 @@ class Command(BaseCommand):
             raise CommandError(f"the restore failed: {type(error).__name__}") from error
         self.stdout.write(f"restored {restored.documents:,} documents, log epoch {restored.epoch}")
         if not restored.cache_emptied:
-            raise CommandError("restored, but the embedding cache did not answer: restart its Redis, or FLUSHDB it")
+            raise CommandError("restored, but the embedding cache did not answer: restart its Redis")
