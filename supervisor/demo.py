@@ -11,7 +11,7 @@ from supervisor.cli import add_instance_options
 from supervisor.commands import INTERRUPTED
 from supervisor.errors import exit_code
 from supervisor.interrupts import one_interrupt
-from supervisor.launch import Options, Running, start
+from supervisor.launch import Options, start
 
 _WELCOME = """
 The service runs; Ctrl-C stops it.
@@ -32,12 +32,14 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv[1:])
     options = Options(var=arguments.var, port=arguments.port)
     with one_interrupt():
-        return exit_code(lambda: _until_interrupted(start(options), options), partial(print, file=sys.stderr))
+        return exit_code(lambda: _until_interrupted(options), partial(print, file=sys.stderr))
 
 
-def _until_interrupted(running: Running, options: Options) -> int:
-    """Show the instance until Ctrl-C, then end it. Exit code 130 when the corpus was not loaded by then."""
+def _until_interrupted(options: Options) -> int:
+    """Show an instance until Ctrl-C, then end it. Exit code 130 when the corpus was not loaded by then."""
     code = INTERRUPTED
+    # Nothing may stand between the start and the block that ends it: a Ctrl-C there would leave that to the kernel.
+    running = start(options)
     try:
         code = _load(options)
         if code == 0:

@@ -81,15 +81,13 @@ def start(options: Options, *, outlives: bool = False, say: Say = print) -> Runn
     try:
         with interrupts_wait():
             process, report = _spawn(environ, log, outlives)
-        url = _follow(report, say)
+        if url := _follow(report, say):
+            return Running(url, process)
     except BaseException:
         if process:
             Running("", process).stop(say)
         raise
-    if not url:
-        code = process.wait()
-        raise StartError(f"the instance did not start (exit code {code}); its log is {log}")
-    return Running(url, process)
+    raise StartError(f"the instance did not start (exit code {process.wait()}); its log is {log}")
 
 
 @contextmanager
