@@ -20,8 +20,20 @@ _TOLD = re.compile(r"Tested: (\d+)|(\d+) generated")
 _SETTINGS = """
 [checks.negative_data_rejection]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
+
+[[operations]]
+include-name = "POST /v1/embed"
+checks.negative_data_rejection.enabled = false
+
+[[operations]]
+include-name = "POST /v1/upsert"
+checks.negative_data_rejection.enabled = false
 """
-"""The usual ones, and 413: a list with too many items may also make a body that is too large."""
+"""The usual statuses, and 413: a list with too many items may also make a body that is too large.
+
+A bad text or document fails alone in these two operations, beside good ones the answer is 200. JSON Schema cannot say
+that; the table of bad inputs shows what they refuse.
+"""
 
 
 @pytest.mark.slow
