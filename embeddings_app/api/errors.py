@@ -21,6 +21,8 @@ from embeddings_app.api.error_shapes import error_body
 from embeddings_app.api.metrics import ERRORS
 from embeddings_app.api.rendering import json_response
 
+_DATABASE_SLOW = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+"""It lives, but the query took too long, or waited too long for a lock."""
 _DATABASE_AWAY = (
     django.db.OperationalError,
     django.db.InterfaceError,
@@ -50,7 +52,7 @@ def as_service_error(error: Exception) -> ServiceError | None:
     """The error of the table that `error` stands for; None when nobody foresaw it."""
     if isinstance(error, ServiceError):
         return error
-    if psycopg.errors.QueryCanceled in (type(error), type(error.__cause__)):
+    if isinstance(error, _DATABASE_SLOW) or isinstance(error.__cause__, _DATABASE_SLOW):
         return Unavailable("too_slow")
     if isinstance(error, _DATABASE_AWAY):
         return Unavailable("database_unavailable")

@@ -79,9 +79,8 @@ def test_a_search_does_not_wait_for_a_slow_postgres_beyond_its_deadline(service:
     with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
         connection.execute("LOCK TABLE document IN ACCESS EXCLUSIVE MODE")
         _until_refused(client, search, "too_slow")
-    # The api may end a query, or Postgres after the longest time that it gives any query.
+    # The api ends the query at its deadline, or Postgres its wait for the lock: not after the 8 s of any other query.
     cancelled = _until_said(log, written, "canceling statement due to ")
-    assert "canceling statement due to user request" in cancelled
     assert "canceling statement due to statement timeout" not in cancelled
     _until_ok(client, "/v1/search", search)
 

@@ -47,6 +47,7 @@ def test_what_may_pass_says_when_to_come_back(code: str) -> None:
         (psycopg.OperationalError("gone"), "database_unavailable"),
         (caused(django.db.OperationalError("gone"), psycopg.errors.QueryCanceled()), "too_slow"),
         (psycopg.errors.QueryCanceled(), "too_slow"),
+        (caused(django.db.OperationalError("locked"), psycopg.errors.LockNotAvailable()), "too_slow"),
         (Http404(), "not_found"),
         (exceptions.MethodNotAllowed("PUT"), "method_not_allowed"),
         (exceptions.UnsupportedMediaType("x"), "unsupported_media_type"),
