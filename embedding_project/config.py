@@ -53,7 +53,7 @@ class Config:
     host: str
     port: int
     https: bool
-    """Whether clients reach the service through a proxy that ends TLS: secure cookies, and plain HTTP is redirected."""
+    """Whether clients come through a proxy that ends TLS: secure cookies, plain HTTP redirected or refused."""
     allowed_hosts: tuple[str, ...]
     """Host headers the api answers to, besides loopback names."""
     hsts_subdomains: bool

