@@ -26,7 +26,7 @@ from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotSource
 from index_nodes.version_index import VersionIndex
-from index_nodes.version_replica import FollowedVersion, LogBroken, State
+from index_nodes.version_replica import LogBroken, State, VersionReplica
 
 BUSY_POLL_SECONDS = 0.02
 IDLE_POLL_SECONDS = 0.05
@@ -52,7 +52,7 @@ class Follower:
         self._snapshots = directory / SNAPSHOTS_FOLDER
         self._epoch = ""
         self._layout: int | None = None
-        self._versions: dict[int, FollowedVersion] = {}
+        self._versions: dict[int, VersionReplica] = {}
         self._stored: set[int] = set()
         self._resting: dict[int, float] = {}
         """Versions that failed, and when each is tried again."""
@@ -152,14 +152,14 @@ class Follower:
             remove_other_stores(self._snapshots, {self._snapshots / _store_name(key) for key in heads.versions})
             self._stored = set(heads.versions)
 
-    def _begin(self, log: log_reader.Log, head: log_reader.Head) -> FollowedVersion:
+    def _begin(self, log: log_reader.Log, head: log_reader.Head) -> VersionReplica:
         index = VersionIndex(head.dimension, self._directory / f"v{log.version_key}-{uuid.uuid4().hex}")
         store = SnapshotStore(self._snapshots / _store_name(log.version_key))
         wanted = Wanted(url=self._url, name=f"{self._name}-load", log=log, epoch=self._epoch, head=head)
-        return FollowedVersion(log, index, store, SnapshotLoad(store, wanted, index))
+        return VersionReplica(log, index, store, SnapshotLoad(store, wanted, index))
 
     def _advance(
-        self, connection: log_reader.Connection, version: FollowedVersion, head: log_reader.Head, asked_at: float
+        self, connection: log_reader.Connection, version: VersionReplica, head: log_reader.Head, asked_at: float
     ) -> bool:
         if version.restoring:
             return False
@@ -183,13 +183,13 @@ class Follower:
         self._changed_at = asked_at
         return True
 
-    def _begin_again(self, version: FollowedVersion, reason: str) -> None:
+    def _begin_again(self, version: VersionReplica, reason: str) -> None:
         logger.warning("version %d is loaded again: %s", version.log.version_key, reason)
         REBUILDS.inc()
         version.store.close_and_discard()
         self._drop(lambda other: other is version)
 
-    def _drop(self, condition: Callable[[FollowedVersion], bool]) -> None:
+    def _drop(self, condition: Callable[[VersionReplica], bool]) -> None:
         gone = [key for key, version in self._versions.items() if condition(version)]
         if not gone:
             return
@@ -215,7 +215,7 @@ class Follower:
         became_ready = [version.announce(now, fenced) for version in self._versions.values()]
         return any(became_ready)
 
-    def _report(self, version: FollowedVersion, state: str) -> log_reader.Report:
+    def _report(self, version: VersionReplica, state: str) -> log_reader.Report:
         documents, graph_documents, digest = version.index.tally()
         flat_segments, graph_segments = version.index.segment_counts()
         return log_reader.Report(

@@ -1,4 +1,4 @@
-"""One model version as the follower sees it: its index, and how far the index has followed the log."""
+"""One model version on this replica: its index, and how far the index has followed the log."""
 
 import logging
 import time
@@ -24,7 +24,7 @@ class LogBroken(Exception):
     """The log does not continue where the index ends, so the index must be loaded again."""
 
 
-class FollowedVersion:
+class VersionReplica:
     """A thread fills it from a snapshot, or else the follower fills it from the table piece by piece. Between two
     pieces the follower looks after other versions and its heartbeat."""
 
