@@ -56,11 +56,11 @@ def _without(base: Mapping[str, str], *names: str) -> dict[str, str]:
 
 
 def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpec, ...]:
-    """Every role; they start from top to bottom and stop from bottom to top."""
+    """Every role, in the order of their start; those without DATABASE_URL start before the database is ready for it."""
     base = base_environment(config, inherited)
     return (
-        *(_node(base, shard, replica) for shard in range(config.shards) for replica in range(config.replicas)),
         *(_embedder(base, number, config) for number in range(config.embedders)),
+        *(_node(base, shard, replica) for shard in range(config.shards) for replica in range(config.replicas)),
         _indexer(base),
         _api(base, config),
         _beat(base),

@@ -97,10 +97,16 @@ class Supervisor:
             metrics_dir=str(self._fresh_metrics_dir()),
         )
         self._save()
+        table = roles.role_table(self._config, self._environ)
+        # A role without a database need not wait for it: embedders take longest to load.
+        for spec in table:
+            if "DATABASE_URL" not in spec.env:
+                self._roles.add(spec)
         sign_in = self._prepare(own)
         try:
-            for spec in roles.role_table(self._config, self._environ):
-                self._roles.add(spec)
+            for spec in table:
+                if "DATABASE_URL" in spec.env:
+                    self._roles.add(spec)
             self._wait_until_ready()
             self._was_ready = True
             self._console.say(f"ready: {self.url}")
@@ -141,9 +147,8 @@ class Supervisor:
 
     def _prepare(self, own: secrets.Secrets) -> str:
         """Bring the database to the shape this code expects; how to sign in when it is a new one."""
-        self._manage("migrate --noinput")
         chosen = self._config.admin_password
-        bootstrap = self._manage("bootstrap", ADMIN_PASSWORD=chosen or own.admin_password)
+        bootstrap = self._manage("bootstrap --migrate", ADMIN_PASSWORD=chosen or own.admin_password)
         # An existing database keeps the administrator it has, whose password may be another one.
         if not tail(bootstrap.log_path, lines=1).startswith(_FRESH):
             return ""

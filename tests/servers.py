@@ -75,16 +75,15 @@ class Servers:
             fleet.stop()
 
     def _migrate(self) -> None:
-        for command in ("migrate", "bootstrap"):
-            done = subprocess.run(
-                [sys.executable, "manage.py", command],
-                cwd=PROJECT_ROOT,
-                env={**os.environ, **self.environment()},
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
-            assert done.returncode == 0, done.stderr
+        done = subprocess.run(
+            [sys.executable, "manage.py", "bootstrap", "--migrate"],
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **self.environment()},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def copy_database(template_url: str, name: str) -> None:

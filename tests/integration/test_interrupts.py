@@ -90,7 +90,7 @@ def var() -> Path:
 
 
 def test_up_ends_cleanly_at_every_stage_and_starts_again(var: Path) -> None:
-    for word in ("postgres:", "broker:", "running migrate", "waiting for", READY):
+    for word in ("postgres:", "broker:", "running bootstrap", "waiting for", READY):
         ended, said = interrupt_at(begin("up", var), word, presses=2)
         was_ready = f"\n{READY}" in said
         assert ended == (0 if was_ready else INTERRUPTED), said

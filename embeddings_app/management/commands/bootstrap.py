@@ -1,8 +1,9 @@
-"""`manage.py bootstrap`: make a migrated database usable. Safe to run at every start."""
+"""`manage.py bootstrap`: make a database usable. Safe to run at every start."""
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from embedding_project.config import load_config
 from embeddings_app.services.operating.installation import KeyNeeded, LayoutDiffers, install, refuse_open_service
@@ -11,8 +12,13 @@ from embeddings_app.services.operating.installation import KeyNeeded, LayoutDiff
 class Command(BaseCommand):
     help = "Create the layout, the default model and the administrator where they are missing."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--migrate", action="store_true", help="run 'migrate' before, in the same process")
+
     def handle(self, *args: Any, **options: Any) -> None:
         config = load_config()
+        if options["migrate"]:
+            call_command("migrate", interactive=False, stdout=self.stdout)
         try:
             fresh = install(
                 shards=config.shards,

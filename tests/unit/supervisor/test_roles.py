@@ -43,7 +43,7 @@ def table(config: Config) -> dict[str, ProcessSpec]:
 
 def test_one_process_for_each_replica_and_embedder(table: dict[str, ProcessSpec]) -> None:
     nodes = ["node-s0-r0", "node-s0-r1", "node-s1-r0", "node-s1-r1"]
-    assert list(table) == [*nodes, "embedder-0", "embedder-1", "indexer", "api", "beat"]
+    assert list(table) == ["embedder-0", "embedder-1", *nodes, "indexer", "api", "beat"]
 
 
 def test_each_node_knows_its_shard_and_has_a_queue_of_its_own(table: dict[str, ProcessSpec]) -> None:
@@ -103,9 +103,14 @@ def test_metrics_are_shared_through_the_directory_prometheus_knows(table: dict[s
     assert all(spec.env["PROMETHEUS_MULTIPROC_DIR"] == spec.env["METRICS_DIR"] for spec in table.values())
 
 
+def test_only_embedders_start_before_the_database_is_ready(table: dict[str, ProcessSpec]) -> None:
+    first = [name for name, spec in table.items() if "DATABASE_URL" not in spec.env]
+    assert first == ["embedder-0", "embedder-1"] == list(table)[:2]
+
+
 def test_a_management_command_gets_django_and_its_own_variables(config: Config) -> None:
-    spec = management("migrate --noinput", config, INHERITED, ADMIN_PASSWORD="hidden")
-    assert (spec.name, spec.argv[1:]) == ("migrate", ("manage.py", "migrate", "--noinput"))
+    spec = management("bootstrap --migrate", config, INHERITED, ADMIN_PASSWORD="hidden")
+    assert (spec.name, spec.argv[1:]) == ("bootstrap", ("manage.py", "bootstrap", "--migrate"))
     assert spec.env["ADMIN_PASSWORD"] == "hidden"
     assert spec.env["DJANGO_SETTINGS_MODULE"] == "embedding_project.settings"
 
