@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.errors import BenchmarkError
-from embedding_project.config import INSTANCE_FILE, PROJECT_ROOT, SETTING_NAMES, inherited_environment
+from embedding_project.config import INSTANCE_FILE, PROJECT_ROOT, SETTINGS, inherited_environment
 from supervisor.launch import running_instance
 from supervisor.ports import pick_free_port
 
@@ -71,11 +71,11 @@ def own_instance(
 ) -> Iterator[OwnInstance]:
     """An instance in `folder`/var; a second one in the same folder finds the data of the first."""
     # Empty values hide the user's own servers: a measurement must never write into a database that is in use.
-    settings = dict.fromkeys(SETTING_NAMES, "") | {"API_PROCESSES": str(api_processes), **(environ or {})}
+    settings = dict.fromkeys(SETTINGS, "") | {"API_PROCESSES": str(api_processes), **(environ or {})}
     var = folder / "var"
     with running_instance(var=var, port=pick_free_port(), environ=settings, say=lambda _: None) as url:
         yield OwnInstance(url, var)
 
 
 def _without_settings() -> dict[str, str]:
-    return {name: value for name, value in inherited_environment().items() if name not in SETTING_NAMES}
+    return {name: value for name, value in inherited_environment().items() if name not in SETTINGS}

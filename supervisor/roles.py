@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from embedding_project.config import PROJECT_ROOT, SETTING_NAMES, Config
+from embedding_project.config import PROJECT_ROOT, SETTINGS, Config
 from embedding_project.contracts.limits import DRAINS_AT_ONCE, PAGES_AT_ONCE
 from supervisor.process import ProcessSpec
 
@@ -31,7 +31,7 @@ _HTTP_SERVER_LOGGING = PROJECT_ROOT / "embedding_project" / "granian.json"
 
 def environment(config: Config) -> dict[str, str]:
     """The settings of an instance as variables: what its roles get and what `instance.json` keeps."""
-    values = {name: _text(getattr(config, name.lower())) for name in SETTING_NAMES if name not in _NOT_SHARED}
+    values = {name: _text(getattr(config, name.lower())) for name in SETTINGS if name not in _NOT_SHARED}
     return {name: value for name, value in values.items() if value}
 
 

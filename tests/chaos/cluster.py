@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from redis import Redis
 
-from embedding_project.config import PROJECT_ROOT, SETTING_NAMES
+from embedding_project.config import PROJECT_ROOT, SETTINGS
 from supervisor import instance
 from supervisor.launch import running_instance
 from supervisor.ports import pick_free_port
@@ -119,12 +119,12 @@ def _environment(urls: ServiceUrls, planted: str) -> dict[str, str]:
         "EMBED_THREADS": "1",
     }
     bug = {"PLANTED_BUG": planted, "PYTHONPATH": str(PLANTED_FOLDER)} if planted else {}
-    return {**dict.fromkeys(SETTING_NAMES, ""), **settings, **bug}
+    return {**dict.fromkeys(SETTINGS, ""), **settings, **bug}
 
 
 def _manage(var: Path, *command: str) -> None:
     """Run a management command that takes the addresses from `instance.json`."""
-    own = {**dict.fromkeys(SETTING_NAMES, ""), "VAR_DIR": str(var)}
+    own = {**dict.fromkeys(SETTINGS, ""), "VAR_DIR": str(var)}
     done = subprocess.run(
         (sys.executable, "manage.py", *command),
         cwd=PROJECT_ROOT,

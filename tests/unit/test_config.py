@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedding_project.config import ConfigError, read_config
+from embedding_project.config import SETTINGS, ConfigError, read_config
 
 GOOD = {
     "DATABASE_URL": "postgresql://embeddings@127.0.0.1/embeddings",
@@ -89,6 +89,8 @@ def test_secrets_do_not_show_in_the_configuration_error(environ: dict[str, str])
         ({"REDIS_URL": "unix:///run/redis.sock"}, "REDIS_URL: must start with redis://"),
         ({"REDIS_URL": "redis://127.0.0.1:many/0"}, "REDIS_URL: its port"),
         ({"DATABASE_URL": "postgresql://127.0.0.1:99999/x"}, "DATABASE_URL: its port"),
+        ({"HUB_URL": "hub.example.org"}, "HUB_URL: must start with http:// or https://"),
+        ({"TRACES_URL": "http://collector:many/v1/traces"}, "TRACES_URL: its port"),
         ({"ALLOWED_HOSTS": "https://search.example.org"}, "ALLOWED_HOSTS: "),
         ({"ALLOWED_HOSTS": "search.example.org:443"}, "ALLOWED_HOSTS: "),
     ],
@@ -115,3 +117,26 @@ def test_more_threads_than_a_postgres_can_have_connections_are_refused(environ: 
     read_config({**environ, "API_PROCESSES": "40", "API_THREADS": "100"})
     with pytest.raises(ConfigError, match="API_PROCESSES x API_THREADS: 6144 threads, at most 4000"):
         read_config({**environ, "API_PROCESSES": "64"})
+
+
+@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if setting.default])
+def test_no_kind_refuses_the_default_of_its_setting(name: str) -> None:
+    complaints: list[str] = []
+    SETTINGS[name].kind(SETTINGS[name].default, complaints.append)
+    assert complaints == []
+
+
+@pytest.mark.parametrize("name", [name for name, setting in SETTINGS.items() if setting.secret])
+def test_no_kind_of_a_secret_repeats_it(name: str) -> None:
+    complaints: list[str] = []
+    for value in ("short", "redis://:short@host:many/0", "postgresql://:short@host:many/0"):
+        SETTINGS[name].kind(value, complaints.append)
+    assert bool(complaints) == (name != "ADMIN_PASSWORD")
+    assert "short" not in " ".join(complaints)
+
+
+def test_what_nothing_needs_may_be_empty_and_has_the_type_of_its_kind(environ: dict[str, str]) -> None:
+    config = read_config({**environ, "HTTPS": "1", "TRUSTED_PROXIES": "10.0.0.0/8, ::1", "HUB_URL": "http://hub/"})
+    assert (config.api_key, config.traces_url, config.cors_origins) == ("", "", ())
+    assert (config.https, config.hub_downloads, config.trusted_proxies) == (True, False, ("10.0.0.0/8", "::1"))
+    assert (config.hub_url, config.embed_max_wait_seconds, config.model_root.is_absolute()) == ("http://hub", 1.0, True)

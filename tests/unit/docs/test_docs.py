@@ -17,7 +17,7 @@ import embeddings_app.services.indexing.trimming
 import embeddings_app.services.search.metrics
 import index_nodes.metrics
 import workers.metrics
-from embedding_project import config
+from embedding_project.config import SETTINGS
 from embedding_project.contracts import limits
 from embedding_project.contracts.errors import ERROR_KINDS
 from embeddings_app.api.state_metrics import GAUGES, StateGauge
@@ -77,20 +77,33 @@ def _own_commands() -> list[str]:
     return [name for name, app in get_commands().items() if app == "embeddings_app"]
 
 
-@pytest.mark.parametrize("name", config.SETTING_NAMES)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_is_documented_with_its_default(name: str) -> None:
-    default = config._DEFAULTS[name]
+    default = SETTINGS[name].default
     assert _rows("configuration.md")[name][1] == (f"`{default}`" if default else "empty")
 
 
 def test_the_documented_secrets_are_those_that_may_stand_in_files() -> None:
     marked = {name for name, cells in _rows("configuration.md").items() if "(secret)" in cells[0]}
-    assert marked == config._SECRETS
+    assert marked == {name for name, setting in SETTINGS.items() if setting.secret}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_range_and_choice_is_documented(name: str) -> None:
+    documented = _rows("configuration.md")[name][0]
+    complaints: list[str] = []
+    SETTINGS[name].kind("-1", complaints.append)
+    expected = []
+    if between := re.fullmatch(r"(.+) to (.+)", documented):
+        expected = [f"-1 is not between {between[1]} and {between[2]}"]
+    elif documented.startswith("`"):
+        expected = [f"'-1' is not one of {', '.join(re.findall('`(.+?)`', documented))}"]
+    assert [said for said in complaints if re.search("not between|not one of", said)] == expected
 
 
 def test_no_setting_is_documented_that_is_not_there() -> None:
     names = {name for name in _rows("configuration.md") if name.isupper()}
-    assert names == set(config.SETTING_NAMES)
+    assert names == set(SETTINGS)
 
 
 def test_the_errors_are_those_of_the_table() -> None:
