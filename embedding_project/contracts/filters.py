@@ -141,6 +141,26 @@ def parse_filter(value: object, field: str = "filters") -> Filter | None:
     return parser.node(value, field, depth=1)
 
 
+_COMBINATIONS_ELSEWHERE = {
+    "and": "'and'", "or": "'or'", "not": "'not'", "nor": "'not' with an 'or' in it",
+    "must": "'and'", "filter": "'and'", "should": "'or'", "must_not": "'not' with an 'or' in it",
+}  # fmt: skip
+_OPERATORS_ELSEWHERE = {
+    **{operator: f"'{operator}'" for operator in OPERATORS},
+    "=": "'eq'", "==": "'eq'", "is": "'eq'", "match": "'eq'", "term": "'eq'", "!=": "'ne'", "<>": "'ne'", "neq": "'ne'",
+    ">": "'gt'", ">=": "'gte'", "<": "'lt'", "<=": "'lte'", "any": "'in'", "terms": "'in'", "not_in": "'nin'",
+    "not": "'ne', or 'not' around the condition", "and": "'and' around the conditions", "or": "'or' around the conditions",
+}  # fmt: skip
+"""What other products call a combination or an operator, in lower case and without a $ -> what it is called here."""
+
+
+def _combination_meant(key: str, item: object) -> str | None:
+    """The combination that `key` is in other products, unless it can be a field with a condition."""
+    meant = _COMBINATIONS_ELSEWHERE.get(key.removeprefix("$").lower())
+    can_be_condition = not key.startswith("$") and isinstance(item, dict) and item.keys() <= set(OPERATORS)
+    return meant if isinstance(item, dict | list) and not can_be_condition else None
+
+
 class _Parser:
     def __init__(self) -> None:
         self._conditions = 0
@@ -163,8 +183,8 @@ class _Parser:
             return [And(parts) if key == "and" else Or(parts)]
         if not 1 <= len(key) <= MAX_METADATA_KEY_LENGTH * 5 or not storable(key):
             raise _invalid("is not a metadata path", field)
-        if key in ("$and", "$or", "$not") and isinstance(item, dict | list):
-            raise _invalid(f"write {key[1:]!r}, without the $", field)
+        if (meant := _combination_meant(key, item)) is not None:
+            raise _invalid(f"write {meant}", field)
         tests = item if isinstance(item, dict) else {"eq": item}
         if not tests:
             raise _invalid("has no operator", field)
@@ -175,7 +195,9 @@ class _Parser:
         if self._conditions > MAX_FILTER_CONDITIONS:
             raise _invalid(f"more than {MAX_FILTER_CONDITIONS} conditions", field)
         if operator not in OPERATORS:
-            raise _invalid(f"unknown operator; one of {', '.join(OPERATORS)}", f"{field}.{operator}")
+            meant = _OPERATORS_ELSEWHERE.get(operator.removeprefix("$").lower())
+            hint = f"write {meant}" if meant else f"one of {', '.join(OPERATORS)}"
+            raise _invalid(f"unknown operator; {hint}", f"{field}.{operator}")
         field = f"{field}.{operator}"
         if operator in ("in", "nin"):
             if not isinstance(operand, list) or not 1 <= len(operand) <= MAX_FILTER_LIST:

@@ -1,9 +1,12 @@
-"""Timestamps in texts: one of RFC 3339 with an offset names an instant, and another offset may name the same one."""
+"""Timestamps in texts: one of RFC 3339 with an offset names an instant, and another offset may name the same one.
+
+RFC 3339 lets a space stand for the T; Python and Postgres write timestamps so.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHORTEST = len("2026-01-01T00:00:00Z")
 

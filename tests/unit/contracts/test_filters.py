@@ -37,6 +37,9 @@ def _passes(filter_: dict[str, Any]) -> bool:
         ({"size": {"gt": 4, "lt": 6}}, True),
         ({"size": {"gte": 5, "lte": 5}}, True),
         ({"size": {"gt": "4"}}, False),
+        ({"at": {"gte": "2026-01-01 23:00:00+00:00", "lte": "2026-01-01 23:00:00z"}}, True),
+        ({"at": {"gt": "2026-01-01 23:00:00+00:00"}}, False),
+        ({"at": "2026-01-02 01:00:00+02:00"}, False),
         ({"section": {"gt": "perl", "lt": "ruby"}}, True),
         ({"free": {"gt": 0}}, False),
         ({"section": {"in": ["perl", "python"]}}, True),
@@ -83,10 +86,33 @@ def test_no_filter(empty: object) -> None:
     assert parse_filter(empty) is None
 
 
-def test_the_habits_of_other_filter_languages_are_told_the_word_to_use() -> None:
+@pytest.mark.parametrize(
+    ("filter_", "meant"),
+    [
+        ({"$and": [{"lang": "en"}]}, "write 'and'"),
+        ({"AND": [{"lang": "en"}]}, "write 'and'"),
+        ({"must": [{"lang": "en"}]}, "write 'and'"),
+        ({"must": {"lang": "en"}}, "write 'and'"),
+        ({"should": [{"lang": "en"}]}, "write 'or'"),
+        ({"$nor": [{"lang": "en"}]}, "write 'not' with an 'or' in it"),
+        ({"must_not": [{"lang": "en"}]}, "write 'not' with an 'or' in it"),
+        ({"Not": {"lang": "en"}}, "write 'not'"),
+        ({"year": {"$gte": 2020}}, "unknown operator; write 'gte'"),
+        ({"year": {">=": 2020}}, "unknown operator; write 'gte'"),
+        ({"year": {"EQ": 2020}}, "unknown operator; write 'eq'"),
+        ({"year": {"$not": {"eq": 1}}}, "unknown operator; write 'ne', or 'not' around the condition"),
+        ({"year": {"like": 1}}, "unknown operator; one of eq, in, gt, gte, lt, lte, contains, exists, ne, nin"),
+    ],
+)
+def test_the_habits_of_other_filter_languages_are_told_the_word_to_use(filter_: dict[str, Any], meant: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_filter({"$and": [{"lang": "en"}]})
-    assert "write 'and'" in caught.value.message
+        parse_filter(filter_)
+    assert caught.value.message == meant
+
+
+@pytest.mark.parametrize("filter_", [{"must": "x"}, {"AND": {"gte": 1}}, {"filter": {"in": ["a"]}}, {"$and": 1}])
+def test_a_field_may_be_called_like_a_combination_elsewhere(filter_: dict[str, Any]) -> None:
+    assert parse_filter(filter_) is not None
 
 
 @pytest.mark.parametrize(
