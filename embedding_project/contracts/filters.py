@@ -11,7 +11,7 @@ matches in one of them. Timestamps with an offset are compared as instants, othe
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import ge, gt, le, lt
 from typing import Any
@@ -125,12 +125,13 @@ def matches(node: Filter, flat: Mapping[str, Any]) -> bool:
     return (condition.path in flat and holds(condition, flat[condition.path])) != negated
 
 
-def value_paths(node: Filter) -> set[str]:
-    """The paths whose values the filter compares; `exists` compares none."""
+def comparisons(node: Filter) -> Iterator[Condition]:
+    """The conditions that compare a value; `exists` compares none."""
     if isinstance(node, Condition):
-        return set() if node.operator == "exists" else {node.path}
-    parts = (node.part,) if isinstance(node, Not) else node.parts
-    return {path for part in parts for path in value_paths(part)}
+        yield from () if node.operator == "exists" else (node,)
+        return
+    for part in (node.part,) if isinstance(node, Not) else node.parts:
+        yield from comparisons(part)
 
 
 def parse_filter(value: object, field: str = "filters") -> Filter | None:
@@ -149,7 +150,8 @@ _OPERATORS_ELSEWHERE = {
     **{operator: f"'{operator}'" for operator in OPERATORS},
     "=": "'eq'", "==": "'eq'", "is": "'eq'", "match": "'eq'", "term": "'eq'", "!=": "'ne'", "<>": "'ne'", "neq": "'ne'",
     ">": "'gt'", ">=": "'gte'", "<": "'lt'", "<=": "'lte'", "any": "'in'", "terms": "'in'", "not_in": "'nin'",
-    "not": "'ne', or 'not' around the condition", "and": "'and' around the conditions", "or": "'or' around the conditions",
+    "not": "'ne', or 'not' around the condition", "and": "'and' around the conditions",
+    "or": "'or' around the conditions",
 }  # fmt: skip
 """What other products call a combination or an operator, in lower case and without a $ -> what it is called here."""
 

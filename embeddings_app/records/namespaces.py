@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
-from embedding_project.contracts.metadata import flatten, stored_metadata
+from embedding_project.contracts.filters import typed
+from embedding_project.contracts.metadata import flatten, stored_metadata, values_of
 from embeddings_app.models import Namespace
 from embeddings_app.records.sql import execute, rows
 
+_KINDS_ROWS = 100
 _LOOK_ROWS = 1_000
 _LOOK_SECONDS = 1.0
 
@@ -71,3 +73,16 @@ def unused_fields(namespace_key: int, seconds: float = _LOOK_SECONDS) -> frozens
             unseen -= flatten(stored_metadata(metadata)).keys()
         last = found[-1][0]
     return frozenset(unseen)
+
+
+def kinds_of_fields(namespace_key: int) -> dict[str, set[str]]:
+    """Metadata field -> kinds of its values (str, number, bool, list) in a hundred documents of the namespace."""
+    found = rows(
+        "SELECT metadata::text FROM document WHERE namespace_id = %s AND NOT deleted ORDER BY doc_id LIMIT %s",
+        [namespace_key, _KINDS_ROWS],
+    )
+    kinds: dict[str, set[str]] = {}
+    for (metadata,) in found:
+        for path, value in flatten(stored_metadata(metadata)).items():
+            kinds.setdefault(path, set()).update(typed(item)[0] for item in values_of(value))
+    return kinds

@@ -75,6 +75,11 @@ def test_a_filter_on_a_field_that_is_not_there_is_answered_with_a_warning(api: h
     assert "warnings" not in search(api, "animals", filters={"kind": "animal"})
 
 
+def test_a_filter_on_a_value_of_another_kind_is_answered_with_a_warning(api: httpx.Client) -> None:
+    answer = search(api, "animals", filters={"kind": 5})
+    assert (answer["hits"], answer["warnings"]) == ([], ["'eq' looks for numbers in 'kind', which holds strings"])
+
+
 def test_top_k_is_an_upper_bound(api: httpx.Client) -> None:
     assert len(search(api, "anything", top_k=1)["hits"]) == 1
     assert len(search(api, "anything", top_k=3)["hits"]) == 3

@@ -1,4 +1,4 @@
-"""A metadata field counts as long as a document has it."""
+"""A metadata field counts as long as a document has it; its kinds are those of its values."""
 
 import pytest
 
@@ -39,3 +39,13 @@ def test_a_namespace_that_is_too_large_to_look_through_keeps_its_fields() -> Non
     put(("a", "text"), metadata={"lang": "en"})
     (namespace_key,) = rows("SELECT id FROM namespace")[0]
     assert namespaces.unused_fields(namespace_key, seconds=-1.0) is None
+
+
+def test_kinds_of_fields_are_those_of_live_documents() -> None:
+    put(("a", "one"), metadata={"n": 1, "tags": ["x"], "in": {"free": True}, "each": [{"k": "v"}, {"k": 2}]})
+    put(("b", "two"), metadata={"n": "1", "nothing": None})
+    put(("c", "three"), metadata={"n": False})
+    delete(NAMESPACE, "c")
+    assert namespaces.kinds_of_fields(namespaces_read.namespace(NAMESPACE).pk) == {
+        "n": {"number", "str"}, "tags": {"list"}, "in.free": {"bool"}, "each": {"list"}, "each.k": {"str", "number"},
+    }  # fmt: skip

@@ -81,7 +81,7 @@ _ANSWER = parts.record(
         ),
         "model_id": parts.STRING,
         "model_version": parts.MODEL_VERSION,
-        "warnings": parts.array(parts.STRING, "Present when a field of the filter is in no document."),
+        "warnings": parts.array(parts.STRING, "Present when something in the filter is probably a mistake."),
     },
     optional=("warnings",),
 )

@@ -5,13 +5,13 @@
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest, Unavailable
-from embedding_project.contracts.filters import Filter, to_wire, value_paths
+from embedding_project.contracts.filters import Filter, to_wire
 from embedding_project.contracts.hits import ShardHits, merge_hits
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
@@ -29,6 +29,7 @@ from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
 from embeddings_app.services.search.coalescer import coalescer
+from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
 from embeddings_app.services.search.hydration import SearchHit, Shown, verified_hits
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, STAGE_SECONDS
 from embeddings_app.services.search.rounds import Round, best_round
@@ -120,6 +121,7 @@ def _search(request: SearchRequest, deadline: float, watch: _Stopwatch) -> Searc
     best = best_round(ask, request.top_k, lambda: deadline - time.monotonic())
     if best.failed:
         PARTIAL_ANSWERS.inc()
+    held = kinds_held(space.pk) if request.filter is not None and not best.hits else {}
     return SearchResult(
         hits=tuple(best.hits[: request.top_k]),
         shards_total=best.shards,
@@ -127,15 +129,8 @@ def _search(request: SearchRequest, deadline: float, watch: _Stopwatch) -> Searc
         timings_ms=watch.total(),
         model_id=spec.model_id,
         model_version=spec.version,
-        warnings=filter_warnings(request.filter, space.fields),
+        warnings=filter_warnings(request.filter, space.fields, held),
     )
-
-
-def filter_warnings(filter_: Filter | None, fields: Sequence[str]) -> tuple[str, ...]:
-    """A line for each field of the filter that is in no document of a namespace, whose fields are `fields`."""
-    unknown = value_paths(filter_).difference(fields) if filter_ is not None else ()
-    there_are = f"there are {', '.join(sorted(fields))}" if fields else "none has any"
-    return tuple(f"no document has a field {path!r}; {there_are}" for path in sorted(unknown))
 
 
 def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> Vector:
