@@ -5,13 +5,14 @@ like those that come in turn. A right password gets its charge back. Who is sign
 """
 
 import hashlib
+import math
 import threading
 from functools import cache
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_logged_in
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -33,12 +34,16 @@ class LoginLimit:
     """Stands before the backend that knows passwords, and refuses to let it look while too many were wrong."""
 
     def authenticate(self, request: HttpRequest | None, username: str | None = None, **_: Any) -> None:
-        """Raises PermissionDenied, which ends the attempt, when a bucket is empty."""
+        """Raises ValidationError, which ends the attempt and is shown by the form, when a bucket is empty."""
         if request is None or username is None:
             return
         for name, rate in _charges(request, username):
-            if not _buckets().take(name, rate, 1, 1).tokens:
-                raise PermissionDenied
+            grant = _buckets().take(name, rate, 1, 1)
+            if not grant.tokens:
+                seconds = math.ceil((1 - grant.left) / rate.per_second)
+                raise ValidationError(
+                    f"Too many attempts. No password is looked at now; try again in {seconds} seconds."
+                )
 
 
 class Passwords(ModelBackend):

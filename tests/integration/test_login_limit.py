@@ -1,18 +1,20 @@
 """Passwords that are tried at once, over a real Redis."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
-from django.core.exceptions import PermissionDenied
-from django.test import RequestFactory
+from django.core.exceptions import ValidationError
+from django.test import Client, RequestFactory
 
 from embedding_project.broker.redis_clients import cache_client
 from embedding_project.config import load_config
 from embeddings_app.admin.login_limit import LoginLimit
 
-pytestmark = pytest.mark.usefixtures("migrated")
+# WhiteNoise also looks for collected files, of which a checkout has none.
+pytestmark = [pytest.mark.filterwarnings("ignore:No directory at:UserWarning"), pytest.mark.usefixtures("migrated")]
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +26,7 @@ def looked_at(address: str, name: str) -> bool:
     request = RequestFactory().post("/admin/login/", REMOTE_ADDR=address)
     try:
         LoginLimit().authenticate(request, name)
-    except PermissionDenied:
+    except ValidationError:
         return False
     return True
 
@@ -46,3 +48,19 @@ def test_a_right_password_costs_nothing() -> None:
         assert looked_at("203.0.113.1", "signs-in")
         request = RequestFactory().post("/admin/login/", REMOTE_ADDR="203.0.113.1")
         user_logged_in.send(User, request=request, user=user)
+
+
+def test_whoever_has_to_wait_is_told_how_long_and_not_whether_the_password_was_right() -> None:
+    password = "a right and long password"
+    User.objects.filter(username="waits").delete()
+    user = User.objects.create_user("waits", password=password, is_staff=True)
+    for number in range(10):
+        looked_at("127.0.0.1", f"somebody {number}")
+    client = Client(headers={"host": "localhost"})
+    for given in (password, "wrong"):
+        page = client.post("/admin/login/", {"username": "waits", "password": given}).content.decode()
+        found = re.search(r"Too many attempts. No password is looked at now; try again in (\d+) seconds.", page)
+        assert found, given
+        assert 1 <= int(found[1]) <= 60
+        assert "enter the correct" not in page
+    user.delete()
