@@ -26,7 +26,14 @@ from unfold.widgets import (
 
 from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.models import ApiKey, Namespace, Scope
-from embeddings_app.services.access.api_keys import FIRST_KEY, KeyGrant, create_key, ends_keyless_use, revoke_key
+from embeddings_app.services.access.api_keys import (
+    FIRST_KEY,
+    KeyGrant,
+    create_key,
+    ends_keyless_use,
+    key_state,
+    revoke_key,
+)
 from embeddings_app.services.audit import admin_actor
 
 _SHOWN_PAGE = "embeddings_app/key_made.html"
@@ -135,9 +142,7 @@ class ApiKeyAdmin(ModelAdmin):
 
     @display(description="state", label={"active": "success", "expired": "warning", "revoked": "danger"})
     def state(self, key: ApiKey) -> str:
-        if key.revoked_at is not None:
-            return "revoked"
-        return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "active"
+        return key_state(key)
 
     @display(description="may")
     def may(self, key: ApiKey) -> str:

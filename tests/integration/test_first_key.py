@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from embeddings_app.models import ApiKey, Scope
 
@@ -52,6 +53,18 @@ def test_the_command_makes_it_only_when_told_so() -> None:
     assert not ApiKey.objects.exists()
     assert command("create", "--name", "a", "--scope", "search", "--yes").startswith("emb_")
     assert command("create", "--name", "b", "--scope", "search").startswith("emb_")
+
+
+def test_the_command_and_the_admin_name_the_same_states(admin: Client) -> None:
+    for name in ("is active", "is expired", "is revoked"):
+        command("create", "--name", name, "--scope", "search", "--yes")
+    ApiKey.objects.filter(name="is expired").update(expires_at=timezone.now())
+    command("revoke", ApiKey.objects.get(name="is revoked").prefix)
+    listed = {line.split()[0]: line.split()[1] for line in command("list").splitlines()}
+    for key in ApiKey.objects.all():
+        page = admin.get(f"/admin/embeddings_app/apikey/{key.pk}/change/").content.decode()
+        assert f"is {listed[key.prefix]}" == key.name
+        assert f">{listed[key.prefix]}</div>" in page
 
 
 def test_the_admin_asks_for_a_confirmation_and_offers_all_scopes(admin: Client) -> None:

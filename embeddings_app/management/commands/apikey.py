@@ -12,7 +12,14 @@ from django.utils import timezone
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import ApiKey, Scope
 from embeddings_app.services import audit
-from embeddings_app.services.access.api_keys import FIRST_KEY, KeyGrant, create_key, ends_keyless_use, revoke_key
+from embeddings_app.services.access.api_keys import (
+    FIRST_KEY,
+    KeyGrant,
+    create_key,
+    ends_keyless_use,
+    key_state,
+    revoke_key,
+)
 
 _AGE = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -72,18 +79,12 @@ class Command(BaseCommand):
         for key in keys:
             where = ",".join(key.namespaces) or "all namespaces"
             used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
-            self.stdout.write(f"{key.prefix}  {_state(key):8}  {','.join(key.scopes)}  {where}  {used}  {key.name}")
+            self.stdout.write(f"{key.prefix}  {key_state(key):8}  {','.join(key.scopes)}  {where}  {used}  {key.name}")
 
     def _revoke(self, options: dict[str, Any]) -> None:
         if not revoke_key(options["prefix"], audit.command_actor()):
             raise CommandError(f"no key in use has the prefix {options['prefix']}")
         self.stdout.write("revoked; refused everywhere within 5 seconds")
-
-
-def _state(key: ApiKey) -> str:
-    if key.revoked_at:
-        return "revoked"
-    return "expired" if key.expires_at and key.expires_at <= timezone.now() else "good"
 
 
 def _age(text: str) -> timedelta:

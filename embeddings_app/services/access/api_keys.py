@@ -43,6 +43,13 @@ def key_hash(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
+def key_state(key: ApiKey) -> str:
+    """Revoked, expired or active."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "active"
+
+
 def ends_keyless_use() -> bool:
     """Whether the next key is the one after which requests without a key are refused for good."""
     return not load_config().api_key and not any_key()
