@@ -354,6 +354,13 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "a model that leads out": (_manifest(lambda value: value.update(models=["../../x"])), "format"),
     "a model at the root": (_manifest(lambda value: value.update(models=["/etc"])), "format"),
     "a model without a name": (_manifest(lambda value: value.update(models=["."])), "format"),
+    "a model with a NUL": (_manifest(lambda value: value.update(models=["a\0"])), "format"),
+    "a model without files": (_manifest(lambda value: value.update(models=["family/other"])), "format"),
+    "a model that is a number": (_manifest(lambda value: value.update(models=[5])), "format"),
+    "a migration with a NUL": (_manifest(lambda value: value["migrations"].append("a\0")), "format"),
+    "an epoch with a NUL": (_manifest(lambda value: value.update(epoch="a\0")), "format"),
+    "a column with a NUL": (_manifest(lambda value: value["tables"][0]["columns"].append("a\0")), "format"),
+    "a sequence with a NUL": (_manifest(lambda value: value["sequences"][0].update(table="a\0")), "format"),
     "a number that is none": (_manifest(lambda value: value.update(shards=float("inf"))), "format"),
     "a manifest nested deep": (_nested, "format"),
 }

@@ -17,6 +17,11 @@ MANIFEST, MANIFEST_HASH = "manifest.json", "manifest.sha256"
 _MAX_BYTES = 64 << 20
 
 
+def model_path(model: str) -> str:
+    """How the paths of the files of a model folder begin."""
+    return f"models/{model}/"
+
+
 @dataclass(frozen=True, slots=True)
 class TableEntry:
     """One table, or one partition of the vectors."""
@@ -81,22 +86,39 @@ def _decoded(value: Mapping[str, Any]) -> Manifest:
     if value["format"] != FORMAT:
         raise ValueError(value["format"])
     manifest = Manifest(
-        made_at=str(value["made_at"]),
-        postgres=str(value["postgres"]),
-        migrations=tuple(map(str, value["migrations"])),
-        epoch=str(value["epoch"]),
+        made_at=_text(value["made_at"]),
+        postgres=_text(value["postgres"]),
+        migrations=tuple(map(_text, value["migrations"])),
+        epoch=_text(value["epoch"]),
         shards=int(value["shards"]),
         vector_versions=tuple(map(int, value["vector_versions"])),
-        sequences=tuple(KeySequence(**entry) for entry in value["sequences"]),
-        models=tuple(map(str, value["models"])),
-        tables=tuple(TableEntry(**{**entry, "columns": tuple(entry["columns"])}) for entry in value["tables"]),
-        files=tuple(FileEntry(**entry) for entry in value["files"]),
+        sequences=tuple(
+            KeySequence(_text(entry["table"]), _text(entry["column"]), int(entry["last_value"]))
+            for entry in value["sequences"]
+        ),
+        models=tuple(map(_text, value["models"])),
+        tables=tuple(
+            TableEntry(_text(entry["name"]), tuple(map(_text, entry["columns"])), int(entry["rows"]))
+            for entry in value["tables"]
+        ),
+        files=tuple(
+            FileEntry(_text(entry["path"]), int(entry["size"]), _text(entry["sha256"])) for entry in value["files"]
+        ),
     )
     if not all(map(_is_below, [*manifest.models, *(file.path for file in manifest.files)])):
         raise ValueError("a path leads out of the backup")
     if not {table.path for table in manifest.tables} <= {file.path for file in manifest.files}:
         raise ValueError("a table has no file")
+    if not all(any(file.path.startswith(model_path(model)) for file in manifest.files) for model in manifest.models):
+        raise ValueError("a model has no file")
     return manifest
+
+
+def _text(value: object) -> str:
+    """`value` as what can be a name of a file, or of something in Postgres: no such name holds NUL."""
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("no text")
+    return value
 
 
 def _is_below(path: str) -> bool:

@@ -8,8 +8,8 @@ from embedding_project.model_sources.model_folder import HASHING, PACKAGE, hub_f
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.files import FileEntry, blocks_of, check_files, new_file, regular_files, sync_tree
+from embeddings_app.services.backups.manifest import model_path
 
-_FOLDER = "models"
 Say = Callable[[str], None]
 
 
@@ -35,7 +35,7 @@ def copy_from_root(model_root: Path, folders: dict[str, bool], root: Path, say: 
                 raise
             say(f"model folder {folder} is left out: {error}")
             continue
-        pairs = [(model_root / folder / name, f"{_FOLDER}/{folder}/{name}") for name in names]
+        pairs = [(model_root / folder / name, f"{model_path(folder)}{name}") for name in names]
         copied[folder] = [_copy(source, root, target) for source, target in pairs]
         say(f"model folder {folder}: {len(names)} files")
     return copied
@@ -49,7 +49,10 @@ def _files_of(model_root: Path, folder: str) -> list[str]:
         raise BackupRefused(f"{folder} leads over a link")
     if not (model_root / folder).is_dir():
         raise BackupRefused(f"there is no model folder {folder} below {model_root}")
-    return regular_files(model_root / folder)
+    names = regular_files(model_root / folder)
+    if not names:
+        raise BackupRefused(f"the model folder {folder} holds no file")
+    return names
 
 
 def _outermost(folders: Iterable[str]) -> list[str]:
@@ -82,14 +85,14 @@ def place_in_root(root: Path, folders: Sequence[str], files: Sequence[FileEntry]
         if partial.exists():
             raise BackupRefused(f"{partial} is left from an earlier restore; remove it")
         for entry in contents[folder]:
-            _copy(root / _FOLDER / folder / entry.path, partial, entry.path)
+            _copy(root / model_path(folder) / entry.path, partial, entry.path)
         sync_tree(partial)
         partial.rename(target)
     return missing
 
 
 def _contents(folder: str, files: Sequence[FileEntry]) -> list[FileEntry]:
-    prefix = f"{_FOLDER}/{folder}/"
+    prefix = model_path(folder)
     return [replace(entry, path=entry.path.removeprefix(prefix)) for entry in files if entry.path.startswith(prefix)]
 
 
