@@ -73,7 +73,7 @@ def _state_tiles() -> dict[str, dict[str, str]]:
     waiting = [queue.waiting for queue in queues if queue.waiting is not None]
     tone = "good" if replicas.ready >= replicas.expected else "warn" if replicas.ready else "bad"
     tiles = {
-        "replicas": _tile(f"{replicas.ready} of {replicas.expected}", tone),
+        "replicas": _tile(str(replicas), tone),
         "queued": _tile(f"{sum(waiting):,}") if len(waiting) == len(queues) else _tile(UNKNOWN, "bad"),
     }
     if backlog is None:

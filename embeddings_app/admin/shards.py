@@ -12,6 +12,7 @@ from unfold.decorators import display
 from embeddings_app.admin.read_only import ReadOnlyAdmin
 from embeddings_app.models import Layout, LayoutStatus, ReplicaState, ShardCounter, ShardReplica
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
+from embeddings_app.services.operating.operations import count_replicas
 
 _SILENT = "silent"
 _STATE_COLOURS = {
@@ -74,7 +75,7 @@ class ShardAdmin(ReadOnlyAdmin):
             layout=counter.layout_id, model_version=counter.model_version_id, shard=counter.shard
         )
         ready = sum(_state(replica) == ReplicaState.READY for replica in replicas)
-        return f"{ready} of {counter.layout.replicas}"
+        return str(count_replicas([ready], 1, counter.layout.replicas))
 
 
 @admin.register(ShardReplica)

@@ -42,6 +42,26 @@ def test_waiting_work_is_counted(admin: Client) -> None:
     assert (shown["pending"], shown["quarantined"], shown["replicas"]) == ("2", "0", "0 of 4")
 
 
+def test_replicas_beyond_those_expected_are_counted_apart(admin: Client) -> None:
+    steps.rows(
+        """
+        INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, digest,
+                                   documents, graph_documents, heartbeat)
+        SELECT l.id, v.id, 0, replica, e.epoch, 0, 'ready', 0, 0, 0, now()
+        FROM layout l, model_registry v, log_epoch e, generate_series(0, 3) AS replica
+        WHERE v.status = 'active' RETURNING id
+        """
+    )
+    assert tiles(admin)["replicas"] == "2 of 4, 2 more"
+
+
+@pytest.mark.parametrize(
+    ("ready", "shown"), [([1, 1], "2 of 2"), ([2, 0], "1 of 2, 1 more"), ([2], "1 of 2, 1 more"), ([], "0 of 2")]
+)
+def test_one_replica_too_many_stands_for_none_of_another_shard(ready: list[int], shown: str) -> None:
+    assert str(operations.count_replicas(ready, shards=2, replicas=1)) == shown
+
+
 def test_queues_are_unknown_without_the_broker_and_the_rest_is_shown(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """How the service stands now, for people: waiting work, queues, replicas. Bounded in time; what is silent is None."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import cast
@@ -31,8 +32,23 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaCount:
+    """Replicas of one shard or of several. One too many of a shard stands for none of another."""
+
     ready: int
+    """Of those expected."""
     expected: int
+    more: int
+    """Ready ones beyond those expected: of an earlier REPLICAS, or started by hand."""
+
+    def __str__(self) -> str:
+        return f"{self.ready} of {self.expected}" + (f", {self.more} more" if self.more else "")
+
+
+def count_replicas(ready: Iterable[int], shards: int, replicas: int) -> ReplicaCount:
+    """Out of the numbers of `ready` replicas of each of `shards` that are meant to have `replicas` each."""
+    found = list(ready)
+    counted = sum(min(count, replicas) for count in found)
+    return ReplicaCount(counted, shards * replicas, sum(found) - counted)
 
 
 @cache
@@ -73,4 +89,4 @@ def backlog() -> Backlog | None:
 def replica_count() -> ReplicaCount:
     """Replicas of the active layout that answer searches, of those it is meant to have."""
     layout = Layout.objects.get(status=LayoutStatus.ACTIVE)
-    return ReplicaCount(sum(ready_replicas(layout.pk).values()), layout.shards * layout.replicas)
+    return count_replicas(ready_replicas(layout.pk).values(), layout.shards, layout.replicas)
