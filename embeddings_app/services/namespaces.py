@@ -6,7 +6,7 @@ from embeddings_app.models import Namespace
 from embeddings_app.records import namespaces
 
 FRESH_SECONDS = 1.0
-_UNUSED_FRESH_SECONDS = 10.0
+UNUSED_FRESH_SECONDS = 10.0
 """Longer, since a look at all documents of a namespace may cost a second."""
 
 
@@ -18,7 +18,7 @@ def _read_namespace(name: str) -> Namespace:
 
 
 _namespaces = ExpiringCache(_read_namespace, FRESH_SECONDS)
-_unused_fields = ExpiringCache[int, frozenset[str] | None](namespaces.unused_fields, _UNUSED_FRESH_SECONDS)
+_unused_fields = ExpiringCache[int, frozenset[str] | None](namespaces.unused_fields, UNUSED_FRESH_SECONDS)
 
 
 def namespace(name: str) -> Namespace:

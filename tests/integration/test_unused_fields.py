@@ -2,6 +2,7 @@
 
 import pytest
 
+from embedding_project.contracts.errors import InvalidRequest
 from embeddings_app.records import namespaces
 from embeddings_app.services import namespaces as namespaces_read
 from embeddings_app.services.documents.deleting import delete
@@ -19,6 +20,16 @@ def test_fields_of_documents_that_are_rewritten_or_deleted_make_room() -> None:
     (result,) = put(("c", "text"), metadata={"new": 1})
     assert result.revision == 1
     assert rows("SELECT fields FROM namespace") == [(["f01", "new"],)]
+
+
+def test_a_refusal_says_when_a_field_without_documents_makes_room() -> None:
+    put(("a", "text"), metadata=FULL)
+    with pytest.raises(InvalidRequest) as caught:
+        put(("b", "text"), metadata={"new": 1})
+    assert caught.value.message == (
+        "namespace 'tests' would exceed 64 fields; "
+        "a field that no document has any more makes room 10 s later at the latest"
+    )
 
 
 def test_a_field_in_a_list_of_objects_is_in_use() -> None:

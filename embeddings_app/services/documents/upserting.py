@@ -24,7 +24,7 @@ from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.documents.outcomes import RefusedDocument, UpsertResult, Wait, outcomes_of
 from embeddings_app.services.embedding.metrics import UPSERTED
 from embeddings_app.services.indexing.hints_sent import hint_after_commit
-from embeddings_app.services.namespaces import check_model, unused_fields
+from embeddings_app.services.namespaces import UNUSED_FRESH_SECONDS, check_model, unused_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +146,22 @@ def _with_claimed_fields(
     """Refuse the documents whose metadata fields are too many for the namespace."""
     wanted = [set(flatten(item.metadata)) if isinstance(item, DocumentContent) else set() for item in checked]
     fitting = namespaces.claim_fields(space, wanted, MAX_NAMESPACE_FIELDS, lambda: unused_fields(space.pk) or set())
-    message = f"namespace {space.name!r} would exceed {MAX_NAMESPACE_FIELDS} fields"
     left = list(checked)
+    if all(fitting):
+        return left
+    message = f"namespace {space.name!r} would exceed {MAX_NAMESPACE_FIELDS} fields; {_what_makes_room(space.pk)}"
     for place, document in enumerate(request.documents):
         if not fitting[place] and isinstance(document, DocumentWrite):
             error = InvalidRequest("too_many_fields", message, field=document.path("metadata"))
             left[place] = RefusedDocument(document.doc_id, error)
     _raise_if_none_is_left(left)
     return left
+
+
+def _what_makes_room(namespace_key: int) -> str:
+    if unused_fields(namespace_key) is None:
+        return "it is too large to be looked through for fields that no document has any more"
+    return f"a field that no document has any more makes room {UNUSED_FRESH_SECONDS:.0f} s later at the latest"
 
 
 def _write_client_vectors(version_keys: Sequence[int], renewed: Sequence[StoredDocument]) -> None:
