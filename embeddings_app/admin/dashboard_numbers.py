@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.records.operations import COUNT_CAP
-from embeddings_app.services.operating import operations
+from embeddings_app.services.operating.service_state import (
+    Queues,
+    StoredState,
+    WaitingWork,
+    queues,
+    stored_state,
+    waiting_work,
+)
 from embeddings_app.services.operating.traffic import RouteTraffic, Span
 from embeddings_app.services.operating.traffic_history import SAMPLE_SECONDS, traffic_history
 
@@ -34,7 +40,7 @@ def _compute() -> dict[str, Any]:
     last_minutes = history.recent(_TABLE_SECONDS)
     return {
         "at": f"{timezone.now():%H:%M:%S}",
-        "tiles": _traffic_tiles(last_minute) | _state_tiles(),
+        "tiles": _traffic_tiles(last_minute) | state_tiles(stored_state(), waiting_work(), queues()),
         "routes": [_route_row(route) for route in last_minutes.routes()] if last_minutes else [],
         "series": _series(history.windows(_POINT_SAMPLES)),
     }
@@ -62,26 +68,23 @@ def _traffic_tiles(span: Span | None) -> dict[str, dict[str, str]]:
     }
 
 
-def _state_tiles() -> dict[str, dict[str, str]]:
-    try:
-        queues = operations.queues()
-        replicas = operations.replica_count()
-    except DatabaseError:
-        names = ("pending", "quarantined", "replicas", "queued")
-        return {name: _tile(UNKNOWN, "bad") for name in names}
-    backlog = operations.backlog()
-    waiting = [queue.waiting for queue in queues if queue.waiting is not None]
-    tone = "good" if replicas.ready >= replicas.expected else "warn" if replicas.ready else "bad"
-    tiles = {
-        "replicas": _tile(str(replicas), tone),
-        "queued": _tile(f"{sum(waiting):,}") if len(waiting) == len(queues) else _tile(UNKNOWN, "bad"),
-    }
-    if backlog is None:
-        return tiles | {"pending": _tile(UNKNOWN, "bad"), "quarantined": _tile(UNKNOWN, "bad")}
-    return tiles | {
-        "pending": _tile(capped(backlog.pending)),
-        "quarantined": _tile(capped(backlog.quarantined), "warn" if backlog.quarantined else "good"),
-    }
+def state_tiles(
+    stored: StoredState | None, work: WaitingWork | None, lengths: Queues | None
+) -> dict[str, dict[str, str]]:
+    """Tiles of what the servers say; None is a server that does not answer."""
+    tiles = dict.fromkeys(("pending", "quarantined", "replicas", "queued"), _tile(UNKNOWN, "bad"))
+    if stored is not None:
+        count = stored.replica_count
+        tone = "good" if count.ready >= count.expected else "warn" if count.ready else "bad"
+        tiles["replicas"] = _tile(str(count), tone)
+    # Without Postgres the names of some queues are not known.
+    if stored is not None and lengths is not None:
+        tiles["queued"] = _tile(f"{sum(lengths.values()):,}")
+    if work is not None:
+        quarantined = sum(version.quarantined for version in work.versions)
+        tiles["pending"] = _tile(capped(sum(version.pending for version in work.versions)))
+        tiles["quarantined"] = _tile(capped(quarantined), "warn" if quarantined else "good")
+    return tiles
 
 
 def _route_row(route: RouteTraffic) -> list[str]:

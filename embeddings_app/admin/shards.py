@@ -12,7 +12,7 @@ from unfold.decorators import display
 from embeddings_app.admin.read_only import ReadOnlyAdmin
 from embeddings_app.models import Layout, LayoutStatus, ReplicaState, ShardCounter, ShardReplica
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
-from embeddings_app.services.operating.operations import count_replicas
+from embeddings_app.services.operating.service_state import count_replicas
 
 _SILENT = "silent"
 _STATE_COLOURS = {

@@ -15,8 +15,16 @@ from prometheus_client.registry import Collector
 from embedding_project import VERSION
 from embedding_project.broker.embed_load import EmbedLoad
 from embedding_project.contracts.messages import Lane
-from embeddings_app.records.state import ReplicaProgress
-from embeddings_app.services.operating.service_state import Queues, StoredState, embed_load, queues, stored_state
+from embeddings_app.records.operations import ReplicaProgress
+from embeddings_app.services.operating.service_state import (
+    Queues,
+    StoredState,
+    WaitingWork,
+    embed_load,
+    queues,
+    stored_state,
+    waiting_work,
+)
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 Source = TypeVar("Source")
@@ -45,20 +53,20 @@ def _replicas(figure: Callable[[ReplicaProgress], float]) -> Callable[[StoredSta
     return samples
 
 
-def _pending(stored: StoredState) -> Samples:
-    return [((item.model_id, str(item.version)), item.pending) for item in stored.work]
+def _pending(work: WaitingWork) -> Samples:
+    return [((item.model_id, str(item.version)), item.pending) for item in work.versions]
 
 
-def _quarantined(stored: StoredState) -> Samples:
-    return [((item.model_id, str(item.version)), item.quarantined) for item in stored.work]
+def _quarantined(work: WaitingWork) -> Samples:
+    return [((item.model_id, str(item.version)), item.quarantined) for item in work.versions]
 
 
-def _oldest(stored: StoredState) -> Samples:
-    return [((), stored.oldest_pending_seconds)]
+def _oldest(work: WaitingWork) -> Samples:
+    return [((), work.oldest_pending_seconds)]
 
 
 def _wanted(stored: StoredState) -> Samples:
-    return [((), stored.topology.shards * stored.topology.replicas)]
+    return [((), stored.replica_count.expected)]
 
 
 def _lengths(found: Queues) -> Samples:
@@ -89,10 +97,12 @@ def _build(_servers: object) -> Samples:
     return [((VERSION, platform.python_version()), 1)]
 
 
-_STORED_GAUGES: tuple[StateGauge[StoredState], ...] = (
+_WORK_GAUGES = (
     StateGauge("records_pending", "Documents that wait for their vector, counted up to 100,000.", _VERSION, _pending),
     StateGauge("records_quarantined", "Documents whose text cannot be embedded.", _VERSION, _quarantined),
     StateGauge("records_oldest_pending_seconds", "Age of the oldest write that waits for its vector.", (), _oldest),
+)
+_STORED_GAUGES: tuple[StateGauge[StoredState], ...] = (
     StateGauge("replica_ready", "Whether the replica answers searches.", _REPLICA, _replicas(lambda r: r.ready)),
     StateGauge("replica_lag_entries", "Log entries not applied yet.", _REPLICA, _replicas(lambda r: r.lag)),
     StateGauge(
@@ -120,18 +130,20 @@ _SERVER_GAUGES: tuple[StateGauge[dict[str, bool]], ...] = (
     StateGauge("state_known", "Whether the server tells what the gauges of its kind show.", ("server",), _known),
     StateGauge("build_info", "1, with the versions as labels.", ("version", "python"), _build),
 )
-GAUGES = (*_STORED_GAUGES, *_QUEUE_GAUGES, *_LOAD_GAUGES, *_SERVER_GAUGES)
+GAUGES = (*_WORK_GAUGES, *_STORED_GAUGES, *_QUEUE_GAUGES, *_LOAD_GAUGES, *_SERVER_GAUGES)
 
 
 class StateCollector(Collector):
     """The gauges of one scrape. Those of a server that does not answer have no samples."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        stored, found = stored_state(), queues()
+        stored, work, found = stored_state(), waiting_work(), queues()
+        yield from _families(_WORK_GAUGES, work)
         yield from _families(_STORED_GAUGES, stored)
         yield from _families(_QUEUE_GAUGES, found)
         yield from _families(_LOAD_GAUGES, embed_load())
-        yield from _families(_SERVER_GAUGES, {"postgres": stored is not None, "broker": found is not None})
+        known = {"postgres": stored is not None and work is not None, "broker": found is not None}
+        yield from _families(_SERVER_GAUGES, known)
 
 
 def _families(gauges: Iterable[StateGauge[Source]], source: Source | None) -> Iterator[GaugeMetricFamily]:

@@ -10,6 +10,7 @@ from embedding_project.config import load_config
 from embeddings_app import registry
 from embeddings_app.services import namespaces
 from embeddings_app.services.access.callers import keys_exist
+from embeddings_app.services.operating import service_state
 from tests.conftest import MIGRATED_DATABASE
 from tests.servers import copy_database
 
@@ -52,3 +53,14 @@ def database(migrated: None) -> Iterator[str]:
         cursor.execute("TRUNCATE api_key")
     keys_exist.cache_clear()
     connection.close()
+
+
+@pytest.fixture
+def fresh_state() -> Iterator[None]:
+    """The state of the service is asked anew: nothing was asked before this test, and nothing is left of it."""
+    sources = (service_state._stored, service_state._work, service_state._queues, service_state._embed_load)
+    for source in sources:
+        source.cache_clear()
+    yield
+    for source in sources:
+        source.cache_clear()

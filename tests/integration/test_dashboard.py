@@ -9,7 +9,7 @@ from django.test import Client
 
 from embedding_project.broker.redis_clients import broker_client
 from embeddings_app.admin import dashboard_numbers
-from embeddings_app.services.operating import operations
+from embeddings_app.services.operating import service_state
 from tests.conftest import free_port
 from tests.integration import indexing_steps as steps
 
@@ -17,7 +17,7 @@ NUMBERS = "/admin/dashboard.json"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> None:
+def _nothing_remembered(fresh_state: None) -> None:
     dashboard_numbers._numbers.clear()
 
 
@@ -59,17 +59,32 @@ def test_replicas_beyond_those_expected_are_counted_apart(admin: Client) -> None
     ("ready", "shown"), [([1, 1], "2 of 2"), ([2, 0], "1 of 2, 1 more"), ([2], "1 of 2, 1 more"), ([], "0 of 2")]
 )
 def test_one_replica_too_many_stands_for_none_of_another_shard(ready: list[int], shown: str) -> None:
-    assert str(operations.count_replicas(ready, shards=2, replicas=1)) == shown
+    assert str(service_state.count_replicas(ready, shards=2, replicas=1)) == shown
 
 
-def test_queues_are_unknown_without_the_broker_and_the_rest_is_shown(
-    admin: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_queues_are_unknown_without_the_broker_and_the_rest_is_shown(database: str) -> None:
     nobody = broker_client(f"redis://127.0.0.1:{free_port()}/0", timeout_seconds=0.2)
-    monkeypatch.setattr(operations, "_broker", lambda: nobody)
-    assert {queue.waiting for queue in operations.queues()} == {None}
-    shown = tiles(admin)
-    assert (shown["queued"], shown["pending"]) == ("unknown", "0")
+    stored = service_state.stored_state()
+    lengths = service_state._asked(lambda: service_state._ask_broker(nobody, stored)).answer
+    shown = dashboard_numbers.state_tiles(stored, service_state.waiting_work(), lengths)
+    assert {name: tile["text"] for name, tile in shown.items()} == {
+        "queued": "unknown",
+        "pending": "0",
+        "quarantined": "0",
+        "replicas": "0 of 4",
+    }
+
+
+def test_queues_are_unknown_without_postgres(database: str) -> None:
+    shown = dashboard_numbers.state_tiles(None, None, service_state.queues())
+    assert {tile["text"] for tile in shown.values()} == {"unknown"}
+
+
+def test_the_page_of_queues_says_what_each_is_for(admin: Client) -> None:
+    page = admin.get("/admin/operations/").content.decode()
+    for purpose in ("texts to embed, interactive", "hints to the indexer", "searches of all-MiniLM-L6-v2 v1, shard 1"):
+        assert purpose in page
+    assert "unknown</td>" not in page
 
 
 def test_work_is_unknown_while_its_table_cannot_be_read(admin: Client, database: str) -> None:

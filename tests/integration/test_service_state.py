@@ -2,7 +2,6 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,23 +12,13 @@ from embedding_project.config import load_config
 from embedding_project.contracts.messages import Lane
 from embeddings_app.api import state_metrics
 from embeddings_app.api.metrics import exposition
-from embeddings_app.records.state import oldest_pending_seconds, replica_progress, version_work
+from embeddings_app.records.operations import oldest_pending_seconds, replica_progress, version_work
 from embeddings_app.services.operating import service_state
 from tests.integration.indexing_steps import embed, failing, index, make_due, put, rows
 
 pytestmark = pytest.mark.usefixtures("database")
 MODEL = ("all-MiniLM-L6-v2", 1)
 Sample = tuple[str, tuple[tuple[str, str], ...]]
-
-
-@pytest.fixture
-def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every scrape asks anew: nothing was asked before this test, and nothing is left of it."""
-    for source in (service_state._stored, service_state._queues, service_state._embed_load):
-        source.cache_clear()
-    yield
-    for source in (service_state._stored, service_state._queues, service_state._embed_load):
-        source.cache_clear()
 
 
 def scraped() -> dict[Sample, float]:
@@ -104,7 +93,7 @@ def test_a_replica_of_another_epoch_has_everything_before_it() -> None:
     assert (found.ready, found.lag) == (False, head)
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("fresh_state")
 def test_a_scrape_shows_records_replicas_and_queues() -> None:
     broker = broker_client(load_config().redis_url)
     put(("a", "one"), ("b", "two"))
@@ -124,15 +113,16 @@ def test_a_scrape_shows_records_replicas_and_queues() -> None:
     assert found["replicas_wanted", ()] == 4
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("fresh_state")
 def test_a_server_that_does_not_answer_has_no_figures_and_that_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_metrics, "stored_state", lambda: None)
+    monkeypatch.setattr(state_metrics, "waiting_work", lambda: None)
     found = scraped()
     assert found["state_known", (("server", "postgres"),)] == 0
     assert not any(name.startswith(("records_", "replica")) for name, _ in found)
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("fresh_state")
 def test_scrapes_do_not_ask_the_servers_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     asking: list[int] = []
 
@@ -140,7 +130,7 @@ def test_scrapes_do_not_ask_the_servers_each_time(monkeypatch: pytest.MonkeyPatc
         asking.append(threading.get_ident())
         return {}
 
-    monkeypatch.setattr(service_state, "_ask_broker", lambda broker: ask())
+    monkeypatch.setattr(service_state, "_ask_broker", lambda broker, stored: ask())
     monkeypatch.setattr(service_state, "_PERIOD_SECONDS", 60.0)
     for _ in range(20):
         scraped()
@@ -149,7 +139,7 @@ def test_scrapes_do_not_ask_the_servers_each_time(monkeypatch: pytest.MonkeyPatc
     assert len(asking) == len(set(asking))
 
 
-@pytest.mark.usefixtures("fresh")
+@pytest.mark.usefixtures("fresh_state")
 def test_the_backlog_is_what_all_senders_wait_for_at_the_speed_of_all_embedders() -> None:
     broker = broker_client(load_config().redis_url)
     broker.delete(SPEEDS_KEY, QUEUED_KEY)

@@ -1,10 +1,11 @@
 """The state of the whole service for operators: what Postgres and the broker say, asked in the background.
 
-However often it is read, each server is asked every two seconds at most, and for a small share of the time only.
+`/metrics` and the admin read the same answers. However often they do, each thing is asked every two seconds at most,
+and for a small share of the time only.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Generic, TypeVar, cast
@@ -22,14 +23,14 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
 from embedding_project.threads.refreshed import Refreshed
-from embeddings_app.records.state import (
+from embeddings_app.records.operations import (
     ReplicaProgress,
     VersionWork,
     oldest_pending_seconds,
     replica_progress,
     version_work,
 )
-from embeddings_app.records.topology import SearchedLog, Topology, searched_logs
+from embeddings_app.records.topology import SearchedLog, ready_replicas, searched_logs
 from embeddings_app.services.topology import topology
 
 STALE_SECONDS = 60.0
@@ -43,15 +44,43 @@ _ASK_SECONDS = 1.0
 Value = TypeVar("Value")
 
 
+@dataclass(frozen=True, slots=True)
+class ReplicaCount:
+    """Replicas of one shard or of several. One too many of a shard stands for none of another."""
+
+    ready: int
+    """Of those expected."""
+    expected: int
+    more: int
+    """Ready ones beyond those expected: of an earlier REPLICAS, or started by hand."""
+
+    def __str__(self) -> str:
+        return f"{self.ready} of {self.expected}" + (f", {self.more} more" if self.more else "")
+
+
+def count_replicas(ready: Iterable[int], shards: int, replicas: int) -> ReplicaCount:
+    """Out of the numbers of `ready` replicas of each of `shards` that are meant to have `replicas` each."""
+    found = list(ready)
+    counted = sum(min(count, replicas) for count in found)
+    return ReplicaCount(counted, shards * replicas, sum(found) - counted)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredState:
-    """What Postgres knows."""
+    """What Postgres knows of the index."""
 
-    topology: Topology
     logs: Sequence[SearchedLog]
-    work: Sequence[VersionWork]
-    oldest_pending_seconds: float
+    replica_count: ReplicaCount
+    """Those that answer searches of every active version."""
     replicas: Sequence[ReplicaProgress]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingWork:
+    """What Postgres knows of the records that are not embedded."""
+
+    versions: Sequence[VersionWork]
+    oldest_pending_seconds: float
 
 
 Queues = Mapping[str, int]
@@ -70,6 +99,11 @@ def stored_state() -> StoredState | None:
     return _fresh(_stored())
 
 
+def waiting_work() -> WaitingWork | None:
+    """None while Postgres does not say, which it may do later than the rest: its table is the largest."""
+    return _fresh(_work())
+
+
 def queues() -> Queues | None:
     """None while the broker does not say."""
     return _fresh(_queues())
@@ -78,6 +112,19 @@ def queues() -> Queues | None:
 def embed_load() -> EmbedLoad | None:
     """What waits for the embedders, and how fast they are; None while the broker does not say."""
     return _fresh(_embed_load())
+
+
+def queue_purposes(logs: Sequence[SearchedLog]) -> dict[str, str]:
+    """Every queue of a service with these logs -> what its messages are, for people."""
+    searches = {
+        search_queue(log.layout, log.version_key, log.shard): f"searches of {log.version}, shard {log.shard}"
+        for log in logs
+    }
+    return {
+        **{embed_queue(lane): f"texts to embed, {lane}" for lane in Lane},
+        INDEX_QUEUE: "hints to the indexer",
+        **searches,
+    }
 
 
 def _fresh(refreshed: Refreshed[_Asked[Value]]) -> Value | None:
@@ -91,9 +138,15 @@ def _stored() -> Refreshed[_Asked[StoredState]]:
 
 
 @cache
+def _work() -> Refreshed[_Asked[WaitingWork]]:
+    return Refreshed("state-work", lambda: _asked(_ask_work), _pause)
+
+
+@cache
 def _queues() -> Refreshed[_Asked[Queues]]:
     broker = broker_client(load_config().redis_url, timeout_seconds=_ASK_SECONDS)
-    return Refreshed("state-broker", lambda: _asked(lambda: _ask_broker(broker)), _pause)
+    stored = _stored()
+    return Refreshed("state-broker", lambda: _asked(lambda: _ask_broker(broker, _fresh(stored))), _pause)
 
 
 @cache
@@ -118,25 +171,22 @@ def _pause(asked: _Asked[Value]) -> float:
 def _ask_postgres() -> StoredState:
     # Outside of requests nobody else replaces a connection that broke.
     close_old_connections()
+    current = topology()
     return StoredState(
-        topology=topology(),
         logs=searched_logs(),
-        work=version_work(),
-        oldest_pending_seconds=oldest_pending_seconds(),
+        replica_count=count_replicas(ready_replicas(current.layout).values(), current.shards, current.replicas),
         replicas=replica_progress(),
     )
 
 
-def _ask_broker(broker: Redis) -> Queues:
-    names = [INDEX_QUEUE, *map(embed_queue, Lane), *_search_queues()]
+def _ask_work() -> WaitingWork:
+    close_old_connections()
+    return WaitingWork(version_work(), oldest_pending_seconds())
+
+
+def _ask_broker(broker: Redis, stored: StoredState | None) -> Queues:
+    names = list(queue_purposes(stored.logs if stored else ()))
     pipeline = broker.pipeline(transaction=False)
     for name in names:
         pipeline.llen(name)
     return dict(zip(names, cast(list[int], pipeline.execute()), strict=True))
-
-
-def _search_queues() -> list[str]:
-    stored = stored_state()
-    if stored is None:
-        return []
-    return [search_queue(log.layout, log.version_key, log.shard) for log in stored.logs]
