@@ -6,6 +6,7 @@ some of them write down what they are given, and that may be a user's.
 
 import json
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +16,14 @@ from embedding_project.observing.request_context import shown_requests
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s request=%(request)s %(message)s"
 _OWN_PACKAGES = ("embedding_project", "embeddings_app", "index_nodes", "workers", "bulk_ingest")
+_QUOTING = ("celery", "kombu")
+_NOT_SAID = re.compile(r"%|\n")
+_WARNED_BY_CELERY = re.compile(r"(?<=Exception raised outside body).*", re.DOTALL)
 _FORMATTER = "embedding_project.observing.log_lines.line_formatter"
-_FILTER = "embedding_project.observing.log_lines.RequestIds"
+_FILTERS = {
+    "requests": {"()": "embedding_project.observing.log_lines.RequestIds"},
+    "content": {"()": "embedding_project.observing.log_lines.NoContent"},
+}
 
 
 class RequestIds(logging.Filter):
@@ -24,6 +31,21 @@ class RequestIds(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request = shown_requests()
+        return True
+
+
+class NoContent(logging.Filter):
+    """Takes out of the lines of Celery and kombu what they quote: bodies of messages, and errors that quote in turn."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith(_QUOTING):
+            error = record.exc_info[1] if record.exc_info else None
+            if error is not None or "body" in str(record.msg):
+                said = _NOT_SAID.split(str(record.msg))[0].rstrip(": ")
+                record.msg = f"{said}: {place_of(error)}" if error else said
+                record.args, record.exc_info, record.exc_text = (), None, None
+        elif record.name == "py.warnings":
+            record.msg, record.args = _WARNED_BY_CELERY.split(record.getMessage())[0], ()
         return True
 
 
@@ -63,8 +85,8 @@ def logging_settings(config: Config) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": _FORMATTER}},
-        "filters": {"requests": {"()": _FILTER}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["requests"]}},
+        "filters": _FILTERS,
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": [*_FILTERS]}},
         "root": {"handlers": ["console"], "level": "ERROR" if config.log_level == "ERROR" else "WARNING"},
         "loggers": {
             **{package: {"level": config.log_level} for package in _OWN_PACKAGES},

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from redis import Redis
 from embedding_project.broker.transport import CORRUPT_JOBS
 from embedding_project.celery import job_app, query_app
 from embedding_project.config import load_config
+from embedding_project.contracts.queues import INDEX_TASK, SWEEP_TASK
 from supervisor import instance
 from tests.conftest import Service
 from tests.faults.roles import processes
@@ -31,6 +33,13 @@ GOOD: Mapping[str, Any] = {
 
 def _changed(**fields: Any) -> bytes:
     return json.dumps({**GOOD, **fields}).encode()
+
+
+def _body(
+    body: object, task: str = "any", content_type: str = "application/json", raw: bytes = b"", **headers: Any
+) -> bytes:
+    encoded = base64.b64encode(raw or json.dumps(body).encode()).decode()
+    return _changed(body=encoded, headers={"task": task, "id": "1", **headers}, **{"content-type": content_type})
 
 
 def _properties(**fields: Any) -> bytes:
@@ -88,3 +97,47 @@ def test_the_indexer_lives_through_all_of_it(service: Service) -> None:
     answer = httpx.post(f"{service.url}/v1/upsert", json=document, timeout=15).json()
     assert answer["results"][0]["state"] in ("indexed", "searchable")
     assert processes(service)["indexer"] == before
+
+
+SECRET = "a text of somebody"
+STRANGE: dict[str, bytes] = {
+    "an unknown task": _body([[SECRET], {}, {}]),
+    "a text in the name of the task": _body([[], {}, {}], task=SECRET),
+    "another argument": _body([[SECRET], {}, {}], task=INDEX_TASK),
+    "too many arguments": _body([[SECRET] * 3, {SECRET: 1}, {}], task=INDEX_TASK),
+    "arguments by name": _body([[], {SECRET: SECRET}, {}], task=SWEEP_TASK),
+    "a body that is an object": _body({SECRET: SECRET}, task=INDEX_TASK),
+    "a body that is a text": _body(SECRET, task=INDEX_TASK),
+    "a body that is no JSON": _body(None, task=INDEX_TASK, raw=SECRET.encode()),
+    "links to other tasks": _body([[1], {}, {"callbacks": [SECRET], "chain": [{SECRET: 1}]}], task=INDEX_TASK),
+    "another content type": _body([[SECRET], {}, {}], task=INDEX_TASK, content_type="application/x-python-serialize"),
+    "an unheard-of content type": _body([[SECRET], {}, {}], task=INDEX_TASK, content_type=SECRET),
+    "a time that is a text": _body([[SECRET], {}, {}], task=INDEX_TASK, eta=SECRET),
+    "an end that is a text": _body([[SECRET], {}, {}], task=INDEX_TASK, expires=SECRET),
+    "limits that are a text": _body([[SECRET], {}, {}], task=INDEX_TASK, timelimit=SECRET),
+    "headers with a text": _body([[1], {}, {}], task=INDEX_TASK, argsrepr=SECRET, origin=SECRET, ignore_result=SECRET),
+}
+
+
+@pytest.mark.parametrize("queue", ["index", "embed.ctl.0"])
+def test_no_line_of_a_worker_shows_what_a_message_holds(service: Service, queue: str) -> None:
+    before = processes(service)
+    running = instance.load(service.var)
+    assert running is not None
+    with Redis.from_url(running.environment["REDIS_URL"]) as redis:
+        redis.lpush(queue, *STRANGE.values())
+        until = time.monotonic() + 15
+        while redis.llen(queue) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not redis.llen(queue)
+    document = {
+        "id": "after",
+        "text": f"after strange messages to {queue}",
+        "namespace": "corrupt-jobs",
+        "wait": "indexed",
+    }
+    answer = httpx.post(f"{service.url}/v1/upsert", json=document, timeout=15).json()
+    assert answer["results"][0]["state"] in ("indexed", "searchable")
+    assert processes(service) == before
+    for path in (service.var / "logs").iterdir():
+        assert SECRET not in path.read_text(errors="replace"), path.name

@@ -6,11 +6,17 @@ from dataclasses import replace
 from logging.config import dictConfig
 
 import pytest
+from celery.worker.consumer.consumer import (
+    INVALID_TASK_ERROR,
+    MESSAGE_DECODE_ERROR,
+    UNKNOWN_FORMAT,
+    UNKNOWN_TASK_ERROR,
+)
 
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.origins import Origin
 from embedding_project.observing import log_lines
-from embedding_project.observing.log_lines import JsonLines, RequestIds, line_formatter, logging_settings
+from embedding_project.observing.log_lines import JsonLines, NoContent, RequestIds, line_formatter, logging_settings
 from embedding_project.observing.request_context import serving, shown_requests
 
 
@@ -75,3 +81,49 @@ def test_libraries_do_not_speak_below_warning(config: Config, capsys: pytest.Cap
     assert "arguments of a task" not in written
     assert "a library warns" in written
     assert "the project speaks" in written
+
+
+def _quoting(name: str, message: str, *arguments: object) -> str:
+    """A line as Celery writes it, with an error that quotes its message."""
+    try:
+        raise KeyError("secret")
+    except KeyError as error:
+        raised = (type(error), error, error.__traceback__)
+    record = logging.LogRecord(name, logging.ERROR, __file__, 1, message, arguments, raised)
+    assert NoContent().filter(record)
+    return logging.Formatter().format(record)
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "kept"),
+    [
+        (UNKNOWN_TASK_ERROR, ("secret",) * 4, "Received unregistered task of type: KeyError\n"),
+        (INVALID_TASK_ERROR, ("secret",) * 2, "Received invalid task message: KeyError\n"),
+        (MESSAGE_DECODE_ERROR, ("secret",) * 5, "Can't decode message body: KeyError\n"),
+        ("Task %(name)s raised unexpected: %(exc)s", ({"name": "t", "exc": "secret"},), "Task: KeyError\n"),
+    ],
+)
+def test_lines_of_celery_hold_no_content(message: str, arguments: tuple[object, ...], kept: str) -> None:
+    said = _quoting("celery.worker.consumer.consumer", message, *arguments)
+    assert said.startswith(kept)
+    assert __file__ in said
+    assert "'secret'" not in said
+
+
+def test_a_line_of_celery_without_an_error_loses_only_a_body() -> None:
+    for message, shown in ((UNKNOWN_FORMAT, False), ("cannot connect to %s", True)):
+        record = logging.LogRecord("celery.worker", logging.ERROR, __file__, 1, message, ("secret",), None)
+        assert NoContent().filter(record)
+        assert ("secret" in record.getMessage()) == shown
+
+
+def test_a_warning_of_celery_about_a_task_holds_no_error() -> None:
+    kept = "trace.py:809: RuntimeWarning: Exception raised outside body"
+    warned = f"{kept}: KeyError('secret'):\nTraceback\nKeyError: 'secret'"
+    record = logging.LogRecord("py.warnings", logging.WARNING, __file__, 1, "%s", (warned,), None)
+    assert NoContent().filter(record)
+    assert record.getMessage() == kept
+
+
+def test_own_lines_stay_as_they_are() -> None:
+    assert "secret" in _quoting("workers.somewhere", "a body of %s", "secret")
