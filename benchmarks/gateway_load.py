@@ -8,27 +8,14 @@ import json
 import sys
 import threading
 import time
+from dataclasses import replace
 
 from benchmarks.latency import summarize
 from embedding_project.contracts.messages import EmbedItem, Lane
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.model_spec import PACKAGED_MODEL
 from embeddings_app.services.embedding.flights import StreamKey, gateway
 
-HASHES = ModelSpec(
-    version_key=0,
-    model_id="hashes",
-    version=0,
-    type=ModelType.TRANSFORMERS,
-    artifact="hashing:",
-    endpoint="",
-    dimension=384,
-    pooling="mean",
-    normalize=True,
-    query_prompt="",
-    document_prompt="",
-    max_tokens=256,
-    dtype="fp32",
-)
+HASHES = replace(PACKAGED_MODEL, model_id="hashes", artifact="hashing:")
 _KEY = StreamKey(HASHES, Lane.INTERACTIVE, False)
 _DEADLINE_SECONDS = 30.0
 _WARM_UP_CALLS = 20

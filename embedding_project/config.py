@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from embedding_project import setting_kinds as kinds
+from embedding_project.contracts.model_spec import PACKAGED_MODEL
 from embedding_project.regular_files import read_regular
 from embedding_project.setting_kinds import NOT_SET, Setting, setting
 
 INSTANCE_FILE = "instance.json"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-PACKAGED_MODEL_ID = "all-MiniLM-L6-v2"
-"""The model that comes with the requirements; a fresh database has it registered and active."""
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 STAND_INS: Mapping[str, str] = {
     "DATABASE_URL": "postgresql://pending",
@@ -72,7 +71,7 @@ class Config:
     embed_secrets_dir: str = setting(kinds.text)
     hub_downloads: bool = setting(kinds.flag, "0")
     hub_url: str = setting(kinds.site, "https://huggingface.co")
-    default_model_id: str = setting(kinds.text, PACKAGED_MODEL_ID)
+    default_model_id: str = setting(kinds.text, PACKAGED_MODEL.model_id)
     cache_ttl_seconds: int = setting(kinds.whole(1, 365 * 24 * 3600), str(7 * 24 * 3600))
     cache_local_mb: int = setting(kinds.whole(0, 65_536), "32")
     log_retention_hours: int = setting(kinds.whole(1, 365 * 24), "24")

