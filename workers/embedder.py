@@ -166,7 +166,9 @@ class Embedder:
                 self._offenders.failed(step.model, work.cache_key)
                 outcomes.append(MODEL_ERROR)
             else:
-                outcomes.append(frame(vector, work.length, truncated=work.tokens.truncated))
+                outcomes.append(
+                    frame(vector, work.length, truncated=work.tokens.truncated, unknown=work.tokens.unknown)
+                )
         self._keep(computed, outcomes)
         counts: Counter[str] = Counter()
         complete = []

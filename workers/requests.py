@@ -1,6 +1,8 @@
 """The work of a tokenizer: the tokens of items to embed, and the answers to tokenise requests."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem
 from embedding_project.contracts.tokens import unpack_ids
@@ -18,9 +20,9 @@ def tokens_of(encoder: Encoder, items: Sequence[EmbedItem]) -> list[Tokens | str
     beginnings = iter(isolate(encoder.tokenize, [item.text for item in items if not _cut_in_front(item)], _plain))
     ends = iter(_ends(encoder, [item.text for item in items if _cut_in_front(item)]))
     found = [next(ends if _cut_in_front(item) else beginnings) for item in items]
-    blank = _Blank(encoder)
+    prompts = _Prompts(encoder)
     return [
-        _read(encoder, item.ids) if item.ids else EMPTY_INPUT if blank.is_all(tokens, item) else tokens or MODEL_ERROR
+        _read(encoder, item.ids) if item.ids else prompts.judged(tokens, item) or MODEL_ERROR
         for item, tokens in zip(items, found, strict=True)
     ]
 
@@ -35,22 +37,29 @@ def _ends(encoder: Encoder, texts: Sequence[str]) -> Sequence[Tokens | str | Non
     return isolate(encoder.vocabulary.ends, texts, _plain)
 
 
-class _Blank:
-    """The tokens of prompts without a text after them."""
+class _Prompts:
+    """The tokens of prompts without a text after them, which show what the model reads of a text itself."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._tokenize = encoder.tokenize if isinstance(encoder, HasVocabulary) else None
+        self._unknown_id = encoder.vocabulary.unknown_id if isinstance(encoder, HasVocabulary) else None
         self._read: dict[str, Tokens | None] = {}
 
-    def is_all(self, tokens: Tokens | str | None, item: EmbedItem) -> bool:
-        """Whether the model would read nothing but the prompt of `item`."""
+    def judged(self, tokens: Tokens | str | None, item: EmbedItem) -> Tokens | str | None:
+        """`tokens`, marked when the model knows nothing of the text of `item`; EMPTY_INPUT when it reads nothing."""
         if self._tokenize is None or not isinstance(tokens, Tokens):
-            return False
+            return tokens
         prompt = item.text[: item.prompt_length]
         if prompt not in self._read:
             (self._read[prompt],) = isolate(self._tokenize, [prompt], _plain)
         alone = self._read[prompt]
-        return alone is not None and list(alone.ids) == list(tokens.ids)
+        if alone is None:
+            return tokens
+        if list(alone.ids) == list(tokens.ids):
+            return EMPTY_INPUT
+        if self._unknown_id in tokens.ids and (Counter(tokens.ids) - Counter(alone.ids)).keys() == {self._unknown_id}:
+            return replace(tokens, unknown=True)
+        return tokens
 
 
 def _read(encoder: Encoder, packed: bytes) -> Tokens | str:

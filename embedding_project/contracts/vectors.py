@@ -14,7 +14,7 @@ Vector = NDArray[np.float32]
 
 _WIRE = np.dtype("<f4")
 _FRAME_VERSION = 1
-_TRUNCATED = 1
+_TRUNCATED, _UNKNOWN = 1, 2
 _HEADER = struct.Struct("<BBHII")
 """version, flags, dimension, tokens, crc32 of the payload"""
 
@@ -58,10 +58,10 @@ def checked_vector(value: object, dimension: int, field: str) -> Vector:
     return unit_length(vector)
 
 
-def frame(vector: Vector, tokens: int, *, truncated: bool) -> bytes:
+def frame(vector: Vector, tokens: int, *, truncated: bool, unknown: bool) -> bytes:
     """An `EmbeddedText` as bytes."""
     payload = vector.astype(_WIRE, copy=False).tobytes()
-    flags = _TRUNCATED if truncated else 0
+    flags = _TRUNCATED * truncated | _UNKNOWN * unknown
     return _HEADER.pack(_FRAME_VERSION, flags, len(vector), tokens, zlib.crc32(payload)) + payload
 
 
@@ -73,10 +73,12 @@ class EmbeddedText:
     """Shape (d,), as the model gives it: not normalised, full dimension."""
     tokens: int
     truncated: bool
+    unknown: bool = False
+    """Whether the model knows none of the tokens."""
 
     def to_frame(self) -> bytes:
         """The bytes kept in the cache and sent in replies."""
-        return frame(self.vector, self.tokens, truncated=self.truncated)
+        return frame(self.vector, self.tokens, truncated=self.truncated, unknown=self.unknown)
 
     @classmethod
     def from_frame(cls, frame: bytes, dimension: int) -> "EmbeddedText | None":
@@ -87,4 +89,4 @@ class EmbeddedText:
         payload = memoryview(frame)[_HEADER.size :]
         if version != _FRAME_VERSION or found != dimension or zlib.crc32(payload) != crc:
             return None
-        return cls(np.frombuffer(payload, dtype=_WIRE), tokens, bool(flags & _TRUNCATED))
+        return cls(np.frombuffer(payload, dtype=_WIRE), tokens, bool(flags & _TRUNCATED), bool(flags & _UNKNOWN))

@@ -43,6 +43,15 @@ def test_order_is_kept_when_texts_repeat(api: httpx.Client) -> None:
         assert np.allclose(row, alone[word], atol=1e-3)
 
 
+def test_a_text_of_which_the_model_knows_nothing_says_so_also_from_the_cache(api: httpx.Client) -> None:
+    for _ in range(2):
+        result = ok(api.post("/v1/embed", json={"inputs": ["\U0001f98a", "a fox", "\u2800"]}))
+        assert [item.get("unknown") for item in result["items"]] == [True, None, True]
+    assert result["embeddings"][0] == result["embeddings"][2]
+    binary = api.post("/v1/embed", json={"inputs": ["a fox", "\u2800"], "encoding_format": "binary"})
+    assert binary.headers["X-Unknown"] == "1"
+
+
 def test_a_text_asked_again_comes_from_the_cache(api: httpx.Client) -> None:
     body = {"inputs": ["a text that nobody else in these tests embeds"]}
     first = ok(api.post("/v1/embed", json=body))

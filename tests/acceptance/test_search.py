@@ -80,6 +80,11 @@ def test_a_filter_on_a_value_of_another_kind_is_answered_with_a_warning(api: htt
     assert (answer["hits"], answer["warnings"]) == ([], ["'eq' looks for numbers in 'kind', which holds strings"])
 
 
+def test_a_query_of_which_the_model_knows_nothing_is_answered_with_a_warning(api: httpx.Client) -> None:
+    assert search(api, "\U0001f98a")["warnings"][0].startswith("the model knows no token of the query")
+    assert "warnings" not in search(api, "a \U0001f98a")
+
+
 def test_top_k_is_an_upper_bound(api: httpx.Client) -> None:
     assert len(search(api, "anything", top_k=1)["hits"]) == 1
     assert len(search(api, "anything", top_k=3)["hits"]) == 3

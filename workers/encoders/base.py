@@ -41,6 +41,8 @@ class Tokens:
     """Token ids with special tokens, at most `max_tokens`."""
     truncated: bool
     """Whether the text had more tokens."""
+    unknown: bool = False
+    """Whether the model knows none of the tokens of the text: it reads all such texts of one length alike."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -59,6 +59,8 @@ class HashingEncoder:
 class HashingVocabulary:
     """Every id of 32 bits is a word."""
 
+    unknown_id = None
+
     def __init__(self, max_tokens: int) -> None:
         self._max_tokens = max_tokens
 

@@ -11,6 +11,10 @@ from workers.encoders.base import Tokens
 
 
 class Vocabulary(Protocol):
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of everything that has no id of its own; None when everything has one."""
+
     def describe(self, texts: Sequence[str]) -> list[TokenizedText]:
         """One entry per text, with the ids that `Encoder.tokenize` gives."""
 
@@ -34,6 +38,8 @@ class TokenizerVocabulary:
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
         # There may be a gap between the ids of added tokens and the other ids.
+        # A Unigram model keeps the name to itself; sentencepiece always uses this one.
+        self.unknown_id: int | None = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "<unk>")
         self._ids = frozenset(tokenizer.get_vocab(with_added_tokens=True).values())
 
     def describe(self, texts: Sequence[str]) -> list[TokenizedText]:

@@ -53,12 +53,16 @@ _ITEM = parts.record(
             parts.BOOLEAN, "The text was longer than the model takes; its beginning was embedded."
         ),
         "tokens": parts.COUNT,
+        "unknown": parts.described(
+            parts.BOOLEAN,
+            "Present, and true, when the model knows no token of the text: other such texts have this vector.",
+        ),
         "error": parts.described(
             parts.record({"code": parts.ERROR_CODE, "message": parts.STRING}),
             "What kept this text from being embedded; its vector is null.",
         ),
     },
-    optional=("error",),
+    optional=("unknown", "error"),
 )
 _ANSWER = parts.record(
     {
@@ -200,6 +204,7 @@ def binary_answer(result: EmbedResult) -> HttpResponse:
         "X-Tokens": str(result.tokens),
         "X-Failed": ",".join(f"{at}:{outcome.error}" for at, outcome in outcomes if outcome.error),
         "X-Truncated": ",".join(str(at) for at, outcome in outcomes if outcome.truncated),
+        "X-Unknown": ",".join(str(at) for at, outcome in outcomes if outcome.unknown),
     }
     return HttpResponse(to_bytes(result.vectors), content_type=BINARY_MEDIA_TYPE, headers=headers)
 
@@ -211,6 +216,8 @@ def _check_some_embedded(result: EmbedResult) -> None:
 
 def _item(outcome: EmbedOutcome) -> Json:
     item: Json = {"cached": outcome.cached, "truncated": outcome.truncated, "tokens": outcome.tokens}
+    if outcome.unknown:
+        item["unknown"] = True
     if outcome.error is None:
         return item
     return {**item, "error": {"code": outcome.error, "message": ERROR_KINDS[outcome.error].meaning}}

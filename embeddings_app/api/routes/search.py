@@ -81,7 +81,9 @@ _ANSWER = parts.record(
         ),
         "model_id": parts.STRING,
         "model_version": parts.MODEL_VERSION,
-        "warnings": parts.array(parts.STRING, "Present when something in the filter is probably a mistake."),
+        "warnings": parts.array(
+            parts.STRING, "Present when something in the query or the filter is probably a mistake."
+        ),
     },
     optional=("warnings",),
 )

@@ -30,6 +30,8 @@ class EmbedOutcome:
     truncated: bool
     cached: bool
     error: str | None
+    unknown: bool = False
+    """Whether the model knows none of the tokens, so that other such texts have the same vector."""
 
 
 def embed_texts(
@@ -119,5 +121,10 @@ def _outcome(outcome: Outcome, *, cached: bool) -> EmbedOutcome:
     if isinstance(outcome, str):
         return EmbedOutcome(vector=None, tokens=0, truncated=False, cached=False, error=outcome)
     return EmbedOutcome(
-        vector=outcome.vector, tokens=outcome.tokens, truncated=outcome.truncated, cached=cached, error=None
+        vector=outcome.vector,
+        tokens=outcome.tokens,
+        truncated=outcome.truncated,
+        cached=cached,
+        error=None,
+        unknown=outcome.unknown,
     )

@@ -37,6 +37,7 @@ from embeddings_app.services.search.tickets import SearchTicket
 from embeddings_app.services.topology import topology
 
 _BEHIND_PAUSE_SECONDS = 0.025
+_UNKNOWN_QUERY = "the model knows no token of the query; it finds what any other such query finds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ def _search(request: SearchRequest, deadline: float, watch: _Stopwatch) -> Searc
         with watch.stage("wait"):
             _wait_for_token(request.min_token, spec.version_key, deadline)
     with watch.stage("embed"):
-        vector = _query_vector(request, spec, deadline)
+        vector, about_query = _query_vector(request, spec, deadline)
     shown = Shown(namespace_key=space.pk, version_key=spec.version_key, filter=request.filter, include=request.include)
 
     def ask(fetch: int) -> Round:
@@ -129,13 +130,14 @@ def _search(request: SearchRequest, deadline: float, watch: _Stopwatch) -> Searc
         timings_ms=watch.total(),
         model_id=spec.model_id,
         model_version=spec.version,
-        warnings=filter_warnings(request.filter, space.fields, held),
+        warnings=(*about_query, *filter_warnings(request.filter, space.fields, held)),
     )
 
 
-def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> Vector:
+def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> tuple[Vector, tuple[str, ...]]:
+    """Shape (d,), and what there is to say of it."""
     if request.vector is not None:
-        return checked_vector(request.vector, spec.dimension, "vector")
+        return checked_vector(request.vector, spec.dimension, "vector"), ()
     if spec.type is ModelType.EXTERNAL or request.query is None:
         raise InvalidRequest("vector_required", field="query")
     outcome = embed_texts(spec, InputType.QUERY, [request.query], Lane.INTERACTIVE, deadline, reserve=True)[0]
@@ -144,7 +146,7 @@ def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> V
     if outcome.vector is None:
         code = outcome.error if outcome.error in INFRASTRUCTURE_ERRORS else "model_error"
         raise Unavailable(code or "model_error")
-    return unit_length(outcome.vector)
+    return unit_length(outcome.vector), (_UNKNOWN_QUERY,) if outcome.unknown else ()
 
 
 def _shard_query(request: SearchRequest, shown: Shown, fetch: int) -> ShardQuery:

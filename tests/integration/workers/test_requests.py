@@ -110,6 +110,13 @@ def test_a_text_of_which_the_model_reads_nothing_is_empty_and_alone_in_that(mini
     assert all(isinstance(tokens, Tokens) for tokens in found[4:])
 
 
+@pytest.mark.parametrize("prompt", ["", "query: ", "\u2800 "])
+def test_a_text_of_which_the_model_knows_nothing_is_marked(minilm: Encoder, prompt: str) -> None:
+    texts = ["\U0001f98a", "\u2800", "\U0001f98a \U0001f98b", "a \U0001f98a", "\u2800.", "a fox"]
+    found = tokens_of(minilm, [EmbedItem(b"k", prompt + text, prompt_length=len(prompt)) for text in texts])
+    assert [isinstance(tokens, Tokens) and tokens.unknown for tokens in found] == [True] * 3 + [False] * 3
+
+
 def test_a_text_that_equals_a_prompt_is_not_empty(minilm: Encoder) -> None:
     assert isinstance(tokens_of(minilm, [EmbedItem(b"k", "query: ")])[0], Tokens)
 
