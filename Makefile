@@ -11,6 +11,8 @@ PYTEST := $(BIN)/python -m pytest --durations=15
 PARALLEL := --numprocesses auto --maxprocesses 8 --no-loadscope-reorder
 INSTANCE := $(if $(VAR),--var $(VAR))
 LISTEN := $(if $(PORT),--port $(PORT))
+# Where Python keeps no compiled files, each of a run's many processes compiles the project and the tests again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down doctor test test-unit test-service test-faults fuzz chaos chaos-planted check format bench clean

@@ -72,6 +72,8 @@ def _lead() -> None:
         SHARDS=str(SHARDS),
         REPLICAS=str(REPLICAS),
         DJANGO_SETTINGS_MODULE="embedding_project.settings",
+        # Threads of torch that wait for each other would burn the time of the other processes.
+        GOMP_SPINCOUNT="20000",
     )
     MIGRATED_DATABASE.lead(servers.running)
     INSTANCE.lead(instance)

@@ -1,5 +1,6 @@
 """Models from elsewhere in a whole service: behind an endpoint and from a hub, registered by the command."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from supervisor.launch import running_instance
 from tests.acceptance.conftest import ok
 from tests.conftest import Service, free_port, outside_environment, scratch_directory
 from tests.integration.workers.test_hub import tiny_model
+from tests.loaded_commands import Done, Run, loaded_commands
 from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
 from tests.unit.workers.fake_endpoint import FakeEndpoint, fake_endpoint, json_answer, vector_of
 
@@ -45,6 +47,19 @@ def service(endpoint: FakeEndpoint, hub: FakeHub) -> Iterator[Service]:
         yield Service(url, var)
 
 
+@pytest.fixture(scope="module")
+def register(service: Service) -> Iterator[Run]:
+    """The command `register_model`, with the options given."""
+    with loaded_commands({**os.environ, **outside_environment(service.var)}, knows_instance=True) as run:
+
+        def register(*options: str) -> Done:
+            done = run("register_model", "--model-id", *options)
+            assert done.returncode == 0, done.stderr
+            return done
+
+        yield register
+
+
 def embed(service: Service, model_id: str, *texts: str) -> httpx.Response:
     body = {"model_id": model_id, "inputs": list(texts), "normalize": False}
     return httpx.post(f"{service.url}/v1/embed", json=body, timeout=60.0)
@@ -54,9 +69,11 @@ def said_anywhere(var: Path, words: str) -> bool:
     return any(words in path.read_text(errors="replace") for path in (var / "logs").iterdir())
 
 
-def test_a_model_behind_an_endpoint_is_probed_and_answers(service: Service, endpoint: FakeEndpoint) -> None:
+def test_a_model_behind_an_endpoint_is_probed_and_answers(
+    service: Service, register: Run, endpoint: FakeEndpoint
+) -> None:
     options = ("--type", "openai", "--endpoint", endpoint.url, "--dimension", str(DIMENSION), "--secret-name", "acme")
-    assert "active" in service.manage("register_model", "--model-id", "remote", *options, "--activate")
+    assert "active" in register("remote", *options, "--activate").stdout
     found = ok(embed(service, "remote", "a fox"))
     assert np.allclose(found["embeddings"], [vector_of("a fox", DIMENSION)])
     assert endpoint.requests[-1].key == f"Bearer {KEY}"
@@ -70,24 +87,24 @@ def test_a_model_behind_an_endpoint_is_probed_and_answers(service: Service, endp
     assert not said_anywhere(service.var, "another fox")
 
 
-def test_a_model_of_the_hub_is_downloaded_and_answers(service: Service) -> None:
+def test_a_model_of_the_hub_is_downloaded_and_answers(service: Service, register: Run) -> None:
     options = ("--type", "transformers", "--artifact", f"hub:{REPOSITORY}")
-    assert "active" in service.manage("register_model", "--model-id", "tiny", *options, "--activate")
+    assert "active" in register("tiny", *options, "--activate").stdout
     assert ok(embed(service, "tiny", "a fox"))["dimension"] == 32
     assert (service.var / "models" / "hub" / REPOSITORY / COMMIT / "model.safetensors").is_file()
 
 
-def test_a_model_without_an_active_version_is_told_from_an_unknown_one(service: Service) -> None:
-    service.manage("register_model", "--model-id", "sketch", "--type", "external", "--dimension", "4")
+def test_a_model_without_an_active_version_is_told_from_an_unknown_one(service: Service, register: Run) -> None:
+    register("sketch", "--type", "external", "--dimension", "4")
     for model_id, status, code in (("sketch", 409, "model_not_active"), ("nobody", 404, "unknown_model")):
         answer = embed(service, model_id, "x")
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
-def test_a_retired_version_is_told_from_the_one_that_answers_now(service: Service) -> None:
+def test_a_retired_version_is_told_from_the_one_that_answers_now(service: Service, register: Run) -> None:
     options = ("--type", "transformers", "--artifact", "hashing:", "--dimension", "8", "--max-tokens", "64")
     for _ in range(2):
-        service.manage("register_model", "--model-id", "changing", *options, "--pooling", "mean", "--activate")
+        register("changing", *options, "--pooling", "mean", "--activate")
 
     def ask(version: int) -> httpx.Response:
         body = {"model": f"changing@{version}", "input": "a fox"}

@@ -8,7 +8,6 @@ import httpx
 import numpy as np
 import openai
 import pytest
-from langchain_openai import OpenAIEmbeddings
 
 from tests.acceptance.conftest import ok
 from tests.conftest import FLEXIBLE_MIN_DIMENSION, Service
@@ -111,6 +110,8 @@ def test_errors_are_of_the_classes_a_client_expects(client: openai.OpenAI) -> No
 
 
 def test_langchain_embeds_documents_and_queries(service: Service, api: httpx.Client) -> None:
+    from langchain_openai import OpenAIEmbeddings  # here: every process collects, and this one takes seconds to load
+
     with httpx.Client() as http:
         chain = OpenAIEmbeddings(
             model=MODEL,

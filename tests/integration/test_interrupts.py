@@ -26,7 +26,7 @@ def begin(command: str, var: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         (sys.executable, "manage.py", command, "--var", str(var), "--port", str(free_port()), *options),
         cwd=PROJECT_ROOT,
-        env=Options(environ=outside_environment(var)).environment(),
+        env=Options(environ=outside_environment(var) | {"SHARDS": "1", "REPLICAS": "1"}).environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from embedding_project.config import PROJECT_ROOT
 from supervisor.commands import GROUPS
+from tests.loaded_commands import Run, loaded_commands
 
 NAMES = [name for commands in GROUPS.values() for name in commands]
 FILES = (PROJECT_ROOT / "embeddings_app" / "management" / "commands").glob("[a-z]*.py")
@@ -23,6 +25,13 @@ def manage(*arguments: str, var: Path, **extra: str) -> subprocess.CompletedProc
         timeout=60,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Commands that start quicker: nothing is set before each of them."""
+    with loaded_commands({}, knows_instance=False) as run:
+        yield run
 
 
 @pytest.mark.parametrize("arguments", [(), ("help",), ("--help",)])
@@ -54,8 +63,9 @@ def test_every_command_explains_itself_where_nothing_is_set(tmp_path: Path) -> N
     assert all(f"{name} [-h]" in done.stdout for name in NAMES)
 
 
-def test_help_works_beside_a_setting_that_is_wrong(tmp_path: Path) -> None:
-    assert "DIRECTORY" in manage("help", "backup", var=tmp_path, PORT="many", HTTPS="maybe").stdout.upper()
+def test_help_works_beside_a_setting_that_is_wrong(tmp_path: Path, run: Run) -> None:
+    done = run("help", "backup", VAR_DIR=str(tmp_path), PORT="many", HTTPS="maybe")
+    assert "DIRECTORY" in done.stdout.upper()
 
 
 @pytest.mark.parametrize(
@@ -72,16 +82,20 @@ def test_help_works_beside_a_setting_that_is_wrong(tmp_path: Path) -> None:
         (("nonsense",), "there is no command 'nonsense'"),
     ],
 )
-def test_wrong_usage_is_named_before_any_setting(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
-    done = manage(*arguments, var=tmp_path)
+def test_wrong_usage_is_named_before_any_setting(
+    tmp_path: Path, run: Run, arguments: tuple[str, ...], words: str
+) -> None:
+    done = run(*arguments, VAR_DIR=str(tmp_path))
     assert done.returncode == 2
     assert words in done.stderr
     assert "DATABASE_URL" not in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("apikey", "list"), ("log_epoch",), ("autoscale",)])
-def test_a_command_that_needs_an_instance_says_where_it_looked(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    done = manage(*arguments, var=tmp_path)
+def test_a_command_that_needs_an_instance_says_where_it_looked(
+    tmp_path: Path, run: Run, arguments: tuple[str, ...]
+) -> None:
+    done = run(*arguments, VAR_DIR=str(tmp_path))
     assert done.returncode == 2
     said = done.stderr + done.stdout
     assert f"{tmp_path / 'instance.json'} is not there" in said
@@ -101,7 +115,7 @@ def test_a_database_that_does_not_answer_is_no_traceback(tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
 
 
-def test_a_backup_is_verified_where_no_instance_runs(tmp_path: Path) -> None:
-    done = manage("verify_backup", str(tmp_path / "none"), var=tmp_path)
+def test_a_backup_is_verified_where_no_instance_runs(tmp_path: Path, run: Run) -> None:
+    done = run("verify_backup", str(tmp_path / "none"), VAR_DIR=str(tmp_path))
     assert done.returncode == 1
     assert "configuration" not in done.stderr

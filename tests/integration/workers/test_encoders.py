@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
 
 from embedding_project.contracts.vectors import EmbeddedText
 from embedding_project.model_sources.model_folder import model_folder
@@ -33,6 +32,8 @@ def minilm() -> TransformerEncoder:
 
 
 def test_vectors_equal_those_of_sentence_transformers(minilm: TransformerEncoder) -> None:
+    from sentence_transformers import SentenceTransformer  # here: every process collects, and this one loads slowly
+
     reference = SentenceTransformer(str(FOLDER), device="cpu").encode(TEXTS)
     vectors = minilm.encode(minilm.tokenize(TEXTS))
     assert vectors.dtype == np.float32

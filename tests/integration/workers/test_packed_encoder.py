@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, BertConfig, BertModel, DistilBertConfig, DistilBertModel
@@ -28,6 +28,7 @@ from workers.encoders.transformer import LEAST_COSINE, TransformerEncoder, load_
 CPU = torch.device("cpu")
 SOURCE = model_folder(MINILM.artifact, Path("models"))
 LONGEST = 256
+LENGTHS = st.lists(st.sampled_from([1, 2, 3, 9, 9, 14, 40, 97, LONGEST]), min_size=1, max_size=4)
 SHAPE: dict[str, Any] = {"vocab_size": 30_522, "max_position_embeddings": 64, "initializer_range": 0.5}
 SEEDED = replace(MINILM, dimension=32, max_tokens=64)
 
@@ -58,18 +59,17 @@ def assert_equal_to_reference(model: Any, pooling: str, batch: list[Tokens]) -> 
         assert cosine(vector, reference([tokens])[0]) >= LEAST_COSINE
 
 
-@settings(max_examples=8, deadline=None)
-@given(
-    lengths=st.lists(st.sampled_from([1, 2, 3, 9, 9, 14, 40, 97, LONGEST]), min_size=1, max_size=8),
-    seed=st.integers(0, 99),
-)
+@settings(max_examples=4)
+@example(lengths=[9, LONGEST, 1], seed=0)
+@given(lengths=LENGTHS, seed=st.integers(0, 99))
 def test_the_real_model_gives_the_vectors_of_the_library(lengths: list[int], seed: int) -> None:
     assert_equal_to_reference(minilm(), "mean", texts_of(lengths, seed))
 
 
 @pytest.mark.parametrize("pooling", sorted(POOLINGS))
-@settings(max_examples=25, deadline=None)
-@given(lengths=st.lists(st.integers(1, 64), min_size=1, max_size=64), seed=st.integers(0, 99))
+@settings(max_examples=10)
+@example(lengths=[64, 1, 5, 5, 33], seed=0)
+@given(lengths=st.lists(st.integers(1, 64), min_size=1, max_size=8), seed=st.integers(0, 99))
 def test_every_pooling_gives_the_vectors_of_the_library(pooling: str, lengths: list[int], seed: int) -> None:
     assert_equal_to_reference(seeded_bert(), pooling, texts_of(lengths, seed))
 
@@ -84,11 +84,9 @@ def encoder_in(dtype: str) -> TransformerEncoder:
     return load_transformer(replace(MINILM, dtype=dtype), SOURCE, CPU)
 
 
-@settings(max_examples=15, deadline=None)
-@given(
-    lengths=st.lists(st.sampled_from([1, 2, 3, 9, 9, 14, 40, 97, LONGEST]), min_size=1, max_size=8),
-    seed=st.integers(0, 99),
-)
+@settings(max_examples=4)
+@example(lengths=[9, LONGEST, 1], seed=0)
+@given(lengths=LENGTHS, seed=st.integers(0, 99))
 def test_in_bf16_the_real_model_gives_nearly_the_vectors_of_the_library(lengths: list[int], seed: int) -> None:
     batch = texts_of(lengths, seed)
     reference = PaddedEncoding(minilm(), POOLINGS["mean"], 0, CPU)
