@@ -46,6 +46,10 @@ INSTANCE_WIDE = {
     )
 }
 """Files that change or count something of the whole shared instance: one process runs them one after the other."""
+SMALL_INSTANCE = {f"tests/acceptance/{name}.py" for name in ("test_model_sources", "test_observability", "test_keys")}
+"""Files that ask a second, smaller instance, with settings of its own: one process starts it and runs all of them."""
+ENDS_KEYLESS_USE = "tests/acceptance/test_keys.py"
+"""Runs last: the first key ends keyless use of its instance for good."""
 _scratch: list[Path] = []
 
 
@@ -92,7 +96,7 @@ class ByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "instance-wide" if path in INSTANCE_WIDE else path
+        return "instance-wide" if path in INSTANCE_WIDE else "small-instance" if path in SMALL_INSTANCE else path
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -103,7 +107,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tier = {name: number for number, name in enumerate(TIERS)}
     folders = {item: item.nodeid.split("/")[1] if "/" in item.nodeid else "" for item in items}
-    items.sort(key=lambda item: tier.get(folders[item], len(tier)))
+    items.sort(key=lambda item: (tier.get(folders[item], len(tier)), item.nodeid.startswith(ENDS_KEYLESS_USE)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""A client of the running service, and small helpers for what every test here does."""
+"""A client of the running service, a second, smaller instance, and small helpers for what every test here does."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Service
+from supervisor.launch import running_instance
+from tests.acceptance.collector import Collector, collector
+from tests.conftest import Service, free_port, outside_environment, scratch_directory
+from tests.integration.workers.test_hub import tiny_model
+from tests.unit.model_sources.fake_hub import FakeHub, fake_hub
+from tests.unit.workers.fake_endpoint import FakeEndpoint, fake_endpoint
+
+ENDPOINT_KEY = "sk-never-to-be-seen"
+ENDPOINT_DIMENSION = 8
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +28,45 @@ def ok(response: httpx.Response) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     body: dict[str, Any] = response.json()
     return body
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[FakeEndpoint]:
+    with fake_endpoint(ENDPOINT_DIMENSION) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[FakeHub]:
+    with fake_hub(tiny_model()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def spans() -> Iterator[Collector]:
+    with collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def small(endpoint: FakeEndpoint, hub: FakeHub, spans: Collector) -> Iterator[Service]:
+    """One shard, one replica. It logs all it does as JSON, sends its spans to `spans`, and knows endpoint and hub."""
+    var = scratch_directory()
+    secrets, models = var / "keys", var / "models"
+    secrets.mkdir()
+    models.mkdir()
+    (secrets / "acme").write_text(ENDPOINT_KEY)
+    settings = {
+        "SHARDS": "1",
+        "REPLICAS": "1",
+        "LOG_LEVEL": "DEBUG",
+        "LOG_FORMAT": "json",
+        "TRACES_URL": spans.url,
+        "ENDPOINT_HOSTS": endpoint.host,
+        "EMBED_SECRETS_DIR": str(secrets),
+        "MODEL_ROOT": str(models),
+        "HUB_DOWNLOADS": "1",
+        "HUB_URL": hub.url,
+    }
+    with running_instance(var=var, port=free_port(), environ=outside_environment(var) | settings) as url:
+        yield Service(url, var)

@@ -12,7 +12,6 @@ import openai
 import pytest
 
 from embedding_project.config import INSTANCE_FILE
-from supervisor.launch import running_instance
 from tests.acceptance.conftest import ok
 from tests.conftest import ROOT, Service, free_port, outside_environment, scratch_directory
 from tests.loaded_commands import Run, loaded_commands
@@ -22,18 +21,20 @@ NAMESPACE = "tenant-a"
 
 
 @pytest.fixture(scope="module")
-def keyed() -> Iterator[Service]:
-    """A small instance of its own: the first key ends keyless use for good."""
-    var = scratch_directory()
-    environ = outside_environment(var) | {"SHARDS": "1", "REPLICAS": "1"}
-    with running_instance(var=var, port=free_port(), environ=environ) as url:
-        service = Service(url, var)
-        body = {"id": "d", "text": "a text", "namespace": NAMESPACE, "wait": "searchable"}
-        assert httpx.post(f"{url}/v1/upsert", json=body, timeout=30).status_code == 200
-        assert "the service is keyless" in service.manage("apikey", "list")
-        service.manage("apikey", "create", "--name", "first", "--scope", "search", "--yes")
-        _until_keyed(url)
-        yield service
+def manage(small: Service) -> Iterator[Run]:
+    with loaded_commands({**os.environ, **outside_environment(small.var)}, knows_instance=True) as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def keyed(small: Service, manage: Run) -> Service:
+    """With a first key, which ends keyless use for good."""
+    body = {"id": "d", "text": "a text", "namespace": NAMESPACE, "wait": "searchable"}
+    assert httpx.post(f"{small.url}/v1/upsert", json=body, timeout=30).status_code == 200
+    assert "the service is keyless" in manage("apikey", "list").stdout
+    small.manage("apikey", "create", "--name", "first", "--scope", "search", "--yes")
+    _until_keyed(small.url)
+    return small
 
 
 def _until_keyed(url: str) -> None:
@@ -44,13 +45,7 @@ def _until_keyed(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def manage(keyed: Service) -> Iterator[Run]:
-    with loaded_commands({**os.environ, **outside_environment(keyed.var)}, knows_instance=True) as run:
-        yield run
-
-
-@pytest.fixture(scope="module")
-def make_key(manage: Run) -> MakeKey:
+def make_key(keyed: Service, manage: Run) -> MakeKey:
     def make(*scopes: str, **options: object) -> str:
         flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
         scoped = [part for scope in scopes for part in ("--scope", scope)]

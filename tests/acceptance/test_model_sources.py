@@ -9,48 +9,22 @@ import httpx
 import numpy as np
 import pytest
 
-from supervisor.launch import running_instance
-from tests.acceptance.conftest import ok
-from tests.conftest import Service, free_port, outside_environment, scratch_directory
-from tests.integration.workers.test_hub import tiny_model
+from tests.acceptance.conftest import ENDPOINT_DIMENSION, ENDPOINT_KEY, ok
+from tests.conftest import Service, outside_environment
 from tests.loaded_commands import Done, Run, loaded_commands
-from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
-from tests.unit.workers.fake_endpoint import FakeEndpoint, fake_endpoint, json_answer, vector_of
-
-KEY = "sk-never-to-be-seen"
-DIMENSION = 8
+from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY
+from tests.unit.workers.fake_endpoint import FakeEndpoint, json_answer, vector_of
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[FakeEndpoint]:
-    with fake_endpoint(DIMENSION) as running:
-        yield running
+@pytest.fixture
+def service(small: Service) -> Service:
+    return small
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[FakeHub]:
-    with fake_hub(tiny_model()) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def service(endpoint: FakeEndpoint, hub: FakeHub) -> Iterator[Service]:
-    var = scratch_directory()
-    secrets, models = var / "keys", var / "models"
-    secrets.mkdir()
-    models.mkdir()
-    (secrets / "acme").write_text(KEY)
-    sources = {"ENDPOINT_HOSTS": endpoint.host, "EMBED_SECRETS_DIR": str(secrets), "MODEL_ROOT": str(models)}
-    hub_settings = {"HUB_DOWNLOADS": "1", "HUB_URL": hub.url}
-    environ = outside_environment(var) | {"SHARDS": "1", "REPLICAS": "1"} | sources | hub_settings
-    with running_instance(var=var, port=free_port(), environ=environ) as url:
-        yield Service(url, var)
-
-
-@pytest.fixture(scope="module")
-def register(service: Service) -> Iterator[Run]:
+def register(small: Service) -> Iterator[Run]:
     """The command `register_model`, with the options given."""
-    with loaded_commands({**os.environ, **outside_environment(service.var)}, knows_instance=True) as run:
+    with loaded_commands({**os.environ, **outside_environment(small.var)}, knows_instance=True) as run:
 
         def register(*options: str) -> Done:
             done = run("register_model", "--model-id", *options)
@@ -72,18 +46,20 @@ def said_anywhere(var: Path, words: str) -> bool:
 def test_a_model_behind_an_endpoint_is_probed_and_answers(
     service: Service, register: Run, endpoint: FakeEndpoint
 ) -> None:
-    options = ("--type", "openai", "--endpoint", endpoint.url, "--dimension", str(DIMENSION), "--secret-name", "acme")
+    options = (
+        "--type", "openai", "--endpoint", endpoint.url, "--dimension", str(ENDPOINT_DIMENSION), "--secret-name", "acme",
+    )  # fmt: skip
     assert "active" in register("remote", *options, "--activate").stdout
     found = ok(embed(service, "remote", "a fox"))
-    assert np.allclose(found["embeddings"], [vector_of("a fox", DIMENSION)])
-    assert endpoint.requests[-1].key == f"Bearer {KEY}"
+    assert np.allclose(found["embeddings"], [vector_of("a fox", ENDPOINT_DIMENSION)])
+    assert endpoint.requests[-1].key == f"Bearer {ENDPOINT_KEY}"
     sound = endpoint.behave
     endpoint.behave = lambda request: json_answer({}, 401)
     refused = embed(service, "remote", "another fox")
     endpoint.behave = sound
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "model_unavailable")
     assert said_anywhere(service.var, "of no use now: status 401")
-    assert not said_anywhere(service.var, KEY)
+    assert not said_anywhere(service.var, ENDPOINT_KEY)
     assert not said_anywhere(service.var, "another fox")
 
 

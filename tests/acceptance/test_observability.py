@@ -1,11 +1,9 @@
 """One request can be followed through every role: by its id in their logs, and as one trace.
 
-An instance of its own, small, that logs everything as JSON and sends its spans to a collector in this process.
+The instance is small, logs everything as JSON and sends its spans to a collector in this process.
 """
 
 import json
-import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,10 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from supervisor.launch import running_instance
-from tests.acceptance.collector import Collector, Span, collector
+from tests.acceptance.collector import Collector, Span
 from tests.acceptance.conftest import ok
-from tests.conftest import free_port, outside_environment
+from tests.conftest import Service
 
 PATIENCE_SECONDS = 30.0
 LINE_FIELDS = {"time", "level", "logger", "message", "request", "role"}
@@ -43,22 +40,11 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched() -> Iterator[Watched]:
-    var = Path(tempfile.mkdtemp(prefix="embeddings-observed-"))
-    var.chmod(0o755)
-    settings = {"SHARDS": "1", "REPLICAS": "1", "LOG_LEVEL": "DEBUG", "LOG_FORMAT": "json"}
-    try:
-        with collector() as spans:
-            environ = outside_environment(var) | settings | {"TRACES_URL": spans.url}
-            with (
-                running_instance(var=var, port=free_port(), environ=environ) as url,
-                httpx.Client(base_url=url) as client,
-            ):
-                body = {"id": "first", "text": f"{SECRET} document", "wait": "searchable"}
-                assert client.post("/v1/upsert", json=body, timeout=30).status_code == 200
-                yield Watched(client, spans, var)
-    finally:
-        shutil.rmtree(var, ignore_errors=True)
+def watched(small: Service, spans: Collector) -> Iterator[Watched]:
+    with httpx.Client(base_url=small.url) as client:
+        body = {"id": "first", "text": f"{SECRET} document", "wait": "searchable"}
+        assert client.post("/v1/upsert", json=body, timeout=30).status_code == 200
+        yield Watched(client, spans, small.var)
 
 
 def eventually(holds: Callable[[], bool]) -> None:
