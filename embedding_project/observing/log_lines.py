@@ -73,9 +73,9 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
 
 
-def line_formatter() -> logging.Formatter:
+def line_formatter(config: Config | None = None) -> logging.Formatter:
     """The formatter that LOG_FORMAT asks for. Named in `granian.json` too, for the lines of the HTTP server."""
-    config = load_config()
+    config = config or load_config()
     return JsonLines(config.role) if config.log_format == "json" else logging.Formatter(_TEXT)
 
 

@@ -78,9 +78,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def instance(browser: Browser) -> Iterator[tuple[str, Path]]:
-    """2 x 1, with a few documents, and an administrator."""
+    """1 x 1, with a few documents, and an administrator."""
     var = scratch_directory()
-    environ = outside_environment(var) | {"SHARDS": "2", "REPLICAS": "1"}
+    environ = outside_environment(var) | {"SHARDS": "1", "REPLICAS": "1"}
     with running_instance(var=var, port=free_port(), environ=environ) as url:
         documents = [{"id": f"fox/{number}", "text": f"A fox near river {number}."} for number in range(3)]
         ok(httpx.post(f"{url}/v1/upsert", json={"documents": documents, "wait": "searchable"}, timeout=60.0))
@@ -109,7 +109,7 @@ def search(url: str, query: str) -> None:
 
 def test_the_dashboard_shows_searches_as_they_happen(visit: Visit) -> None:
     page = visit.open("/admin/")
-    expect(page.locator("[data-tile=replicas]")).to_have_text("2 of 2")
+    expect(page.locator("[data-tile=replicas]")).to_have_text("1 of 1")
     expect(page.locator("[data-tile=pending]")).to_have_text("0")
     tile = page.locator("[data-tile=searches]")
     expect(tile).to_have_text(re.compile(r"\d"), timeout=REFRESHED_MS)

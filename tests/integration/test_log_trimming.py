@@ -15,7 +15,6 @@ from embeddings_app.records.log_trimming import log_floors, trim_chunk
 from embeddings_app.records.topology import create_counters, read_topology
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.namespace_status import namespace_status
-from embeddings_app.services.indexing import trimming
 from embeddings_app.services.indexing.trimming import trim_logs
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower
@@ -271,12 +270,11 @@ def test_the_indexer_trims_when_beat_says_so(connection: log_reader.Connection) 
     assert log_lengths() == []
 
 
-def test_a_long_log_goes_in_chunks(connection: log_reader.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trimming, "CHUNK_ENTRIES", 3)
+def test_a_long_log_goes_in_chunks(connection: log_reader.Connection) -> None:
     write(*(f"text {number}" for number in range(20)))
     delete(NAMESPACE, "text 1")
     let_time_pass(connection)
-    trim_logs(HOURS)
+    trim_logs(HOURS, chunk_entries=3)
     assert log_lengths() == tombstones() == []
 
 

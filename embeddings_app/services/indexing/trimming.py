@@ -17,21 +17,21 @@ _RUN_SECONDS = 5.0
 """A run ends after this: it takes a thread that the sweep may want, and what is left waits for the next."""
 
 
-def trim_logs(retention_hours: int) -> None:
+def trim_logs(retention_hours: int, chunk_entries: int = CHUNK_ENTRIES) -> None:
     """Delete what is older than the retention and needed by no replica, oldest first, for some seconds at most."""
     until = time.monotonic() + _RUN_SECONDS
     waiting = log_floors(retention_hours)
     while waiting and time.monotonic() < until:
         # A chunk of each in turn: no log waits for a longer one.
-        waiting = [log for log in waiting if _trim(log, retention_hours)]
+        waiting = [log for log in waiting if _trim(log, retention_hours, chunk_entries)]
     # These replicas hold nothing back any more; the admin would show them as silent without end.
     forget_silent_replicas(retention_hours)
     LOG_ENTRIES.set(log_entries())
 
 
-def _trim(log: LogFloor, retention_hours: int) -> bool:
+def _trim(log: LogFloor, retention_hours: int, chunk_entries: int) -> bool:
     """Take one chunk; whether there may be more."""
-    entries, tombstones = in_transaction(lambda: trim_chunk(log, retention_hours, CHUNK_ENTRIES))
+    entries, tombstones = in_transaction(lambda: trim_chunk(log, retention_hours, chunk_entries))
     ENTRIES_TRIMMED.inc(entries)
     TOMBSTONES_PURGED.inc(tombstones)
-    return entries == CHUNK_ENTRIES
+    return entries == chunk_entries

@@ -49,20 +49,35 @@ class Check:
 Findings = Mapping[str, Found]
 
 
+def _pause(findings: Findings) -> float:
+    return _PERIOD_SECONDS if all(found.ok for found in findings.values()) else _PERIOD_WHILE_MISSING_SECONDS
+
+
 class Source:
     """The checks that ask one server."""
 
-    def __init__(self, name: str, checks: tuple[str, ...], ask: Callable[[], Findings]) -> None:
+    def __init__(
+        self,
+        name: str,
+        checks: tuple[str, ...],
+        ask: Callable[[], Findings],
+        *,
+        pause: Callable[[Findings], float] = _pause,
+        first_wait_seconds: float = _FIRST_WAIT_SECONDS,
+        stale_seconds: float = STALE_SECONDS,
+    ) -> None:
         self._checks = checks
-        self._findings = Refreshed(f"readiness-{name}", ask, _pause)
+        self._first_wait_seconds = first_wait_seconds
+        self._stale_seconds = stale_seconds
+        self._findings = Refreshed(f"readiness-{name}", ask, pause)
 
     def checks(self) -> dict[str, Check]:
         """The state of each check, as of the last answer of the server."""
-        latest = self._findings.latest(_FIRST_WAIT_SECONDS)
+        latest = self._findings.latest(self._first_wait_seconds)
         if latest is None:
             return {name: Check(False, "not known yet", 0.0) for name in self._checks}
         age = round(latest.age_seconds, 3)
-        if age > STALE_SECONDS:
+        if age > self._stale_seconds:
             return {name: Check(False, f"no news for {age:.0f} s", age) for name in self._checks}
         return {name: Check(latest.value[name].ok, latest.value[name].detail, age) for name in self._checks}
 
@@ -82,10 +97,6 @@ def _sources() -> tuple[Source, ...]:
         Source("broker", ("broker", "embedders", "indexer", "beat"), lambda: _ask_broker(broker, config)),
         Source("cache", ("cache",), lambda: {"cache": _checked(lambda: _ping(embedding_cache))}),
     )
-
-
-def _pause(findings: Findings) -> float:
-    return _PERIOD_SECONDS if all(found.ok for found in findings.values()) else _PERIOD_WHILE_MISSING_SECONDS
 
 
 def _checked(probe: Callable[[], Found]) -> Found:

@@ -15,7 +15,6 @@ from celery.worker.consumer.consumer import (
 
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.origins import Origin
-from embedding_project.observing import log_lines
 from embedding_project.observing.log_lines import JsonLines, NoContent, RequestIds, line_formatter, logging_settings
 from embedding_project.observing.request_context import serving, shown_requests
 
@@ -27,7 +26,7 @@ def line(formatter: logging.Formatter, message: str, *arguments: object) -> str:
 
 
 @pytest.fixture
-def config(monkeypatch: pytest.MonkeyPatch) -> Config:
+def config() -> Config:
     return replace(load_config(), role="node-s0-r1", log_level="DEBUG")
 
 
@@ -45,20 +44,17 @@ def test_a_line_of_json_has_every_field() -> None:
 
 
 @pytest.mark.parametrize(("chosen", "kind"), [("json", JsonLines), ("text", logging.Formatter)])
-def test_the_setting_decides_the_form(
-    config: Config, chosen: str, kind: type[logging.Formatter], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(log_lines, "load_config", lambda: replace(config, log_format=chosen))
-    formatter = line_formatter()
+def test_the_setting_decides_the_form(config: Config, chosen: str, kind: type[logging.Formatter]) -> None:
+    formatter = line_formatter(replace(config, log_format=chosen))
     assert type(formatter) is kind
     assert "said" in line(formatter, "said")
 
 
-def test_a_line_of_text_names_its_requests(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_lines, "load_config", lambda: replace(config, log_format="text"))
-    assert "WARNING workers.somewhere request=- said" in line(line_formatter(), "said")
+def test_a_line_of_text_names_its_requests(config: Config) -> None:
+    formatter = line_formatter(replace(config, log_format="text"))
+    assert "WARNING workers.somewhere request=- said" in line(formatter, "said")
     with serving((Origin("a"), Origin("b"))):
-        assert "request=a,b said" in line(line_formatter(), "said")
+        assert "request=a,b said" in line(formatter, "said")
 
 
 def test_many_requests_are_clipped_and_counted() -> None:
