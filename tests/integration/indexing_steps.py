@@ -9,6 +9,7 @@ import numpy as np
 from django.db import connection
 
 from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app.services.documents.outcomes import DocumentResult, Wait
 from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, upsert
 from embeddings_app.services.embedding.embed import EmbedOutcome
@@ -52,6 +53,13 @@ def embedded(text: str, dimension: int) -> EmbedOutcome:
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
     vector = np.random.default_rng(seed).standard_normal(dimension).astype(np.float32)
     return EmbedOutcome(vector=vector, tokens=len(text), truncated=False, cached=False, error=None)
+
+
+def frame(text: str, dimension: int) -> bytes:
+    """What an embedder writes into the cache for the text."""
+    outcome = embedded(text, dimension)
+    assert outcome.vector is not None
+    return EmbeddedText(outcome.vector, outcome.tokens, outcome.truncated).to_frame()
 
 
 def failing(code: str, count: int) -> list[EmbedOutcome]:

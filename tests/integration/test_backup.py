@@ -33,7 +33,8 @@ from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.embedding.cache import cached_vectors
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from tests.conftest import ROOT
-from tests.integration.indexing_steps import NAMESPACE, embed, index, make_due, put, record, rows
+from tests.integration.indexing_steps import NAMESPACE, embed, frame, index, make_due, put, record, rows
+from tests.specs import SPEC
 
 NEW_AFTER_A_RESTORE = {"log_epoch", "audit_event", "django_celery_beat_periodictasks"}
 UNPAIRED = "SELECT split_part(doc_id, ' ', 2) FROM document GROUP BY 1 HAVING count(*) <> 2"
@@ -230,10 +231,12 @@ def test_a_revoked_key_stays_revoked(directory: Path) -> None:
 
 
 def test_the_cache_is_emptied(directory: Path) -> None:
+    vectors, key = cached_vectors(), uuid.uuid4().bytes
     backup(directory)
-    cached_vectors().shared.put_many({b"a key": b"a frame"})
+    vectors.shared.put_many({key: frame("text", SPEC.dimension)})
+    assert list(vectors.find(SPEC, [key])) == [key]
     assert restore(directory).cache_emptied
-    assert cached_vectors().shared._redis.dbsize() == 0
+    assert vectors.find(SPEC, [key]) == {}
 
 
 def test_documents_are_discarded_only_when_asked_to(directory: Path) -> None:
