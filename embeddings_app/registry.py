@@ -1,4 +1,4 @@
-"""Model versions: which one answers, which ones a write must reach."""
+"""Model versions: which one answers, which ones can be asked, which ones a write must reach."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -7,7 +7,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.threads.expiring import ExpiringCache
-from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.models import LIVE_STATUSES, SEARCHABLE_STATUSES, ModelRegistry, ModelStatus
 
 FRESH_SECONDS = 1.0
 """Readers may see a switch this much later; writers always read within their transaction."""
@@ -31,12 +31,39 @@ def _read_active(model_id: str) -> ModelSpec:
     raise ServiceError("model_not_active", f"model {model_id!r} has no active version", field="model_id")
 
 
+def _read_searchable(key: tuple[str, int]) -> ModelSpec:
+    model_id, version = key
+    row = ModelRegistry.objects.filter(model_id=model_id, version=version).first()
+    if row is None:
+        raise ServiceError("unknown_model", f"model {model_id!r} has no version {version}", field="model_version")
+    if row.status not in SEARCHABLE_STATUSES:
+        *some, last = SEARCHABLE_STATUSES
+        raise ServiceError(
+            "model_not_active",
+            f"version {version} of model {model_id!r} is {row.status}; "
+            f"a search can ask for a version that is {', '.join(some)} or {last}",
+            field="model_version",
+        )
+    if row.modality != "text":
+        raise ServiceError("unsupported_modality", field="model_version")
+    return spec_of(row)
+
+
 _active_specs = ExpiringCache(_read_active, FRESH_SECONDS)
+_searchable_specs = ExpiringCache(_read_searchable, FRESH_SECONDS)
 
 
 def active_spec(model_id: str | None) -> ModelSpec:
     """The active version of `model_id`, or of the default model. Raises unknown_model or model_not_active."""
     return _active_specs.get(model_id or load_config().default_model_id)
+
+
+def searchable_spec(model_id: str, version: int | None) -> ModelSpec:
+    """The version that answers a search: the active one, or the one asked for when its index is whole.
+
+    Raises unknown_model or model_not_active.
+    """
+    return active_spec(model_id) if version is None else _searchable_specs.get((model_id, version))
 
 
 def live_specs(model_id: str) -> list[ModelSpec]:
@@ -51,3 +78,4 @@ def specs_by_key(version_keys: Sequence[int]) -> dict[int, ModelSpec]:
 def forget_cached() -> None:
     """Make the next read see the database; for tests and for the process that made a change."""
     _active_specs.clear()
+    _searchable_specs.clear()

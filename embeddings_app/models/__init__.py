@@ -3,7 +3,7 @@
 from embeddings_app.models.access import ApiKey, AuditEvent, Scope
 from embeddings_app.models.documents import Document, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
-from embeddings_app.models.model_registry import LIVE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.models.model_registry import LIVE_STATUSES, SEARCHABLE_STATUSES, ModelRegistry, ModelStatus
 from embeddings_app.models.shards import (
     Layout,
     LayoutStatus,
@@ -16,6 +16,7 @@ from embeddings_app.models.shards import (
 
 __all__ = [
     "LIVE_STATUSES",
+    "SEARCHABLE_STATUSES",
     "ApiKey",
     "AuditEvent",
     "Document",

@@ -24,6 +24,8 @@ class ModelStatus(models.TextChoices):
 _ENDPOINT_FIELDS = ("endpoint", "endpoint_model", "secret_name", "requests_per_minute")
 LIVE_STATUSES = (ModelStatus.BACKFILLING, ModelStatus.SHADOW, ModelStatus.ACTIVE, ModelStatus.STANDBY)
 """Versions that every write and delete must reach."""
+SEARCHABLE_STATUSES = (ModelStatus.SHADOW, ModelStatus.ACTIVE, ModelStatus.STANDBY)
+"""Versions whose index has all documents, so that a search may ask for them."""
 
 
 class ModelRegistry(models.Model):

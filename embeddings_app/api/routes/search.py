@@ -7,7 +7,13 @@ from rest_framework.response import Response
 
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.filters import parse_filter
-from embedding_project.contracts.limits import DEFAULT_EF_SEARCH, DEFAULT_TOP_K, MAX_EF_SEARCH, MAX_TOP_K
+from embedding_project.contracts.limits import (
+    DEFAULT_EF_SEARCH,
+    DEFAULT_TOP_K,
+    MAX_EF_SEARCH,
+    MAX_MODEL_VERSION,
+    MAX_TOP_K,
+)
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.admission import admission
 from embeddings_app.api.parsing import json_object
@@ -32,6 +38,10 @@ _OPTIONS = {
     "filters": {"allOf": [parts.component("Filter")]},
     "namespace": parts.NAMESPACE,
     "model_id": parts.described(parts.MODEL_ID, "Checked against the model of the namespace."),
+    "model_version": parts.described(
+        {"type": "integer", "minimum": 1, "maximum": MAX_MODEL_VERSION},
+        "A version of the model whose index is whole: shadow, active or standby. Left out: the active one.",
+    ),
     "ef_search": parts.described(
         {"type": "integer", "minimum": 1, "maximum": MAX_EF_SEARCH, "default": DEFAULT_EF_SEARCH},
         "Breadth of the search in the graph: more finds more of the true neighbours, and takes longer.",
@@ -139,6 +149,7 @@ def search_request(body: dict[str, object]) -> SearchRequest:
         query=checked_text(fields.required("query"), "query") if vector is None else None,
         vector=vector,
         model_id=model_id_of(fields),
+        model_version=fields.optional_integer("model_version"),
         namespace=namespace_of(fields),
         top_k=fields.integer("top_k"),
         filter=parse_filter(fields.optional("filters")),

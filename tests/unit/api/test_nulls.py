@@ -26,7 +26,8 @@ BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
     ("/embed", tei_request, {"inputs": "x"},
      {"normalize", "truncate", "truncation_direction", "prompt_name", "dimensions"}),
     ("/v1/search", search_request, {"query": "x"},
-     {"top_k", "filters", "namespace", "model_id", "ef_search", "exact", "include", "min_token", "allow_partial"}),
+     {"top_k", "filters", "namespace", "model_id", "model_version", "ef_search", "exact",
+      "include", "min_token", "allow_partial"}),
     ("/v1/upsert", upsert_request, ONE, {"vector", "metadata", "namespace", "model_id", "wait"}),
 ]  # fmt: skip
 ROWS = [(decode, good, name) for _, decode, good, optional in BODIES for name in sorted(optional)]
