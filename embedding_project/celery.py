@@ -16,12 +16,21 @@ from kombu import Queue
 from embedding_project.broker.clocks import watch_clock
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import Config, load_config
-from embedding_project.contracts.queues import INDEX_QUEUE, SWEEP_TASK, TRIM_TASK
+from embedding_project.contracts.queues import (
+    INDEX_QUEUE,
+    REEMBED_CHUNK_TASK,
+    REEMBED_QUEUE,
+    REEMBED_WAVE_DONE_TASK,
+    SWEEP_TASK,
+    TEND_VERSIONS_TASK,
+    TRIM_TASK,
+)
 from embedding_project.observing.log_lines import logging_settings
 from embedding_project.threads.collector import spare_startup_objects
 
 SWEEP_SECONDS = 3.0
 TRIM_SECONDS = 60.0
+TEND_VERSIONS_SECONDS = 3.0
 
 
 def _transport_options(**options: Any) -> dict[str, Any]:
@@ -75,7 +84,12 @@ def _job_app(config: Config) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_default_queue=INDEX_QUEUE,
-        task_queues=[Queue(INDEX_QUEUE)],
+        task_queues=[Queue(INDEX_QUEUE), Queue(REEMBED_QUEUE)],
+        task_routes={name: {"queue": REEMBED_QUEUE} for name in (REEMBED_CHUNK_TASK, REEMBED_WAVE_DONE_TASK)},
+        # The chords of re-embedding count their finished chunks there; no other task has a result.
+        result_backend=config.redis_url,
+        result_expires=3600,
+        result_backend_transport_options={"retry_policy": {"timeout": 2.0}},
         broker_transport_options=_transport_options(
             # Every job is found again by the sweep, so late redelivery has nothing to add and may only repeat work.
             visibility_timeout=600,
@@ -87,6 +101,11 @@ def _job_app(config: Config) -> Celery:
         beat_schedule={
             "sweep": {"task": SWEEP_TASK, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
             "trim": {"task": TRIM_TASK, "schedule": TRIM_SECONDS, "options": {"expires": TRIM_SECONDS}},
+            "tend versions": {
+                "task": TEND_VERSIONS_TASK,
+                "schedule": TEND_VERSIONS_SECONDS,
+                "options": {"expires": TEND_VERSIONS_SECONDS},
+            },
         },
         beat_max_loop_interval=1.0,
     )

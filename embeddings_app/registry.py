@@ -71,6 +71,11 @@ def live_specs(model_id: str) -> list[ModelSpec]:
     return [spec_of(row) for row in ModelRegistry.objects.filter(model_id=model_id, status__in=LIVE_STATUSES)]
 
 
+def is_live(version_key: int) -> bool:
+    """Whether writes reach the version. Call it in a statement after `model_locks.lock_shared`."""
+    return ModelRegistry.objects.filter(pk=version_key, status__in=LIVE_STATUSES).exists()
+
+
 def specs_by_key(version_keys: Sequence[int]) -> dict[int, ModelSpec]:
     return {row.pk: spec_of(row) for row in ModelRegistry.objects.filter(pk__in=version_keys)}
 

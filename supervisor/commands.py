@@ -23,6 +23,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Models and cache": {
         "register_model": "add a version of a model",
+        "models": "list versions, probe them, choose the one that answers, retire them",
+        "reembed": "give documents vectors of a new version: estimate, start, pause, cancel",
         "warm_cache": "embed the texts of a file ahead of time",
     },
     "Keys": {"apikey": "make, list and revoke API keys"},

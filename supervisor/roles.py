@@ -112,8 +112,8 @@ def _embedder(base: Mapping[str, str], number: int, config: Config) -> ProcessSp
 
 
 def _indexer(base: Mapping[str, str]) -> ProcessSpec:
-    # Two turns of indexing at a time, and a thread for the sweep.
-    options = ("-P", "threads", "-c", "3", "-Q", "index")
+    # Two turns of indexing at a time, four chunks of a re-embedding, and two threads for periodic work.
+    options = ("-P", "threads", "-c", "8", "-Q", "index,reembed")
     env = {**_without(base, "API_KEY"), **_DJANGO}
     return _worker("job_app", "indexer", *options, env=env, nice=_BACKGROUND_NICE)
 

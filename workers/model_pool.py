@@ -26,6 +26,8 @@ _MEBIBYTE = 1024 * 1024
 logger = logging.getLogger(__name__)
 
 _Key = tuple[object, ...]
+Report = Callable[[ModelSpec, str], None]
+"""Is told of a version that cannot be loaded, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,14 @@ class ModelPool:
         capacity: int = MAX_MODELS,
         budget_bytes: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
+        report: Report | None = None,
     ) -> None:
         """At most `capacity` models, whose weights take at most `budget_bytes` together; 0 for no bound on these."""
         self._load = load
         self._capacity = capacity
         self._budget_bytes = budget_bytes
         self._monotonic = monotonic
+        self._report = report
         self._lock = threading.Lock()
         self._encoders: OrderedDict[_Key, Encoder] = OrderedDict()
         self._failures: dict[_Key, _Failure] = {}
@@ -88,6 +92,8 @@ class ModelPool:
             with self._lock:
                 failure = self._failed(key, spec, reason)
                 del self._loads[key]
+            if self._report:
+                self._report(spec, reason)
             load.set_exception(failure)
             return
         seconds = self._monotonic() - began

@@ -8,10 +8,11 @@ from functools import cache
 import torch
 from redis import Redis
 
+from embedding_project.broker.model_problems import report_problem
 from embedding_project.broker.redis_clients import broker_client, cache_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import EmbedBatch
-from embedding_project.contracts.model_spec import PACKAGED_MODEL
+from embedding_project.contracts.model_spec import PACKAGED_MODEL, ModelSpec
 from embedding_project.model_sources.model_folder import PACKAGE
 from embedding_project.vector_cache import VectorCache
 from workers.drainer import Drainer
@@ -33,7 +34,11 @@ def models() -> ModelPool:
     if config.embed_threads:
         torch.set_num_threads(config.embed_threads)
     budget = config.embed_memory_mb * 1024 * 1024
-    return ModelPool(encoder_loader(config, chosen_device(config)), budget_bytes=budget)
+    return ModelPool(encoder_loader(config, chosen_device(config)), budget_bytes=budget, report=_report_problem)
+
+
+def _report_problem(spec: ModelSpec, reason: str) -> None:
+    report_problem(broker(), spec.version_key, reason)
 
 
 @cache

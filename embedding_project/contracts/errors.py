@@ -48,12 +48,15 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "not_found": ErrorKind(404, False, "There is no such path."),
     "unknown_model": ErrorKind(404, False, "No such model, or no such version of it, is registered."),
     "unknown_document": ErrorKind(404, False, "There is no such document in the namespace."),
+    "unknown_run": ErrorKind(404, False, "There is no such re-embedding run."),
     "unknown_namespace": ErrorKind(404, False, "Nothing was ever written to this namespace."),
     "method_not_allowed": ErrorKind(405, False, "The path does not support this method."),
     "body_timeout": ErrorKind(408, True, "The body did not arrive within 30 seconds."),
     "model_not_active": ErrorKind(
         409, False, "The model has no active version, or a search asks for one without a whole index."
     ),
+    "illegal_step": ErrorKind(409, False, "The model version, or the run, cannot take this step in its state."),
+    "does_not_fit": ErrorKind(409, False, "The machine has too little disk or memory for what was asked."),
     "model_mismatch": ErrorKind(409, False, "The namespace belongs to another model."),
     "token_expired": ErrorKind(409, False, "The token is of another log epoch, layout or model version."),
     "body_too_large": ErrorKind(413, False, "The body is larger than 8 MiB."),

@@ -18,13 +18,15 @@ from embedding_project.contracts.errors import ServiceError
 from embeddings_app.admin.dashboard_numbers import capped
 from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.admin.model_form import HELP, ModelVersionForm
-from embeddings_app.models import ModelRegistry, ModelStatus
+from embeddings_app.models import EDITABLE_STATUSES, ModelRegistry, ModelStatus
 from embeddings_app.records.operations import count_quarantined
 from embeddings_app.services import audit
-from embeddings_app.services.model_versions.lifecycle import activate, probe
+from embeddings_app.services.model_versions.probing import probe
+from embeddings_app.services.model_versions.switching import switch
 
 _STATUS_COLOURS = {
     ModelStatus.DRAFT.label: "info",
+    ModelStatus.PROBED.label: "info",
     ModelStatus.BACKFILLING.label: "warning",
     ModelStatus.SHADOW.label: "warning",
     ModelStatus.ACTIVE.label: "success",
@@ -103,11 +105,11 @@ class ModelRegistryAdmin(ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
         """A version that ever answered is only shown, since its vectors were made with its fields."""
         allowed: bool = super().has_change_permission(request, obj)
-        return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
+        return allowed and (obj is None or obj.status in EDITABLE_STATUSES)
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
         allowed: bool = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or obj.status == ModelStatus.DRAFT)
+        return allowed and (obj is None or obj.status in EDITABLE_STATUSES)
 
     def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
         """Whether the user may probe and activate, in any state of the version."""
@@ -115,7 +117,7 @@ class ModelRegistryAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: ModelRegistry, _form: object, change: bool) -> None:
         # What a probe found out holds for the fields it ran with.
-        obj.probed_at, obj.probe_error = None, ""
+        obj.probed_at, obj.probe_error, obj.status = None, "", ModelStatus.DRAFT
         obj.save()
         audit.record(_actor(request), "model.changed" if change else "model.registered", str(obj))
 
@@ -177,7 +179,7 @@ class ModelRegistryAdmin(ModelAdmin):
         self.log_change(request, version, f"Probed: {outcome.message}")
 
     def _activate(self, request: HttpRequest, version: ModelRegistry) -> None:
-        activate(version, _actor(request))
+        switch(version, _actor(request))
         self.message_user(request, f"{version} is active", messages.SUCCESS)
         self.log_change(request, version, "Activated")
 

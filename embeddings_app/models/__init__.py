@@ -3,7 +3,14 @@
 from embeddings_app.models.access import ApiKey, AuditEvent, Scope
 from embeddings_app.models.documents import Document, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
-from embeddings_app.models.model_registry import LIVE_STATUSES, SEARCHABLE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.models.model_registry import (
+    EDITABLE_STATUSES,
+    LIVE_STATUSES,
+    SEARCHABLE_STATUSES,
+    ModelRegistry,
+    ModelStatus,
+)
+from embeddings_app.models.reembedding import OPEN_STATES, ReembedChunk, ReembedRun, RunState
 from embeddings_app.models.shards import (
     Layout,
     LayoutStatus,
@@ -15,7 +22,9 @@ from embeddings_app.models.shards import (
 )
 
 __all__ = [
+    "EDITABLE_STATUSES",
     "LIVE_STATUSES",
+    "OPEN_STATES",
     "SEARCHABLE_STATUSES",
     "ApiKey",
     "AuditEvent",
@@ -29,7 +38,10 @@ __all__ = [
     "ModelStatus",
     "Namespace",
     "RecordState",
+    "ReembedChunk",
+    "ReembedRun",
     "ReplicaState",
+    "RunState",
     "Scope",
     "ShardChange",
     "ShardCounter",

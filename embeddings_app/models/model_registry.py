@@ -13,11 +13,15 @@ from embedding_project.model_sources.endpoints import endpoint_problem
 
 
 class ModelStatus(models.TextChoices):
+    """Where a version stands. `services/model_versions/steps.py` says which step may follow which."""
+
     DRAFT = "draft"
+    PROBED = "probed"
     BACKFILLING = "backfilling"
-    SHADOW = "shadow"
+    SHADOW = "shadow", "shadow (complete, does not answer)"
     ACTIVE = "active"
     STANDBY = "standby", "standby (kept for rollback)"
+    RETIRING = "retiring"
     RETIRED = "retired"
 
 
@@ -26,6 +30,8 @@ LIVE_STATUSES = (ModelStatus.BACKFILLING, ModelStatus.SHADOW, ModelStatus.ACTIVE
 """Versions that every write and delete must reach."""
 SEARCHABLE_STATUSES = (ModelStatus.SHADOW, ModelStatus.ACTIVE, ModelStatus.STANDBY)
 """Versions whose index has all documents, so that a search may ask for them."""
+EDITABLE_STATUSES = (ModelStatus.DRAFT, ModelStatus.PROBED)
+"""Versions that have no vectors yet, so that their fields may change."""
 
 
 class ModelRegistry(models.Model):

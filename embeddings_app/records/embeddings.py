@@ -17,19 +17,25 @@ MAX_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """One text to embed under one model version."""
+class ReadText:
+    """The text of a document as it was read, to be embedded. What is written back is compared with it."""
+
+    document_key: int
+    text: str
+    text_revision: int
+    epoch: str
+    """History the text belongs to; after a restore the same key and revision may mean another text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(ReadText):
+    """A text that its pending record asks for, under a lease."""
 
     record_key: int
-    document_key: int
     version_key: int
     batch_limit: int
     lease_until: datetime
     """Tells the claim from later ones of the same record."""
-    text: str
-    text_revision: int
-    epoch: str
-    """History the claim belongs to; after a restore the same key and revision may mean another text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,8 @@ def claim_pending(limit: int, lease_seconds: float) -> list[Claim]:
         )
         UPDATE embedding_record r SET lease_until = now() + make_interval(secs => %s)
         FROM batch, document d, log_epoch e WHERE r.id = batch.id AND d.id = r.document_id
-        RETURNING r.id, r.document_id, r.model_version_id, r.batch_limit, r.lease_until, d.text, d.text_revision,
-                  e.epoch::text
+        RETURNING r.document_id, d.text, d.text_revision, e.epoch::text,
+                  r.id, r.model_version_id, r.batch_limit, r.lease_until
         """,
         [limit, lease_seconds],
     )
@@ -132,9 +138,9 @@ def _leases(claims: Sequence[Claim]) -> tuple[list[int], list[datetime]]:
     return [claim.record_key for claim in claims], [claim.lease_until for claim in claims]
 
 
-def lock_embedded(claims: Sequence[Claim]) -> dict[int, ChangedDocument]:
-    """Lock the documents that still live and whose text is still the claimed one; the others are not returned, and
-    none is when the history has changed since the claims.
+def lock_embedded(texts: Sequence[ReadText]) -> dict[int, ChangedDocument]:
+    """Lock the documents that still live and whose text is still the one that was read; the others are not returned,
+    and none is when the history has changed since.
 
     Without the lock a delete that is about to commit would be overtaken, and its tombstone followed by a vector.
     """
@@ -147,9 +153,9 @@ def lock_embedded(claims: Sequence[Claim]) -> dict[int, ChangedDocument]:
         ORDER BY d.namespace_id, d.doc_id FOR NO KEY UPDATE OF d
         """,
         [
-            [claim.document_key for claim in claims],
-            [claim.text_revision for claim in claims],
-            claims[0].epoch,
+            [text.document_key for text in texts],
+            [text.text_revision for text in texts],
+            texts[0].epoch,
         ],
     )
     return {row[0]: ChangedDocument(*row) for row in found}

@@ -25,6 +25,27 @@ def quarantined_keys(version_key: int, after: int, limit: int) -> list[int]:
     return [row[0] for row in found]
 
 
+@dataclass(frozen=True, slots=True)
+class FailedText:
+    record_key: int
+    namespace: str
+    doc_id: str
+    reason: str
+
+
+def failed_texts(version_key: int, after: int, limit: int) -> list[FailedText]:
+    """Up to `limit` quarantined records of a version with their documents, in order, beyond the key `after`."""
+    found = rows(
+        """
+        SELECT r.id, n.name, d.doc_id, r.last_error FROM embedding_record r
+        JOIN document d ON d.id = r.document_id JOIN namespace n ON n.id = d.namespace_id
+        WHERE r.model_version_id = %s AND r.state = 'quarantined' AND r.id > %s ORDER BY r.id LIMIT %s
+        """,
+        [version_key, after, limit],
+    )
+    return [FailedText(*one) for one in found]
+
+
 def requeue(record_keys: Sequence[int]) -> list[Requeued]:
     """Make the quarantined ones among the records pending and due, as if they had never failed.
 

@@ -1,16 +1,48 @@
-"""The partitions of the vectors, one for each model version."""
+"""The partitions of the vectors, one for each model version.
 
-from embeddings_app.records.sql import execute
+A partition is attached and detached in the ways that do not stop readers and writers of the other partitions.
+"""
+
+from embeddings_app.records.sql import execute, row, rows
+
+_PREFIX = "embedding_vector_v"
 
 
 def vector_partition(version_key: int) -> str:
     """Name of the partition that holds the vectors of one version."""
-    return f"embedding_vector_v{version_key:d}"
+    return f"{_PREFIX}{version_key:d}"
+
+
+def has_vector_partition(version_key: int) -> bool:
+    (found,) = row("SELECT to_regclass(%s) IS NOT NULL", [vector_partition(version_key)])
+    return bool(found)
+
+
+def versions_with_partition() -> set[int]:
+    """Keys of the versions that have a partition, be it attached or not."""
+    found = rows(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ %s AND pg_table_is_visible(oid)",
+        [rf"^{_PREFIX}[0-9]+$"],
+    )
+    return {int(name.removeprefix(_PREFIX)) for (name,) in found}
 
 
 def create_vector_partition(version_key: int) -> None:
     """The partition that holds the vectors of one version; dropping it is how a version is retired."""
-    execute(
-        f"CREATE TABLE IF NOT EXISTS {vector_partition(version_key)} "
-        f"PARTITION OF embedding_vector FOR VALUES IN ({version_key:d})"
-    )
+    if has_vector_partition(version_key):
+        return
+    name = vector_partition(version_key)
+    # CREATE ... PARTITION OF would wait for every reader of the table, and ATTACH does not.
+    execute(f"CREATE TABLE {name} (LIKE embedding_vector INCLUDING ALL)")
+    execute(f"ALTER TABLE embedding_vector ATTACH PARTITION {name} FOR VALUES IN ({version_key:d})")
+
+
+def drop_vector_partition(version_key: int) -> None:
+    """Remove the partition of a version that nobody writes to. Must run outside of a transaction."""
+    name = vector_partition(version_key)
+    attached = row("SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass(%s)", [name])
+    if attached:
+        # An earlier call may have ended between the two parts of a concurrent detach.
+        how = "FINALIZE" if attached[0] else "CONCURRENTLY"
+        execute(f"ALTER TABLE embedding_vector DETACH PARTITION {name} {how}")
+    execute(f"DROP TABLE IF EXISTS {name}")

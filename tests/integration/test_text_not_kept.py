@@ -11,11 +11,12 @@ from django.core.management import call_command
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app import registry
-from embeddings_app.models import ModelRegistry, ModelStatus, ShardCounter
+from embeddings_app.models import ModelRegistry
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.upserting import DocumentWrite, upsert
 from embeddings_app.services.embedding.cache import cached_vectors
 from tests.integration.indexing_steps import NAMESPACE, failing, index, make_due, put, record, request, rows
+from tests.integration.reembedding_steps import forget_model
 
 pytestmark = pytest.mark.usefixtures("keeps_no_text")
 
@@ -60,8 +61,7 @@ def external_model() -> Iterator[str]:
     command = ("register_model", "--model-id", name, "--type", "external", "--dimension", "2", "--activate")
     call_command(*command, stdout=StringIO())
     yield name
-    ModelRegistry.objects.filter(model_id=name).update(status=ModelStatus.RETIRED)
-    ShardCounter.objects.filter(model_version__model_id=name).delete()
+    forget_model(ModelRegistry.objects.get(model_id=name))
 
 
 def test_a_text_beside_a_vector_of_the_client_is_not_stored(external_model: str) -> None:

@@ -13,8 +13,9 @@ from embedding_project.contracts.model_spec import ModelType, Runtime
 from embedding_project.model_sources.model_folder import ModelFilesError
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
-from embeddings_app.services.model_versions.lifecycle import activate, probe
+from embeddings_app.services.model_versions.probing import probe
 from embeddings_app.services.model_versions.registering import Incomplete, completed
+from embeddings_app.services.model_versions.switching import switch
 
 _FIELDS = (
     *("model_id", "type", "artifact", "dimension", "pooling", "normalize", "max_tokens", "query_prompt"),
@@ -72,16 +73,15 @@ class Command(BaseCommand):
         self.stdout.write(f"{version}: {version.status}")
 
     def _activate(self, version: ModelRegistry) -> None:
-        """Activate the new version, or leave none behind."""
+        """Let the new version answer. One that fails its probe is not kept."""
         outcome = probe(version, audit.command_actor())
         if not outcome.ok:
             version.delete()
             raise CommandError(f"not registered, the probe failed: {outcome.message}")
         try:
-            activate(version, audit.command_actor())
+            switch(version, audit.command_actor())
         except ServiceError as error:
-            version.delete()
-            raise CommandError(f"not registered: {error.message}") from error
+            raise CommandError(f"registered and probed, but not active: {error.message}") from error
 
 
 def _sentences(error: ValidationError) -> list[str]:

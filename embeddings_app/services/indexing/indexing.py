@@ -8,19 +8,18 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from embedding_project.contracts.keys import InputType, content_hash
+from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
-from embedding_project.contracts.vectors import to_bytes, unit_length
 from embedding_project.observing import tracing
 from embedding_project.observing.request_context import current_origins, serving
 from embeddings_app import registry
-from embeddings_app.records import changes, documents, embeddings
-from embeddings_app.records.embeddings import Claim, FinishedVector
-from embeddings_app.records.topology import writable_layouts
+from embeddings_app.records import documents, embeddings
+from embeddings_app.records.embeddings import Claim
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
 from embeddings_app.services.indexing.hints_heard import hinted
+from embeddings_app.services.indexing.writing import write_embedded
 
 CLAIM_ITEMS = 32
 """Small enough that a batch of the longest texts is embedded well before its deadline, on two cores too."""
@@ -61,7 +60,7 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
     outcomes = embed(spec, [claim.text for claim in batch])
     done = [(claim, outcome) for claim, outcome in zip(batch, outcomes, strict=True) if outcome.vector is not None]
     if done:
-        in_transaction(lambda: _write(spec, done))
+        write_embedded(spec, done)
         hinted.forget(claim.document_key for claim, _ in done)
         logger.debug("embedded %d of %d texts of model version %d", len(done), len(batch), spec.version_key)
     lost = [claim for claim, outcome in zip(batch, outcomes, strict=True) if outcome.error in INFRASTRUCTURE_ERRORS]
@@ -97,21 +96,3 @@ def _blame(failed: Sequence[Claim], reason: str) -> None:
         documents.drop_unneeded_texts(list(locked))
 
     in_transaction(count)
-
-
-def _write(spec: ModelSpec, done: Sequence[tuple[Claim, EmbedOutcome]]) -> None:
-    """1. lock the documents that still hold the embedded text  2. their vectors  3. the log, counters last."""
-    locked = embeddings.lock_embedded([claim for claim, _ in done])
-    finished = [
-        FinishedVector(
-            claim.document_key, claim.text_revision, to_bytes(unit_length(outcome.vector)), content_hash(claim.text)
-        )
-        for claim, outcome in done
-        if claim.document_key in locked and outcome.vector is not None
-    ]
-    if not finished:
-        return
-    embeddings.write_vectors(spec.version_key, finished)
-    documents.drop_unneeded_texts([item.document_key for item in finished])
-    entries = [locked[item.document_key] for item in finished]
-    changes.append_changes(writable_layouts(), [spec.version_key], entries)

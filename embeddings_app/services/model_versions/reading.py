@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embeddings_app import registry
 from embeddings_app.models import ModelRegistry, ModelStatus
@@ -33,3 +34,11 @@ def read_model(model_id: str) -> ModelView:
 
 def _model_view(row: ModelRegistry) -> ModelView:
     return ModelView(spec=registry.spec_of(row), status=row.status, created_at=row.created_at)
+
+
+def find_version(model_id: str, version: int) -> ModelRegistry:
+    """The version. Raises ServiceError (unknown_model)."""
+    found = ModelRegistry.objects.filter(model_id=model_id, version=version).first()
+    if found is None:
+        raise ServiceError("unknown_model", f"no version {version} of {model_id!r} is registered", field="version")
+    return found

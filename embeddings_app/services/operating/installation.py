@@ -8,7 +8,7 @@ from embedding_project.config import Config
 from embedding_project.contracts.model_spec import PACKAGED_MODEL
 from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ModelRegistry, ModelStatus
 from embeddings_app.records.api_keys import any_key
-from embeddings_app.services.model_versions.lifecycle import prepare_indexes
+from embeddings_app.services.model_versions.indexes import prepare_indexes
 
 
 class KeyNeeded(Exception):

@@ -1,0 +1,70 @@
+"""`manage.py models list | probe | switch | retire`: the versions of the models."""
+
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app.models import ModelRegistry
+from embeddings_app.services import audit
+from embeddings_app.services.model_versions.probing import probe
+from embeddings_app.services.model_versions.reading import find_version
+from embeddings_app.services.model_versions.retiring import retire
+from embeddings_app.services.model_versions.steps import way_on
+from embeddings_app.services.model_versions.switching import switch
+
+
+def add_version(parser: ArgumentParser) -> None:
+    parser.add_argument("model_id")
+    parser.add_argument("version", type=int)
+
+
+class Command(BaseCommand):
+    help = "List model versions, probe them, choose the one that answers, retire them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("list", help="show every version, its state, and what can be done with it")
+        add_version(actions.add_parser("probe", help="embed a few texts with a version and check the vectors"))
+        switching = actions.add_parser("switch", help="let a version answer, or go back to an earlier one")
+        add_version(switching)
+        switching.add_argument("--reason", default="", help="kept in the audit log")
+        retiring = actions.add_parser("retire", help="end a version and free what it holds")
+        add_version(retiring)
+        retiring.add_argument("--reason", default="", help="kept in the audit log")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        acts: dict[str, Callable[[dict[str, Any]], None]] = {
+            "list": self._list,
+            "probe": self._probe,
+            "switch": self._switch,
+            "retire": self._retire,
+        }
+        try:
+            acts[options["action"]](options)
+        except ServiceError as error:
+            raise CommandError(error.message) from error
+
+    def _list(self, _options: dict[str, Any]) -> None:
+        for version in ModelRegistry.objects.order_by("model_id", "version"):
+            self.stdout.write(f"{version}  {version.status}  dimension {version.dimension}  {way_on(version.status)}")
+
+    def _probe(self, options: dict[str, Any]) -> None:
+        version = find_version(options["model_id"], options["version"])
+        outcome = probe(version, audit.command_actor())
+        if not outcome.ok:
+            raise CommandError(f"{version}: {outcome.message}")
+        self.stdout.write(f"{version}: {outcome.message}; {version.status}")
+
+    def _switch(self, options: dict[str, Any]) -> None:
+        version = find_version(options["model_id"], options["version"])
+        switched = switch(version, audit.command_actor(), reason=options["reason"])
+        before = f"; {switched.before} is kept and still written" if switched.before else ""
+        self.stdout.write(f"{version} answers now{before}")
+
+    def _retire(self, options: dict[str, Any]) -> None:
+        version = find_version(options["model_id"], options["version"])
+        retire(version, audit.command_actor(), options["reason"])
+        self.stdout.write(f"{version} is {version.status}")

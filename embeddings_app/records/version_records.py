@@ -1,0 +1,89 @@
+"""What the tables hold of one model version, counted and removed."""
+
+from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.records.log_trimming import LogFloor
+from embeddings_app.records.sql import execute, row, rows
+from embeddings_app.records.vector_partitions import versions_with_partition
+
+COUNT_CAP = 100_000
+"""Documents that one count looks at."""
+
+
+def has_documents(model_id: str) -> bool:
+    """Whether any document lives in a namespace of the model."""
+    (found,) = row(
+        """
+        SELECT EXISTS (SELECT 1 FROM document d JOIN namespace n ON n.id = d.namespace_id
+                       WHERE n.model_id = %s AND NOT d.deleted)
+        """,
+        [model_id],
+    )
+    return bool(found)
+
+
+def count_documents(model_id: str) -> int:
+    """Documents of the model, at most COUNT_CAP."""
+    (count,) = row(
+        """
+        SELECT count(*) FROM (
+            SELECT 1 FROM document d JOIN namespace n ON n.id = d.namespace_id
+            WHERE n.model_id = %s AND NOT d.deleted LIMIT %s) AS first
+        """,
+        [model_id, COUNT_CAP],
+    )
+    return int(count)
+
+
+def estimated_documents() -> int:
+    """Rows of the table of documents as Postgres estimates them, tombstones and other models included."""
+    (count,) = row("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'document'::regclass")
+    return int(count)
+
+
+def count_lost(from_version_key: int, to_version_key: int) -> int:
+    """Documents that the first version finds and the second has no vector of, because it still waits for it.
+
+    Only pending records of the second are looked at, so the count is short; a version in shadow has a record of every
+    document.
+    """
+    (count,) = row(
+        """
+        SELECT count(*) FROM embedding_record waiting
+        JOIN embedding_vector found ON found.document_id = waiting.document_id AND found.model_version_id = %s
+        WHERE waiting.model_version_id = %s AND waiting.state = 'pending' AND waiting.text_revision = 0
+        """,
+        [from_version_key, to_version_key],
+    )
+    return int(count)
+
+
+def ended_versions() -> list[ModelRegistry]:
+    """Versions that get no writes and still hold something, oldest first."""
+    held = versions_with_partition()
+    ended = ModelRegistry.objects.exclude(status__in=LIVE_STATUSES).order_by("pk")
+    return [version for version in ended if version.pk in held or version.status == ModelStatus.RETIRING]
+
+
+def delete_records(version_key: int, limit: int) -> int:
+    """Delete up to `limit` records of the version; how many."""
+    return execute(
+        """
+        DELETE FROM embedding_record WHERE id IN (
+            SELECT id FROM embedding_record WHERE model_version_id = %s LIMIT %s FOR UPDATE SKIP LOCKED)
+        """,
+        [version_key, limit],
+    )
+
+
+def logs_of(version_key: int) -> list[LogFloor]:
+    """The logs of the version, of which nobody needs anything."""
+    found = rows(
+        "SELECT layout_id, model_version_id, shard, head FROM shard_counter WHERE model_version_id = %s", [version_key]
+    )
+    return [LogFloor(*log) for log in found]
+
+
+def break_logs(version_key: int) -> None:
+    """Leave a gap in the emptied logs: a snapshot of the version's earlier life must not be continued."""
+    execute("UPDATE shard_counter SET head = head + 1 WHERE model_version_id = %s AND head > 0", [version_key])
+    execute("DELETE FROM shard_replica WHERE model_version_id = %s", [version_key])

@@ -1,0 +1,65 @@
+"""What a version needs before its first write, and what is taken away after its last one."""
+
+import time
+
+from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.records import log_trimming, vector_partitions, version_records
+from embeddings_app.records.log_trimming import LogFloor
+from embeddings_app.records.model_locks import session_lock
+from embeddings_app.records.topology import create_counters, writable_layouts
+from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services.model_versions.steps import take_step
+
+_CHUNK_RECORDS = 5_000
+_CHUNK_ENTRIES = 1_000
+_ACTOR = "service"
+
+
+def prepare_indexes(version: ModelRegistry) -> None:
+    """The vector partition and the logs of a version, in the transaction that makes it live."""
+    vector_partitions.create_vector_partition(version.pk)
+    for layout in writable_layouts():
+        create_counters(layout, version.pk)
+
+
+def clear_ended_versions(seconds: float) -> bool:
+    """Free what versions hold that no write reaches any more, for about `seconds`; whether more is left.
+
+    Nodes drop the index of such a version by themselves, as soon as its state tells them.
+    """
+    until = time.monotonic() + seconds
+    for version in version_records.ended_versions():
+        with session_lock(f"clearing:{version.pk}") as held:
+            if not held or not _clear(version.pk, until):
+                return True
+    return False
+
+
+def is_cleared(version: ModelRegistry) -> bool:
+    """Whether nothing is left of an earlier life of the version. It cannot become live before that."""
+    return not vector_partitions.has_vector_partition(version.pk)
+
+
+def _clear(version_key: int, until: float) -> bool:
+    """True when nothing is left. The partition goes last: while it is there, nobody makes the version live."""
+    version = ModelRegistry.objects.get(pk=version_key)
+    if version.status in LIVE_STATUSES or (is_cleared(version) and version.status != ModelStatus.RETIRING):
+        return True
+    while version_records.delete_records(version.pk, _CHUNK_RECORDS):
+        if time.monotonic() > until:
+            return False
+    for log in version_records.logs_of(version.pk):
+        while _trim(log):
+            if time.monotonic() > until:
+                return False
+    in_transaction(lambda: version_records.break_logs(version.pk))
+    vector_partitions.drop_vector_partition(version.pk)
+    if version.status == ModelStatus.RETIRING:
+        in_transaction(lambda: take_step(version, ModelStatus.RETIRED, _ACTOR))
+    return True
+
+
+def _trim(log: LogFloor) -> int:
+    """Delete one chunk of a log that nobody reads any more; how many entries."""
+    entries, _ = in_transaction(lambda: log_trimming.trim_chunk(log, 0, _CHUNK_ENTRIES))
+    return entries

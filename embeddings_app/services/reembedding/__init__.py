@@ -1,0 +1,1 @@
+"""Documents that exist, given vectors of a new model version while the service goes on."""
