@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.admin.read_only import ReadOnlyAdmin
 from embeddings_app.models import EmbeddingRecord, ModelRegistry, RecordState
+from embeddings_app.services.access.roles import RETRY_RECORDS
 from embeddings_app.services.audit import admin_actor
 from embeddings_app.services.indexing.retrying import retry_all_quarantined, retry_quarantined
 
@@ -88,7 +89,7 @@ class EmbeddingRecordAdmin(RecordColumns, ReadOnlyAdmin):
     )
 
     def has_retry_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
-        return request.user.has_perm("embeddings_app.change_embeddingrecord")
+        return request.user.has_perm(RETRY_RECORDS)
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
         """By version only among quarantined records, whose index begins with it."""

@@ -21,6 +21,7 @@ from embeddings_app.admin.model_form import HELP, ModelVersionForm
 from embeddings_app.models import EDITABLE_STATUSES, ModelRegistry, ModelStatus
 from embeddings_app.records.operations import count_quarantined
 from embeddings_app.services import audit
+from embeddings_app.services.access.roles import OPERATE_VERSIONS
 from embeddings_app.services.model_versions.probing import probe
 from embeddings_app.services.model_versions.switching import switch
 
@@ -113,13 +114,21 @@ class ModelRegistryAdmin(ModelAdmin):
 
     def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
         """Whether the user may probe and activate, in any state of the version."""
-        return request.user.has_perm("embeddings_app.change_modelregistry")
+        return request.user.has_perm(OPERATE_VERSIONS)
 
     def save_model(self, request: HttpRequest, obj: ModelRegistry, _form: object, change: bool) -> None:
         # What a probe found out holds for the fields it ran with.
         obj.probed_at, obj.probe_error, obj.status = None, "", ModelStatus.DRAFT
         obj.save()
         audit.record(_actor(request), "model.changed" if change else "model.registered", str(obj))
+
+    def delete_model(self, request: HttpRequest, obj: ModelRegistry) -> None:
+        audit.record(_actor(request), "model.deleted", str(obj))
+        obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ModelRegistry]) -> None:
+        for version in queryset:
+            self.delete_model(request, version)
 
     @admin.action(description="Probe: embed a few texts and check the vectors", permissions=["operate"])
     def probe_versions(self, request: HttpRequest, versions: QuerySet[ModelRegistry]) -> None:

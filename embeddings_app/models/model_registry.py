@@ -92,6 +92,7 @@ class ModelRegistry(models.Model):
         db_table = "model_registry"
         verbose_name = "model version"
         ordering: ClassVar = ["model_id", "-version"]
+        permissions: ClassVar = [("operate_modelregistry", "Can probe, fill, switch and retire model versions")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["model_id", "version"], name="model_version_unique"),
             models.UniqueConstraint(

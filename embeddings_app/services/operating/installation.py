@@ -1,4 +1,4 @@
-"""What a fresh database needs before the first request: epoch, layout, default model, administrator."""
+"""What a fresh database needs before the first request: epoch, layout, default model, roles, administrator."""
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -8,6 +8,7 @@ from embedding_project.config import Config
 from embedding_project.contracts.model_spec import PACKAGED_MODEL
 from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ModelRegistry, ModelStatus
 from embeddings_app.records.api_keys import any_key
+from embeddings_app.services.access.roles import install_roles
 from embeddings_app.services.model_versions.indexes import prepare_indexes
 
 
@@ -25,6 +26,7 @@ def install(*, shards: int, replicas: int, admin_password: str) -> bool:
         LogEpoch.objects.get_or_create(id=1)
         fresh = _install_layout(shards, replicas)
         _install_packaged_model()
+        install_roles()
         if admin_password:
             _install_admin(admin_password)
     return fresh
