@@ -40,7 +40,8 @@ _NAVIGATION = [
             _page("Layouts", "grid_view", "layout"),
             _page("Shards", "dns", "shardcounter"),
             _page("Replicas", "storage", "shardreplica"),
-            _page("Schedule", "schedule", "periodictask", app="django_celery_beat"),
+            _page("Jobs", "schedule", "periodictask", app="django_celery_beat"),
+            _page("Job runs", "manage_history", "jobrun"),
         ],
     },
     {

@@ -1,4 +1,4 @@
-"""The two Celery apps, their queues and the beat schedule.
+"""The two Celery apps and their queues.
 
 `query_app` carries searches and embed batches: no result backend, no acknowledgement round trips, binary bodies; a lost
 message costs one request, whose caller hears of it at the deadline. `job_app` carries indexing and periodic work, all
@@ -21,16 +21,9 @@ from embedding_project.contracts.queues import (
     REEMBED_CHUNK_TASK,
     REEMBED_QUEUE,
     REEMBED_WAVE_DONE_TASK,
-    SWEEP_TASK,
-    TEND_VERSIONS_TASK,
-    TRIM_TASK,
 )
 from embedding_project.observing.log_lines import logging_settings
 from embedding_project.threads.collector import spare_startup_objects
-
-SWEEP_SECONDS = 3.0
-TRIM_SECONDS = 60.0
-TEND_VERSIONS_SECONDS = 3.0
 
 
 def _transport_options(**options: Any) -> dict[str, Any]:
@@ -98,16 +91,9 @@ def _job_app(config: Config) -> Celery:
             unacked_mutex_key="jobs.unacked_mutex",
         ),
         worker_soft_shutdown_timeout=3.0,
-        beat_schedule={
-            "sweep": {"task": SWEEP_TASK, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
-            "trim": {"task": TRIM_TASK, "schedule": TRIM_SECONDS, "options": {"expires": TRIM_SECONDS}},
-            "tend versions": {
-                "task": TEND_VERSIONS_TASK,
-                "schedule": TEND_VERSIONS_SECONDS,
-                "options": {"expires": TEND_VERSIONS_SECONDS},
-            },
-        },
         beat_max_loop_interval=1.0,
+        # A beat that takes over goes on where the last message left the schedule.
+        beat_sync_every=1,
     )
     return app
 

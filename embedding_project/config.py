@@ -74,6 +74,7 @@ class Config:
     default_model_id: str = setting(kinds.text, PACKAGED_MODEL.model_id)
     cache_ttl_seconds: int = setting(kinds.whole(1, 365 * 24 * 3600), str(7 * 24 * 3600))
     cache_local_mb: int = setting(kinds.whole(0, 65_536), "32")
+    beats: int = setting(kinds.whole(1, 8), "1")
     log_retention_hours: int = setting(kinds.whole(1, 365 * 24), "24")
     metrics_dir: str = setting(kinds.text)
     log_level: str = setting(kinds.choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")

@@ -63,7 +63,7 @@ def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpe
         *(_node(base, shard, replica) for shard in range(config.shards) for replica in range(config.replicas)),
         _indexer(base),
         _api(base, config),
-        _beat(base),
+        *(_beat(base, number) for number in range(config.beats)),
     )
 
 
@@ -112,8 +112,8 @@ def _embedder(base: Mapping[str, str], number: int, config: Config) -> ProcessSp
 
 
 def _indexer(base: Mapping[str, str]) -> ProcessSpec:
-    # Two turns of indexing at a time, four chunks of a re-embedding, and two threads for periodic work.
-    options = ("-P", "threads", "-c", "8", "-Q", "index,reembed")
+    # Two turns of indexing at a time, four chunks of a re-embedding, and four threads for periodic jobs.
+    options = ("-P", "threads", "-c", "10", "-Q", "index,reembed")
     env = {**_without(base, "API_KEY"), **_DJANGO}
     return _worker("job_app", "indexer", *options, env=env, nice=_BACKGROUND_NICE)
 
@@ -141,8 +141,10 @@ def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:
     return replace(spec, orphan_signal=signal.SIGTERM)
 
 
-def _beat(base: Mapping[str, str]) -> ProcessSpec:
-    scheduler = ("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile=", "-l", "WARNING")
+def _beat(base: Mapping[str, str], number: int) -> ProcessSpec:
+    scheduler = ("--scheduler", "embeddings_app.beat:StandbyScheduler", "--pidfile=", "-l", "WARNING")
     start = ("-A", "embedding_project.celery:job_app", "beat")
     env = {**_without(base, "API_KEY"), **_DJANGO}
-    return _python("beat", "celery", *start, *scheduler, env=env, nice=_BACKGROUND_NICE)
+    # One sends, and the others stand by.
+    name = f"beat-{number}" if number else "beat"
+    return _python(name, "celery", *start, *scheduler, env=env, nice=_BACKGROUND_NICE)

@@ -4,12 +4,12 @@ Arguments never appear in message metadata (`argsrepr`), since they hold user te
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import group
+from celery import chord, group
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -21,6 +21,8 @@ from embedding_project.contracts.queues import (
     EMBED_TASK,
     INDEX_QUEUE,
     INDEX_TASK,
+    REEMBED_CHUNK_TASK,
+    REEMBED_WAVE_DONE_TASK,
     SEARCH_TASK,
     embed_queue,
     search_queue,
@@ -69,3 +71,17 @@ def send_index_hint(hint: IndexHint) -> None:
         job_app.send_task(
             INDEX_TASK, args=(hint.document_keys,), queue=INDEX_QUEUE, argsrepr=_NO_REPR, headers=hint.headers()
         )
+
+
+def send_job(task: str, seconds: float) -> None:
+    """Ask an indexer to run a periodic job now; the message counts for so long. Raises Unavailable."""
+    with _broker_errors():
+        job_app.send_task(task, queue=INDEX_QUEUE, expires=seconds)
+
+
+def send_reembed_wave(run_key: int, wave: int, chunk_keys: Sequence[int]) -> None:
+    """Queue the chunks of one wave of a run, and what follows when all of them have ended. Called by roles that know
+    the tasks. Raises Unavailable; a run whose wave was not sent lies still, and is found again."""
+    chunks = [job_app.signature(REEMBED_CHUNK_TASK, args=(key,)) for key in chunk_keys]
+    with _broker_errors():
+        chord(chunks, app=job_app)(job_app.signature(REEMBED_WAVE_DONE_TASK, args=(run_key, wave)))

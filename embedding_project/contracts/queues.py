@@ -3,14 +3,16 @@
 SEARCH_TASK = "index_nodes.search_shard"
 EMBED_TASK = "workers.embed_texts"
 INDEX_TASK = "embeddings_app.index_documents"
-SWEEP_TASK = "embeddings_app.sweep"
-TRIM_TASK = "embeddings_app.trim_logs"
 REEMBED_CHUNK_TASK = "embeddings_app.reembed_chunk"
 REEMBED_WAVE_DONE_TASK = "embeddings_app.reembed_wave_done"
-TEND_VERSIONS_TASK = "embeddings_app.tend_versions"
 
 INDEX_QUEUE = "index"
 REEMBED_QUEUE = "reembed"
+
+
+def job_task(job: str) -> str:
+    """The task of one periodic job."""
+    return f"embeddings_app.jobs.{job}"
 
 
 def embed_queue(lane: str) -> str:

@@ -5,6 +5,7 @@ from embeddings_app.admin.api_keys import ApiKeyAdmin
 from embeddings_app.admin.audit import AuditEventAdmin
 from embeddings_app.admin.documents import DocumentAdmin
 from embeddings_app.admin.embeddings import EmbeddingRecordAdmin
+from embeddings_app.admin.job_runs import JobRunAdmin
 from embeddings_app.admin.model_registry import ModelRegistryAdmin
 from embeddings_app.admin.namespaces import NamespaceAdmin
 from embeddings_app.admin.schedule import ScheduleAdmin
@@ -15,6 +16,7 @@ __all__ = [
     "AuditEventAdmin",
     "DocumentAdmin",
     "EmbeddingRecordAdmin",
+    "JobRunAdmin",
     "LayoutAdmin",
     "ModelRegistryAdmin",
     "NamespaceAdmin",

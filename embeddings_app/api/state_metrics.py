@@ -69,6 +69,14 @@ def _wanted(stored: StoredState) -> Samples:
     return [((), stored.replica_count.expected)]
 
 
+def _job_successes(stored: StoredState) -> Samples:
+    return [((run.job,), run.last_ok_at.timestamp()) for run in stored.jobs if run.last_ok_at is not None]
+
+
+def _job_seconds(stored: StoredState) -> Samples:
+    return [((run.job,), run.seconds) for run in stored.jobs]
+
+
 def _lengths(found: Queues) -> Samples:
     return [((name,), length) for name, length in found.items()]
 
@@ -116,6 +124,10 @@ _STORED_GAUGES: tuple[StateGauge[StoredState], ...] = (
         "replica_graph_documents", "Documents found by a graph.", _REPLICA, _replicas(lambda r: r.graph_documents)
     ),
     StateGauge("replicas_wanted", "Replicas of all shards that the layout asks for.", (), _wanted),
+    StateGauge(
+        "job_last_success_timestamp_seconds", "When a run of the job last ended well.", ("job",), _job_successes
+    ),
+    StateGauge("job_last_run_seconds", "How long the last run of the job took.", ("job",), _job_seconds),
 )
 _QUEUE_GAUGES = (StateGauge("queue_messages", "Messages that nobody has taken yet.", ("queue",), _lengths),)
 _LOAD_GAUGES = (

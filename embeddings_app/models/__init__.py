@@ -3,6 +3,7 @@
 from embeddings_app.models.access import ApiKey, AuditEvent, Scope
 from embeddings_app.models.documents import Document, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
+from embeddings_app.models.jobs import JobRun, JobState, Lease, RunOutcome
 from embeddings_app.models.model_registry import (
     EDITABLE_STATUSES,
     LIVE_STATUSES,
@@ -31,8 +32,11 @@ __all__ = [
     "Document",
     "EmbeddingRecord",
     "EmbeddingVector",
+    "JobRun",
+    "JobState",
     "Layout",
     "LayoutStatus",
+    "Lease",
     "LogEpoch",
     "ModelRegistry",
     "ModelStatus",
@@ -41,6 +45,7 @@ __all__ = [
     "ReembedChunk",
     "ReembedRun",
     "ReplicaState",
+    "RunOutcome",
     "RunState",
     "Scope",
     "ShardChange",

@@ -41,7 +41,8 @@ def database(migrated: None) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            TRUNCATE document, namespace, embedding_record, embedding_vector, shard_change, shard_replica CASCADE;
+            TRUNCATE document, namespace, embedding_record, embedding_vector, shard_change, shard_replica,
+                     lease, job_state, job_run CASCADE;
             UPDATE shard_counter SET head = 0
             """
         )

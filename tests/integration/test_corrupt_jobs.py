@@ -15,7 +15,7 @@ from redis import Redis
 from embedding_project.broker.transport import CORRUPT_JOBS
 from embedding_project.celery import job_app, query_app
 from embedding_project.config import load_config
-from embedding_project.contracts.queues import INDEX_TASK, SWEEP_TASK
+from embedding_project.contracts.queues import INDEX_TASK, job_task
 from supervisor import instance
 from tests.conftest import Service
 from tests.faults.roles import processes
@@ -105,7 +105,7 @@ STRANGE: dict[str, bytes] = {
     "a text in the name of the task": _body([[], {}, {}], task=SECRET),
     "another argument": _body([[SECRET], {}, {}], task=INDEX_TASK),
     "too many arguments": _body([[SECRET] * 3, {SECRET: 1}, {}], task=INDEX_TASK),
-    "arguments by name": _body([[], {SECRET: SECRET}, {}], task=SWEEP_TASK),
+    "arguments by name": _body([[], {SECRET: SECRET}, {}], task=job_task("sweep")),
     "a body that is an object": _body({SECRET: SECRET}, task=INDEX_TASK),
     "a body that is a text": _body(SECRET, task=INDEX_TASK),
     "a body that is no JSON": _body(None, task=INDEX_TASK, raw=SECRET.encode()),

@@ -54,6 +54,11 @@ def _sender() -> HintSender:
     return HintSender()
 
 
+def hint_of_anything() -> IndexHint:
+    """Says that something is due, but not what, on behalf of what is being worked on."""
+    return IndexHint((), current_origins()[:1])
+
+
 def hint_after_commit(document_keys: Sequence[int]) -> None:
     """Tell an indexer about committed documents. Call it after the transaction, never inside."""
     _sender().hint(document_keys)

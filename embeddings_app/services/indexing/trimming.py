@@ -1,6 +1,7 @@
-"""Trimming: keeps the logs and the tombstones small. The indexers run it every minute."""
+"""Trimming: keeps the logs and the tombstones small. A periodic job runs it."""
 
 import time
+from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge
 
@@ -13,25 +14,35 @@ TOMBSTONES_PURGED = Counter("log_tombstones_purged_total", "Tombstones deleted b
 LOG_ENTRIES = Gauge("log_entries", "Entries in all logs, as of the last trimming.", multiprocess_mode="mostrecent")
 CHUNK_ENTRIES = 1_000
 """In one transaction: short enough that a writer who meets a tombstone in it does not notice."""
-_RUN_SECONDS = 5.0
-"""A run ends after this: it takes a thread that the sweep may want, and what is left waits for the next."""
+TRIM_SECONDS = 5.0
 
 
-def trim_logs(retention_hours: int, chunk_entries: int = CHUNK_ENTRIES) -> None:
-    """Delete what is older than the retention and needed by no replica, oldest first, for some seconds at most."""
-    until = time.monotonic() + _RUN_SECONDS
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    entries: int
+    tombstones: int
+
+
+def trim_logs(retention_hours: int, seconds: float = TRIM_SECONDS, chunk_entries: int = CHUNK_ENTRIES) -> Trimmed:
+    """Delete what is older than the retention and needed by no replica, oldest first, for so long at most."""
+    until = time.monotonic() + seconds
+    entries = tombstones = 0
     waiting = log_floors(retention_hours)
     while waiting and time.monotonic() < until:
         # A chunk of each in turn: no log waits for a longer one.
-        waiting = [log for log in waiting if _trim(log, retention_hours, chunk_entries)]
+        chunks = [(log, _trim(log, retention_hours, chunk_entries)) for log in waiting]
+        entries += sum(chunk.entries for _, chunk in chunks)
+        tombstones += sum(chunk.tombstones for _, chunk in chunks)
+        waiting = [log for log, chunk in chunks if chunk.entries == chunk_entries]
     # These replicas hold nothing back any more; the admin would show them as silent without end.
     forget_silent_replicas(retention_hours)
     LOG_ENTRIES.set(log_entries())
+    return Trimmed(entries, tombstones)
 
 
-def _trim(log: LogFloor, retention_hours: int, chunk_entries: int) -> bool:
-    """Take one chunk; whether there may be more."""
-    entries, tombstones = in_transaction(lambda: trim_chunk(log, retention_hours, chunk_entries))
-    ENTRIES_TRIMMED.inc(entries)
-    TOMBSTONES_PURGED.inc(tombstones)
-    return entries == chunk_entries
+def _trim(log: LogFloor, retention_hours: int, chunk_entries: int) -> Trimmed:
+    """Take one chunk. One that is full may not be the last."""
+    trimmed = Trimmed(*in_transaction(lambda: trim_chunk(log, retention_hours, chunk_entries)))
+    ENTRIES_TRIMMED.inc(trimmed.entries)
+    TOMBSTONES_PURGED.inc(trimmed.tombstones)
+    return trimmed

@@ -1,4 +1,4 @@
-"""What a fresh database needs before the first request: epoch, layout, default model, roles, administrator."""
+"""What a fresh database needs before the first request: epoch, layout, model, roles, schedule, administrator."""
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -9,6 +9,7 @@ from embedding_project.contracts.model_spec import PACKAGED_MODEL
 from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ModelRegistry, ModelStatus
 from embeddings_app.records.api_keys import any_key
 from embeddings_app.services.access.roles import install_roles
+from embeddings_app.services.jobs.schedule import seed_schedule
 from embeddings_app.services.model_versions.indexes import prepare_indexes
 
 
@@ -27,6 +28,7 @@ def install(*, shards: int, replicas: int, admin_password: str) -> bool:
         fresh = _install_layout(shards, replicas)
         _install_packaged_model()
         install_roles()
+        seed_schedule()
         if admin_password:
             _install_admin(admin_password)
     return fresh

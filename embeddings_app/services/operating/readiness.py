@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 
 from embedding_project.broker.liveness import FRESH_SECONDS, alive
 from embedding_project.broker.redis_clients import broker_client
-from embedding_project.celery import SWEEP_SECONDS
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.threads.refreshed import Refreshed
 from embeddings_app.records.topology import ready_replicas
+from embeddings_app.services.jobs.sweep import SWEEP
 from embeddings_app.services.topology import topology
 
 STALE_SECONDS = 5.0
@@ -29,7 +29,8 @@ _PERIOD_SECONDS = 1.0
 _PERIOD_WHILE_MISSING_SECONDS = 0.2
 """A start, and the end of an outage, is noticed soon."""
 _PING_SECONDS = 1.0
-_SWEEP_FRESH_SECONDS = 4 * SWEEP_SECONDS
+_SWEEP_FRESH_SECONDS = 4.0 * SWEEP.at_most_seconds
+"""However seldom an operator lets it run, and while another beat takes over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _ask_broker(broker: Redis, config: Config) -> Findings:
         "broker": answers,
         "embedders": Found(embedders > 0, _answering(embedders, config.embedders)),
         "indexer": Found("indexer" in lives, "answers" if "indexer" in lives else "silent"),
-        "beat": Found("sweep" in sweeps, "sweeps" if "sweep" in sweeps else "no sweep lately"),
+        "beat": Found(SWEEP.name in sweeps, "sweeps" if SWEEP.name in sweeps else "no sweep lately"),
     }
 
 

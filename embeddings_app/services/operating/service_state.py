@@ -23,6 +23,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
 from embedding_project.threads.refreshed import Refreshed
+from embeddings_app.records.jobs import LastRun, last_runs
 from embeddings_app.records.operations import (
     ReplicaProgress,
     VersionWork,
@@ -67,12 +68,13 @@ def count_replicas(ready: Iterable[int], shards: int, replicas: int) -> ReplicaC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredState:
-    """What Postgres knows of the index."""
+    """What Postgres knows of the index, and of the jobs that look after it."""
 
     logs: Sequence[SearchedLog]
     replica_count: ReplicaCount
     """Those that answer searches of every active version."""
     replicas: Sequence[ReplicaProgress]
+    jobs: Sequence[LastRun]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ def _ask_postgres() -> StoredState:
         logs=searched_logs(),
         replica_count=count_replicas(ready_replicas(current.layout).values(), current.shards, current.replicas),
         replicas=replica_progress(),
+        jobs=last_runs(),
     )
 
 

@@ -14,6 +14,7 @@ import embedding_project.broker.transport
 import embeddings_app.api.metrics
 import embeddings_app.services.embedding.metrics
 import embeddings_app.services.indexing.trimming
+import embeddings_app.services.jobs.metrics
 import embeddings_app.services.search.metrics
 import index_nodes.metrics
 import workers.metrics
@@ -33,6 +34,7 @@ METRIC_MODULES = (
     embedding_project.broker.transport,
     embeddings_app.api.metrics,
     embeddings_app.services.indexing.trimming,
+    embeddings_app.services.jobs.metrics,
     embeddings_app.services.embedding.metrics,
     embeddings_app.services.search.metrics,
     index_nodes.metrics,

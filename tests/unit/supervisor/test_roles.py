@@ -46,6 +46,11 @@ def test_one_process_for_each_replica_and_embedder(table: dict[str, ProcessSpec]
     assert list(table) == ["embedder-0", "embedder-1", *nodes, "indexer", "api", "beat"]
 
 
+def test_beats_beside_the_first_have_names_of_their_own(config: Config) -> None:
+    names = [spec.name for spec in role_table(replace(config, beats=3), INHERITED)]
+    assert names[-3:] == ["beat", "beat-1", "beat-2"]
+
+
 def test_each_node_knows_its_shard_and_has_a_queue_of_its_own(table: dict[str, ProcessSpec]) -> None:
     node = table["node-s1-r0"]
     assert (node.env["NODE_SHARD"], node.env["NODE_REPLICA"]) == ("1", "0")

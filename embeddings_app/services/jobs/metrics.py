@@ -1,0 +1,6 @@
+"""What the indexers count of periodic jobs."""
+
+from prometheus_client import Counter
+
+JOB_RUNS = Counter("job_runs", "Runs of periodic jobs that have ended.", ["job", "outcome"])
+"""outcome: ok, failed, abandoned (its process died or hung)"""

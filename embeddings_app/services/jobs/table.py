@@ -1,0 +1,12 @@
+"""The table of periodic jobs. A new job is a file beside this one and a row here."""
+
+from collections.abc import Mapping
+
+from embeddings_app.services.jobs.job import Job
+from embeddings_app.services.jobs.retention import RETENTION
+from embeddings_app.services.jobs.sweep import SWEEP
+from embeddings_app.services.jobs.trim import TRIM
+from embeddings_app.services.jobs.versions import VERSIONS
+
+JOBS: Mapping[str, Job] = {job.name: job for job in (SWEEP, VERSIONS, TRIM, RETENTION)}
+"""By name, in the order in which people see them."""
