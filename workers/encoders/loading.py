@@ -13,6 +13,7 @@ from embedding_project.model_sources.model_folder import HASHING, ModelFilesErro
 from workers.encoders.base import Encoder, ModelError
 from workers.encoders.endpoint import load_endpoint
 from workers.encoders.hashing import HashingEncoder
+from workers.encoders.packaged import load_packaged
 from workers.encoders.transformer import load_transformer
 
 Load = Callable[[ModelSpec], Encoder]
@@ -37,7 +38,9 @@ def encoder_loader(config: Config, device: torch.device) -> Load:
         try:
             _ensure_downloaded(spec.artifact, config)
             with reading:
-                return load_transformer(spec, model_folder(spec.artifact, config.model_root), device, most_bytes)
+                folder = model_folder(spec.artifact, config.model_root)
+                known = load_packaged(spec, folder, device, most_bytes)
+                return known or load_transformer(spec, folder, device, most_bytes)
         except ModelFilesError as error:
             raise ModelError(str(error)) from error
 

@@ -1,13 +1,12 @@
 """A BERT without padding: the tokens of all texts of a step stand one after the other in one matrix.
 
 Every layer but attention works on single tokens, so it is one product over the real tokens. Attention works on one text
-at a time; texts of equal length share a call, which needs no mask. The weights come from the model of the transformers
-library.
+at a time; texts of equal length share a call, which needs no mask.
 
 Products and attention may be computed in a narrower type: sums, norms and pooling keep the type of the model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -60,13 +59,13 @@ class Group:
 
 
 class PackedBert:
-    def __init__(self, model: Any, products: torch.dtype) -> None:
-        """`products`: the type of the products. Raises ModelError when this code cannot compute `model`."""
-        _check(model.config)
+    def __init__(self, config: Any, named: Mapping[str, Tensor], products: torch.dtype) -> None:
+        """`config`: the settings of config.json as attributes; `named`: the weights; `products`: the type of the
+        products. Raises ModelError when this code cannot compute such a model."""
+        _check(config)
         self._products = products
-        self._heads: int = model.config.num_attention_heads
-        named = model.state_dict()
-        epsilon = model.config.layer_norm_eps
+        self._heads: int = config.num_attention_heads
+        epsilon = config.layer_norm_eps
         with torch.inference_mode():
             self._words: Tensor = named["embeddings.word_embeddings.weight"].clone()
             positions = named["embeddings.position_embeddings.weight"]
@@ -75,7 +74,7 @@ class PackedBert:
             self._norm = _norm(named, "embeddings.LayerNorm", epsilon)
             self._layers = [
                 _layer(named, f"encoder.layer.{number}", epsilon, products)
-                for number in range(model.config.num_hidden_layers)
+                for number in range(config.num_hidden_layers)
             ]
 
     def hidden(self, ids: Tensor, positions: Tensor, groups: Sequence[Group]) -> Tensor:
@@ -104,9 +103,11 @@ class PackedBert:
 class PackedEncoding:
     """From token ids to vectors, for one model and pooling."""
 
-    def __init__(self, model: Any, pooling: Pooling, device: torch.device, products: torch.dtype) -> None:
-        """Raises ModelError when `model` cannot be computed without padding."""
-        self._bert = PackedBert(model, products)
+    def __init__(
+        self, config: Any, named: Mapping[str, Tensor], pooling: Pooling, device: torch.device, products: torch.dtype
+    ) -> None:
+        """Raises ModelError when the model cannot be computed without padding. See `PackedBert`."""
+        self._bert = PackedBert(config, named, products)
         self._pool = pooling
         self._device = device
 
@@ -150,7 +151,7 @@ def _check(config: Any) -> None:
         raise ModelError("a decoder is not computed without padding")
 
 
-def _layer(named: dict[str, Tensor], prefix: str, epsilon: float, products: torch.dtype) -> Layer:
+def _layer(named: Mapping[str, Tensor], prefix: str, epsilon: float, products: torch.dtype) -> Layer:
     def linear(*parts: str, activation: Activation = Activation.NONE) -> Linear:
         weight = torch.cat([named[f"{prefix}.{part}.weight"] for part in parts])
         bias = torch.cat([named[f"{prefix}.{part}.bias"] for part in parts])
@@ -166,5 +167,5 @@ def _layer(named: dict[str, Tensor], prefix: str, epsilon: float, products: torc
     )
 
 
-def _norm(named: dict[str, Tensor], prefix: str, epsilon: float) -> Norm:
+def _norm(named: Mapping[str, Tensor], prefix: str, epsilon: float) -> Norm:
     return Norm(named[f"{prefix}.weight"].clone(), named[f"{prefix}.bias"].clone(), epsilon)

@@ -14,10 +14,10 @@ from torch.nn.modules.module import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
-from transformers import AutoModel
 
 from embedding_project.model_sources.weights import StoredTensor
 from workers.encoders.base import ModelError
+from workers.encoders.library import transformers_library
 
 _MODULES_PER_TENSOR = 20
 _LEAST_MODULES = 1_000
@@ -30,7 +30,7 @@ def check_fits(config: Any, stored: Mapping[str, StoredTensor]) -> None:
     # Files may lack the pooler, which no code here uses.
     with _stopped_beyond(2 * held, _LEAST_MODULES + _MODULES_PER_TENSOR * len(stored)), torch.device("meta"):
         try:
-            skeleton = AutoModel.from_config(config, attn_implementation="sdpa")
+            skeleton = transformers_library().AutoModel.from_config(config, attn_implementation="sdpa")
         except (TypeError, RuntimeError, OverflowError) as error:
             raise ModelError(f"config.json describes no model: {type(error).__name__}") from error
     shapes = {_plain_name(name, skeleton.base_model_prefix): tensor.shape for name, tensor in stored.items()}

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from tokenizers.normalizers import Lowercase
 from tokenizers.normalizers import Sequence as Normalizers
-from transformers import AutoConfig, AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
+from torch import Tensor
 
 from embedding_project.contracts.model_spec import ModelSpec, Runtime
 from embedding_project.contracts.vectors import Vector
@@ -23,6 +22,7 @@ from embedding_project.model_sources.folder_check import check_folder
 from embedding_project.model_sources.folder_settings import lowercases
 from embedding_project.model_sources.weights import StoredTensor
 from workers.encoders.base import DeviceLost, ModelError, Tokens
+from workers.encoders.library import transformers_library
 from workers.encoders.linear import multiplies_bf16
 from workers.encoders.packed import PackedEncoding
 from workers.encoders.padded import PaddedEncoding
@@ -40,10 +40,11 @@ _PROBE_WORDS = ("a", "red", "fox", "sleeps", "in", "its", "den")
 _UNUSED = "pooler."
 logger = logging.getLogger(__name__)
 
-transformers_logging.disable_progress_bar()
-
-
 Encode = Callable[[Sequence[Tokens]], Vector]
+Check = Callable[[Encode], None]
+"""Raises ModelError when vectors are not those of the library."""
+HasBf16 = Callable[[torch.device], bool]
+"""Whether a device has instructions for bf16."""
 
 
 class TransformerEncoder:
@@ -70,8 +71,7 @@ class TransformerEncoder:
         return self._padded
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
-        encodings = self._tokenizer.encode_batch_fast(list(texts))
-        return [Tokens(ids=encoding.ids, truncated=bool(encoding.overflowing)) for encoding in encodings]
+        return tokenized(self._tokenizer, texts)
 
     def encode(self, batch: Sequence[Tokens]) -> Vector:
         try:
@@ -82,44 +82,60 @@ class TransformerEncoder:
             raise DeviceLost(type(error).__name__) from error
 
 
+def tokenized(tokenizer: Any, texts: Sequence[str]) -> list[Tokens]:
+    encodings = tokenizer.encode_batch_fast(list(texts))
+    return [Tokens(ids=encoding.ids, truncated=bool(encoding.overflowing)) for encoding in encodings]
+
+
 def load_transformer(
-    spec: ModelSpec, folder: Path, device: torch.device, most_bytes: int | None = None
+    spec: ModelSpec,
+    folder: Path,
+    device: torch.device,
+    most_bytes: int | None = None,
+    *,
+    least_cosine: float = LEAST_COSINE,
+    has_bf16: HasBf16 = multiplies_bf16,
 ) -> TransformerEncoder:
     """The model in `folder`, checked and tried once. Raises ModelError, ModelFilesError, and the errors of the
     libraries. `most_bytes`: the most memory for its weights."""
     if spec.pooling not in POOLINGS or spec.dtype not in _DTYPES:
         raise ModelError(f"pooling {spec.pooling} or dtype {spec.dtype} is not known")
     stored = check_folder(folder, spec.dimension)
-    _check_size(spec, stored, device, most_bytes)
-    config = AutoConfig.from_pretrained(folder, **_TRUSTED_SOURCE)
+    check_size(spec, stored, device, most_bytes)
+    library = transformers_library()
+    config = library.AutoConfig.from_pretrained(folder, **_TRUSTED_SOURCE)
     check_fits(config, stored)
-    tokenizer = AutoTokenizer.from_pretrained(folder, **_TRUSTED_SOURCE)
+    tokenizer = library.AutoTokenizer.from_pretrained(folder, **_TRUSTED_SOURCE)
     if spec.max_tokens > tokenizer.model_max_length:
         raise ModelError(f"max_tokens is {spec.max_tokens}, the tokenizer allows {tokenizer.model_max_length}")
     model = _load_weights(spec, folder, device)
     _check_vocabulary(tokenizer, model)
     _check_prompts(spec, tokenizer)
-    pad_id, bare = tokenizer.pad_token_id or 0, _plain_text_tokenizer(tokenizer, spec.max_tokens)
+    if not tokenizer.is_fast:
+        raise ModelError("the tokenizer has no fast form")
+    bare = plain_text_tokenizer(tokenizer.backend_tokenizer, spec.max_tokens, tokenizer.truncation_side)
     if lowercases(folder):
         bare.normalizer = Normalizers([Lowercase(), *([bare.normalizer] if bare.normalizer else [])])
-    reference = PaddedEncoding(model, POOLINGS[spec.pooling], pad_id, device)
-    weights = sum(tensor.nbytes for tensor in model.state_dict().values())
-    encoder = TransformerEncoder(bare, reference, spec, padded=True, memory_bytes=weights)
-    _probe(encoder, spec.max_tokens)
+    named = model.state_dict()
+    weights = bytes_of(named)
+    padded = PaddedEncoding(model, POOLINGS[spec.pooling], tokenizer.pad_token_id or 0, device)
+    reference = TransformerEncoder(bare, padded, spec, padded=True, memory_bytes=weights)
+    _probe(reference, spec.max_tokens)
     # On a GPU, one call for each length costs more than padding does.
     if spec.runtime is Runtime.TRANSFORMERS or (spec.runtime is Runtime.AUTO and device.type != "cpu"):
-        return _measured(encoder)
+        return measured(reference)
     try:
-        packed = _packed(spec, model, encoder, device)
+        check = check_with(reference, spec.max_tokens, least_cosine)
+        packed = packed_encode(spec, config, named, device, check, has_bf16)
     except ModelError as error:
         if spec.runtime is Runtime.PACKED:
             raise
         logger.warning("model %s version %d runs with padding: %s", spec.model_id, spec.version, error)
-        return _measured(encoder)
-    return _measured(TransformerEncoder(bare, packed, spec, padded=False, memory_bytes=weights))
+        return measured(reference)
+    return measured(TransformerEncoder(bare, packed, spec, padded=False, memory_bytes=weights))
 
 
-def _measured(encoder: TransformerEncoder) -> TransformerEncoder:
+def measured(encoder: TransformerEncoder) -> TransformerEncoder:
     """The encoder with its speed: before its first batch, senders need to know how much text may wait."""
     (tokens,) = encoder.tokenize([" ".join(_PROBE_WORDS) * 8])
     batch = [tokens] * (_PROBE_TOKENS // len(tokens) or 1)
@@ -129,16 +145,29 @@ def _measured(encoder: TransformerEncoder) -> TransformerEncoder:
     return encoder
 
 
-def _packed(spec: ModelSpec, model: Any, reference: TransformerEncoder, device: torch.device) -> Encode:
+def packed_encode(
+    spec: ModelSpec,
+    config: Any,
+    named: Mapping[str, Tensor],
+    device: torch.device,
+    check: Check,
+    has_bf16: HasBf16 = multiplies_bf16,
+) -> Encode:
     """The model without padding. Its products have the type of the registry, if that keeps the vectors. Raises
-    ModelError."""
-    pooling = POOLINGS[spec.pooling]
-    if spec.dtype == "bf16" and model.dtype == torch.float32 and multiplies_bf16(device):
+    ModelError. `config`: the settings of config.json as attributes; `named`: the weights."""
+
+    def checked(products: torch.dtype) -> Encode:
+        encode = PackedEncoding(config, named, POOLINGS[spec.pooling], device, products)
+        check(encode)
+        return encode
+
+    dtype = _dtype(spec, device)
+    if spec.dtype == "bf16" and dtype == torch.float32 and has_bf16(device):
         try:
-            return verified_packed(reference, PackedEncoding(model, pooling, device, torch.bfloat16), spec.max_tokens)
+            return checked(torch.bfloat16)
         except ModelError as error:
             logger.warning("model %s version %d is computed in fp32: %s", spec.model_id, spec.version, error)
-    return verified_packed(reference, PackedEncoding(model, pooling, device, model.dtype), spec.max_tokens)
+    return checked(dtype)
 
 
 def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
@@ -146,12 +175,16 @@ def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
     return _DTYPES[spec.dtype] if device.type == "cuda" else torch.float32
 
 
-def _check_size(
+def check_size(
     spec: ModelSpec, stored: Mapping[str, StoredTensor], device: torch.device, most_bytes: int | None
 ) -> None:
     needed = sum(tensor.numbers for tensor in stored.values()) * _dtype(spec, device).itemsize
     if most_bytes is not None and needed > most_bytes:
         raise ModelError(f"its weights take {needed / 2**20:.0f} MiB, {most_bytes / 2**20:.0f} MiB are allowed")
+
+
+def bytes_of(named: Mapping[str, Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in named.values())
 
 
 def _check_vocabulary(tokenizer: Any, model: Any) -> None:
@@ -171,7 +204,7 @@ def _check_prompts(spec: ModelSpec, tokenizer: Any) -> None:
 
 
 def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
-    model, found = AutoModel.from_pretrained(
+    model, found = transformers_library().AutoModel.from_pretrained(
         folder,
         **_TRUSTED_SOURCE,
         use_safetensors=True,
@@ -186,26 +219,34 @@ def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
     return model.to(device).eval()
 
 
-def verified_packed(reference: TransformerEncoder, packed: Encode, max_tokens: int) -> Encode:
-    """`packed`, if it gives the vectors of the reference for texts of many lengths at once. Raises ModelError."""
+def probe_texts(max_tokens: int) -> list[str]:
+    """Texts of many lengths, the longest cut at `max_tokens`."""
     lengths = sorted({1, 2, 7, 30, max_tokens // 2, max_tokens})
-    batch = reference.tokenize([" ".join(_PROBE_WORDS[place % 7] for place in range(length)) for length in lengths])
-    vectors = packed(batch)
-    for tokens, vector in zip(batch, vectors, strict=True):
-        (wanted,) = reference.encode([tokens])
-        cosine = float(vector @ wanted / (np.linalg.norm(vector) * np.linalg.norm(wanted)))
-        if not cosine >= LEAST_COSINE:
+    return [" ".join(_PROBE_WORDS[place % 7] for place in range(length)) for length in lengths]
+
+
+def check_with(reference: TransformerEncoder, max_tokens: int, least_cosine: float = LEAST_COSINE) -> Check:
+    """Compares with the vectors that the reference gives for each text alone."""
+    batch = reference.tokenize(probe_texts(max_tokens))
+    wanted = [reference.encode([tokens])[0] for tokens in batch]
+    return lambda encode: check_vectors(encode, batch, wanted, least_cosine)
+
+
+def check_vectors(
+    encode: Encode, batch: Sequence[Tokens], wanted: Sequence[Vector], least_cosine: float = LEAST_COSINE
+) -> None:
+    """Raises ModelError when `encode` gives other vectors than `wanted` for the texts of `batch` at once."""
+    for tokens, vector, expected in zip(batch, encode(batch), wanted, strict=True):
+        cosine = float(vector @ expected / (np.linalg.norm(vector) * np.linalg.norm(expected)))
+        if not cosine >= least_cosine:
             raise ModelError(f"without padding, {len(tokens)} tokens give another vector: cosine {cosine:.6f}")
-    return packed
 
 
-def _plain_text_tokenizer(tokenizer: Any, max_tokens: int) -> Any:
-    if not tokenizer.is_fast:
-        raise ModelError("the tokenizer has no fast form")
-    bare = tokenizer.backend_tokenizer
+def plain_text_tokenizer(bare: Any, max_tokens: int, cut_side: str) -> Any:
+    """`bare`, a tokenizer without its wrapper, set up so that it cuts at `max_tokens` and does not pad."""
     bare.encode_special_tokens = True  # "[SEP]" in a text is five characters, not the end of the text
     bare.no_padding()
-    bare.enable_truncation(max_length=max_tokens, direction=tokenizer.truncation_side)
+    bare.enable_truncation(max_length=max_tokens, direction=cut_side)
     return bare
 
 

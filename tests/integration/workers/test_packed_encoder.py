@@ -17,13 +17,12 @@ from embedding_project.contracts.model_spec import ModelSpec, Runtime
 from embedding_project.contracts.vectors import Vector
 from embedding_project.model_sources.model_folder import model_folder
 from tests.unit.workers.builders import MINILM, cosine
-from workers.encoders import transformer
 from workers.encoders.base import ModelError, Tokens
 from workers.encoders.linear import multiplies_bf16
 from workers.encoders.packed import PackedBert, PackedEncoding
 from workers.encoders.padded import PaddedEncoding
 from workers.encoders.pooling import POOLINGS
-from workers.encoders.transformer import LEAST_COSINE, TransformerEncoder, load_transformer, verified_packed
+from workers.encoders.transformer import LEAST_COSINE, TransformerEncoder, check_with, load_transformer
 
 CPU = torch.device("cpu")
 SOURCE = model_folder(MINILM.artifact, Path("models"))
@@ -52,7 +51,7 @@ def texts_of(lengths: list[int], seed: int) -> list[Tokens]:
 
 def assert_equal_to_reference(model: Any, pooling: str, batch: list[Tokens]) -> None:
     """Each against the library computing it alone, which pads nothing."""
-    packed = PackedEncoding(model, POOLINGS[pooling], CPU, torch.float32)(batch)
+    packed = PackedEncoding(model.config, model.state_dict(), POOLINGS[pooling], CPU, torch.float32)(batch)
     reference = PaddedEncoding(model, POOLINGS[pooling], 0, CPU)
     assert packed.dtype == np.float32
     for tokens, vector in zip(batch, packed, strict=True):
@@ -94,18 +93,17 @@ def test_in_bf16_the_real_model_gives_nearly_the_vectors_of_the_library(lengths:
         assert cosine(vector, reference([tokens])[0]) >= LEAST_COSINE
 
 
-def test_bf16_is_computed_where_the_processor_has_it_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bf16_is_computed_where_the_processor_has_it_and_nowhere_else() -> None:
     batch = texts_of([3, 40], 1)
     exact = encoder_in("fp32").encode(batch)
     assert np.array_equal(encoder_in("bf16").encode(batch), exact) is not multiplies_bf16(CPU)
-    monkeypatch.setattr(transformer, "multiplies_bf16", lambda _: False)
-    assert np.array_equal(load_transformer(replace(MINILM, dtype="bf16"), SOURCE, CPU).encode(batch), exact)
+    elsewhere = load_transformer(replace(MINILM, dtype="bf16"), SOURCE, CPU, has_bf16=lambda _: False)
+    assert np.array_equal(elsewhere.encode(batch), exact)
 
 
-def test_a_model_that_bf16_changes_too_much_is_computed_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_bf16_changes_too_much_is_computed_in_fp32() -> None:
     batch = texts_of([3, 40], 1)
-    monkeypatch.setattr(transformer, "LEAST_COSINE", 0.999995)
-    encoder = load_transformer(replace(MINILM, dtype="bf16"), SOURCE, CPU)
+    encoder = load_transformer(replace(MINILM, dtype="bf16"), SOURCE, CPU, least_cosine=0.999995)
     assert encoder.padded is False
     assert np.array_equal(encoder.encode(batch), encoder_in("fp32").encode(batch))
 
@@ -158,7 +156,7 @@ def test_a_model_of_another_kind_runs_with_padding_unless_it_must_not(other_fold
 def test_a_bert_that_is_computed_otherwise_is_refused(change: dict[str, Any], reason: str) -> None:
     shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     with pytest.raises(ModelError, match=reason):
-        PackedBert(BertModel(BertConfig(**shape, **change)), torch.float32)
+        PackedBert(BertConfig(**shape, **change), {}, torch.float32)
 
 
 def test_vectors_that_differ_from_the_library_are_refused() -> None:
@@ -171,4 +169,4 @@ def test_vectors_that_differ_from_the_library_are_refused() -> None:
         return vectors
 
     with pytest.raises(ModelError, match="256 tokens give another vector"):
-        verified_packed(reference, wrong_for_long_texts, 256)
+        check_with(reference, 256)(wrong_for_long_texts)
