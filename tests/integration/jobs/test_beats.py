@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -13,13 +14,13 @@ from tests.integration.indexing_steps import rows
 from tests.integration.jobs.beats import Beats, way_to_postgres
 
 TAKEOVER_SECONDS = 10.0
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 HARMLESS = 1
 """Messages that a beat may still send after it was overtaken."""
 
 
 @pytest.fixture
-def beats(database: str, redis: Redis) -> Iterator[Beats]:
+def beats(database: str, redis: Redis, tmp_path: Path) -> Iterator[Beats]:
     """Two of them. The sweep is due every second, retention was due an hour ago."""
     seed_schedule()
     change_schedule(SWEEP, 1, "test", enabled=True)
@@ -31,7 +32,7 @@ def beats(database: str, redis: Redis) -> Iterator[Beats]:
         """
     )
     with way_to_postgres() as way:
-        started = Beats(redis, way)
+        started = Beats(redis, way, tmp_path)
         started.start("one", "two")
         yield started
         started.end()
