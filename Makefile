@@ -15,12 +15,15 @@ LISTEN := $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down doctor test test-unit test-service test-faults fuzz chaos chaos-planted check format bench clean
+.PHONY: help setup demo demo-upgrade up down doctor test test-unit test-service test-faults fuzz chaos chaos-planted check format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMP) ## make .venv with everything in it
+setdemo-upgrade: $(STAMP) ## the demo, then a second model version under live searches
+	@$(BIN)/python manage.py demo --upgrade $(INSTANCE) $(LISTEN)
+
+up: $(STAMP) ## make .venv with everything in it
 
 # torch first and alone: pip then takes the CPU build where one is offered, and keeps it for the rest.
 $(STAMP): $(REQUIREMENTS)

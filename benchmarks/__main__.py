@@ -33,6 +33,7 @@ NAMES = (
     "search",
     "search_inside",
     "search_peers",
+    "upgrade",
     "upsert",
 )
 

@@ -34,7 +34,10 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "restore": "put a backup in place of everything there is",
         "log_epoch": "show the log epoch, or begin a new one",
     },
-    "Sample data": {"load_stdlib_docs": "load the docstrings of Python's standard library"},
+    "Sample data": {
+        "load_stdlib_docs": "load the docstrings of Python's standard library",
+        "demo_upgrade": "move them to a second model version, with searches all the while",
+    },
     "Database": {
         "migrate": "bring the tables to the shape of this version; 'up' does it",
         "bootstrap": "make an empty database usable; 'up' does it",

@@ -29,19 +29,22 @@ def main(argv: Sequence[str]) -> int:
     """Start an instance, load the demo corpus, keep running until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="manage.py demo", description=__doc__)
     add_instance_options(parser, port=True)
+    parser.add_argument("--upgrade", action="store_true", help="then move the corpus to a second model version")
     arguments = parser.parse_args(argv[1:])
     options = Options(var=arguments.var, port=arguments.port)
+    commands = ("load_stdlib_docs", "demo_upgrade") if arguments.upgrade else ("load_stdlib_docs",)
     with one_interrupt():
-        return exit_code(lambda: _until_interrupted(options), partial(print, file=sys.stderr))
+        return exit_code(lambda: _until_interrupted(options, commands), partial(print, file=sys.stderr))
 
 
-def _until_interrupted(options: Options) -> int:
-    """Show an instance until Ctrl-C, then end it. Exit code 130 when the corpus was not loaded by then."""
+def _until_interrupted(options: Options, commands: Sequence[str]) -> int:
+    """Show an instance until Ctrl-C, then end it. Exit code 130 when the commands had not ended by then."""
     code = INTERRUPTED
     # Nothing may stand between the start and the block that ends it: a Ctrl-C there would leave that to the kernel.
     running = start(options)
     try:
-        code = _load(options)
+        # The first that fails ends the demo.
+        code = next((failed for command in commands if (failed := _run(command, options))), 0)
         if code == 0:
             print(_WELCOME.format(url=running.url), flush=True)
             code = running.wait()
@@ -51,9 +54,9 @@ def _until_interrupted(options: Options) -> int:
     return code
 
 
-def _load(options: Options) -> int:
-    command = (sys.executable, "manage.py", "load_stdlib_docs")
-    # In a session of its own: Ctrl-C is for this process, which ends the loader.
+def _run(name: str, options: Options) -> int:
+    command = (sys.executable, "manage.py", name)
+    # In a session of its own: Ctrl-C is for this process, which ends the command.
     return subprocess.run(
         command, cwd=PROJECT_ROOT, env=options.environment(), check=False, start_new_session=True
     ).returncode
