@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from embedding_project.config import Config
+
 _TIMEOUT_SECONDS = 2.0
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -30,6 +32,15 @@ def local_url(host: str, port: int) -> str:
     """The URL at which this machine reaches a server bound to `host`."""
     address = local_address(host)
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+def public_url(config: Config) -> str:
+    """The URL at which clients reach the instance: with HTTPS that of the proxy, as far as the settings tell it."""
+    if not config.https:
+        return local_url(config.host, config.port)
+    # A name with a dot in front stands for all below it.
+    named = next((host for host in config.allowed_hosts if not host.startswith((".", "*"))), "HOST-OF-THE-PROXY")
+    return f"https://{named}"
 
 
 def parse(status: int, body: bytes) -> Readiness:

@@ -57,6 +57,10 @@ class Supervisor:
     def url(self) -> str:
         return readiness.local_url(self._config.host, self._config.port)
 
+    @property
+    def public_url(self) -> str:
+        return readiness.public_url(self._config)
+
     def run(self) -> bool:
         """Start everything, watch it until `stop` is set, stop everything; True when it was ready in between.
 
@@ -110,6 +114,9 @@ class Supervisor:
             self._wait_until_ready()
             self._was_ready = True
             self._console.say(f"ready: {self.url}")
+            if self._config.https:
+                told = f"clients: {self.public_url}, through the proxy that ends TLS; they are refused here"
+                self._console.say(told)
         finally:
             # Last, where it is seen; and also after a start that failed, because the next one finds a used database.
             if sign_in:
@@ -154,7 +161,7 @@ class Supervisor:
             return ""
         shown = f"{own.admin_password} (shown once, kept in {self.var_dir / secrets.SECRETS_FILE})"
         password = "as ADMIN_PASSWORD says" if chosen else shown
-        return f"admin: {self.url}/admin/ user admin password {password}"
+        return f"admin: {self.public_url}/admin/ user admin password {password}"
 
     def _manage(self, command: str, **extra: str) -> Child:
         spec = roles.management(command, self._config, self._environ, **extra)

@@ -18,7 +18,7 @@ from embedding_project.contracts.errors import InvalidRequest, ServiceError
 from embeddings_app.services.access.api_keys import key_hash
 from embeddings_app.services.access.callers import KEYLESS, ROOT, Caller, KeyRing
 
-OPEN_PATHS = frozenset({"/", "/health", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/admin", "/health", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
 _METRICS = "/metrics"
 _LOOPBACK = (*LOOPBACK_HOSTS, "[::1]")
 _MAX_HOST_LENGTH = 255

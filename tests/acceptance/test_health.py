@@ -54,3 +54,5 @@ def test_the_admin_asks_for_a_login(api: httpx.Client) -> None:
     response = api.get("/admin/")
     assert response.status_code == 302
     assert "/admin/login/" in response.headers["location"]
+    response = api.get("/admin?next=x")
+    assert (response.status_code, response.headers["location"]) == (302, "/admin/")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from supervisor.ports import pick_free_port, port_problem
-from supervisor.readiness import local_url, parse, probe
+from supervisor.readiness import local_url, parse, probe, public_url
+from supervisor.supervisor import read_settings
 
 
 def body(*, ready: bool, **checks: bool) -> bytes:
@@ -43,6 +44,20 @@ def test_no_answer_is_a_missing_api() -> None:
 )
 def test_a_server_on_every_address_is_asked_on_loopback(host: str, url: str) -> None:
     assert local_url(host, 80) == url
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"HTTPS": "1", "ALLOWED_HOSTS": ".example.com,search.example.com"}, "https://search.example.com"),
+        ({"HTTPS": "1", "ALLOWED_HOSTS": ".example.com"}, "https://HOST-OF-THE-PROXY"),
+    ],
+)
+def test_with_https_clients_are_told_the_address_of_the_proxy(
+    settings: dict[str, str], url: str, tmp_path: Path
+) -> None:
+    assert public_url(read_settings({"VAR_DIR": str(tmp_path), **settings})) == url
 
 
 @pytest.mark.parametrize(
