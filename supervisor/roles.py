@@ -10,7 +10,8 @@ from embedding_project.config import PROJECT_ROOT, SETTINGS, Config
 from embedding_project.contracts.limits import DRAINS_AT_ONCE, PAGES_AT_ONCE
 from supervisor.process import ProcessSpec
 
-_DJANGO = {"DJANGO_SETTINGS_MODULE": "embedding_project.settings"}
+# Celery skips Django's checks of the code: for them, the indexer would load every page of the api.
+_DJANGO = {"DJANGO_SETTINGS_MODULE": "embedding_project.settings", "CELERY_SKIP_CHECKS": "1"}
 _NOT_SHARED = {"NODE_SHARD", "NODE_REPLICA", "ROLE", "ADMIN_PASSWORD"}
 # Only the command that makes the administrator may see the password; a role must not find the settings module unless
 # it is one of Django's, because Celery would load it.

@@ -6,10 +6,11 @@ from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from embedding_project.contracts.errors import ServiceError
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ApiKey, Scope
 from embeddings_app.services import audit
 from embeddings_app.services.access.api_keys import (
@@ -25,7 +26,7 @@ _AGE = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Make, list and revoke API keys. A key is shown once, when it is made."
 
     def add_arguments(self, parser: CommandParser) -> None:

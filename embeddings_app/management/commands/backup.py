@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
 
 from embedding_project.config import load_config
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.making import make_backup
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Write every table and the model folders into a new directory."
 
     def add_arguments(self, parser: CommandParser) -> None:

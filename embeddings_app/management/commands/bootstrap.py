@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.config import load_config
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.operating.installation import KeyNeeded, LayoutDiffers, install, refuse_open_service
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Create the layout, the default model and the administrator where they are missing."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,10 +3,11 @@
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.config import load_config
 from embeddings_app.management.http_client import ApiClient, ApiError
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.management.stdlib_docs import Docstring, stdlib_docstrings
 
 NAMESPACE = "stdlib"
@@ -18,7 +19,7 @@ _POLL_SECONDS = 0.5
 _LOG_EVERY_SECONDS = 5.0
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Load the docstrings of the Python standard library and search them. Where keys are needed, API_KEY is sent."
 
     def add_arguments(self, parser: CommandParser) -> None:

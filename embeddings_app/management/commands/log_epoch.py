@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.audit import command_actor
 from embeddings_app.services.backups.epoch import begin_history
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Print the log epoch."
 
     def add_arguments(self, parser: CommandParser) -> None:

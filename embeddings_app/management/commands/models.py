@@ -4,9 +4,10 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
 from embeddings_app.services.model_versions.probing import probe
@@ -21,7 +22,7 @@ def add_version(parser: ArgumentParser) -> None:
     parser.add_argument("version", type=int)
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "List model versions, probe them, choose the one that answers, retire them."
 
     def add_arguments(self, parser: CommandParser) -> None:

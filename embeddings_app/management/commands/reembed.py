@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.management.commands.models import add_version
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ReembedRun
 from embeddings_app.services import audit
 from embeddings_app.services.model_versions.reading import find_version
@@ -15,7 +16,7 @@ from embeddings_app.services.reembedding.estimating import Estimate, estimate
 from embeddings_app.services.reembedding.progress import failed_texts, progress
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Give the documents of a model vectors of a new version, while the service goes on."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,13 +4,14 @@ from argparse import BooleanOptionalAction
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelType, Runtime
 from embedding_project.model_sources.model_folder import ModelFilesError
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
 from embeddings_app.services.model_versions.probing import probe
@@ -24,7 +25,7 @@ _FIELDS = (
 )
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Register a model version as a draft; with --activate also probe it and make it answer."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
 
 from embedding_project.config import load_config
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.audit import command_actor
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.restoring import restore_backup
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Verify a backup, then put it in place of everything there is. The service may run meanwhile."
 
     def add_arguments(self, parser: CommandParser) -> None:

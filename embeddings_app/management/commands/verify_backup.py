@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.making import verify_backup
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Read every file of a backup and compare it with the manifest. The database is not asked."
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("directory", type=Path)

@@ -7,19 +7,20 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.model_spec import ModelType
 from embedding_project.regular_files import open_regular
 from embeddings_app import registry
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.embedding.warming import BadLine, Line, read_lines, warm
 
 _PROGRESS_SECONDS = 2.0
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Put the vectors of texts into the embedding cache: one text a line, or JSON lines with the member text."
 
     def add_arguments(self, parser: CommandParser) -> None:
