@@ -88,10 +88,17 @@ def model_folder(artifact: str, model_root: Path) -> Path:
         folder = _below_root(artifact, root).resolve()
         if folder == root or not folder.is_relative_to(root):
             raise ModelFilesError("the model folder is not below MODEL_ROOT")
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise NoModelFolder(f"there is no model folder for {artifact}")
     _check_entries(folder, root)
     return folder
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # the name is longer than a file system takes
 
 
 def _check_entries(folder: Path, root: Path) -> None:
@@ -112,7 +119,10 @@ def _package_folder(module: str) -> Path:
     # For a dotted name, find_spec would import the parents; for a plain name, it imports nothing.
     if not module.isidentifier():
         raise ModelFilesError(f"{module!r} is not the name of a Python package")
-    found = importlib.util.find_spec(module)
+    try:
+        found = importlib.util.find_spec(module)
+    except ValueError:
+        found = None  # __main__ is there, and was not imported from anywhere
     if found is None or not found.submodule_search_locations:
         raise NoModelFolder(f"the model package {module} is not installed")
     return Path(next(iter(found.submodule_search_locations))).resolve() / "model"

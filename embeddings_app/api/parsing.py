@@ -26,6 +26,11 @@ def json_object(request: Request) -> dict[str, object]:
     return value
 
 
+def optional_object(request: Request) -> dict[str, object]:
+    """The JSON object in the body; empty when the request has no body. Raises InvalidRequest."""
+    return json_object(request) if content_length(request.META) else {}
+
+
 def check_transport(meta: Mapping[str, Any]) -> None:
     """Refuse by its headers a body that must not be read. Raises InvalidRequest."""
     _check_media_type(meta.get("CONTENT_TYPE", ""))

@@ -9,10 +9,13 @@ from embeddings_app.api.routes.documents import Document
 from embeddings_app.api.routes.embed import Embed
 from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
 from embeddings_app.api.routes.openai import Embeddings
+from embeddings_app.api.routes.reembed_runs import Cancel, FailedTexts, Pause, Resume, Run, Runs
 from embeddings_app.api.routes.search import Search
 from embeddings_app.api.routes.tei import Root, TeiEmbed, TeiHealth, TeiInfo
 from embeddings_app.api.routes.tokenize import Tokenize
 from embeddings_app.api.routes.upsert import Upsert
+from embeddings_app.api.routes.version_steps import EstimateRun, Probe, Retire, Start, Switch
+from embeddings_app.api.routes.versions import Version, Versions
 
 register_converter(RestOfPath, "doc_id")
 register_converter(RestOfPath, "model_id")
@@ -30,7 +33,21 @@ urlpatterns = [
     path("v1/vectors/<doc_id:doc_id>", Document.as_view()),
     path("v1/namespaces/<str:name>", NamespaceOverview.as_view()),
     path("v1/models", Models.as_view()),
+    # A model id holds slashes, so what ends in more than an id comes first.
+    path("v1/models/<model_id:model_id>/versions", Versions.as_view()),
+    path("v1/models/<model_id:model_id>/versions/<str:version>", Version.as_view()),
+    path("v1/models/<model_id:model_id>/versions/<str:version>/probe", Probe.as_view()),
+    path("v1/models/<model_id:model_id>/versions/<str:version>/estimate", EstimateRun.as_view()),
+    path("v1/models/<model_id:model_id>/versions/<str:version>/start", Start.as_view()),
+    path("v1/models/<model_id:model_id>/versions/<str:version>/switch", Switch.as_view()),
+    path("v1/models/<model_id:model_id>/versions/<str:version>/retire", Retire.as_view()),
     path("v1/models/<model_id:model_id>", Model.as_view()),
+    path("v1/reembed-runs", Runs.as_view()),
+    path("v1/reembed-runs/<str:run_id>", Run.as_view()),
+    path("v1/reembed-runs/<str:run_id>/failed-texts", FailedTexts.as_view()),
+    path("v1/reembed-runs/<str:run_id>/pause", Pause.as_view()),
+    path("v1/reembed-runs/<str:run_id>/resume", Resume.as_view()),
+    path("v1/reembed-runs/<str:run_id>/cancel", Cancel.as_view()),
     path("embed", TeiEmbed.as_view()),
     path("info", TeiInfo.as_view()),
     path("health", TeiHealth.as_view()),

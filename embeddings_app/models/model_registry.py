@@ -107,6 +107,9 @@ class ModelRegistry(models.Model):
     def clean(self) -> None:
         """What no single field can tell. Raises ValidationError with the field to change."""
         problems = self._source_problems()
+        if "versions" in self.model_id.split("/")[1:]:
+            # /v1/models/a/versions has the versions of `a`.
+            problems["model_id"] = "After a slash no part of the name may be 'versions'."
         if (self.min_dimension or 0) > (self.dimension or 0):
             problems["min_dimension"] = f"Must be at most the dimension, {self.dimension}."
         if problems:

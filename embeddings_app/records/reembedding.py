@@ -1,5 +1,6 @@
 """Documents that a new model version lacks, found by ranges of their keys; and the leases of the chunks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embeddings_app.models import ReembedChunk
@@ -161,12 +162,17 @@ def end_lease(chunk_key: int, *, finished: bool) -> None:
 
 def run_counts(run_key: int) -> ChunkCounts:
     """What all chunks of a run did so far."""
-    found = row(
+    return counts_of_runs([run_key])[run_key]
+
+
+def counts_of_runs(run_keys: Sequence[int]) -> dict[int, ChunkCounts]:
+    """Run -> what all chunks of it did so far, for each of the runs."""
+    found = rows(
         """
-        SELECT coalesce(sum(embedded), 0), coalesce(sum(cached), 0), coalesce(sum(refused), 0),
-               coalesce(sum(not_kept), 0)
-        FROM reembed_chunk WHERE run_id = %s
+        SELECT run_id, sum(embedded), sum(cached), sum(refused), sum(not_kept)
+        FROM reembed_chunk WHERE run_id = ANY(%s) GROUP BY run_id
         """,
-        [run_key],
+        [list(run_keys)],
     )
-    return ChunkCounts(*(int(count) for count in found))
+    counted = {key: ChunkCounts(*(int(count) for count in counts)) for key, *counts in found}
+    return {key: counted.get(key, ChunkCounts()) for key in run_keys}

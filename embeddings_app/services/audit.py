@@ -17,6 +17,11 @@ def admin_actor(username: str) -> str:
     return f"admin:{username}"
 
 
+def key_actor(caller: str) -> str:
+    """The actor of a request: the prefix of its key, or `root` or `keyless`."""
+    return f"key:{caller}"
+
+
 def command_actor() -> str:
     """The actor of a management command: the system user who runs it."""
     return f"command:{getpass.getuser()}"

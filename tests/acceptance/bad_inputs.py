@@ -97,7 +97,8 @@ def transport() -> Iterator[Case]:
 def parameters() -> Iterator[Case]:
     """A query parameter that a path does not know: it may be a misspelt one, or one that belongs into the body."""
     posts = ("/v1/embed", "/v1/embeddings", "/v1/tokenize", "/v1/upsert", "/v1/search")
-    gets = ("/v1/models", f"/v1/models/{DEFAULT}", f"/v1/namespaces/{TEXT_SPACE}", "/healthz", "/readyz", "/metrics",
+    gets = ("/v1/models", f"/v1/models/{DEFAULT}", f"/v1/models/{DEFAULT}/versions",
+            f"/v1/namespaces/{TEXT_SPACE}", "/healthz", "/readyz", "/metrics",
             "/v1/openapi.json", "/v1/docs")  # fmt: skip
     for path, method in [*((path, "POST") for path in posts), *((path, "GET") for path in gets)]:
         yield Case(

@@ -72,26 +72,79 @@ CALLS: dict[str, tuple[str, str, object]] = {
     "delete": ("DELETE", f"/v1/vectors/none?namespace={NAMESPACE}", None),
     "metrics": ("GET", "/metrics", None),
     "models": ("GET", "/v1/models", None),
+    "versions": ("GET", "/v1/models/all-MiniLM-L6-v2/versions", None),
+    "version": ("GET", "/v1/models/all-MiniLM-L6-v2/versions/1", None),
+    "probe": ("POST", "/v1/models/all-MiniLM-L6-v2/versions/1/probe", None),
+    "estimate": ("POST", "/v1/models/all-MiniLM-L6-v2/versions/1/estimate", None),
+    "switch": ("POST", "/v1/models/all-MiniLM-L6-v2/versions/1/switch", None),
+    "runs": ("GET", "/v1/reembed-runs", None),
 }
+OPEN_TO_EVERY_KEY = {"models", "info", "versions", "version"}
 
 
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        ("embed", {"embed", "tokenize", "models", "info"}),
-        ("search", {"search", "read", "namespace", "models", "info"}),
-        ("write", {"upsert", "delete", "read", "namespace", "models", "info"}),
-        ("admin", {"metrics", "models", "info"}),
+        ("embed", {"embed", "tokenize"}),
+        ("search", {"search", "read", "namespace"}),
+        ("write", {"upsert", "delete", "read", "namespace"}),
+        ("admin", {"metrics", "probe", "estimate", "switch", "runs"}),
     ],
 )
 def test_a_key_may_do_what_its_scope_says_and_nothing_else(
     keyed: Service, make_key: MakeKey, scope: str, allowed: set[str]
 ) -> None:
-    key = make_key(scope)
+    key, allowed = make_key(scope), allowed | OPEN_TO_EVERY_KEY
     answers = {name: ask(keyed, key, *call) for name, call in CALLS.items()}
     assert {name for name, answer in answers.items() if answer.status_code == 200} == allowed
     refused = [answer for name, answer in answers.items() if name not in allowed]
     assert {(answer.status_code, answer.json()["error"]["code"]) for answer in refused} == {(403, "forbidden_scope")}
+
+
+def test_steps_of_versions_and_runs_need_the_scope_admin(keyed: Service, make_key: MakeKey) -> None:
+    key = make_key("embed", "search", "write")
+    version = "/v1/models/all-MiniLM-L6-v2/versions"
+    changes = [version, *(f"{version}/1/{step}" for step in ("probe", "estimate", "start", "switch", "retire"))]
+    changes += [f"/v1/reembed-runs/1/{step}" for step in ("pause", "resume", "cancel")]
+    reads = ["/v1/reembed-runs", "/v1/reembed-runs/1", "/v1/reembed-runs/1/failed-texts"]
+    for method, path in [*(("POST", path) for path in changes), *(("GET", path) for path in reads)]:
+        answer = ask(keyed, key, method, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_scope"), path
+
+
+def test_only_an_admin_reads_what_a_probe_found_and_only_one_of_all_namespaces_reads_failed_texts(
+    keyed: Service, make_key: MakeKey
+) -> None:
+    admin = make_key("admin")
+    path = "/v1/models/bad-probe/versions"
+    body = {"type": "transformers", "artifact": "none", "dimension": 8, "pooling": "mean", "max_tokens": 8}
+    assert ask(keyed, admin, "POST", path, body).status_code == 201
+    probed = ok(ask(keyed, admin, "POST", f"{path}/1/probe"))
+    assert not probed["passed"]
+    problem = probed["version"]["probe"]["problem"]
+    assert problem
+    assert problem in probed["message"]
+    seen = ok(ask(keyed, make_key("search"), "GET", f"{path}/1"))["probe"]
+    assert (seen["passed"], seen["problem"]) == (False, None)
+    narrow = make_key("admin", namespace=NAMESPACE)
+    answer = ask(keyed, narrow, "GET", "/v1/reembed-runs/1/failed-texts")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_namespace")
+
+
+def test_what_a_key_did_with_versions_is_in_the_audit_log(keyed: Service, manage: Run, make_key: MakeKey) -> None:
+    key = make_key("admin")
+    path = "/v1/models/audited/versions"
+    assert ask(keyed, key, "POST", path, {"type": "external", "dimension": 4}).status_code == 201
+    ok(ask(keyed, key, "POST", f"{path}/1/retire", {"reason": "a test of reasons"}))
+    script = (
+        "from embeddings_app.models import AuditEvent\n"
+        "for event in AuditEvent.objects.filter(subject='audited v1'): print(event.actor, event.action, event.detail)"
+    )
+    said = manage("shell", "-v", "0", "-c", script).stdout
+    actor = f"key:{key.split('_')[1]}"
+    assert f"{actor} model.registered" in said
+    assert f"{actor} model.retired" in said
+    assert "a test of reasons" in said
 
 
 def test_a_key_of_one_namespace_hears_the_same_of_all_others(keyed: Service, make_key: MakeKey) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.text import storable
 
 
 class Fields:
@@ -22,7 +23,8 @@ class Fields:
         for name in value:
             if name not in self._declared:
                 known = ", ".join(sorted(self._declared))
-                raise InvalidRequest("unknown_field", f"the known fields are {known}", field=self.path(name))
+                told = f"the known fields are {known}" if known else "this request has no fields"
+                raise InvalidRequest("unknown_field", told, field=self.path(name))
         self._value: Mapping[str, Any] = {name: item for name, item in value.items() if item is not None}
 
     def path(self, name: str) -> str:
@@ -66,10 +68,36 @@ class Fields:
         value = self._value[name]
         if type(value) is not int:  # bool is a subclass of int
             raise wrong_type("an integer", self.path(name))
-        low, high = self._declared[name]["minimum"], self._declared[name]["maximum"]
-        if not low <= value <= high:
-            raise InvalidRequest("invalid_value", f"the value must be between {low} and {high}", field=self.path(name))
+        self._check_range(value, name)
         return value
+
+    def optional_number(self, name: str) -> float | None:
+        """A number in the declared range; None when the field is absent."""
+        if name not in self._value:
+            return None
+        value = self._value[name]
+        if type(value) not in (int, float):
+            raise wrong_type("a number", self.path(name))
+        self._check_range(value, name)
+        return float(value)
+
+    def optional_string(self, name: str) -> str | None:
+        """A string of the declared length that Postgres can hold; None when the field is absent."""
+        if name not in self._value:
+            return None
+        value = checked_string(self._value[name], self.path(name))
+        limit = self._declared[name]["maxLength"]
+        if len(value) > limit:
+            raise InvalidRequest("invalid_value", f"at most {limit} characters are allowed", field=self.path(name))
+        if not storable(value):
+            raise InvalidRequest("invalid_text", field=self.path(name))
+        return value
+
+    def optional_choice(self, name: str) -> str | None:
+        """One of the declared values; None when the field is absent."""
+        if name not in self._value:
+            return None
+        return one_of(self._value[name], self._declared[name]["enum"], self.path(name))
 
     def choice(self, name: str) -> str:
         """One of the declared values; the declared default when the field is absent."""
@@ -88,6 +116,11 @@ class Fields:
         if not isinstance(value, list):
             raise wrong_type("a list", self.path(name))
         return value
+
+    def _check_range(self, value: float, name: str) -> None:
+        low, high = self._declared[name]["minimum"], self._declared[name]["maximum"]
+        if not low <= value <= high:
+            raise InvalidRequest("invalid_value", f"the value must be between {low} and {high}", field=self.path(name))
 
 
 def checked_items(value: object, limit: int, field: str) -> list[Any]:

@@ -15,7 +15,8 @@ from embeddings_app.api.requests.names import checked_model_id, checked_namespac
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.models import Scope
+from embeddings_app.api.version_answers import TYPE
+from embeddings_app.models import ModelStatus, Scope
 from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.model_versions.reading import ModelView, list_models, read_model
 
@@ -55,9 +56,9 @@ _MODEL = parts.record(
     {
         "model_id": parts.STRING,
         "model_version": parts.MODEL_VERSION,
-        "type": {"type": "string", "enum": ["transformers", "openai", "external"]},
+        "type": TYPE,
         "dimension": {"type": "integer", "minimum": 1},
-        "status": {"type": "string", "enum": ["draft", "backfilling", "shadow", "active", "standby"]},
+        "status": {"type": "string", "enum": [status.value for status in ModelStatus if status != ModelStatus.RETIRED]},
         "max_tokens": {"type": "integer", "minimum": 1},
     }
 )

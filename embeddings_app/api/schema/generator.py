@@ -27,8 +27,13 @@ class ServiceSchema(SchemaGenerator):
                 # Without a key the service is open on loopback, so no key is an alternative.
                 operation["security"] = [{}] if path in OPEN_PATHS else [{"bearer": []}, {}]
                 if "requestBody" in operation:
-                    operation["requestBody"]["required"] = True
+                    operation["requestBody"]["required"] = _is_needed(operation["requestBody"]["content"])
         return document
+
+
+def _is_needed(content: dict[str, Any]) -> bool:
+    """Whether a request must have a body: one whose fields may all be left out may be left out itself."""
+    return any("required" in media["schema"] or "oneOf" in media["schema"] for media in content.values())
 
 
 @cache

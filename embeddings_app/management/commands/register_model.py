@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
@@ -14,6 +13,7 @@ from embedding_project.model_sources.model_folder import ModelFilesError
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
+from embeddings_app.services.model_versions.adding import add_version
 from embeddings_app.services.model_versions.probing import probe
 from embeddings_app.services.model_versions.registering import Incomplete, completed
 from embeddings_app.services.model_versions.switching import switch
@@ -54,21 +54,18 @@ class Command(ServiceCommand):
         parser.add_argument("--activate", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        newest = ModelRegistry.objects.filter(model_id=options["model_id"]).order_by("-version").first()
         try:
             fields = completed({name: options[name] for name in _FIELDS}, load_config())
-            version = ModelRegistry(version=newest.version + 1 if newest else 1, **fields)
-            version.full_clean()
+            version = add_version(fields, audit.command_actor())
         except Incomplete as error:
             needed = ", ".join(f"--{name.replace('_', '-')}" for name in error.missing)
             raise CommandError(f"{error.reason}: give {needed}") from error
+        except ServiceError as error:
+            raise CommandError(error.message) from error
         except ModelFilesError as error:
             raise CommandError(f"{options['artifact']}: {error}") from error
         except ValidationError as error:
             raise CommandError("; ".join(_sentences(error))) from error
-        with transaction.atomic():
-            version.save()
-            audit.record(audit.command_actor(), "model.registered", str(version))
         if options["activate"]:
             self._activate(version)
         self.stdout.write(f"{version}: {version.status}")

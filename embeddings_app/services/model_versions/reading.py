@@ -36,6 +36,14 @@ def _model_view(row: ModelRegistry) -> ModelView:
     return ModelView(spec=registry.spec_of(row), status=row.status, created_at=row.created_at)
 
 
+def list_versions(model_id: str) -> list[ModelRegistry]:
+    """Every version of the model, retired ones too, the newest first. Raises ServiceError (unknown_model)."""
+    found = list(ModelRegistry.objects.filter(model_id=model_id).order_by("-version"))
+    if not found:
+        raise ServiceError("unknown_model", f"no model {model_id!r} is registered", field="model_id")
+    return found
+
+
 def find_version(model_id: str, version: int) -> ModelRegistry:
     """The version. Raises ServiceError (unknown_model)."""
     found = ModelRegistry.objects.filter(model_id=model_id, version=version).first()

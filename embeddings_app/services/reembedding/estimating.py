@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
+from embeddings_app.database.patience import answered_by
 from embeddings_app.models import ModelRegistry
 from embeddings_app.records import reembedding, version_records
 from embeddings_app.records.topology import read_topology
@@ -31,6 +33,8 @@ _NODE_BYTES = 300
 _SNAPSHOTS = 2
 """Of an index on the disk while a new one is written."""
 _NUMBER_BYTES = 4
+_DEADLINE_SECONDS = 15.0
+"""Of all reads together: in a large table the documents of a small model are far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,12 @@ class Estimate:
 
 
 def estimate(version: ModelRegistry) -> Estimate:
-    """What filling the version would take."""
+    """What filling the version would take. Outside of a transaction."""
+    with answered_by(time.monotonic() + _DEADLINE_SECONDS):
+        return _estimate(version)
+
+
+def _estimate(version: ModelRegistry) -> Estimate:
     spec = registry.spec_of(version)
     documents = version_records.count_documents(version.model_id)
     counted = documents < version_records.COUNT_CAP

@@ -30,7 +30,18 @@ class RunProgress:
 
 def progress(run: ReembedRun) -> RunProgress:
     """Counts, rate and expected end of the run as it was read."""
-    counts = reembedding.run_counts(run.pk)
+    return _progress(run, reembedding.run_counts(run.pk))
+
+
+def newest_runs(limit: int, before: int | None = None) -> list[tuple[ReembedRun, RunProgress]]:
+    """Up to `limit` runs that began before the run `before`, if there is one; the newest first."""
+    runs = ReembedRun.objects.select_related("model_version").order_by("-pk")
+    page = list((runs if before is None else runs.filter(pk__lt=before))[:limit])
+    counts = reembedding.counts_of_runs([run.pk for run in page])
+    return [(run, _progress(run, counts[run.pk])) for run in page]
+
+
+def _progress(run: ReembedRun, counts: ChunkCounts) -> RunProgress:
     done = counts.embedded + counts.refused + counts.not_kept
     seconds = max(((run.ended_at or timezone.now()) - run.started_at).total_seconds(), 0.001)
     rate = done / seconds

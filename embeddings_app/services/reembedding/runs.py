@@ -1,6 +1,6 @@
 """Runs as operators see them: started, paused, resumed, cancelled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import IntegrityError
 from django.db.models.functions import Now
@@ -14,6 +14,13 @@ from embeddings_app.services import audit
 from embeddings_app.services.model_versions.indexes import is_cleared, prepare_indexes
 from embeddings_app.services.model_versions.steps import illegal, take_step
 from embeddings_app.services.reembedding.estimating import Estimate, check_room, estimate
+
+_WAYS_ON: Mapping[str, str] = {
+    RunState.RUNNING: "pause it, or cancel it",
+    RunState.PAUSED: "resume it, or cancel it",
+    RunState.FINISHED: "its version has all documents; switch to the version, or retire it",
+    RunState.CANCELLED: "start another run of its version",
+}
 
 
 def start(version: ModelRegistry, actor: str, *, documents_per_second: float | None = None) -> ReembedRun:
@@ -98,7 +105,9 @@ def _move(run: ReembedRun, allowed: Sequence[str], state: RunState, actor: str, 
         )
         run.refresh_from_db()
         if not moved:
-            raise ServiceError("illegal_step", f"{run} is {run.state} and cannot be {state.value}")
+            raise ServiceError(
+                "illegal_step", f"{run} is {run.state} and cannot be {state.value}: {_WAYS_ON[run.state]}"
+            )
         if state is RunState.CANCELLED:
             take_step(run.model_version, ModelStatus.PROBED, actor, reason or f"run {run.pk} was cancelled")
         audit.record(actor, f"reembed.{state.value}", str(run), {"reason": reason} if reason else {})

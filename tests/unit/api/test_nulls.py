@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from embeddings_app.api.requests.version_bodies import documents_per_second, reason, registration
 from embeddings_app.api.routes.embed import embed_request
 from embeddings_app.api.routes.openai import openai_request
 from embeddings_app.api.routes.search import search_request
@@ -29,6 +30,12 @@ BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
      {"top_k", "filters", "namespace", "model_id", "model_version", "ef_search", "exact",
       "include", "min_token", "allow_partial"}),
     ("/v1/upsert", upsert_request, ONE, {"vector", "metadata", "namespace", "model_id", "wait"}),
+    ("/v1/models/{model_id}/versions", registration, {"type": "external"},
+     {"artifact", "dimension", "pooling", "normalize", "max_tokens", "query_prompt", "document_prompt",
+      "min_dimension", "dtype", "runtime", "token_encoding", "endpoint", "endpoint_model", "secret_name",
+      "requests_per_minute"}),
+    ("/v1/models/{model_id}/versions/{version}/start", documents_per_second, {}, {"documents_per_second"}),
+    ("/v1/models/{model_id}/versions/{version}/switch", reason, {}, {"reason"}),
 ]  # fmt: skip
 ROWS = [(decode, good, name) for _, decode, good, optional in BODIES for name in sorted(optional)]
 
