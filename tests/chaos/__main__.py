@@ -25,6 +25,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=int(os.environ.get("CHAOS_SEED") or random.randrange(10**6)))
     parser.add_argument("--folder", type=Path, help="for history and logs (default: a new one for temporary files)")
     parser.add_argument("--only", nargs="+", choices=CATALOGUE, metavar="FAULT", help="draw from these alone")
+    parser.add_argument("--no-upgrades", action="store_true", help="leave the model at its first version")
     parser.add_argument("--planted", choices=(*PLANTED, "all"), help="switch a bug on; succeed if a check catches it")
     arguments = parser.parse_args(argv)
     # As with Ctrl-C, the instance is stopped and its directory removed.
@@ -34,7 +35,14 @@ def main(argv: Sequence[str]) -> int:
         names = tuple(PLANTED) if arguments.planted == "all" else (arguments.planted,)
         return _run_planted(names, arguments.seed, folder)
     faults = tuple(arguments.only or CATALOGUE)
-    verdict = run(Options(seed=arguments.seed, seconds=arguments.seconds, folder=folder, faults=faults), _say)
+    options = Options(
+        seed=arguments.seed,
+        seconds=arguments.seconds,
+        folder=folder,
+        faults=faults,
+        upgrades=not arguments.no_upgrades,
+    )
+    verdict = run(options, _say)
     _report(verdict)
     _say(f"seed {arguments.seed}: {'sound' if verdict.sound else 'NOT SOUND'}; history and logs in {folder}")
     return 0 if verdict.sound else 1
@@ -58,6 +66,8 @@ def _report(verdict: Verdict) -> None:
         _say(f"{count:7} {kind}")
     for kind, count in sorted(verdict.faults.items()):
         _say(f"{count:7} faults: {kind}")
+    for step, count in sorted(verdict.upgrades.items()):
+        _say(f"{count:7} upgrades: {step}")
     total, calm = sum(verdict.faults.values()), verdict.longest_calm_seconds
     _say(f"{total:7} faults in all; the longest calm took {calm:.0f} s")
     for check, violations in verdict.violations.items():

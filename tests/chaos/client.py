@@ -1,6 +1,9 @@
 """One HTTP client of the workload: sends a request, judges the form of the answer, and writes both into the journal."""
 
+import json
+import random
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +16,7 @@ from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS, SEARCH_DE
 from tests.chaos.cluster import MODEL
 from tests.chaos.content import CHOICES, Place, metadata_of, text_of, vector_of, wrong_content
 from tests.chaos.history import ABSENT, NO_ANSWER, Answered, Asked, Journal, Kind, Operation, Seen, Written
+from tests.chaos.versions import KnownVersions
 
 LIMITS: Mapping[Kind, float] = {
     Kind.SEARCH: SEARCH_DEADLINE_SECONDS,
@@ -30,8 +34,10 @@ BROWSED = 100
 
 
 class Client:
-    def __init__(self, name: str, url: str, journal: Journal) -> None:
+    def __init__(self, name: str, url: str, journal: Journal, known: KnownVersions, chance: random.Random) -> None:
         self.name = name
+        self._known = known
+        self._random = chance
         self._journal = journal
         self._http = httpx.Client(base_url=url, timeout=_PATIENCE_SECONDS)
 
@@ -67,11 +73,16 @@ class Client:
     def search(
         self, asked: Asked, *, by_vector: bool = False, exact: bool = False, token: str | None = None
     ) -> Operation:
-        """For the text of a document when `asked` names one, else for anything."""
-        place = Place(asked.namespace, asked.doc_id)
-        text = text_of(place, asked.text_version) if asked.doc_id else "anything"
+        """For the text of a document when `asked` names one, else for anything. A vector is of the version that is
+        asked for; where none is, of one that the client knows."""
+        if not asked.model_version and by_vector:
+            version = self._known.active if token else self._known.any(self._random)
+            asked = replace(asked, model_version=version)
+        text = query_of(asked)
         body: dict[str, Any] = {"namespace": asked.namespace, "include": ["metadata", "text"], "exact": exact}
-        body |= {"vector": vector_of(text)} if by_vector else {"query": text}
+        body |= {"vector": vector_of(text, asked.model_version)} if by_vector else {"query": text}
+        if asked.model_version:
+            body["model_version"] = asked.model_version
         body |= {"top_k": 5 if asked.doc_id else BROWSED}
         if asked.condition:
             field, choice = asked.condition
@@ -100,8 +111,15 @@ class Client:
         return operation
 
 
-def search_for(place: Place, text_version: int, token_of: int | None = None) -> Asked:
-    """A search for a text that the document has or had."""
+def query_of(asked: Asked) -> str:
+    """What a search is for."""
+    if not asked.doc_id:
+        return "anything"
+    return text_of(Place(asked.namespace, asked.doc_id), asked.text_version)
+
+
+def search_for(place: Place, text_version: int, token_of: int | None = None, model_version: int = 0) -> Asked:
+    """A search for a text that the document has or had; in a version of the model when one is named."""
     return Asked(
         kind=Kind.SEARCH,
         namespace=place.namespace,
@@ -109,6 +127,7 @@ def search_for(place: Place, text_version: int, token_of: int | None = None) -> 
         doc_id=place.doc_id,
         text_version=text_version,
         token_of=token_of,
+        model_version=model_version,
     )
 
 
@@ -148,7 +167,22 @@ def _read_upsert(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
         replace(written, state=result["state"], revision=result["revision"])
         for written, result in zip(asked.writes, results, strict=True)
     )
-    return Answered(status=200, writes=writes, token=content["token"], fault="" if same else "results of others")
+    return Answered(
+        status=200,
+        writes=writes,
+        token=content["token"],
+        token_version=_version_key_of(content["token"]),
+        fault="" if same else "results of others",
+    )
+
+
+def _version_key_of(token: str | None) -> int:
+    """Clients must not look into a token; the checks do, to know which index a write was told to be in."""
+    if token is None:
+        return 0
+    payload = token.partition(":")[0]
+    _epoch, _layout, version_key, _seqs = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return int(version_key)
 
 
 def _read_delete(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
@@ -170,12 +204,21 @@ def _read_search(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
     if content["partial"] != (content["shards"]["ok"] < content["shards"]["total"]):
         faults.append("`partial` contradicts `shards`")
     seen = tuple(_seen(hit) for hit in hits)
-    return Answered(status=200, seen=seen, partial=content["partial"], fault=", ".join(faults))
+    return Answered(
+        status=200,
+        seen=seen,
+        partial=content["partial"],
+        fault=", ".join(faults),
+        model_version=content["model_version"],
+    )
 
 
 def _read_embed(asked: Asked, content: Any, texts: Sequence[str]) -> Answered:
-    difference = np.abs(np.subtract(content["embeddings"], [vector_of(text) for text in texts])).max()
-    return Answered(status=200, fault="" if difference < _SCORE_TOLERANCE else "the vector of another text")
+    version = content["model_version"]
+    expected = [vector_of(text, version) for text in texts]
+    difference = np.abs(np.subtract(content["embeddings"], expected)).max()
+    fault = "" if difference < _SCORE_TOLERANCE else "the vector of another text, or of another version"
+    return Answered(status=200, fault=fault, model_version=version)
 
 
 _READERS = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from redis import Redis
@@ -21,12 +21,13 @@ from supervisor.ports import pick_free_port
 from supervisor.services import ServiceUrls
 from tests.chaos.processes import children
 from tests.chaos.servers import SERVICES, OwnServers, Proxies
+from tests.chaos.versions import FIRST, registration
 
 MODEL, DIMENSION, MAX_TOKENS = "hashed-words", 32, 64
 SHARDS, REPLICAS = 2, 2
 PLANTED_FOLDER = Path(__file__).parent / "planted"
 _API_PROCESSES = 2
-_MANAGE_SECONDS = 60
+_MANAGE_SECONDS = 180
 _ANSWER_SECONDS = 2
 NODES = tuple(f"node-s{shard}-r{replica}" for shard in range(SHARDS) for replica in range(REPLICAS))
 ROLES = ("api", "indexer", "embedder-0", "beat", *NODES)
@@ -34,6 +35,14 @@ ROLES = ("api", "indexer", "embedder-0", "beat", *NODES)
 
 class NotRunning(Exception):
     """The process that was asked for is between two lives."""
+
+
+class Servers(Protocol):
+    """What is read of an instance to tell whether it is at rest."""
+
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]: ...
+
+    def broker(self) -> "Redis": ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,10 @@ class Cluster:
         ) as connection:
             return connection.execute(sql.encode(), parameters or None).fetchall()
 
+    def outside_environment(self) -> dict[str, str]:
+        """Variables for commands that take the addresses from `instance.json`."""
+        return {**os.environ, **dict.fromkeys(SETTINGS, ""), "VAR_DIR": str(self.var)}
+
     def node_folder(self, node: str) -> Path:
         return self.var / "nodes" / node.removeprefix("node-")
 
@@ -98,12 +111,9 @@ def running_cluster(seed: int, planted: str = "") -> Iterator[Cluster]:
         var = folder / "instance"
         environ = _environment(proxies.urls, planted)
         url = stack.enter_context(running_instance(var=var, port=pick_free_port(), environ=environ, say=lambda _: None))
-        _manage(
-            var,
-            *("register_model", "--model-id", MODEL, "--type", "transformers", "--artifact", "hashing:"),
-            *("--dimension", str(DIMENSION), "--max-tokens", str(MAX_TOKENS), "--activate"),
-        )
-        yield Cluster(url, var, servers, proxies)
+        cluster = Cluster(url, var, servers, proxies)
+        _manage(cluster, *registration(MODEL, FIRST, DIMENSION, MAX_TOKENS), "--activate")
+        yield cluster
 
 
 def _environment(urls: ServiceUrls, planted: str) -> dict[str, str]:
@@ -122,13 +132,12 @@ def _environment(urls: ServiceUrls, planted: str) -> dict[str, str]:
     return {**dict.fromkeys(SETTINGS, ""), **settings, **bug}
 
 
-def _manage(var: Path, *command: str) -> None:
-    """Run a management command that takes the addresses from `instance.json`."""
-    own = {**dict.fromkeys(SETTINGS, ""), "VAR_DIR": str(var)}
+def _manage(cluster: Cluster, *command: str) -> None:
+    """Run a management command."""
     done = subprocess.run(
         (sys.executable, "manage.py", *command),
         cwd=PROJECT_ROOT,
-        env={**os.environ, **own},
+        env=cluster.outside_environment(),
         capture_output=True,
         text=True,
         timeout=_MANAGE_SECONDS,

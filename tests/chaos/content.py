@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.cluster import DIMENSION, MAX_TOKENS
+from tests.chaos.versions import prompt_of
 from workers.encoders.hashing import HashingEncoder
 
 NUMBERS = (1e23, 1.989e30, 1.7643548061234568e18, 2**53 + 1, -0.0, 5e-324, 0.1 + 0.2, 1e300)
@@ -45,9 +46,9 @@ def text_of(place: Place, text_version: int) -> str:
     return f"what {place.doc_id} of {place.namespace} says in its version {text_version}"
 
 
-def vector_of(text: str) -> list[float]:
-    """The unit vector that the model of the run must give a text."""
-    vector: list[float] = _encoder.encode(_encoder.tokenize([text]))[0].tolist()
+def vector_of(text: str, model_version: int) -> list[float]:
+    """The unit vector that a version of the model of the run must give a text, be it a query or a document."""
+    vector: list[float] = _encoder.encode(_encoder.tokenize([prompt_of(model_version) + text]))[0].tolist()
     return vector
 
 

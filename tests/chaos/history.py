@@ -82,6 +82,8 @@ class Asked:
     """A filter: field, and number of the value that it must have, see `content.CHOICES`."""
     token_of: int | None = None
     """Number of the upsert whose token the search carried."""
+    model_version: int = 0
+    """The version of the model that was asked for; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,10 @@ class Answered:
     writes: tuple[Written, ...] = ()
     """The writes of the request with what was answered to each."""
     token: str | None = None
+    token_version: int = 0
+    """Key of the model version that the token, and the states of the writes, are about."""
+    model_version: int = 0
+    """As it was answered; 0 where answers have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,9 @@ _CONTENDED = Plan(documents=21, shared=1, period_seconds=0.05, weights={"contend
 """Every client writes the same few documents."""
 _BROWSED = Plan(documents=63, waits=("searchable",), weights={"upsert": 40, "batch": 10, "browse": 50})
 
+_WRITTEN = Plan(documents=420, waits=("accepted",), new_text_share=1.0, weights={"batch": 60, "find": 40})
+"""Many documents, of which some are rewritten while any others are embedded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -32,6 +35,8 @@ class Scene:
     seconds: float = 15.0
     plan: Plan = field(default_factory=lambda: Plan(documents=63))
     ends_under_fault: bool = False
+    switches: int = 0
+    """New versions of the model that must have come to answer; 0 leaves it at its first."""
 
 
 PLANTED: Mapping[str, Scene] = {
@@ -52,6 +57,9 @@ PLANTED: Mapping[str, Scene] = {
     "numbers-rounded": Scene(caught_by=("C5 honesty",), plan=_BROWSED),
     "words-folded": Scene(caught_by=("C5 honesty",), plan=_BROWSED),
     "embeddings-mixed": Scene(caught_by=("C9 errors",)),
+    "dual-write-forgotten": Scene(caught_by=("C6 convergence",), plan=_WRITTEN, switches=1),
+    "late-chunk-overwrites": Scene(caught_by=("C1 lost", "C6 convergence"), plan=_WRITTEN, switches=2),
+    "versions-mixed": Scene(caught_by=("C11 versions",), switches=2),
 }
 """Name of the bug -> how it is provoked. The names are those of `planted/planted_bugs.py`."""
 
@@ -69,4 +77,6 @@ def planted_options(name: str, seed: int, folder: Path) -> Options:
         warm_up_seconds=1.0,
         baseline_seconds=4.0,
         ends_under_fault=scene.ends_under_fault,
+        upgrades=scene.switches > 0,
+        switches=scene.switches,
     )

@@ -1,5 +1,6 @@
 """One chaos run from the first process to the verdict."""
 
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,15 +10,20 @@ from pathlib import Path
 
 from tests.chaos.checks.all_checks import judge
 from tests.chaos.checks.base import Evidence
+from tests.chaos.client import Client
 from tests.chaos.cluster import REPLICAS, Cluster, running_cluster
 from tests.chaos.conductor import Conductor, Pace
 from tests.chaos.faults.catalogue import CATALOGUE, Deck
-from tests.chaos.final_state import read_everything, wait_for_rest
+from tests.chaos.final_state import AUDITOR, read_everything, wait_for_rest
 from tests.chaos.history import Journal
 from tests.chaos.registers import registers_of
 from tests.chaos.sampling import Sampler
+from tests.chaos.upgrader import Upgrader
+from tests.chaos.versions import KnownVersions
 from tests.chaos.workload import Plan, Workload
 
+_SWITCHED_SECONDS = 600.0
+"""How long a run goes on for the switches that it needs."""
 Say = Callable[[str], None]
 
 
@@ -38,6 +44,10 @@ class Options:
     pace: Pace = field(default_factory=Pace)
     warm_up_seconds: float = 5.0
     baseline_seconds: float = 8.0
+    upgrades: bool = True
+    """Whether the model goes from version to version all the while."""
+    switches: int = 0
+    """How often a new version must have come to answer before the faults end, in the time for that."""
     ends_under_fault: bool = False
     """Whether the last fault is healed only when the workload has stopped, so that no later write covers it up."""
 
@@ -50,6 +60,8 @@ class Verdict:
     """Kind -> how many were injected."""
     operations: Mapping[str, int]
     """Kind and outcome -> how many."""
+    upgrades: Mapping[str, int]
+    """Step of a model version -> how often it was taken."""
     longest_calm_seconds: float
 
     @property
@@ -75,8 +87,12 @@ def _evidence(cluster: Cluster, journal: Journal, options: Options, say: Say) ->
     with ExitStack() as stack:
         sampler = Sampler(cluster)
         stack.callback(sampler.stop)
-        workload = Workload(cluster.url, journal, options.plan, options.seed)
+        known = KnownVersions()
+        workload = Workload(cluster.url, journal, options.plan, options.seed, known)
         stack.callback(workload.stop)
+        upgrader = Upgrader(cluster, known, options.seed) if options.upgrades else None
+        if upgrader:
+            stack.callback(upgrader.stop)
         conductor = Conductor(
             cluster, journal, Deck(options.faults, options.seed), options.seed, options.pace, options.folder
         )
@@ -85,14 +101,21 @@ def _evidence(cluster: Cluster, journal: Journal, options: Options, say: Say) ->
         baseline = journal.rate(now - options.baseline_seconds, now)
         say(f"{baseline:.0f} operations a second before the first fault")
         conductor.run(now + options.seconds, baseline)
+        while upgrader and upgrader.steps["switch"] < options.switches and time.monotonic() < now + _SWITCHED_SECONDS:
+            conductor.run(time.monotonic() + options.seconds, baseline)
         if options.ends_under_fault:
             conductor.end_under_fault(workload.stop)
         workload.stop()
+        if upgrader:
+            upgrader.stop()
         say(f"{len(conductor.records)} faults; waiting for rest")
         final = wait_for_rest(cluster, REPLICAS)
-        read_everything(cluster.url, journal, registers_of(journal.operations()).keys())
-    if workload.failures:
-        raise workload.failures[0]
+        known.learn(final.states)
+        places = registers_of(journal.operations()).keys()
+        read_everything(Client(AUDITOR, cluster.url, journal, known, random.Random(options.seed)), places, known)
+    failures = workload.failures + (upgrader.failures if upgrader else [])
+    if failures:
+        raise failures[0]
     operations = journal.operations()
     return Evidence(
         operations=operations,
@@ -104,6 +127,7 @@ def _evidence(cluster: Cluster, journal: Journal, options: Options, say: Say) ->
         stores=sampler.stores,
         final=final,
         replicas=REPLICAS,
+        upgrades=upgrader.steps if upgrader else {},
     )
 
 
@@ -112,6 +136,7 @@ def _verdict(evidence: Evidence) -> Verdict:
         violations=judge(evidence),
         faults=Counter(fault.kind for fault in evidence.faults if fault.complete),
         operations=Counter(f"{operation.asked.kind} {operation.outcome}" for operation in evidence.operations),
+        upgrades=evidence.upgrades,
         longest_calm_seconds=max((calm.ended - calm.began for calm in evidence.calms), default=0.0),
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from tests.chaos.client import Client, search_for, search_for_anything
 from tests.chaos.content import CHOICES, Place
 from tests.chaos.history import ABSENT, Journal, Operation, Outcome, Written
+from tests.chaos.versions import KnownVersions
 
 NAMESPACES = ("red", "green", "blue")
 _BATCH = 8
@@ -79,15 +80,15 @@ class Writes:
 class Workload:
     """Runs from the constructor until `stop`."""
 
-    def __init__(self, url: str, journal: Journal, plan: Plan, seed: int) -> None:
+    def __init__(self, url: str, journal: Journal, plan: Plan, seed: int, known: KnownVersions) -> None:
         self._stopping = threading.Event()
         writes = Writes()
         self.failures: list[Exception] = []
         """Faults of the workload itself, which void the run."""
-        users = [
-            _User(Client(f"client-{number}", url, journal), number, plan, random.Random(f"{seed}/{number}"), writes)
-            for number in range(plan.clients)
-        ]
+        users: list[_User] = []
+        for number in range(plan.clients):
+            chance = random.Random(f"{seed}/{number}")
+            users.append(_User(Client(f"client-{number}", url, journal, known, chance), number, plan, chance, writes))
         for user in users:
             user.fill()
         self._threads = [threading.Thread(target=self._run, args=(user,), name=user.name) for user in users]

@@ -5,6 +5,7 @@ from tests.chaos.checks.base import Check, Evidence
 from tests.chaos.checks.documents import Lost, Resurrected, Strangers
 from tests.chaos.checks.order import Registers
 from tests.chaos.checks.state import Bounds, Convergence, Sequence
+from tests.chaos.checks.versions import Versions
 from tests.chaos.checks.worth import Worth
 
 CHECKS: tuple[Check, ...] = (
@@ -18,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     Bounds(),
     Errors(),
     Sequence(),
+    Versions(),
     Worth(),
 )
 

@@ -35,12 +35,14 @@ class Honesty(Check):
 
 
 def _must_find(operation: Operation, numbered: dict[int, Operation], evidence: Evidence) -> set[Place]:
-    """The documents that were certainly searchable while the operation ran, of those it searched for."""
+    """The documents that were certainly searchable in the version that answered, of those it searched for."""
     if not operation.asked.doc_id:
         own = (place for place in evidence.registers if place.namespace == operation.asked.namespace)
         return {place for place in own if _certainly_passes(place, operation, evidence)}
     current = _undisturbed(operation.place, operation, evidence)
-    if current is None or current.written.text_version != operation.asked.text_version:
+    if current is None or not _same_version(current, operation, evidence):
+        return set()
+    if current.written.text_version != operation.asked.text_version:
         return set()
     by_token = operation.asked.token_of is not None and numbered.get(operation.asked.token_of) is current.operation
     return {operation.place} if by_token or current.written.state == _SEARCHABLE else set()
@@ -49,9 +51,15 @@ def _must_find(operation: Operation, numbered: dict[int, Operation], evidence: E
 def _certainly_passes(place: Place, operation: Operation, evidence: Evidence) -> bool:
     """Whether a search for anything must show the document: its answer has room for the whole namespace."""
     current = _undisturbed(place, operation, evidence)
-    if current is None or current.written.state != _SEARCHABLE:
+    if current is None or current.written.state != _SEARCHABLE or not _same_version(current, operation, evidence):
         return False
     return operation.asked.condition is None or passes(operation.asked.condition, current.written.version)
+
+
+def _same_version(current: Attempt, operation: Operation, evidence: Evidence) -> bool:
+    """Whether what the write was told is about the version that answered: another one may still embed its text."""
+    answered = evidence.final.version_keys.get(operation.answered.model_version, 0)
+    return current.operation.answered.token_version == answered
 
 
 def _undisturbed(place: Place, operation: Operation, evidence: Evidence) -> Attempt | None:
@@ -101,4 +109,13 @@ def _wrong_answer(operation: Operation, evidence: Evidence) -> str:
     if answered.status in (429, 503):
         valid = answered.retry_after.isdigit() and int(answered.retry_after) >= 1
         return "" if valid else f"Retry-After is {answered.retry_after!r}"
-    return "" if operation.served else "not an answer to a sound request"
+    if operation.served or _version_moved(operation):
+        return ""
+    return "not an answer to a sound request"
+
+
+def _version_moved(operation: Operation) -> bool:
+    """Whether it named a version, itself or by its token, that does not answer any more or not yet."""
+    asked, code = operation.asked, operation.answered.code
+    named = code == "model_not_active" and asked.model_version and operation.client != AUDITOR
+    return bool(named) or (code == "token_expired" and asked.token_of is not None)

@@ -31,6 +31,8 @@ class Evidence:
     stores: Sequence[StoreSample]
     final: FinalState
     replicas: int
+    upgrades: Mapping[str, int]
+    """Step of a model version -> how often it was taken."""
 
     def explained(self, operation: Operation, *parts: Part) -> bool:
         """Whether a fault of one of the parts was near while the operation ran."""

@@ -11,8 +11,8 @@ import msgpack
 from redis import Redis
 
 from embedding_project.contracts.messages import Lane
-from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
-from tests.chaos.cluster import SHARDS, Cluster
+from embedding_project.contracts.queues import INDEX_QUEUE, REEMBED_QUEUE, embed_queue, search_queue
+from tests.chaos.cluster import SHARDS, Cluster, Servers
 from tests.chaos.faults.base import Fault, Part
 
 _BIG_BYTES = 5_000_000
@@ -67,12 +67,12 @@ GARBAGE: Mapping[str, Callable[[], bytes]] = {
 }
 
 
-def work_queues(cluster: Cluster) -> list[str]:
+def work_queues(cluster: Servers) -> list[str]:
     """Every queue that carries work, as of the active layout and the versions that answer."""
     ((layout,),) = cluster.rows("SELECT id FROM layout WHERE status = 'active'")
     versions = [key for (key,) in cluster.rows("SELECT id FROM model_registry WHERE status = 'active' ORDER BY id")]
     searches = [search_queue(layout, version, shard) for version in versions for shard in range(SHARDS)]
-    return [INDEX_QUEUE, *map(embed_queue, Lane), *searches]
+    return [INDEX_QUEUE, REEMBED_QUEUE, *map(embed_queue, Lane), *searches]
 
 
 class Garbage(Fault):

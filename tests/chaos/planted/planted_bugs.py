@@ -1,11 +1,17 @@
 """The bugs: for each the modules it changes, and how. The product is not imported here: that would be too early."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from time import monotonic
+from itertools import count
+from time import monotonic, sleep
 from typing import Any
 
 Change = Callable[[Any], None]
+_LIVING = (
+    "SELECT id, revision, shard_hash FROM document WHERE id = ANY(%s) AND NOT deleted "
+    "ORDER BY namespace_id, doc_id FOR NO KEY UPDATE"
+)
 
 
 def _put(owner: Any, name: str, value: Any) -> None:
@@ -30,11 +36,7 @@ def _forget_text_revisions(embeddings: Any) -> None:
     """A vector is written whatever text the document has by now."""
 
     def lock_embedded(claims: Any) -> Any:
-        found = embeddings.rows(
-            "SELECT id, revision, shard_hash FROM document WHERE id = ANY(%s) AND NOT deleted "
-            "ORDER BY namespace_id, doc_id FOR NO KEY UPDATE",
-            [[claim.document_key for claim in claims]],
-        )
+        found = embeddings.rows(_LIVING, [[claim.document_key for claim in claims]])
         return {row[0]: embeddings.ChangedDocument(*row) for row in found}
 
     _put(embeddings, "lock_embedded", lock_embedded)
@@ -188,6 +190,60 @@ def _mix_embeddings(compute: Any) -> None:
     _put(compute, "encode_each", lambda encoder, batch: encode_each(encoder, batch)[::-1])
 
 
+def _write_active_version_alone(upserting: Any) -> None:
+    """An upsert marks the version that answers, and none that is filled or kept."""
+    registry = upserting.registry
+
+    class OnlyActive:
+        active_spec = staticmethod(registry.active_spec)
+
+        @staticmethod
+        def live_specs(model_id: str) -> Any:
+            active = registry.active_spec(model_id).version_key
+            return [spec for spec in registry.live_specs(model_id) if spec.version_key == active]
+
+    _put(upserting, "registry", OnlyActive)
+
+
+def _write_chunks_late(chunks: Any) -> None:
+    """A chunk writes a second later, whatever text the document has by then."""
+    write_embedded = chunks.write_embedded
+    embeddings = chunks.embeddings
+    lock_embedded = embeddings.lock_embedded
+    of_chunk = threading.local()
+
+    def lock_any(texts: Any) -> Any:
+        if not getattr(of_chunk, "writes", False):
+            return lock_embedded(texts)
+        found = embeddings.rows(_LIVING, [[text.document_key for text in texts]])
+        return {row[0]: embeddings.ChangedDocument(*row) for row in found}
+
+    def write_late(*arguments: Any) -> Any:
+        sleep(1)
+        of_chunk.writes = True
+        try:
+            return write_embedded(*arguments)
+        finally:
+            of_chunk.writes = False
+
+    _put(embeddings, "lock_embedded", lock_any)
+    _put(chunks, "write_embedded", write_late)
+
+
+def _search_other_versions(searching: Any) -> None:
+    """Every fifth search goes to the index of another version than its vector is of."""
+    vector_query = searching._vector_query
+    numbers = count()
+
+    def mixed(request: Any, spec: Any, namespace_key: int, vector: Any) -> Any:
+        query = vector_query(request, spec, namespace_key, vector)
+        live = [other.version_key for other in searching.registry.live_specs(spec.model_id)]
+        others = [key for key in live if key != spec.version_key]
+        return replace(query, version_key=others[0]) if others and next(numbers) % 5 == 0 else query
+
+    _put(searching, "_vector_query", mixed)
+
+
 BUGS: Mapping[str, Mapping[str, Change]] = {
     "log-rows-skipped": {"index_nodes.log_reader": _skip_log_rows},
     "text-revision-ignored": {"embeddings_app.records.embeddings": _forget_text_revisions},
@@ -207,4 +263,7 @@ BUGS: Mapping[str, Mapping[str, Change]] = {
     "numbers-rounded": {"index_nodes.columns": _round_numbers},
     "words-folded": {"index_nodes.columns": _fold_words},
     "embeddings-mixed": {"workers.compute": _mix_embeddings},
+    "dual-write-forgotten": {"embeddings_app.services.documents.upserting": _write_active_version_alone},
+    "late-chunk-overwrites": {"embeddings_app.services.reembedding.chunks": _write_chunks_late},
+    "versions-mixed": {"embeddings_app.services.search.searching": _search_other_versions},
 }

@@ -23,6 +23,7 @@ EMPTY = Evidence(
     stores=(),
     final=AT_REST,
     replicas=1,
+    upgrades={},
 )
 _numbers = iter(range(1, 10_000))
 

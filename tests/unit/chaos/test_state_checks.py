@@ -36,6 +36,10 @@ def _found(check: Check, final: FinalState) -> list[str]:
         replace(AT_REST, pending=1),
         replace(AT_REST, quarantined=1),
         replace(AT_REST, queues={"index": 3}),
+        replace(AT_REST, on_the_way={3: "backfilling"}),
+        replace(AT_REST, lacking={3: 2}),
+        replace(AT_REST, of_deleted={3: 1}),
+        replace(AT_REST, kept={2: 5}),
         replace(AT_REST, logs=()),
         replace(AT_REST, replicas=()),
         replace(AT_REST, replicas=(replace(REPLICA_AT_REST, applied=8),)),
@@ -49,6 +53,7 @@ def test_what_has_not_converged_is_found(final: FinalState) -> None:
 
 def test_equal_replicas_at_rest_have_converged() -> None:
     assert _found(Convergence(), AT_REST) == []
+    assert _found(Convergence(), replace(AT_REST, kept={2: 0})) == []
 
 
 @pytest.mark.parametrize(
