@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -58,10 +58,12 @@ class History:
 class Stream:
     """One writer and one reader, until `stop`."""
 
-    def __init__(self, url: str, namespace: str, seed: int) -> None:
-        self.history = History()
+    def __init__(self, url: str, namespace: str, seed: int, live: Mapping[str, str] | None = None) -> None:
+        """`live`: what the namespace holds already, as in the history."""
+        self.history = History(live=dict(live or {}))
         self._url = url
         self._namespace = namespace
+        self._seed = seed
         self._random = random.Random(seed)
         self._written = 0
         self._stopped = threading.Event()
@@ -83,15 +85,17 @@ class Stream:
                 step(client)
 
     def _write(self, client: httpx.Client) -> None:
-        """Upsert or delete one document, and insist until it is acknowledged: both are idempotent."""
-        if self.history.live and self._random.random() < 0.3:
+        """Write, rewrite or delete one document, and insist until it is acknowledged: all are idempotent."""
+        chance = self._random.random()
+        if self.history.live and chance < 0.3:
             doc_id = self._random.choice(list(self.history.live))
             if self._insist(lambda: client.delete(f"/v1/vectors/{doc_id}", params={"namespace": self._namespace})):
                 del self.history.live[doc_id]
                 self.history.deleted[doc_id] = time.monotonic()
         else:
             self._written += 1
-            doc_id = f"doc-{self._written}"
+            rewritten = self.history.live and chance < 0.5
+            doc_id = self._random.choice(list(self.history.live)) if rewritten else f"doc-{self._seed}-{self._written}"
             text = f"{' '.join(self._random.sample(_WORDS, 5))} {self._written}"
             body = {"id": doc_id, "text": text, "namespace": self._namespace, "metadata": {"n": self._written}}
             if self._insist(lambda: client.post("/v1/upsert", json=body)):

@@ -5,40 +5,15 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from redis import Redis
 
-from supervisor import instance
 from tests.conftest import Service
-from tests.faults.roles import kill
+from tests.faults.recovery import wait_until_ready
+from tests.faults.roles import flush, kill
 from tests.faults.stream import History, Stream
 
 NAMESPACE = "faults"
-RECOVERY_SECONDS = 60.0
 SEARCHABLE_SECONDS = 30.0
 ROLES = ("indexer", "embedder-0", "node-s0-r0", "node-s1-r1", "beat", "api", "cache", "broker", "postgres")
-
-
-def _flush(service: Service) -> None:
-    running = instance.load(service.var)
-    assert running is not None
-    for name in ("REDIS_URL", "CACHE_URL"):
-        with Redis.from_url(running.environment[name]) as redis:
-            redis.flushall()
-
-
-def _wait_until_ready(service: Service) -> None:
-    until = time.monotonic() + RECOVERY_SECONDS
-    answer = "no answer"
-    while time.monotonic() < until:
-        try:
-            response = httpx.get(f"{service.url}/readyz", timeout=5)
-            answer = response.text
-            if response.status_code == 200:
-                return
-        except httpx.HTTPError as error:
-            answer = repr(error)
-        time.sleep(0.2)
-    pytest.fail(f"not ready again within {RECOVERY_SECONDS} s: {answer}")
 
 
 def _wait_until_indexed(service: Service, expected: int) -> None:
@@ -77,12 +52,12 @@ def test_nothing_acknowledged_is_lost_and_nothing_deleted_comes_back(service: Se
         for role in ROLES:
             kill(service, role)
             time.sleep(1)
-            _wait_until_ready(service)
-        _flush(service)
+            wait_until_ready(service)
+        flush(service, "REDIS_URL", "CACHE_URL")
         time.sleep(2)
     finally:
         history = stream.stop()
-    _wait_until_ready(service)
+    wait_until_ready(service)
     _wait_until_indexed(service, expected=len(history.live))
     _check_every_document(service, history)
     assert history.resurrected == []
