@@ -59,7 +59,8 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
-def _query_app(config: Config) -> Celery:
+def make_query_app(config: Config) -> Celery:
+    """The app that sends to, and works for, the broker of `config`."""
     app = Celery("query", set_as_current=False)
     app.conf.update(
         _settings(config),
@@ -110,5 +111,5 @@ def _settle(**_: object) -> None:
     spare_startup_objects()
 
 
-query_app = _query_app(load_config())
+query_app = make_query_app(load_config())
 job_app = _job_app(load_config())

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -26,13 +26,11 @@ from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotSource
 from index_nodes.version_index import VersionIndex
-from index_nodes.version_replica import LogBroken, State, VersionReplica
+from index_nodes.version_replica import USUAL_PACE, LoadPace, LogBroken, State, VersionReplica
 
 BUSY_POLL_SECONDS = 0.02
 IDLE_POLL_SECONDS = 0.05
 _BUSY_AFTER_CHANGE_SECONDS = 5.0
-HEARTBEAT_SECONDS = 1.0
-_SOONEST_HEARTBEAT_SECONDS = 0.025
 _FIRST_BACKOFF_SECONDS = 0.1
 _MAX_BACKOFF_SECONDS = 2.0
 _STOP_SECONDS = 3.0
@@ -42,13 +40,22 @@ SNAPSHOTS_FOLDER = "snapshots"
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    heartbeat_seconds: float = 1.0
+    soonest_heartbeat_seconds: float = 0.025
+    """When there is news."""
+    load: LoadPace = USUAL_PACE
+
+
 class Follower:
-    def __init__(self, url: str, shard: int, replica: int, directory: Path) -> None:
+    def __init__(self, url: str, shard: int, replica: int, directory: Path, pace: Pace | None = None) -> None:
         self._url = url
         self._shard = shard
         self._replica = replica
         self._name = f"node-s{shard}-r{replica}"
         self._directory = directory
+        self._pace = pace or Pace()
         self._snapshots = directory / SNAPSHOTS_FOLDER
         self._epoch = ""
         self._layout: int | None = None
@@ -156,7 +163,7 @@ class Follower:
         index = VersionIndex(head.dimension, self._directory / f"v{log.version_key}-{uuid.uuid4().hex}")
         store = SnapshotStore(self._snapshots / _store_name(log.version_key))
         wanted = Wanted(url=self._url, name=f"{self._name}-load", log=log, epoch=self._epoch, head=head)
-        return VersionReplica(log, index, store, SnapshotLoad(store, wanted, index))
+        return VersionReplica(log, index, store, SnapshotLoad(store, wanted, index), self._pace.load)
 
     def _advance(
         self, connection: log_reader.Connection, version: VersionReplica, head: log_reader.Head, asked_at: float
@@ -204,7 +211,8 @@ class Follower:
         """Write the heartbeat when it is due, or has news; returns whether a version became ready."""
         now = time.monotonic()
         states = [(key, version.applied, version.state(now)) for key, version in self._versions.items()]
-        pause = HEARTBEAT_SECONDS if states == self._reported else _SOONEST_HEARTBEAT_SECONDS
+        news = states != self._reported
+        pause = self._pace.soonest_heartbeat_seconds if news else self._pace.heartbeat_seconds
         if now - self._heartbeat_at < pause or self._layout is None:
             return False
         log_reader.report(

@@ -174,8 +174,9 @@ def next_entry(connection: Connection, log: Log, after: int) -> Entry | None:
 
 
 @contextmanager
-def open_load(url: str, name: str, log: Log, epoch: str) -> Iterator[Load]:
-    """The head of a log and all rows of its index at that head, in one transaction. Raises psycopg.Error, LogMoved."""
+def open_load(url: str, name: str, log: Log, epoch: str, piece: int = LOAD_ROWS) -> Iterator[Load]:
+    """The head of a log and all rows of its index at that head, `piece` at a time, in one transaction. Raises
+    psycopg.Error, LogMoved."""
     with connect(url, name) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
@@ -186,7 +187,7 @@ def open_load(url: str, name: str, log: Log, epoch: str) -> Iterator[Load]:
             head = heads.versions.get(log.version_key)
             if head is None:
                 raise LogMoved
-            with closing(_load_rows(connection, log, head.dimension)) as pieces:
+            with closing(_load_rows(connection, log, head.dimension, piece)) as pieces:
                 yield Load(head.seq, _count_rows(connection, log), pieces)
 
 
@@ -212,10 +213,10 @@ def _count_rows(connection: Connection, log: Log) -> int:
     return int(row[0]) if row else 0
 
 
-def _load_rows(connection: Connection, log: Log, dimension: int) -> Generator[list[DocumentState]]:
+def _load_rows(connection: Connection, log: Log, dimension: int, piece: int) -> Generator[list[DocumentState]]:
     with connection.cursor(name="load", binary=True) as cursor:
         cursor.execute(_ROWS, (log.layout, log.version_key, log.shard))
-        while rows := cursor.fetchmany(LOAD_ROWS):
+        while rows := cursor.fetchmany(piece):
             yield [_state(dimension, *row) for row in rows]
 
 

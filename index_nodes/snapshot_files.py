@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -65,10 +65,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path, link: Callable[..., None] = os.link) -> None:
     """Give a file that never changes a second name, or copy it where links are not possible. Raises OSError."""
     try:
-        os.link(source, target, follow_symlinks=False)
+        link(source, target, follow_symlinks=False)
     except FileNotFoundError:
         raise
     except OSError:

@@ -134,11 +134,11 @@ class SnapshotWriter:
         SNAPSHOT_SECONDS.observe(time.monotonic() - began)
 
 
-def write_snapshot(source: SnapshotSource) -> Path:
+def write_snapshot(source: SnapshotSource, spared_bytes: int = SPARED_BYTES) -> Path:
     """Write, name and read again. Raises OSError, StoreClosed, and SnapshotDamaged when it cannot be read again."""
     folder = source.store.begin()
     try:
-        manifest = _fill(folder, source)
+        manifest = _fill(folder, source, spared_bytes)
         folder = source.store.publish(folder, manifest.folder_name)
         verified(folder)
         source.store.accept(folder)
@@ -148,12 +148,12 @@ def write_snapshot(source: SnapshotSource) -> Path:
     return folder
 
 
-def _fill(folder: Path, source: SnapshotSource) -> Manifest:
+def _fill(folder: Path, source: SnapshotSource, spared_bytes: int) -> Manifest:
     states, graphs = dict[int, CollectionState](), dict[str, FileFacts]()
     for namespace_key in source.index.namespaces():
         states[namespace_key], found = _captured(source.index, namespace_key, folder)
         graphs |= found
-    _check_room(folder, array_bytes(states))
+    _check_room(folder, array_bytes(states) + spared_bytes)
     dimension = source.index.dimension
     files = {**write_contents(folder, dimension, states), **graphs}
     manifest = Manifest(
@@ -198,5 +198,5 @@ def _captured(index: VersionIndex, namespace_key: int, folder: Path) -> tuple[Co
 
 
 def _check_room(folder: Path, size: int) -> None:
-    if shutil.disk_usage(folder).free < size + SPARED_BYTES:
+    if shutil.disk_usage(folder).free < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

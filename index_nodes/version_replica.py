@@ -3,11 +3,12 @@
 import logging
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
 
-from index_nodes.log_reader import Connection, Head, Load, Log, next_entry, open_load, read_changes
+from index_nodes.log_reader import LOAD_ROWS, Connection, Head, Load, Log, next_entry, open_load, read_changes
 from index_nodes.metrics import LOAD_SECONDS
 from index_nodes.serving import MAX_LAG_SECONDS, NEVER, ServedVersion
 from index_nodes.snapshot_load import SnapshotLoad
@@ -20,6 +21,18 @@ TELL_SECONDS = 5.0
 """Time between two log lines about the progress of a load from Postgres."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPace:
+    """How a replica loads from Postgres."""
+
+    rows: int = LOAD_ROWS
+    """Of one piece."""
+    tell_seconds: float = TELL_SECONDS
+
+
+USUAL_PACE = LoadPace()
+
+
 class LogBroken(Exception):
     """The log does not continue where the index ends, so the index must be loaded again."""
 
@@ -28,7 +41,14 @@ class VersionReplica:
     """A thread fills it from a snapshot, or else the follower fills it from the table piece by piece. Between two
     pieces the follower looks after other versions and its heartbeat."""
 
-    def __init__(self, log: Log, index: VersionIndex, store: SnapshotStore, restoring: SnapshotLoad) -> None:
+    def __init__(
+        self,
+        log: Log,
+        index: VersionIndex,
+        store: SnapshotStore,
+        restoring: SnapshotLoad,
+        pace: LoadPace = USUAL_PACE,
+    ) -> None:
         self.log = log
         self.index = index
         self.store = store
@@ -40,6 +60,7 @@ class VersionReplica:
         self._load: Load | None = None
         self._load_began_at = 0.0
         self._told_at = 0.0
+        self._pace = pace
         self._resources = ExitStack()
 
     def close(self) -> None:
@@ -92,7 +113,7 @@ class VersionReplica:
             return True
         if self._load is None:
             self._load_began_at = self._told_at = now
-            self._load = self._resources.enter_context(open_load(url, name, self.log, epoch))
+            self._load = self._resources.enter_context(open_load(url, name, self.log, epoch, self._pace.rows))
         piece = next(self._load.pieces, None)
         if piece is None:
             self._end_load(self._load, now)
@@ -102,7 +123,7 @@ class VersionReplica:
         return True
 
     def _tell_progress(self, load: Load, now: float) -> None:
-        if now - self._told_at < TELL_SECONDS:
+        if now - self._told_at < self._pace.tell_seconds:
             return
         self._told_at = now
         total = load.total or "an unknown number of"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import chord, group
+from celery import Celery, chord, group
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -59,10 +59,10 @@ def send_search(layout: int, shards: Iterable[int], batch: SearchBatch) -> None:
         tasks.apply_async(producer=producer)
 
 
-def send_embed(batch: EmbedBatch) -> None:
+def send_embed(batch: EmbedBatch, app: Celery = query_app) -> None:
     """Queue `batch` on its lane. Raises Unavailable."""
     with _broker_errors():
-        query_app.send_task(EMBED_TASK, args=(batch.to_wire(),), **_options(embed_queue(batch.lane), batch.deadline))
+        app.send_task(EMBED_TASK, args=(batch.to_wire(),), **_options(embed_queue(batch.lane), batch.deadline))
 
 
 def send_index_hint(hint: IndexHint) -> None:

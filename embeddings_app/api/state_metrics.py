@@ -148,8 +148,17 @@ GAUGES = (*_WORK_GAUGES, *_STORED_GAUGES, *_QUEUE_GAUGES, *_LOAD_GAUGES, *_SERVE
 class StateCollector(Collector):
     """The gauges of one scrape. Those of a server that does not answer have no samples."""
 
+    def __init__(
+        self,
+        stored: Callable[[], StoredState | None] = stored_state,
+        work: Callable[[], WaitingWork | None] = waiting_work,
+    ) -> None:
+        """`stored` and `work`: what Postgres says, or None."""
+        self._stored = stored
+        self._work = work
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        stored, work, found = stored_state(), waiting_work(), queues()
+        stored, work, found = self._stored(), self._work(), queues()
         yield from _families(_WORK_GAUGES, work)
         yield from _families(_STORED_GAUGES, stored)
         yield from _families(_QUEUE_GAUGES, found)

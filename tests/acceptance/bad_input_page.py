@@ -1,15 +1,12 @@
 """`python -m tests.acceptance.bad_input_page > docs/reference/bad-input.md`: the reference page, from the tables."""
 
-from tests.acceptance.bad_inputs import CASES
-from tests.acceptance.bad_version_inputs import VERSION_CASES
+from tests.acceptance.bad_inputs.catalogue import CASES
 from tests.acceptance.raw_requests import RAW_CASES
 
 _HEAD = """# Bad input
 
 The tests send every row to a running service, and this page is made from their tables
-([bad_inputs.py](../../tests/acceptance/bad_inputs.py),
-[bad_version_inputs.py](../../tests/acceptance/bad_version_inputs.py),
-[raw_requests.py](../../tests/acceptance/raw_requests.py)).
+([bad_inputs](../../tests/acceptance/bad_inputs/), [raw_requests.py](../../tests/acceptance/raw_requests.py)).
 [Errors](errors.md) says what the codes mean. `/v1/embeddings` says `param` for field; `/embed` has an `error_type`
 instead of code and field.
 """
@@ -28,9 +25,8 @@ its process until the service [cuts the connection](limits.md#slow-clients). Hea
 def page() -> str:
     """The whole page in Markdown."""
     sections = []
-    cases = [*CASES, *VERSION_CASES]
-    for route in dict.fromkeys(_route(case.method, case.path) for case in cases):
-        rows = [case for case in cases if _route(case.method, case.path) == route]
+    for route in dict.fromkeys(_route(case.method, case.path) for case in CASES):
+        rows = [case for case in CASES if _route(case.method, case.path) == route]
         lines = [f"| {case.name} | {case.status} | `{case.code}` | {_code(case.field)} |" for case in rows]
         head = f"\n## {route}\n\n| what is sent | status | code | field |\n|---|---|---|---|\n"
         sections.append(head + "\n".join(dict.fromkeys(lines)) + "\n")

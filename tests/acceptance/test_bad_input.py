@@ -9,8 +9,8 @@ import pytest
 
 from embedding_project.contracts.limits import MAX_BODY_BYTES
 from embeddings_app.api.error_shapes import TEI_PATHS
-from tests.acceptance.bad_inputs import CASES, EXTERNAL_SPACE, TEXT_SPACE, Case
-from tests.acceptance.bad_version_inputs import VERSION_CASES
+from tests.acceptance.bad_inputs.case import EXTERNAL_SPACE, TEXT_SPACE, Case
+from tests.acceptance.bad_inputs.catalogue import CASES
 from tests.acceptance.conftest import ok
 from tests.acceptance.raw_requests import BODY, RAW_CASES, RawCase, raw_post
 from tests.acceptance.wire import send, send_twice
@@ -46,7 +46,7 @@ def told(response: httpx.Response) -> tuple[str, str | None, str]:
     return error["code"], error.get("field"), error["message"]
 
 
-@pytest.mark.parametrize("case", [*CASES, *VERSION_CASES], ids=lambda case: f"{case.path[:24]} {case.name}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.path[:24]} {case.name}")
 def test_bad_input_has_its_answer(api: httpx.Client, case: Case) -> None:
     response = api.request(case.method, case.path, content=case.content, headers=case.headers)
     code, field, message = told(response)

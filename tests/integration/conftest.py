@@ -35,9 +35,8 @@ def redis(valkey_url: str) -> Iterator[Redis]:
         yield client
 
 
-@pytest.fixture
-def database(migrated: None) -> Iterator[str]:
-    """The database URL; documents, vectors and logs are empty and all counters at zero."""
+def empty_tables() -> None:
+    """Documents, vectors and logs are gone, and all counters at zero."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -48,6 +47,12 @@ def database(migrated: None) -> Iterator[str]:
         )
     registry.forget_cached()
     namespaces.forget_cached()
+
+
+@pytest.fixture
+def database(migrated: None) -> Iterator[str]:
+    """The database URL, with empty tables."""
+    empty_tables()
     yield load_config().database_url
     # A key that a test made would end keyless access for every test after it.
     with connection.cursor() as cursor:

@@ -21,8 +21,8 @@ from embedding_project.broker.dispatch import send_embed
 from embedding_project.broker.inbox import ReplyInbox
 from embedding_project.broker.liveness import alive
 from embedding_project.broker.redis_clients import broker_client
-from embedding_project.celery import query_app
-from embedding_project.config import PROJECT_ROOT
+from embedding_project.celery import make_query_app
+from embedding_project.config import PROJECT_ROOT, load_config
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply, Lane
 from embedding_project.contracts.model_spec import PACKAGED_MODEL, ModelSpec
@@ -130,6 +130,7 @@ def embedder(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 class Client:
     def __init__(self, broker: Broker) -> None:
         self.inbox = ReplyInbox(broker_client(broker.url, timeout_seconds=3))
+        self.app = make_query_app(replace(load_config(), redis_url=broker.url))
 
     def batch(self, texts: Sequence[str], model: ModelSpec = MINILM, lane: Lane = Lane.INTERACTIVE) -> EmbedBatch:
         return EmbedBatch(
@@ -155,7 +156,7 @@ class Client:
             return replies[0]
 
         self.inbox.expect_embed(batch.batch_id, on_reply)
-        send_embed(batch)
+        send_embed(batch, self.app)
         return wait
 
 
@@ -165,10 +166,7 @@ def listening(broker: Broker) -> Client:
 
 
 @pytest.fixture
-def client(embedder: EmbedderProcess, listening: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
-    # The app of this process was made for another broker.
-    monkeypatch.setattr(query_app.conf, "broker_write_url", embedder.broker.url)
-    monkeypatch.setattr(query_app.amqp, "_producer_pool", None)
+def client(embedder: EmbedderProcess, listening: Client) -> Client:
     return listening
 
 
@@ -222,7 +220,7 @@ def test_the_task_itself_does_the_same_work(client: Client) -> None:
     batch = client.batch(["through the task"])
     arrived, replies = Event(), list[EmbedReply]()
     client.inbox.expect_embed(batch.batch_id, lambda reply: (replies.append(reply), arrived.set()))
-    query_app.send_task(EMBED_TASK, args=(batch.to_wire(),), queue="embed.ctl.0")
+    client.app.send_task(EMBED_TASK, args=(batch.to_wire(),), queue="embed.ctl.0")
     assert arrived.wait(PATIENCE_SECONDS)
     again = client.send(client.batch(["through the task"]))()
     assert np.allclose(embedded(replies[0].outcomes[0]).vector, embedded(again.outcomes[0]).vector, atol=1e-5)
@@ -239,11 +237,11 @@ def test_the_embedder_outlives_its_broker(embedder: EmbedderProcess, client: Cli
 def test_a_stop_loses_no_batch(embedder: EmbedderProcess, client: Client) -> None:
     texts = ["the quick brown fox jumps over the lazy dog " * 20] * 2
     batches = [
-        client.batch([f"{number} {item} {text}" for item in range(8) for text in texts], lane=Lane.BULK)
-        for number in range(8)
+        client.batch([f"{number} {item} {text}" for item in range(4) for text in texts], lane=Lane.BULK)
+        for number in range(4)
     ]
     waits = [client.send(batch) for batch in batches]
     time.sleep(0.2)
     assert embedder.stop() == 0
     embedder.start()
-    assert all(len(wait().outcomes) == 16 for wait in waits)
+    assert all(len(wait().outcomes) == 8 for wait in waits)

@@ -20,8 +20,8 @@ from embeddings_app.services.model_versions.indexes import clear_ended_versions
 from embeddings_app.services.model_versions.retiring import retire
 from embeddings_app.services.model_versions.switching import switch
 from embeddings_app.services.reembedding import runs
-from embeddings_app.services.reembedding.chunks import BatchSize, work_on_chunk
-from embeddings_app.services.reembedding.estimating import Estimate, Room, check_room, estimate
+from embeddings_app.services.reembedding.chunks import work_on_chunk
+from embeddings_app.services.reembedding.estimating import estimate
 from embeddings_app.services.reembedding.waves import advance, tend_runs
 from tests.integration.indexing_steps import (
     document,
@@ -376,27 +376,6 @@ def test_a_version_that_is_filled_is_not_switched_to_or_retired(versions: Versio
         switch(second, ACTOR)
     with pytest.raises(ServiceError, match="wait until its run has finished, or cancel"):
         retire(second, ACTOR)
-
-
-def test_what_does_not_fit_is_refused() -> None:
-    expected = Estimate(10, True, 40, 0.0, 0.0, 1.0, disk_bytes=5 * 2**20, memory_bytes=3 * 2**20)
-    check_room(expected, Room(disk=5 * 2**20, memory=3 * 2**20))
-    with pytest.raises(ServiceError, match="need about 5 MiB of disk, and this machine has 4 MiB"):
-        check_room(expected, Room(disk=4 * 2**20, memory=2**30))
-    with pytest.raises(ServiceError, match="of memory"):
-        check_room(expected, Room(disk=2**40, memory=2**20))
-
-
-def test_batches_grow_while_they_are_quick_and_shrink_while_they_are_slow() -> None:
-    size = BatchSize()
-    for _ in range(10):
-        size.learn(0.1, lost=False)
-    assert size.texts == 256
-    size.learn(10.0, lost=False)
-    assert size.texts == 128
-    for _ in range(10):
-        size.learn(0.1, lost=True)
-    assert size.texts == 4
 
 
 def test_a_run_that_is_gone_is_not_found(database: str) -> None:

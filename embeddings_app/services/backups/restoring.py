@@ -1,7 +1,7 @@
 """Restore: the tables become those of a backup, in one transaction, under a new log epoch.
 
 A running instance notices by itself: while the tables are locked it answers 503, then its nodes find another epoch and
-rebuild. What it remembers of the old state must not outlive the lock, see `SETTLE_SECONDS`.
+rebuild. What it remembers of the old state must not outlive the lock, see `Waits`.
 """
 
 import time
@@ -26,12 +26,19 @@ from embeddings_app.services.backups.making import verify_backup
 from embeddings_app.services.backups.manifest import Manifest
 from embeddings_app.services.backups.model_folders import Say, place_in_root
 
-SETTLE_SECONDS = 5.0
-"""The tables stay locked for at least so long. A key may mean something else in another installation's backup: by then
-nodes have stopped answering, and searches that began before, and facts that api processes held, have expired."""
-LOCK_SECONDS = 30.0
-"""How long the locks are tried for. A node that loads its shard holds them off."""
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    settle_seconds: float = 5.0
+    """The tables stay locked for at least so long. In another installation's backup a key may mean something else: by
+    then nodes do not answer any more, and searches that began before, and facts of api processes, have expired."""
+    lock_seconds: float = 30.0
+    """How long the locks are tried for. A node that loads its shard holds them off."""
+
+
+USUAL_WAITS = Waits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +50,9 @@ class Restored:
     """False when the cache did not answer: it may hold vectors of weights that a version no longer means."""
 
 
-def restore_backup(directory: Path, model_root: Path, actor: str, say: Say, *, replace: bool) -> Restored:
+def restore_backup(
+    directory: Path, model_root: Path, actor: str, say: Say, *, replace: bool, waits: Waits = USUAL_WAITS
+) -> Restored:
     """Verify the whole backup, then make the database what it says. Nothing changes unless everything does, but that
     model folders which are missing are put below `model_root` before. Raises BackupRefused, OSError, django.db.Error.
     """
@@ -54,7 +63,8 @@ def restore_backup(directory: Path, model_root: Path, actor: str, say: Say, *, r
     for folder in place_in_root(directory, manifest.models, manifest.files, model_root):
         say(f"model folder {folder} is in place")
     epoch, documents = _in_locked_transaction(
-        lambda: _replace_everything(directory, manifest, actor, say, replace=replace)
+        lambda: _replace_everything(directory, manifest, actor, say, waits.settle_seconds, replace=replace),
+        waits.lock_seconds,
     )
     cache_emptied = empty_cache()
     registry.forget_cached()
@@ -89,9 +99,9 @@ def _refuse_documents(replace: bool) -> None:
         raise BackupRefused("the database holds documents, which --replace would discard")
 
 
-def _in_locked_transaction(work: Callable[[], Result]) -> Result:
+def _in_locked_transaction(work: Callable[[], Result], lock_seconds: float) -> Result:
     """Run `work` while nobody else can touch a table."""
-    until = time.monotonic() + LOCK_SECONDS
+    until = time.monotonic() + lock_seconds
     while True:
         try:
             with transaction.atomic():
@@ -100,13 +110,15 @@ def _in_locked_transaction(work: Callable[[], Result]) -> Result:
         except table_copy.TablesBusy as error:
             if time.monotonic() > until:
                 raise BackupRefused(
-                    f"the tables were in use for {LOCK_SECONDS:.0f} s: "
+                    f"the tables were in use for {lock_seconds:.0f} s: "
                     "a backup is running, or a node loads its shard; wait for it, or stop the instance"
                 ) from error
             time.sleep(1.0)
 
 
-def _replace_everything(directory: Path, manifest: Manifest, actor: str, say: Say, *, replace: bool) -> tuple[str, int]:
+def _replace_everything(
+    directory: Path, manifest: Manifest, actor: str, say: Say, settle_seconds: float, *, replace: bool
+) -> tuple[str, int]:
     """1. what must survive  2. the tables  3. what must be new: epoch, beat's schedule, the audit event.
 
     Gives the new epoch, and the number of live documents."""
@@ -132,7 +144,7 @@ def _replace_everything(directory: Path, manifest: Manifest, actor: str, say: Sa
     }
     audit.record(actor, "backup.restored", directory.name[:255], detail)
     say("committing")
-    time.sleep(max(locked_at + SETTLE_SECONDS - time.monotonic(), 0))
+    time.sleep(max(locked_at + settle_seconds - time.monotonic(), 0))
     return epoch, documents
 
 

@@ -37,7 +37,7 @@ from embeddings_app.services.topology import topology
 STALE_SECONDS = 60.0
 """What was asked longer ago is not shown."""
 _FIRST_WAIT_SECONDS = 1.5
-_PERIOD_SECONDS = 2.0
+PERIOD_SECONDS = 2.0
 _PAUSES = 20
 """After a round of questions at least so many times its duration is rested."""
 _ASK_SECONDS = 1.0
@@ -167,7 +167,7 @@ def _asked(ask: Callable[[], Value]) -> _Asked[Value]:
 
 
 def _pause(asked: _Asked[Value]) -> float:
-    return max(_PERIOD_SECONDS, _PAUSES * asked.seconds)
+    return max(PERIOD_SECONDS, _PAUSES * asked.seconds)
 
 
 def _ask_postgres() -> StoredState:

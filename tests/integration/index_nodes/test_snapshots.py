@@ -1,7 +1,6 @@
 """Snapshots hold what the index held, count only when whole, and cost nothing but themselves when they fail."""
 
 import logging
-import os
 import resource
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from embedding_project.contracts.filters import Condition, to_wire
 from index_nodes.metrics import SNAPSHOTS
 from index_nodes.scan import SearchSpec
 from index_nodes.snapshot_check import Abandoned, check_graphs
-from index_nodes.snapshot_files import SnapshotDamaged, verified
+from index_nodes.snapshot_files import SnapshotDamaged, link_or_copy, verified
 from index_nodes.snapshot_load import load_newest, restore
 from index_nodes.snapshot_store import SnapshotStore, StoreClosed, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotWriter
@@ -213,10 +212,9 @@ def test_a_full_disk_is_said_once_counted_and_survived(
     ]  # fmt: skip
 
 
-def test_it_leaves_room_on_the_disk(index: VersionIndex, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index_nodes.snapshot_writer.SPARED_BYTES", 2**60)
+def test_it_leaves_room_on_the_disk(index: VersionIndex, store: SnapshotStore) -> None:
     with pytest.raises(OSError, match="No space left"):
-        write(index, store, 5)
+        write(index, store, 5, spared_bytes=2**60)
     assert list(store._folder.iterdir()) == []
 
 
@@ -289,12 +287,13 @@ def test_the_child_ends_when_nobody_needs_it(index: VersionIndex, store: Snapsho
         check_graphs(folder, verified(folder), lambda: True)
 
 
-def test_a_file_is_copied_where_it_cannot_be_linked(
-    index: VersionIndex, store: SnapshotStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_is_copied_where_it_cannot_be_linked(tmp_path: Path) -> None:
     def no_links(*_: object, **__: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(os, "link", no_links)
-    again = reloaded(write(index, store, 5), tmp_path / "again")
-    assert again.tally() == index.tally()
+    (tmp_path / "graph").write_bytes(b"content")
+    link_or_copy(tmp_path / "graph", tmp_path / "linked")
+    link_or_copy(tmp_path / "graph", tmp_path / "copied", no_links)
+    assert (tmp_path / "linked").samefile(tmp_path / "graph")
+    assert not (tmp_path / "copied").samefile(tmp_path / "graph")
+    assert (tmp_path / "copied").read_bytes() == b"content"

@@ -35,6 +35,11 @@ class Device(HashingEncoder):
         return super().encode(batch)
 
 
+class NoNumbers(Device):
+    def encode(self, batch: Sequence[Tokens]) -> Vector:
+        return np.full((len(batch), DIMENSION), np.nan, np.float32)
+
+
 FAULTS = [
     torch.OutOfMemoryError("CUDA out of memory"),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"),
@@ -62,9 +67,7 @@ def test_a_device_that_computes_nothing_is_the_fault_of_no_text(
 
 
 def test_a_device_that_gives_no_numbers_is_the_fault_of_no_text(valkey_url: str, redis: Redis) -> None:
-    device = Device(None)
-    device.encode = lambda batch: np.full((len(batch), DIMENSION), np.nan, np.float32)  # type: ignore[method-assign]
-    setup = Setup(valkey_url, device)
+    setup = Setup(valkey_url, NoNumbers(None))
     sent = batch("a", "b")
     setup.embedder.admit(sent)
     assert setup.run()[sent.batch_id].outcomes == (MODEL_UNAVAILABLE, MODEL_UNAVAILABLE)

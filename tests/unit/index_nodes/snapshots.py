@@ -5,7 +5,7 @@ from pathlib import Path
 from index_nodes.log_reader import Head, Log
 from index_nodes.snapshot_load import Wanted
 from index_nodes.snapshot_store import SnapshotStore
-from index_nodes.snapshot_writer import SnapshotSource, write_snapshot
+from index_nodes.snapshot_writer import SPARED_BYTES, SnapshotSource, write_snapshot
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.builders import build_all, clustered_vectors, fill, state
 
@@ -18,8 +18,8 @@ def source(index: VersionIndex, store: SnapshotStore, seq: int) -> SnapshotSourc
     return SnapshotSource(log=LOG, epoch=EPOCH, seq=seq, index=index, store=store)
 
 
-def write(index: VersionIndex, store: SnapshotStore, seq: int) -> Path:
-    return write_snapshot(source(index, store, seq))
+def write(index: VersionIndex, store: SnapshotStore, seq: int, spared_bytes: int = SPARED_BYTES) -> Path:
+    return write_snapshot(source(index, store, seq), spared_bytes)
 
 
 def wanted(seq: int, epoch: str = EPOCH, dimension: int = DIMENSION) -> Wanted:

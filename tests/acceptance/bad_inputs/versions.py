@@ -1,9 +1,9 @@
-"""The catalogue of bad input, continued: requests that change model versions and re-embedding runs."""
+"""Bad requests that change model versions and re-embedding runs."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from tests.acceptance.bad_inputs import DEFAULT, Case, post
+from tests.acceptance.bad_inputs.case import DEFAULT, Case, post
 
 _MODEL_VERSION = f"/v1/models/{DEFAULT}/versions/1"
 
@@ -104,6 +104,3 @@ def runs() -> Iterator[Case]:
     ]
     for name, path, status, code, where in rows:
         yield Case(name=name, path=path, method="GET", headers={}, status=status, code=code, field=where)
-
-
-VERSION_CASES = [*versions(), *version_steps(), *runs()]

@@ -1,0 +1,21 @@
+"""The catalogue of bad input: every row, in the order of the reference page."""
+
+from tests.acceptance.bad_inputs import documents, requests, searches, texts, versions
+
+CASES = [
+    *requests.syntax(),
+    *requests.transport(),
+    *texts.embed(),
+    *texts.openai(),
+    *texts.tokenize(),
+    *texts.tei(),
+    *documents.upsert(),
+    *documents.upsert_of_several(),
+    *searches.vectors(),
+    *searches.search(),
+    *requests.urls(),
+    *requests.parameters(),
+    *versions.versions(),
+    *versions.version_steps(),
+    *versions.runs(),
+]

@@ -1,0 +1,76 @@
+"""Bad searches, and vectors that neither a search nor an upsert may bring."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.acceptance.bad_inputs.case import EXTERNAL, EXTERNAL_SPACE, TEXT_SPACE, Case, post
+
+
+def vectors() -> Iterator[Case]:
+    """Vectors that no index takes, on upsert and on search alike."""
+    rows: list[tuple[str, bytes, str]] = [
+        ("7 numbers", b"[1,2,3,4,5,6,7]", "dimension_mismatch"),
+        ("9 numbers", b"[1,2,3,4,5,6,7,8,9]", "dimension_mismatch"),
+        ("no numbers", b"[]", "dimension_mismatch"),
+        ("all zeros", b"[0,0,0,0,0,0,0,-0.0]", "zero_vector"),
+        ("too small for float32", b"[1e-46,0,0,0,0,0,0,0]", "zero_vector"),
+        ("too large for float32", b"[1e39,0,0,0,0,0,0,0]", "invalid_number"),
+        ("a boolean", b"[true,0,0,0,0,0,0,1]", "invalid_type"),
+        ("a string", b'["3",0,0,0,0,0,0,1]', "invalid_type"),
+        ("null", b"[null,0,0,0,0,0,0,1]", "invalid_type"),
+        ("a list", b"[[1],0,0,0,0,0,0,1]", "invalid_type"),
+        ("no list", b'"1,2"', "invalid_type"),
+    ]
+    space = EXTERNAL_SPACE.encode()
+    for name, vector, code in rows:
+        yield post(
+            f"vector: {name}", "/v1/search", b'{"namespace":"%s","vector":%s}' % (space, vector), 400, code, "vector"
+        )
+        body = b'{"documents":[{"id":"v","vector":%s}],"namespace":"%s","model_id":"external-8"}' % (vector, space)
+        yield post(f"vector: {name}", "/v1/upsert", body, 400, code, "documents[0].vector")
+        both = body.replace(b"[{", b'[{"id":"good","vector":[1,1,1,1,1,1,1,1]},{', 1)
+        yield post(f"beside a good one: vector: {name}", "/v1/upsert", both, 200, code, "documents[1].vector")
+    for number in (b"NaN", b"Infinity", b"1e999", b"1" * 400):
+        name = f"vector: {number[:9].decode()}"
+        yield post(name, "/v1/search", b'{"vector":[%s,0,0,0,0,0,0,1]}' % number, 400, "invalid_json")
+    without = {"id": "v", "text": "t", "namespace": EXTERNAL_SPACE}
+    yield post("a text for a model of vectors", "/v1/upsert", without, 400, "vector_required", "vector")
+    query = {"query": "t", "namespace": EXTERNAL_SPACE}
+    yield post("a query for a model of vectors", "/v1/search", query, 400, "vector_required", "query")
+
+
+def search() -> Iterator[Case]:
+    good: dict[str, Any] = {"query": "x", "namespace": TEXT_SPACE}
+    depth = {"not": {"not": {"not": {"not": {"a": 1}}}}}
+    many = {"or": [{"k": n} for n in range(65)]}
+    rows: list[tuple[str, dict[str, Any], int, str, str | None]] = [
+        ("neither query nor vector", {}, 400, "missing_field", "query"),
+        ("both query and vector", {**good, "vector": [1.0]}, 400, "invalid_value", "vector"),
+        ("a blank query", {**good, "query": " "}, 400, "empty_input", "query"),
+        ("an unknown field", {**good, "offset": 10**9}, 400, "unknown_field", "offset"),
+        ("an unknown namespace", {**good, "namespace": "no-such"}, 404, "unknown_namespace", "namespace"),
+        ("any namespace", {**good, "namespace": "*"}, 400, "invalid_value", "namespace"),
+        ("another model than the namespace's", {**good, "model_id": EXTERNAL}, 409, "model_mismatch", "model_id"),
+        ("a version that the model does not have", {**good, "model_version": 999}, 404, "unknown_model",
+         "model_version"),
+        ("model_version 0", {**good, "model_version": 0}, 400, "invalid_value", "model_version"),
+        ("model_version 2**31", {**good, "model_version": 2**31}, 400, "invalid_value", "model_version"),
+        ("model_version a string", {**good, "model_version": "1"}, 400, "invalid_type", "model_version"),
+        ("a forged token", {**good, "min_token": "WyJ4Il0:1:x"}, 400, "invalid_token", "min_token"),
+        ("a huge ef_search", {**good, "ef_search": 10**9}, 400, "invalid_value", "ef_search"),
+        ("exact a number", {**good, "exact": 1}, 400, "invalid_type", "exact"),
+        ("an unknown part", {**good, "include": ["vector"]}, 400, "invalid_value", "include[0]"),
+        ("filters a list", {**good, "filters": []}, 400, "invalid_filter", "filters"),
+        ("an unknown operator", {**good, "filters": {"a": {"regex": "(a+)+$"}}}, 400, "invalid_filter",
+         "filters.a.regex"),
+        ("a filter too deep", {**good, "filters": depth}, 400, "invalid_filter", "filters.not.not.not.not"),
+        ("65 conditions", {**good, "filters": many}, 400, "invalid_filter", "filters.or[64].k"),
+        ("a list of 257", {**good, "filters": {"a": {"in": list(range(257))}}}, 400, "invalid_filter", "filters.a.in"),
+        ("a range over a boolean", {**good, "filters": {"a": {"gt": True}}}, 400, "invalid_filter", "filters.a.gt"),
+    ]  # fmt: skip
+    for name, body, status, code, where in rows:
+        yield post(name, "/v1/search", body, status, code, where)
+    for top_k in (0, -1, 1001, 2**63):
+        yield post(f"top_k {top_k}", "/v1/search", {**good, "top_k": top_k}, 400, "invalid_value", "top_k")
+    for top_k in (1.0, 1.5, "5", True):
+        yield post(f"top_k {top_k!r}", "/v1/search", {**good, "top_k": top_k}, 400, "invalid_type", "top_k")
