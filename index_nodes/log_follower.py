@@ -215,13 +215,20 @@ class Follower:
         pause = self._pace.soonest_heartbeat_seconds if news else self._pace.heartbeat_seconds
         if now - self._heartbeat_at < pause or self._layout is None:
             return False
-        log_reader.report(
+        rebuilds = log_reader.report(
             connection, [self._report(version, version.state(now)) for version in self._versions.values()]
         )
         fenced = now - self._heartbeat_at >= FENCE_SECONDS
         self._heartbeat_at, self._reported = now, states
         became_ready = [version.announce(now, fenced) for version in self._versions.values()]
+        for version_key in rebuilds:
+            self._rebuild(connection, self._versions[version_key])
         return any(became_ready)
+
+    def _rebuild(self, connection: log_reader.Connection, version: VersionReplica) -> None:
+        # In this order: a node that dies in between throws away once more what it then has, and not too little.
+        self._begin_again(version, "it differs from Postgres")
+        log_reader.note_rebuild(connection, version.log, self._replica)
 
     def _report(self, version: VersionReplica, state: str) -> log_reader.Report:
         documents, graph_documents, digest = version.index.tally()

@@ -56,6 +56,11 @@ ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     documents = excluded.documents, graph_documents = excluded.graph_documents,
     loading_total = excluded.loading_total, segments = excluded.segments, snapshot_seq = excluded.snapshot_seq,
     snapshot_at = excluded.snapshot_at, heartbeat = excluded.heartbeat
+RETURNING model_version_id, rebuild_wanted
+"""
+_REBUILD_BEGUN = """
+UPDATE shard_replica SET rebuild_wanted = false
+WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND replica = %s
 """
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -195,11 +200,22 @@ class LogMoved(Exception):
     """The log to load is no longer of this epoch or layout, or its version was retired."""
 
 
-def report(connection: Connection, reports: Sequence[Report]) -> None:
-    """Write the replica's heartbeat. Raises psycopg.Error."""
+def report(connection: Connection, reports: Sequence[Report]) -> set[int]:
+    """Write the replica's heartbeat; gives the keys of the versions that it is asked to load again. Raises
+    psycopg.Error."""
+    if not reports:
+        return set()
     with connection.cursor() as cursor:
         rows = [{name: getattr(entry, name) for name in Report.__slots__} for entry in reports]
-        cursor.executemany(_REPORT, rows)
+        cursor.executemany(_REPORT, rows, returning=True)
+        answers = [results.fetchall() for results in cursor.results()]
+    return {version_key for answer in answers for version_key, rebuild_wanted in answer if rebuild_wanted}
+
+
+def note_rebuild(connection: Connection, log: Log, replica: int) -> None:
+    """Take back the wish that the replica loads the version again: it has thrown its index away. Raises
+    psycopg.Error."""
+    connection.execute(_REBUILD_BEGUN, (log.layout, log.version_key, log.shard, replica))
 
 
 def _count_rows(connection: Connection, log: Log) -> int:

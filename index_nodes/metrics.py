@@ -10,7 +10,7 @@ SEARCH_SECONDS = Histogram(
     buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
 )
 APPLIED_CHANGES = Counter("node_applied_changes_total", "Log entries applied.")
-REBUILDS = Counter("node_rebuilds_total", "Indexes rebuilt because their log did not continue.")
+REBUILDS = Counter("node_rebuilds_total", "Indexes loaded again because their log did not continue, or an audit asked.")
 BUILDS = Counter("node_builds_total", "Graphs built.", ["outcome"])
 """outcome: built, failed"""
 LOAD_SECONDS = Histogram(

@@ -118,6 +118,10 @@ class ShardReplica(models.Model):
     )
     snapshot_at = models.DateTimeField(null=True, blank=True, help_text="When the newest snapshot was verified.")
     heartbeat = models.DateTimeField()
+    rebuild_wanted = models.BooleanField(
+        db_default=False,
+        help_text="Whether the replica is asked to load its index again. It takes the wish back itself.",
+    )
 
     class Meta:
         db_table = "shard_replica"
