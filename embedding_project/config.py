@@ -76,6 +76,7 @@ class Config:
     cache_local_mb: int = setting(kinds.whole(0, 65_536), "32")
     beats: int = setting(kinds.whole(1, 8), "1")
     log_retention_hours: int = setting(kinds.whole(1, 365 * 24), "24")
+    search_sample_share: float = setting(kinds.number(0, 1), "0.1")
     metrics_dir: str = setting(kinds.text)
     log_level: str = setting(kinds.choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
     log_format: str = setting(kinds.choice("text", "json"), "text")

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.limits import DEFAULT_EF_SEARCH
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.models import LIVE_STATUSES, SEARCHABLE_STATUSES, ModelRegistry, ModelStatus
@@ -49,6 +50,12 @@ def _read_searchable(key: tuple[str, int]) -> ModelSpec:
     return spec_of(row)
 
 
+def _read_auto_ef(version_key: int) -> int:
+    found = ModelRegistry.objects.filter(pk=version_key).values_list("auto_ef", flat=True).first()
+    return found or DEFAULT_EF_SEARCH
+
+
+_auto_efs = ExpiringCache(_read_auto_ef, FRESH_SECONDS)
 _active_specs = ExpiringCache(_read_active, FRESH_SECONDS)
 _searchable_specs = ExpiringCache(_read_searchable, FRESH_SECONDS)
 
@@ -64,6 +71,11 @@ def searchable_spec(model_id: str, version: int | None) -> ModelSpec:
     Raises unknown_model or model_not_active.
     """
     return active_spec(model_id) if version is None else _searchable_specs.get((model_id, version))
+
+
+def auto_ef(version_key: int) -> int:
+    """The breadth of searches that calibration found for the version; the usual one while it found none."""
+    return _auto_efs.get(version_key)
 
 
 def live_specs(model_id: str) -> list[ModelSpec]:
@@ -82,5 +94,6 @@ def specs_by_key(version_keys: Sequence[int]) -> dict[int, ModelSpec]:
 
 def forget_cached() -> None:
     """Make the next read see the database; for tests and for the process that made a change."""
+    _auto_efs.clear()
     _active_specs.clear()
     _searchable_specs.clear()

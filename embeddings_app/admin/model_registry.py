@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -18,13 +19,18 @@ from embedding_project.contracts.errors import ServiceError
 from embeddings_app.admin.dashboard_numbers import capped
 from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.admin.model_form import HELP, ModelVersionForm
-from embeddings_app.models import EDITABLE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.models import EDITABLE_STATUSES, LIVE_STATUSES, ModelRegistry, ModelStatus
 from embeddings_app.records.operations import count_quarantined
 from embeddings_app.services import audit
 from embeddings_app.services.access.roles import OPERATE_VERSIONS
 from embeddings_app.services.model_versions.probing import probe
 from embeddings_app.services.model_versions.switching import switch
 
+_THRESHOLDS = (
+    *("gate_samples", "gate_recall", "gate_overlap", "gate_slowdown", "gate_ndcg_drop"),
+    "recall_target",
+)
+"""Fields that say nothing about the vectors, so that they may change at any time."""
 _STATUS_COLOURS = {
     ModelStatus.DRAFT.label: "info",
     ModelStatus.PROBED.label: "info",
@@ -77,6 +83,17 @@ class ModelRegistryAdmin(ModelAdmin):
             },
         ),
         ("How it is run", {"fields": (("runtime", "dtype"), "token_encoding")}),
+        (
+            "How good it must be",
+            {
+                "fields": (
+                    ("gate_samples", "gate_recall", "gate_overlap"),
+                    ("gate_slowdown", "gate_ndcg_drop"),
+                    "recall_target",
+                ),
+                "description": "What is asked of a new version before it answers, and of searches with ef_search auto.",
+            },
+        ),
     )
     form = ModelVersionForm
     actions = ("probe_versions", "activate_versions")
@@ -103,10 +120,17 @@ class ModelRegistryAdmin(ModelAdmin):
     def quarantined(self, version: ModelRegistry) -> str:
         return capped(getattr(version, "quarantined_count", 0))
 
+    def get_readonly_fields(self, request: HttpRequest, obj: ModelRegistry | None = None) -> tuple[str, ...]:
+        """Of a version that has vectors, all that they were made with."""
+        if obj is None or obj.status in EDITABLE_STATUSES:
+            return self.readonly_fields
+        shown: list[str] = flatten_fieldsets(self.get_fieldsets(request, obj))
+        return tuple(name for name in shown if name not in _THRESHOLDS)
+
     def has_change_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
-        """A version that ever answered is only shown, since its vectors were made with its fields."""
+        """A version that has ended is only shown."""
         allowed: bool = super().has_change_permission(request, obj)
-        return allowed and (obj is None or obj.status in EDITABLE_STATUSES)
+        return allowed and (obj is None or obj.status in (*EDITABLE_STATUSES, *LIVE_STATUSES))
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelRegistry | None = None) -> bool:
         allowed: bool = super().has_delete_permission(request, obj)
@@ -116,10 +140,15 @@ class ModelRegistryAdmin(ModelAdmin):
         """Whether the user may probe and activate, in any state of the version."""
         return request.user.has_perm(OPERATE_VERSIONS)
 
-    def save_model(self, request: HttpRequest, obj: ModelRegistry, _form: object, change: bool) -> None:
-        # What a probe found out holds for the fields it ran with.
-        obj.probed_at, obj.probe_error, obj.status = None, "", ModelStatus.DRAFT
-        obj.save()
+    def save_model(self, request: HttpRequest, obj: ModelRegistry, form: ModelVersionForm, change: bool) -> None:
+        if not change or set(form.changed_data).difference(_THRESHOLDS):
+            # What a probe found out holds for the fields it ran with.
+            obj.probed_at, obj.probe_error, obj.status = None, "", ModelStatus.DRAFT
+            obj.save()
+        else:
+            obj.auto_ef_at = None  # the breadth is found again, for another target
+            # Nothing else: the version may have taken a step meanwhile.
+            obj.save(update_fields=[*_THRESHOLDS, "auto_ef_at"])
         audit.record(_actor(request), "model.changed" if change else "model.registered", str(obj))
 
     def delete_model(self, request: HttpRequest, obj: ModelRegistry) -> None:

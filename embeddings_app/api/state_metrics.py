@@ -65,6 +65,10 @@ def _oldest(work: WaitingWork) -> Samples:
     return [((), work.oldest_pending_seconds)]
 
 
+def _recalls(stored: StoredState) -> Samples:
+    return [((item.model_id, str(item.version)), item.recall) for item in stored.recalls]
+
+
 def _wanted(stored: StoredState) -> Samples:
     return [((), stored.replica_count.expected)]
 
@@ -122,6 +126,9 @@ _STORED_GAUGES: tuple[StateGauge[StoredState], ...] = (
     StateGauge("replica_documents", "Documents that can be found.", _REPLICA, _replicas(lambda r: r.documents)),
     StateGauge(
         "replica_graph_documents", "Documents found by a graph.", _REPLICA, _replicas(lambda r: r.graph_documents)
+    ),
+    StateGauge(
+        "search_recall", "Share of the ten nearest documents that sampled searches of clients find.", _VERSION, _recalls
     ),
     StateGauge("replicas_wanted", "Replicas of all shards that the layout asks for.", (), _wanted),
     StateGauge(

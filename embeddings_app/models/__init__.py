@@ -11,6 +11,7 @@ from embeddings_app.models.model_registry import (
     ModelRegistry,
     ModelStatus,
 )
+from embeddings_app.models.quality import JudgedQuery, Judgement, SearchSample, VersionMeasurement
 from embeddings_app.models.reembedding import OPEN_STATES, ReembedChunk, ReembedRun, RunState
 from embeddings_app.models.shards import (
     Layout,
@@ -34,6 +35,8 @@ __all__ = [
     "EmbeddingVector",
     "JobRun",
     "JobState",
+    "JudgedQuery",
+    "Judgement",
     "Layout",
     "LayoutStatus",
     "Lease",
@@ -48,7 +51,9 @@ __all__ = [
     "RunOutcome",
     "RunState",
     "Scope",
+    "SearchSample",
     "ShardChange",
     "ShardCounter",
     "ShardReplica",
+    "VersionMeasurement",
 ]

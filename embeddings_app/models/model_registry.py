@@ -25,6 +25,7 @@ class ModelStatus(models.TextChoices):
     RETIRED = "retired"
 
 
+_SHARE = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 _ENDPOINT_FIELDS = ("endpoint", "endpoint_model", "secret_name", "requests_per_minute")
 LIVE_STATUSES = (ModelStatus.BACKFILLING, ModelStatus.SHADOW, ModelStatus.ACTIVE, ModelStatus.STANDBY)
 """Versions that every write and delete must reach."""
@@ -83,6 +84,30 @@ class ModelRegistry(models.Model):
     requests_per_minute = models.PositiveIntegerField(
         default=0, help_text="what the endpoint allows all embedders together; 0 for no limit"
     )
+    gate_samples = models.PositiveIntegerField(
+        default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000)],
+        help_text="searches that a new version is measured with before it answers",
+    )
+    gate_overlap = models.FloatField(
+        default=0.3, validators=_SHARE, help_text="least share of the first ten hits that both versions have"
+    )
+    gate_recall = models.FloatField(
+        default=0.95, validators=_SHARE, help_text="least share of the ten nearest that its index finds"
+    )
+    gate_slowdown = models.FloatField(
+        default=2.0,
+        validators=[MinValueValidator(0.1), MaxValueValidator(1_000)],
+        help_text="how much slower it may be than the version before, as a multiple",
+    )
+    gate_ndcg_drop = models.FloatField(
+        default=0.02, validators=_SHARE, help_text="how much lower its nDCG@10 may be, where there are judgements"
+    )
+    recall_target = models.FloatField(
+        default=0.97, validators=_SHARE, help_text='recall that a search with "ef_search": "auto" is to have'
+    )
+    auto_ef = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    auto_ef_at = models.DateTimeField(null=True, blank=True, editable=False)
     status = models.CharField(max_length=16, choices=ModelStatus.choices, default=ModelStatus.DRAFT)
     probed_at = models.DateTimeField(null=True, blank=True, editable=False)
     probe_error = models.TextField(blank=True, editable=False)
@@ -106,6 +131,8 @@ class ModelRegistry(models.Model):
 
     def clean(self) -> None:
         """What no single field can tell. Raises ValidationError with the field to change."""
+        if self.status not in EDITABLE_STATUSES:
+            return  # these fields stay as they are
         problems = self._source_problems()
         if "versions" in self.model_id.split("/")[1:]:
             # /v1/models/a/versions has the versions of `a`.

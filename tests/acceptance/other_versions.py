@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from tests.conftest import Service
 
 _ADD = """
+from django.db import transaction
 from embeddings_app.models import ModelRegistry
-from embeddings_app.services.model_versions.lifecycle import prepare_indexes
+from embeddings_app.services.model_versions.indexes import prepare_indexes
 for version, (dimension, status) in {wanted!r}.items():
-    made = ModelRegistry.objects.create(
-        model_id={model_id!r}, version=version, type="transformers", artifact="hashing:", dimension=dimension
-    )
-    prepare_indexes(made)
-    ModelRegistry.objects.filter(pk=made.pk).update(status=status)
+    with transaction.atomic():
+        made = ModelRegistry.objects.create(
+            model_id={model_id!r}, version=version, type="transformers", artifact="hashing:", dimension=dimension,
+            status=status,
+        )
+        prepare_indexes(made)
 """
 
 

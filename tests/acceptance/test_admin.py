@@ -13,7 +13,15 @@ from tests.conftest import Service
 
 ROOT = "/admin/embeddings_app/"
 VERSIONS = f"{ROOT}modelregistry/"
-DRAFT = {
+THRESHOLDS = {
+    "gate_samples": "50",
+    "gate_recall": "0.95",
+    "gate_overlap": "0.3",
+    "gate_slowdown": "2.0",
+    "gate_ndcg_drop": "0.02",
+    "recall_target": "0.97",
+}
+DRAFT = THRESHOLDS | {
     "model_id": "admin-made",
     "version": "1",
     "type": "external",
@@ -90,7 +98,7 @@ def test_a_version_goes_from_draft_over_probe_to_active(admin: httpx.Client, api
     key = key_of(admin, "admin-made")
     models = {model["model_id"]: model for model in ok(api.get("/v1/models"))["models"]}
     assert models["admin-made"]["status"] == "draft"
-    assert "probe the version first" in act(admin, "activate_versions", [key])
+    assert "probe it; the probe must pass" in act(admin, "activate_versions", [key])
     assert "dimension 4" in act(admin, "probe_versions", [key])
     assert "is active" in act(admin, "activate_versions", [key])
     body = {"id": "v", "vector": [1, 0, 0, 0], "namespace": "admin-made", "model_id": "admin-made"}
@@ -101,17 +109,28 @@ def test_a_version_that_answers_is_neither_changed_nor_deleted(admin: httpx.Clie
     key = key_of(admin, "MiniLM")
     page = admin.get(f"{VERSIONS}{key}/change/").text
     assert 'name="dimension"' not in page
-    assert 'name="_save"' not in page
+    submit(admin, f"{VERSIONS}{key}/change/", THRESHOLDS | {"dimension": "8", "status": "draft"})
+    assert "active" in admin.get(f"{VERSIONS}?q=MiniLM").text
     assert admin.get(f"{VERSIONS}{key}/delete/").status_code == 403
     assert "Cannot delete" in act(admin, "delete_selected", [key], post="yes")
     assert key_of(admin, "MiniLM") == key
+
+
+def test_what_is_asked_of_a_version_may_change_while_it_answers(admin: httpx.Client) -> None:
+    path = f"{VERSIONS}{key_of(admin, 'MiniLM')}/change/"
+    assert (
+        "Ensure this value is less than or equal to 1" in submit(admin, path, THRESHOLDS | {"gate_recall": "1.1"}).text
+    )
+    submit(admin, path, THRESHOLDS | {"gate_recall": "0.9"})
+    assert 'name="gate_recall" value="0.9"' in admin.get(path).text
+    submit(admin, path, dict(THRESHOLDS))
 
 
 def add(client: httpx.Client, **changes: str) -> str:
     """What the page says after a version is added; the fields that are not named are left blank."""
     blank = dict.fromkeys(("dimension", "pooling", "normalize", "max_tokens", "min_dimension"), "")
     values = {"version": "1", "modality": "text", "dtype": "fp32", "runtime": "auto", "requests_per_minute": "0"}
-    return html.unescape(submit(client, f"{VERSIONS}add/", values | blank | changes).text)
+    return html.unescape(submit(client, f"{VERSIONS}add/", THRESHOLDS | values | blank | changes).text)
 
 
 def test_blank_fields_are_read_from_the_files_of_the_model(admin: httpx.Client) -> None:

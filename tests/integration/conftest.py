@@ -41,7 +41,7 @@ def empty_tables() -> None:
         cursor.execute(
             """
             TRUNCATE document, namespace, embedding_record, embedding_vector, shard_change, shard_replica,
-                     lease, job_state, job_run CASCADE;
+                     lease, job_state, job_run, version_measurement CASCADE;
             UPDATE shard_counter SET head = 0
             """
         )

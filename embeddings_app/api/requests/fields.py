@@ -65,11 +65,7 @@ class Fields:
         """An integer in the declared range; None when the field is absent."""
         if name not in self._value:
             return None
-        value = self._value[name]
-        if type(value) is not int:  # bool is a subclass of int
-            raise wrong_type("an integer", self.path(name))
-        self._check_range(value, name)
-        return value
+        return integer_within(self._value[name], self._declared[name], self.path(name))
 
     def optional_number(self, name: str) -> float | None:
         """A number in the declared range; None when the field is absent."""
@@ -78,7 +74,7 @@ class Fields:
         value = self._value[name]
         if type(value) not in (int, float):
             raise wrong_type("a number", self.path(name))
-        self._check_range(value, name)
+        check_range(value, self._declared[name], self.path(name))
         return float(value)
 
     def optional_string(self, name: str) -> str | None:
@@ -117,10 +113,19 @@ class Fields:
             raise wrong_type("a list", self.path(name))
         return value
 
-    def _check_range(self, value: float, name: str) -> None:
-        low, high = self._declared[name]["minimum"], self._declared[name]["maximum"]
-        if not low <= value <= high:
-            raise InvalidRequest("invalid_value", f"the value must be between {low} and {high}", field=self.path(name))
+
+def integer_within(value: object, schema: Mapping[str, Any], field: str) -> int:
+    """`value` as an integer in the range of its schema. Raises InvalidRequest naming `field`."""
+    if type(value) is not int:  # bool is a subclass of int
+        raise wrong_type("an integer", field)
+    check_range(value, schema, field)
+    return value
+
+
+def check_range(value: float, schema: Mapping[str, Any], field: str) -> None:
+    low, high = schema["minimum"], schema["maximum"]
+    if not low <= value <= high:
+        raise InvalidRequest("invalid_value", f"the value must be between {low} and {high}", field=field)
 
 
 def checked_items(value: object, limit: int, field: str) -> list[Any]:

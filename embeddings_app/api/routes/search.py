@@ -17,7 +17,7 @@ from embedding_project.contracts.limits import (
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.admission import admission
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.fields import Fields, check_length, checked_string, one_of
+from embeddings_app.api.requests.fields import Fields, check_length, checked_string, integer_within, one_of
 from embeddings_app.api.requests.names import model_id_of, namespace_of
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
@@ -31,6 +31,8 @@ MAX_TOKEN_LENGTH = 64 * 1024
 """A token names every shard; this is room for a thousand of them."""
 _INCLUDABLE = ["metadata", "text"]
 _DEFAULT_INCLUDE = ["metadata"]
+_AUTO = "auto"
+_EF_SEARCH = {"type": "integer", "minimum": 1, "maximum": MAX_EF_SEARCH}
 _OPTIONS = {
     "top_k": parts.described(
         {"type": "integer", "minimum": 1, "maximum": MAX_TOP_K, "default": DEFAULT_TOP_K}, "How many hits at most."
@@ -43,8 +45,9 @@ _OPTIONS = {
         "A version of the model whose index is whole: shadow, active or standby. Left out: the active one.",
     ),
     "ef_search": parts.described(
-        {"type": "integer", "minimum": 1, "maximum": MAX_EF_SEARCH, "default": DEFAULT_EF_SEARCH},
-        "Breadth of the search in the graph: more finds more of the true neighbours, and takes longer.",
+        {"oneOf": [_EF_SEARCH, {"type": "string", "enum": [_AUTO]}], "default": DEFAULT_EF_SEARCH},
+        "Breadth of the search in the graph: more finds more of the true neighbours, and takes longer. `auto` takes "
+        "the smallest that, when last measured, reached the recall that the registry asks for.",
     ),
     "exact": parts.described(parts.BOOLEAN, "Compare with every vector instead of searching the graph.", default=False),
     "include": parts.array(
@@ -91,6 +94,7 @@ _ANSWER = parts.record(
         ),
         "model_id": parts.STRING,
         "model_version": parts.MODEL_VERSION,
+        "ef_search": parts.described(parts.COUNT, "The breadth that was used."),
         "warnings": parts.array(
             parts.STRING, "Present when something in the query or the filter is probably a mistake."
         ),
@@ -104,6 +108,7 @@ _EXAMPLE = {
     "timings_ms": {"embed": 4.1, "shards": 5.0, "nodes": 1.1, "hydrate": 1.2, "total": 10.5},
     "model_id": "all-MiniLM-L6-v2",
     "model_version": 1,
+    "ef_search": 100,
 }
 
 
@@ -153,12 +158,22 @@ def search_request(body: dict[str, object]) -> SearchRequest:
         namespace=namespace_of(fields),
         top_k=fields.integer("top_k"),
         filter=parse_filter(fields.optional("filters")),
-        ef_search=fields.integer("ef_search"),
+        ef_search=_ef_search(fields),
         exact=fields.flag("exact"),
         include=_include(fields),
         min_token=_min_token(fields),
         allow_partial=fields.flag("allow_partial"),
     )
+
+
+def _ef_search(fields: Fields) -> int | None:
+    """None for `auto`."""
+    value = fields.optional("ef_search")
+    if value == _AUTO:
+        return None
+    if isinstance(value, str):
+        raise InvalidRequest("invalid_value", f"a word in place of the number can only be {_AUTO}", field="ef_search")
+    return DEFAULT_EF_SEARCH if value is None else integer_within(value, _EF_SEARCH, "ef_search")
 
 
 def _include(fields: Fields) -> frozenset[str]:
@@ -187,6 +202,7 @@ def _answer(result: SearchResult) -> Json:
         "timings_ms": result.timings_ms,
         "model_id": result.model_id,
         "model_version": result.model_version,
+        "ef_search": result.ef_search,
     }
     if result.warnings:
         answer["warnings"] = result.warnings

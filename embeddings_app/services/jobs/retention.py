@@ -1,6 +1,7 @@
-"""Retention: keeps what is written down about jobs small. The audit log is kept for good."""
+"""Retention: keeps what is written down about jobs small, and lets go of searches of clients. The audit log stays."""
 
 from embeddings_app.records.jobs import prune_runs
+from embeddings_app.records.search_samples import KEPT_DAYS, prune_samples
 from embeddings_app.services.jobs.job import Done, Job, Run
 
 KEPT_RUNS = 200
@@ -8,12 +9,13 @@ KEPT_RUNS = 200
 
 
 def _retain(_run: Run) -> Done:
-    return Done(result={"runs_deleted": prune_runs(KEPT_RUNS)})
+    return Done(result={"runs_deleted": prune_runs(KEPT_RUNS), "searches_deleted": prune_samples()})
 
 
 RETENTION = Job(
     name="retention",
-    purpose=f"Deletes the history of jobs beyond {KEPT_RUNS} runs of each job and outcome.",
+    purpose=f"Deletes the history of jobs beyond {KEPT_RUNS} runs of each job and outcome, and searches of clients "
+    f"that were kept for {KEPT_DAYS} days or whose namespace has no document any more.",
     work=_retain,
     every_seconds=3_600,
     at_least_seconds=60,

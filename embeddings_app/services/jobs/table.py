@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from embeddings_app.services.jobs.digest_audit import DIGEST_AUDIT
 from embeddings_app.services.jobs.job import Job
+from embeddings_app.services.jobs.recall import RECALL
 from embeddings_app.services.jobs.retention import RETENTION
 from embeddings_app.services.jobs.stale_records import STALE_RECORDS
 from embeddings_app.services.jobs.sweep import SWEEP
 from embeddings_app.services.jobs.trim import TRIM
 from embeddings_app.services.jobs.versions import VERSIONS
 
-JOBS: Mapping[str, Job] = {job.name: job for job in (SWEEP, VERSIONS, TRIM, RETENTION, STALE_RECORDS, DIGEST_AUDIT)}
+_ALL = (SWEEP, VERSIONS, TRIM, RECALL, RETENTION, STALE_RECORDS, DIGEST_AUDIT)
+JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name, in the order in which people see them."""

@@ -24,6 +24,7 @@ from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
 from embedding_project.threads.refreshed import Refreshed
 from embeddings_app.records.jobs import LastRun, last_runs
+from embeddings_app.records.measurements import VersionRecall, newest_recalls
 from embeddings_app.records.operations import (
     ReplicaProgress,
     VersionWork,
@@ -75,6 +76,8 @@ class StoredState:
     """Those that answer searches of every active version."""
     replicas: Sequence[ReplicaProgress]
     jobs: Sequence[LastRun]
+    recalls: Sequence[VersionRecall]
+    """Of active versions that were measured lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ def _ask_postgres() -> StoredState:
         replica_count=count_replicas(ready_replicas(current.layout).values(), current.shards, current.replicas),
         replicas=replica_progress(),
         jobs=last_runs(),
+        recalls=newest_recalls(),
     )
 
 

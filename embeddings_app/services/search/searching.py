@@ -1,7 +1,7 @@
 """Search: the answer to one request.
 
 1. which model version answers  2. the vector, from the cache or an embedder when the query is text  3. the search of
-that version's index  4. hints at what is probably a mistake
+that version's index  4. maybe the search is kept as a sample  5. hints at what is probably a mistake
 """
 
 import time
@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest, Unavailable
-from embedding_project.contracts.filters import Filter
+from embedding_project.contracts.filters import Filter, to_wire
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embedding_project.contracts.vectors import Vector, checked_vector, unit_length
+from embedding_project.contracts.vectors import Vector, checked_vector, to_bytes, unit_length
 from embeddings_app import registry
 from embeddings_app.database.patience import answered_by
+from embeddings_app.records.search_samples import LiveSearch
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
+from embeddings_app.services.quality.sampling import search_sampler
 from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS
@@ -42,7 +44,8 @@ class SearchRequest:
     namespace: str
     top_k: int
     filter: Filter | None
-    ef_search: int
+    ef_search: int | None
+    """None for the one that calibration found for the version."""
     exact: bool
     include: frozenset[str]
     """Of `metadata` and `text`."""
@@ -61,6 +64,8 @@ class SearchResult:
     timings_ms: dict[str, float]
     model_id: str
     model_version: int
+    ef_search: int
+    """The breadth that was used."""
     warnings: tuple[str, ...]
     """What of the request is probably not meant."""
 
@@ -82,9 +87,12 @@ def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> Search
             _wait_for_token(request.min_token, spec.version_key, deadline)
     with watch.stage("embed"):
         vector, about_query = _query_vector(request, spec, deadline)
-    best = search_version(_vector_query(request, spec, space.pk, vector), deadline, watch)
+    ef_search = registry.auto_ef(spec.version_key) if request.ef_search is None else request.ef_search
+    best = search_version(_vector_query(request, spec, space.pk, vector, ef_search), deadline, watch)
     if best.failed:
         PARTIAL_ANSWERS.inc()
+    if request.model_version is None and best.hits:
+        search_sampler().offer(lambda: _live_search(request, spec, space.pk, vector))
     held = kinds_held(space.pk) if request.filter is not None and not best.hits else {}
     return SearchResult(
         hits=tuple(best.hits[: request.top_k]),
@@ -93,6 +101,7 @@ def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> Search
         timings_ms=watch.total(),
         model_id=spec.model_id,
         model_version=spec.version,
+        ef_search=ef_search,
         warnings=(*about_query, *filter_warnings(request.filter, space.fields, held)),
     )
 
@@ -112,17 +121,33 @@ def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> t
     return unit_length(outcome.vector), (_UNKNOWN_QUERY,) if outcome.unknown else ()
 
 
-def _vector_query(request: SearchRequest, spec: ModelSpec, namespace_key: int, vector: Vector) -> VectorQuery:
+def _vector_query(
+    request: SearchRequest, spec: ModelSpec, namespace_key: int, vector: Vector, ef_search: int
+) -> VectorQuery:
     return VectorQuery(
         version_key=spec.version_key,
         namespace_key=namespace_key,
         vector=vector,
         top_k=request.top_k,
         filter=request.filter,
-        ef_search=request.ef_search,
+        ef_search=ef_search,
         exact=request.exact,
         include=request.include,
         allow_partial=request.allow_partial,
+    )
+
+
+def _live_search(request: SearchRequest, spec: ModelSpec, namespace_key: int, vector: Vector) -> LiveSearch:
+    by_vector = request.query is None
+    return LiveSearch(
+        model_id=spec.model_id,
+        namespace_key=namespace_key,
+        text=request.query or "",
+        vector=to_bytes(vector) if by_vector else None,
+        version_key=spec.version_key if by_vector else None,
+        top_k=request.top_k,
+        filter=to_wire(request.filter) if request.filter is not None else "",
+        ef_search=request.ef_search,
     )
 
 

@@ -23,7 +23,7 @@ from planted_bugs import BUGS
 django.setup()
 from embeddings_app.services.search import searching
 found = searching.SearchResult(
-    hits=(), shards_total=2, shards_failed=(1,), timings_ms={}, model_id="m", model_version=1, warnings=()
+    hits=(), shards_total=2, shards_failed=(1,), timings_ms={}, model_id="m", model_version=1, ef_search=1, warnings=()
 )
 searching.search = lambda request: found
 BUGS["partial-never-said"]["embeddings_app.services.search.searching"](searching)

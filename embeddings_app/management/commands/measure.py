@@ -1,0 +1,56 @@
+"""`manage.py measure`: how a model version searches, beside the one that answers, and what the gate says of it."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app.models import ModelRegistry
+from embeddings_app.records.measurements import Measured
+from embeddings_app.services.model_versions.reading import find_version
+from embeddings_app.services.quality.gate import gate_verdict
+from embeddings_app.services.quality.refreshing import REFRESH_SECONDS, active_beside, refresh_measurements
+
+
+class Command(BaseCommand):
+    help = "Search with a version that has a whole index, beside the active one, and say whether it may answer."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("model_id")
+        parser.add_argument("version", type=int)
+        parser.add_argument("--seconds", type=float, default=REFRESH_SECONDS, help="how long it may take")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            version = find_version(options["model_id"], options["version"])
+            measured = refresh_measurements(version, options["seconds"])
+        except ServiceError as error:
+            raise CommandError(error.message) from error
+        old = active_beside(version)
+        self._show(measured, version, old)
+        verdict = gate_verdict(old, version)
+        for note in verdict.notes:
+            self.stdout.write(f"note: {note}")
+        for reason in verdict.reasons:
+            self.stdout.write(f"against it: {reason}")
+        self.stdout.write(f"{version} {'passes' if verdict.passed else 'does not pass'} the gate")
+
+    def _show(self, measured: Measured, version: ModelRegistry, old: ModelRegistry | None) -> None:
+        beside = f" beside v{old.version}" if old else ""
+        self.stdout.write(f"{version}{beside}: {measured.searches} of {measured.queries} searches answered")
+        for name, figure in _figures(measured):
+            self.stdout.write(f"  {name:<31} {figure}")
+
+
+def _figures(measured: Measured) -> list[tuple[str, str]]:
+    """The figures that were measured, for people."""
+    shown = [
+        ("recall@10", measured.recall, "{:.4f}"),
+        ("latency, median", measured.latency_p50_ms, "{:.1f} ms"),
+        ("latency, p99", measured.latency_p99_ms, "{:.1f} ms"),
+        ("median beside the other version", measured.slowdown, "x {:.2f}"),
+        ("overlap@10", measured.overlap, "{:.2f}"),
+        ("nDCG@10", measured.ndcg, "{:.4f}"),
+        ("nDCG@10 of the other version", measured.ndcg_before, "{:.4f}"),
+    ]
+    return [(name, pattern.format(value)) for name, value, pattern in shown if value is not None]
