@@ -13,7 +13,7 @@ from embeddings_app.management.http_client import ApiClient, ApiError
 from embeddings_app.management.live_searches import LiveSearches
 from embeddings_app.models import ModelRegistry, ModelStatus, ReembedRun, RunState
 from embeddings_app.services import audit
-from embeddings_app.services.model_versions.probing import probe
+from embeddings_app.services.model_versions.probing import PATIENCE_SECONDS, probe
 from embeddings_app.services.model_versions.registering import completed
 from embeddings_app.services.model_versions.switching import switch
 from embeddings_app.services.reembedding import runs
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         second.full_clean()
         second.save()
         audit.record(audit.command_actor(), "model.registered", str(second))
-        outcome = probe(second, audit.command_actor())
+        outcome = probe(second, audit.command_actor(), patience_seconds=PATIENCE_SECONDS)
         if not outcome.ok:
             raise CommandError(f"{second}: {outcome.message}")
         self.stdout.write(f"{second}, pooling {pooling}: registered and probed; {outcome.message}")

@@ -10,7 +10,7 @@ from embedding_project.contracts.errors import ServiceError
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
-from embeddings_app.services.model_versions.probing import probe
+from embeddings_app.services.model_versions.probing import PATIENCE_SECONDS, probe
 from embeddings_app.services.model_versions.reading import find_version
 from embeddings_app.services.model_versions.retiring import retire
 from embeddings_app.services.model_versions.steps import way_on
@@ -54,7 +54,7 @@ class Command(ServiceCommand):
 
     def _probe(self, options: dict[str, Any]) -> None:
         version = find_version(options["model_id"], options["version"])
-        outcome = probe(version, audit.command_actor())
+        outcome = probe(version, audit.command_actor(), patience_seconds=PATIENCE_SECONDS)
         if not outcome.ok:
             raise CommandError(f"{version}: {outcome.message}")
         self.stdout.write(f"{version}: {outcome.message}; {version.status}")

@@ -14,7 +14,7 @@ from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
 from embeddings_app.services.model_versions.adding import add_version
-from embeddings_app.services.model_versions.probing import probe
+from embeddings_app.services.model_versions.probing import PATIENCE_SECONDS, probe
 from embeddings_app.services.model_versions.registering import Incomplete, completed
 from embeddings_app.services.model_versions.switching import switch
 
@@ -72,7 +72,7 @@ class Command(ServiceCommand):
 
     def _activate(self, version: ModelRegistry) -> None:
         """Let the new version answer. One that fails its probe is not kept."""
-        outcome = probe(version, audit.command_actor())
+        outcome = probe(version, audit.command_actor(), patience_seconds=PATIENCE_SECONDS)
         if not outcome.ok:
             version.delete()
             raise CommandError(f"not registered, the probe failed: {outcome.message}")

@@ -27,6 +27,9 @@ PROBE_TEXTS = (
     "x",
     "A much longer text that runs past a few dozen tokens so that pooling has something to average. " * 4,
 )
+PATIENCE_SECONDS = 120.0
+"""For callers that can wait: the first probe of a model waits for its load, which takes long on a busy machine."""
+_PAUSE_SECONDS = 1.0
 _MODEL_FAULTS = frozenset({"model_unavailable"})
 """Outcomes that say something about the model although a later try may go better."""
 
@@ -44,16 +47,20 @@ class _Problem:
     """False when the service could not try: that says nothing about the version."""
 
 
-def probe(version: ModelRegistry, actor: str) -> ProbeOutcome:
+def probe(version: ModelRegistry, actor: str, *, patience_seconds: float = 0.0) -> ProbeOutcome:
     """Embed a few texts with the version, past the cache, and keep the outcome with it. Raises ServiceError for a
-    version that is retired.
+    version that is retired. While the service itself fails, it tries again for `patience_seconds`.
 
     A draft that passes is probed; a probed version that fails is a draft again, unless the service failed and not it.
     """
     if version.status in (ModelStatus.RETIRING, ModelStatus.RETIRED):
         raise illegal(version, "probed")
     spec = registry.spec_of(version)
-    problem = None if spec.type is ModelType.EXTERNAL else _embedding_problem(spec)
+    until = time.monotonic() + patience_seconds
+    problem = _problem_of(spec)
+    while problem and not problem.of_model and time.monotonic() < until:
+        time.sleep(_PAUSE_SECONDS)
+        problem = _problem_of(spec)
     with transaction.atomic():
         if problem is None or problem.of_model or version.status not in EDITABLE_STATUSES:
             version.probed_at, version.probe_error = timezone.now(), problem.message if problem else ""
@@ -72,8 +79,10 @@ def _follow(version: ModelRegistry, problem: _Problem | None, actor: str) -> Non
         take_step(version, ModelStatus.DRAFT, actor, problem.message)
 
 
-def _embedding_problem(spec: ModelSpec) -> _Problem | None:
-    """What is wrong with the vectors that the model gives."""
+def _problem_of(spec: ModelSpec) -> _Problem | None:
+    """What is wrong with the vectors that the model gives; vectors of clients need no probe."""
+    if spec.type is ModelType.EXTERNAL:
+        return None
     deadline = time.monotonic() + EMBED_DEADLINE_SECONDS
     try:
         outcomes = embed_texts(

@@ -21,7 +21,8 @@ from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, Embed
 from embeddings_app.services.indexing.indexing import EMBED_SECONDS, Embed
 from embeddings_app.services.indexing.writing import write_embedded
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = EMBED_SECONDS + 5.0
+"""For one batch. What a dead indexer held is free after it."""
 CHUNK_SECONDS = 300.0
 """A task gives its chunk back after this; the sweep sends it again."""
 PARALLEL_CHUNKS = 4
@@ -77,13 +78,19 @@ def _work(chunk: ReembedChunk, embed: Embed, sleep: Callable[[float], None]) -> 
         seconds = time.monotonic() - began
         size.learn(seconds, lost=bool(problem))
         outages = outages + 1 if problem else 0
-        running = reembedding.add_counts(chunk, counts, LEASE_SECONDS + EMBED_SECONDS)
+        pause = _PAUSE_SECONDS if problem else _rate_pause(chunk.run, len(texts), seconds)
+        running = reembedding.add_counts(chunk, counts, pause + LEASE_SECONDS)
         if problem:
             ReembedRun.objects.filter(pk=chunk.run_id).update(problem=problem)
-            sleep(_PAUSE_SECONDS)
-        elif chunk.run.documents_per_second:
-            sleep(max(0.0, len(texts) * PARALLEL_CHUNKS / chunk.run.documents_per_second - seconds))
+        sleep(pause)
     return False
+
+
+def _rate_pause(run: ReembedRun, texts: int, seconds: float) -> float:
+    """How long a chunk waits after a batch of so many texts that took so long, for the limit of its run."""
+    if not run.documents_per_second:
+        return 0.0
+    return max(0.0, texts * PARALLEL_CHUNKS / run.documents_per_second - seconds)
 
 
 def _allowed(run: ReembedRun) -> int:
