@@ -29,9 +29,12 @@ class BoundedCalls:
             return outcome.result(seconds)
 
     def _run(self, work: Callable[[], Result], outcome: "Future[Result]") -> None:
+        # The place is free before the caller hears, so that its next call finds one.
         try:
-            outcome.set_result(work())
+            result = work()
         except BaseException as error:  # noqa: BLE001 the caller raises it
-            outcome.set_exception(error)
-        finally:
             self._free.release()
+            outcome.set_exception(error)
+        else:
+            self._free.release()
+            outcome.set_result(result)

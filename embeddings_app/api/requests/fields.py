@@ -93,12 +93,12 @@ class Fields:
         """One of the declared values; None when the field is absent."""
         if name not in self._value:
             return None
-        return one_of(self._value[name], self._declared[name]["enum"], self.path(name))
+        return one_of(self._value[name], self._choices(name), self.path(name))
 
     def choice(self, name: str) -> str:
         """One of the declared values; the declared default when the field is absent."""
-        declared = self._declared[name]
-        return one_of(self._value.get(name, declared["default"]), declared["enum"], self.path(name))
+        value = self._value.get(name, self._declared[name]["default"])
+        return one_of(value, self._choices(name), self.path(name))
 
     def items(self, name: str) -> list[Any]:
         """A list of one item at least, and of no more items than declared."""
@@ -112,6 +112,9 @@ class Fields:
         if not isinstance(value, list):
             raise wrong_type("a list", self.path(name))
         return value
+
+    def _choices(self, name: str) -> list[str]:
+        return [choice for choice in self._declared[name]["enum"] if choice is not None]
 
 
 def integer_within(value: object, schema: Mapping[str, Any], field: str) -> int:

@@ -30,7 +30,9 @@ _TOLD: dict[str, parts.Schema] = {
     "min_dimension": parts.described({"type": "integer", "minimum": 0, "maximum": MAX_DIMENSION}, _AS_THE_FILES_SAY),
     "dtype": parts.described({"type": "string", "enum": ["fp32", "fp16", "bf16"]}, "Left out: fp32."),
     "runtime": parts.described({"type": "string", "enum": [kind.value for kind in Runtime]}, "Left out: auto."),
-    "token_encoding": parts.described({"type": "string", "enum": ["own"]}, "own: clients may send token ids."),
+    "token_encoding": parts.described(
+        {"type": "string", "enum": ["own"]}, "own: clients may send token ids. Left out: only texts."
+    ),
     "endpoint": parts.described(_LINE, f"Base address. {_OF_ENDPOINT}"),
     "endpoint_model": parts.described({"type": "string", "maxLength": MAX_MODEL_ID_LENGTH}, _OF_ENDPOINT),
     "secret_name": parts.described({"type": "string", "maxLength": 64}, _OF_ENDPOINT),

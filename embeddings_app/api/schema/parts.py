@@ -43,8 +43,14 @@ def record(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **m
 
 def request_body(properties: dict[str, Schema], *, optional: tuple[str, ...], **more: Any) -> Schema:
     """What a request sends: a record whose optional properties may be null, which counts as left out."""
-    nullable = {name: {**schema, "nullable": True} for name, schema in properties.items() if name in optional}
+    nullable = {name: _or_null(schema) for name, schema in properties.items() if name in optional}
     return record({**properties, **nullable}, optional=optional, **more)
+
+
+def _or_null(schema: Schema) -> Schema:
+    # Where a schema lists its values, OpenAPI allows null only if it is one of them.
+    values = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, **values, "nullable": True}
 
 
 def component(name: str) -> Schema:
