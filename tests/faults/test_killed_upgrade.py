@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.chaos.upgrader import OVERRIDE
 from tests.conftest import Service
 from tests.faults.recovery import wait_until_ready
 from tests.faults.roles import flush, kill_living
@@ -69,9 +70,9 @@ def test_everything_may_die_at_each_step_of_an_upgrade(upgraded: Upgrades) -> No
             wait_until(finished, lambda: f"a wave did not end: {upgraded.runs()}", 0.02)
             everything_dies(upgraded)
         upgraded.wait_for(2, "shadow")
-        dying_during(upgraded, lambda: upgraded.take(2, "active", "models", "switch", MODEL, "2"))
+        dying_during(upgraded, lambda: upgraded.take(2, "active", "models", "switch", MODEL, "2", *OVERRIDE))
         dying_during(upgraded, lambda: upgraded.take(1, "active", "models", "switch", MODEL, "1"))
-        upgraded.take(2, "active", "models", "switch", MODEL, "2")
+        upgraded.take(2, "active", "models", "switch", MODEL, "2", *OVERRIDE)
         dying_during(upgraded, lambda: upgraded.take(1, "retiring retired", "models", "retire", MODEL, "1"))
         upgraded.wait_for(1, "retired")
     finally:
@@ -109,7 +110,7 @@ def test_a_run_survives_twenty_deaths_at_random_times(upgraded: Upgrades) -> Non
                 kill_living(upgraded.service, victim)
         upgraded.wait_for(new, "shadow")
         for version in (new, before, new):
-            upgraded.take(version, "active", "models", "switch", MODEL, str(version))
+            upgraded.take(version, "active", "models", "switch", MODEL, str(version), *OVERRIDE)
     finally:
         stream.stop()
     check_at_rest(upgraded, stream)

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 
 from embeddings_app import registry
 from embeddings_app.models import ModelRegistry, ModelStatus, ReembedChunk, ReembedRun
+from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.indexing.indexing import Embed
 from embeddings_app.services.model_versions.indexes import clear_ended_versions, prepare_indexes
 from embeddings_app.services.reembedding import runs
 from embeddings_app.services.reembedding.chunks import work_on_chunk
 from embeddings_app.services.reembedding.waves import advance
-from tests.integration.indexing_steps import embed, rows
+from tests.integration.indexing_steps import document, embed, request, rows
 
 ACTOR = "command:tests"
+SPACE = "reembedding"
+UNMEASURED = "no node follows the logs of these tests, so nothing can be measured"
+Versions = tuple[ModelRegistry, ModelRegistry]
 _names = itertools.count()
 
 
@@ -75,3 +79,17 @@ def vectors(version: ModelRegistry) -> dict[str, int]:
             version.pk,
         )
     )
+
+
+def write(version: ModelRegistry, *texts: str, namespace: str = SPACE) -> None:
+    """Upsert texts, each under itself as its id."""
+    upsert(request(*(document(text, text) for text in texts), namespace=namespace, model_id=version.model_id))
+
+
+def rewrite(version: ModelRegistry, doc_id: str, text: str) -> None:
+    upsert(request(document(doc_id, text), namespace=SPACE, model_id=version.model_id))
+
+
+def status(version: ModelRegistry) -> str:
+    version.refresh_from_db()
+    return version.status

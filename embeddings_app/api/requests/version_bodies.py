@@ -60,6 +60,15 @@ REASON = parts.request_body(
     },
     optional=("reason",),
 )
+SWITCH = parts.request_body(
+    {
+        **REASON["properties"],
+        "override": parts.described(
+            parts.BOOLEAN, "Switch also without passing the gate; needs a reason.", default=False
+        ),
+    },
+    optional=("reason", "override"),
+)
 _NOTHING = parts.record({})
 
 
@@ -78,6 +87,12 @@ def documents_per_second(body: dict[str, object]) -> float | None:
 def reason(body: dict[str, object]) -> str:
     """Empty when none is given. Raises InvalidRequest."""
     return Fields(body, REASON).optional_string("reason") or ""
+
+
+def switching(body: dict[str, object]) -> tuple[str, bool]:
+    """The reason, empty when none is given, and whether to override the gate. Raises InvalidRequest."""
+    fields = Fields(body, SWITCH)
+    return fields.optional_string("reason") or "", fields.flag("override")
 
 
 def no_fields(body: dict[str, object]) -> None:

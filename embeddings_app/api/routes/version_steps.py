@@ -8,7 +8,15 @@ from rest_framework.response import Response
 from embeddings_app.api.admission import admission
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.parsing import optional_object
-from embeddings_app.api.requests.version_bodies import REASON, START, documents_per_second, no_fields, reason
+from embeddings_app.api.requests.version_bodies import (
+    REASON,
+    START,
+    SWITCH,
+    documents_per_second,
+    no_fields,
+    reason,
+    switching,
+)
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.routes.versions import named_version
 from embeddings_app.api.run_answers import ESTIMATE, ESTIMATE_EXAMPLE, RUN, run_answer
@@ -121,10 +129,10 @@ class Switch(ApiView):
         "Let a version answer",
         tag="models",
         description="The version that answered until now is kept, and still written, to switch back to it. Every "
-        "process follows within a second.",
+        "process follows within a second. A version in shadow must pass the gate, or the body overrides it.",
         parameters=_PATH,
-        body=REASON,
-        body_examples=_REASON_EXAMPLE,
+        body=SWITCH,
+        body_examples={**_REASON_EXAMPLE, "past the gate": {"reason": "meant to differ", "override": True}},
         answers=[
             Answer(
                 _SWITCHED,
@@ -132,12 +140,12 @@ class Switch(ApiView):
                 {"switched": {"before": 1, "version": _in_status(ModelStatus.ACTIVE)}},
             )
         ],
-        errors=[*_STEP, "invalid_text"],
+        errors=[*_STEP, "invalid_text", "gate_closed"],
     )
     def post(self, request: Request, model_id: str, version: str) -> Response:
-        why = reason(optional_object(request))
+        why, override = switching(optional_object(request))
         found, caller = named_version(model_id, version), caller_of(request)
-        before = switch(found, audit.key_actor(caller.name), reason=why).before
+        before = switch(found, audit.key_actor(caller.name), reason=why, override=override).before
         return Response({"before": before.version if before else None, "version": version_answer(found, caller)})
 
 

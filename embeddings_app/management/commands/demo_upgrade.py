@@ -16,11 +16,14 @@ from embeddings_app.services import audit
 from embeddings_app.services.model_versions.probing import PATIENCE_SECONDS, probe
 from embeddings_app.services.model_versions.registering import completed
 from embeddings_app.services.model_versions.switching import switch
+from embeddings_app.services.quality.gate import gate_verdict
+from embeddings_app.services.quality.refreshing import refresh_measurements
 from embeddings_app.services.reembedding import runs
 from embeddings_app.services.reembedding.progress import progress
 
 _POLL_SECONDS = 1.0
 _SHORT_SECONDS = 3.0
+_MEASURE_SECONDS = 60.0
 _SWITCH_TRIES = 20
 _BAR_WIDTH = 28
 
@@ -38,6 +41,7 @@ class Command(BaseCommand):
             second = self._register(first, options["pooling"])
             with LiveSearches(load_config(), NAMESPACE, QUERIES) as searches:
                 self._fill(second, options["limit_seconds"])
+                self._measure(first, second)
                 self._switch(second, "the demo moves on")
                 time.sleep(_SHORT_SECONDS)
                 self._switch(first, "the demo goes back")
@@ -84,6 +88,17 @@ class Command(BaseCommand):
         if run.state != RunState.FINISHED:
             raise CommandError(f"{run} is {run.state}: {run.problem or 'it did not end in time'}")
 
+    def _measure(self, first: ModelRegistry, second: ModelRegistry) -> None:
+        measured = refresh_measurements(second, _MEASURE_SECONDS)
+        figures = (("recall", measured.recall), ("overlap", measured.overlap), ("slowdown", measured.slowdown))
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in figures if value is not None)
+        verdict = gate_verdict(first, second)
+        self.stdout.write(
+            f"{second} beside {first}: {shown}; {'passes' if verdict.passed else 'does not pass'} the gate"
+        )
+        for reason in verdict.reasons:
+            self.stdout.write(f"  against it: {reason}")
+
     def _bar(self, run: ReembedRun) -> None:
         found = progress(run)
         filled = round(_BAR_WIDTH * found.share)
@@ -104,7 +119,8 @@ def _switched_in(version: ModelRegistry, reason: str, tries: int = _SWITCH_TRIES
     may ask for a little patience."""
     began = time.perf_counter()
     try:
-        switch(version, audit.command_actor(), reason=reason)
+        # The demo shows the way, whatever the gate says of the pooling that was asked for.
+        switch(version, audit.command_actor(), reason=reason, override=True)
     except ServiceError:
         if tries == 1:
             raise

@@ -32,6 +32,7 @@ class Command(ServiceCommand):
         switching = actions.add_parser("switch", help="let a version answer, or go back to an earlier one")
         add_version(switching)
         switching.add_argument("--reason", default="", help="kept in the audit log")
+        switching.add_argument("--override", action="store_true", help="also without passing the gate; needs a reason")
         retiring = actions.add_parser("retire", help="end a version and free what it holds")
         add_version(retiring)
         retiring.add_argument("--reason", default="", help="kept in the audit log")
@@ -61,7 +62,7 @@ class Command(ServiceCommand):
 
     def _switch(self, options: dict[str, Any]) -> None:
         version = find_version(options["model_id"], options["version"])
-        switched = switch(version, audit.command_actor(), reason=options["reason"])
+        switched = switch(version, audit.command_actor(), reason=options["reason"], override=options["override"])
         before = f"; {switched.before} is kept and still written" if switched.before else ""
         self.stdout.write(f"{version} answers now{before}")
 

@@ -6,11 +6,12 @@ from embeddings_app.services.jobs.digest_audit import DIGEST_AUDIT
 from embeddings_app.services.jobs.job import Job
 from embeddings_app.services.jobs.recall import RECALL
 from embeddings_app.services.jobs.retention import RETENTION
+from embeddings_app.services.jobs.shadow import SHADOW
 from embeddings_app.services.jobs.stale_records import STALE_RECORDS
 from embeddings_app.services.jobs.sweep import SWEEP
 from embeddings_app.services.jobs.trim import TRIM
 from embeddings_app.services.jobs.versions import VERSIONS
 
-_ALL = (SWEEP, VERSIONS, TRIM, RECALL, RETENTION, STALE_RECORDS, DIGEST_AUDIT)
+_ALL = (SWEEP, VERSIONS, SHADOW, TRIM, RECALL, RETENTION, STALE_RECORDS, DIGEST_AUDIT)
 JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name, in the order in which people see them."""

@@ -5,7 +5,7 @@
 A trigger of the database holds the same table, so that no path leads around it. Each step is an audit event.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import ModelRegistry, ModelStatus
@@ -43,9 +43,13 @@ def illegal(version: ModelRegistry, what: str) -> ServiceError:
     return ServiceError("illegal_step", f"{version} is {version.status} and cannot be {what}: {way_on(version.status)}")
 
 
-def take_step(version: ModelRegistry, status: ModelStatus, actor: str, reason: str = "") -> None:
-    """Move the version on, in the caller's transaction. Raises ServiceError when the step is illegal, or when the
-    version has moved meanwhile."""
+def take_step(
+    version: ModelRegistry, status: ModelStatus, actor: str, reason: str = "", *, overridden: Sequence[str] = ()
+) -> None:
+    """Move the version on, in the caller's transaction, and write down what spoke against it.
+
+    Raises ServiceError when the step is illegal, or when the version has moved meanwhile.
+    """
     before = ModelStatus(version.status)
     if status not in STEPS[before]:
         raise illegal(version, status.value)
@@ -53,5 +57,6 @@ def take_step(version: ModelRegistry, status: ModelStatus, actor: str, reason: s
         version.refresh_from_db()
         raise illegal(version, status.value)
     version.status = status
-    detail = {"from": before.value, "to": status.value} | ({"reason": reason} if reason else {})
+    more = {"reason": reason, "overridden": list(overridden)}
+    detail = {"from": before.value, "to": status.value} | {name: value for name, value in more.items() if value}
     audit.record(actor, f"model.{status.value}", str(version), detail)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from embeddings_app.api.requests.version_bodies import documents_per_second, reason, registration
+from embeddings_app.api.requests.version_bodies import documents_per_second, registration, switching
 from embeddings_app.api.routes.embed import embed_request
 from embeddings_app.api.routes.openai import openai_request
 from embeddings_app.api.routes.search import search_request
@@ -35,7 +35,7 @@ BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
       "min_dimension", "dtype", "runtime", "token_encoding", "endpoint", "endpoint_model", "secret_name",
       "requests_per_minute"}),
     ("/v1/models/{model_id}/versions/{version}/start", documents_per_second, {}, {"documents_per_second"}),
-    ("/v1/models/{model_id}/versions/{version}/switch", reason, {}, {"reason"}),
+    ("/v1/models/{model_id}/versions/{version}/switch", switching, {}, {"override", "reason"}),
 ]  # fmt: skip
 ROWS = [(decode, good, name) for _, decode, good, optional in BODIES for name in sorted(optional)]
 
