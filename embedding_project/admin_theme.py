@@ -32,7 +32,13 @@ _NAVIGATION = [
             _page("Embedding records", "data_array", "embeddingrecord"),
         ],
     },
-    {"title": "Models", "items": [_page("Model versions", "model_training", "modelregistry")]},
+    {
+        "title": "Models",
+        "items": [
+            _page("Model versions", "model_training", "modelregistry"),
+            _page("Re-embedding runs", "sync", "reembedrun"),
+        ],
+    },
     {
         "title": "Operations",
         "items": [

@@ -8,6 +8,7 @@ from embeddings_app.admin.embeddings import EmbeddingRecordAdmin
 from embeddings_app.admin.job_runs import JobRunAdmin
 from embeddings_app.admin.model_registry import ModelRegistryAdmin
 from embeddings_app.admin.namespaces import NamespaceAdmin
+from embeddings_app.admin.runs import ReembedRunAdmin
 from embeddings_app.admin.schedule import ScheduleAdmin
 from embeddings_app.admin.shards import LayoutAdmin, ShardAdmin, ShardReplicaAdmin
 
@@ -20,6 +21,7 @@ __all__ = [
     "LayoutAdmin",
     "ModelRegistryAdmin",
     "NamespaceAdmin",
+    "ReembedRunAdmin",
     "ScheduleAdmin",
     "ShardAdmin",
     "ShardReplicaAdmin",

@@ -1,30 +1,23 @@
-"""Model versions: registered here as drafts, probed, activated."""
+"""Model versions: registered here as drafts; then probed, filled, switched to and retired by actions."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesRadioFilter
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
+from unfold.decorators import display
 from unfold.views import ChangeList
 
-from embedding_project.contracts.errors import ServiceError
 from embeddings_app.admin.dashboard_numbers import capped
-from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.admin.model_form import HELP, ModelVersionForm
+from embeddings_app.admin.version_actions import VersionActions
+from embeddings_app.admin.version_page import version_state
 from embeddings_app.models import EDITABLE_STATUSES, LIVE_STATUSES, ModelRegistry, ModelStatus
 from embeddings_app.records.operations import count_quarantined
+from embeddings_app.records.version_counts import count_documents, count_vectors
 from embeddings_app.services import audit
-from embeddings_app.services.access.roles import OPERATE_VERSIONS
-from embeddings_app.services.model_versions.probing import probe
-from embeddings_app.services.model_versions.switching import switch
 
 _THRESHOLDS = (
     *("gate_samples", "gate_recall", "gate_overlap", "gate_slowdown", "gate_ndcg_drop"),
@@ -32,27 +25,34 @@ _THRESHOLDS = (
 )
 """Fields that say nothing about the vectors, so that they may change at any time."""
 _STATUS_COLOURS = {
-    ModelStatus.DRAFT.label: "info",
-    ModelStatus.PROBED.label: "info",
-    ModelStatus.BACKFILLING.label: "warning",
-    ModelStatus.SHADOW.label: "warning",
-    ModelStatus.ACTIVE.label: "success",
+    str(ModelStatus.DRAFT): "info",
+    str(ModelStatus.PROBED): "info",
+    str(ModelStatus.BACKFILLING): "warning",
+    str(ModelStatus.SHADOW): "warning",
+    str(ModelStatus.ACTIVE): "success",
+    str(ModelStatus.STANDBY): "info",
 }
 
 
 class _CountingChangeList(ChangeList):
-    """Puts the number of quarantined records to each version of the page."""
+    """Puts what it holds to each version of the page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        counts = count_quarantined([version.pk for version in self.result_list])
+        keys = [version.pk for version in self.result_list]
+        quarantined, vectors = count_quarantined(keys), count_vectors(keys)
+        documents = count_documents([version.model_id for version in self.result_list])
         for version in self.result_list:
-            version.quarantined_count = counts[version.pk]
+            version.quarantined_count = quarantined[version.pk]
+            version.vector_count = vectors[version.pk]
+            version.document_count = documents[version.model_id]
 
 
 @admin.register(ModelRegistry)
-class ModelRegistryAdmin(ModelAdmin):
-    list_display = ("model_id", "version", "type", "dimension", "status_label", "probe_state", "quarantined")
+class ModelRegistryAdmin(VersionActions):
+    list_display = ("model_id", "version", "type", "dimension", "status_label", "held", "probe_outcome", "quarantined")
+    list_fullwidth = True
+    sortable_by = ()
     list_filter = (("status", ChoicesRadioFilter), ("type", ChoicesRadioFilter))
     list_filter_submit = True
     search_fields = ("model_id",)
@@ -96,25 +96,42 @@ class ModelRegistryAdmin(ModelAdmin):
         ),
     )
     form = ModelVersionForm
-    actions = ("probe_versions", "activate_versions")
-    actions_detail = ("probe_version", "activate_version")
     warn_unsaved_form = True
+    change_form_outer_before_template = "embeddings_app/version_state.html"
 
     def get_changelist(self, _request: HttpRequest, **_more: Any) -> type[ChangeList]:
         return _CountingChangeList
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        version = self.get_object(request, unquote(object_id))
+        state = version_state(version) if version and self.has_view_permission(request, version) else None
+        response: HttpResponse = super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "state": state}
+        )
+        return response
 
     def get_form(self, request: HttpRequest, obj: ModelRegistry | None = None, **more: Any) -> Any:
         return super().get_form(request, obj, **{"help_texts": HELP, **more})
 
     @display(description="status", label=_STATUS_COLOURS)
     def status_label(self, version: ModelRegistry) -> str:
-        return str(ModelStatus(version.status).label)
+        return version.status
 
     @display(description="probe")
     def probe_state(self, version: ModelRegistry) -> str:
         if version.probed_at is None:
             return "not probed"
         return version.probe_error or f"passed {version.probed_at:%Y-%m-%d %H:%M}"
+
+    @display(description="probe", label={"passed": "success", "failed": "danger"})
+    def probe_outcome(self, version: ModelRegistry) -> str:
+        return "none" if version.probed_at is None else "failed" if version.probe_error else "passed"
+
+    @display(description="vectors")
+    def held(self, version: ModelRegistry) -> str:
+        return f"{getattr(version, 'vector_count', '')} of {getattr(version, 'document_count', '')}"
 
     @display(description="quarantined")
     def quarantined(self, version: ModelRegistry) -> str:
@@ -136,10 +153,6 @@ class ModelRegistryAdmin(ModelAdmin):
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or obj.status in EDITABLE_STATUSES)
 
-    def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
-        """Whether the user may probe and activate, in any state of the version."""
-        return request.user.has_perm(OPERATE_VERSIONS)
-
     def save_model(self, request: HttpRequest, obj: ModelRegistry, form: ModelVersionForm, change: bool) -> None:
         if not change or set(form.changed_data).difference(_THRESHOLDS):
             # What a probe found out holds for the fields it ran with.
@@ -158,68 +171,6 @@ class ModelRegistryAdmin(ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ModelRegistry]) -> None:
         for version in queryset:
             self.delete_model(request, version)
-
-    @admin.action(description="Probe: embed a few texts and check the vectors", permissions=["operate"])
-    def probe_versions(self, request: HttpRequest, versions: QuerySet[ModelRegistry]) -> None:
-        self._each(request, versions, self._probe)
-
-    @admin.action(description="Activate: answer with this version", permissions=["operate"])
-    def activate_versions(self, request: HttpRequest, versions: QuerySet[ModelRegistry]) -> None:
-        self._each(request, versions, self._activate)
-
-    @action(
-        description="Probe",
-        permissions=["operate"],
-        icon="science",
-        url_path="probe",
-        dialog=dialog("Probe this version", "A few texts are embedded and their vectors checked.", "Probe"),
-    )
-    def probe_version(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
-        return self._one(request, object_id, self._probe)
-
-    @action(
-        description="Activate",
-        permissions=["operate"],
-        icon="bolt",
-        variant=ActionVariant.PRIMARY,
-        url_path="activate",
-        dialog=dialog(
-            "Activate this version",
-            "From now on the model answers with it; the version that answered until now is retired.",
-            "Activate",
-        ),
-    )
-    def activate_version(self, request: HttpRequest, _form: object, object_id: str) -> HttpResponse:
-        return self._one(request, object_id, self._activate)
-
-    def _one(
-        self, request: HttpRequest, object_id: str, act: Callable[[HttpRequest, ModelRegistry], None]
-    ) -> HttpResponse:
-        version = get_object_or_404(ModelRegistry, pk=object_id)
-        self._each(request, [version], act)
-        return go_to(request, reverse("admin:embeddings_app_modelregistry_change", args=(version.pk,)))
-
-    def _each(
-        self,
-        request: HttpRequest,
-        versions: "QuerySet[ModelRegistry] | list[ModelRegistry]",
-        act: Callable[[HttpRequest, ModelRegistry], None],
-    ) -> None:
-        for version in versions:
-            try:
-                act(request, version)
-            except ServiceError as error:
-                self.message_user(request, f"{version}: {error.message}", messages.ERROR)
-
-    def _probe(self, request: HttpRequest, version: ModelRegistry) -> None:
-        outcome = probe(version, _actor(request))
-        self.message_user(request, f"{version}: {outcome.message}", messages.SUCCESS if outcome.ok else messages.ERROR)
-        self.log_change(request, version, f"Probed: {outcome.message}")
-
-    def _activate(self, request: HttpRequest, version: ModelRegistry) -> None:
-        switch(version, _actor(request))
-        self.message_user(request, f"{version} is active", messages.SUCCESS)
-        self.log_change(request, version, "Activated")
 
 
 def _actor(request: HttpRequest) -> str:

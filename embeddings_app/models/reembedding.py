@@ -41,6 +41,7 @@ class ReembedRun(models.Model):
 
     class Meta:
         db_table = "reembed_run"
+        verbose_name = "re-embedding run"
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -53,9 +53,9 @@ def submit(client: httpx.Client, path: str, values: dict[str, object]) -> httpx.
     return response
 
 
-def act(client: httpx.Client, action: str, keys: list[str], **more: object) -> str:
-    """What the admin says after an action on the versions; the page where it says nothing."""
-    page = submit(client, VERSIONS, {"action": action, "_selected_action": keys, **more}).text
+def act(client: httpx.Client, path: str, values: dict[str, object]) -> str:
+    """What the admin says after a form; the page where it says nothing."""
+    page = submit(client, path, values).text
     said = re.findall(r'<li class="\*:mb-0!">\s*<div[^>]*>(.*?)</div>', page, re.DOTALL)
     return html.unescape(" | ".join(said) or page)
 
@@ -98,9 +98,9 @@ def test_a_version_goes_from_draft_over_probe_to_active(admin: httpx.Client, api
     key = key_of(admin, "admin-made")
     models = {model["model_id"]: model for model in ok(api.get("/v1/models"))["models"]}
     assert models["admin-made"]["status"] == "draft"
-    assert "probe it; the probe must pass" in act(admin, "activate_versions", [key])
-    assert "dimension 4" in act(admin, "probe_versions", [key])
-    assert "is active" in act(admin, "activate_versions", [key])
+    assert "probe it; the probe must pass" in admin.get(f"{VERSIONS}{key}/switch/").text
+    assert "dimension 4" in act(admin, f"{VERSIONS}{key}/probe/", {})
+    assert "answers now" in act(admin, f"{VERSIONS}{key}/switch/", {"reason": "first"})
     body = {"id": "v", "vector": [1, 0, 0, 0], "namespace": "admin-made", "model_id": "admin-made"}
     ok(api.post("/v1/upsert", json=body))
 
@@ -112,7 +112,9 @@ def test_a_version_that_answers_is_neither_changed_nor_deleted(admin: httpx.Clie
     submit(admin, f"{VERSIONS}{key}/change/", THRESHOLDS | {"dimension": "8", "status": "draft"})
     assert "active" in admin.get(f"{VERSIONS}?q=MiniLM").text
     assert admin.get(f"{VERSIONS}{key}/delete/").status_code == 403
-    assert "Cannot delete" in act(admin, "delete_selected", [key], post="yes")
+    assert "Cannot delete" in act(
+        admin, VERSIONS, {"action": "delete_selected", "_selected_action": [key], "post": "yes"}
+    )
     assert key_of(admin, "MiniLM") == key
 
 

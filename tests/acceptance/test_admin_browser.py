@@ -31,6 +31,7 @@ ARGUMENTS = (
 )
 PAGES = "/admin/embeddings_app/"
 REFRESHED_MS = 20_000
+MODEL = "all-MiniLM-L6-v2"
 
 
 @dataclass
@@ -126,7 +127,7 @@ def test_the_dashboard_shows_searches_as_they_happen(visit: Visit) -> None:
 def test_every_page_opens_without_a_complaint(visit: Visit) -> None:
     page = visit.open("/admin/")
     links = page.locator("#nav-sidebar-apps a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    assert len(links) == 14
+    assert len(links) == 16
     for link in links:
         page.goto(visit.url + link)
         expect(page.locator("#content")).to_be_visible()
@@ -142,8 +143,9 @@ def test_a_model_version_is_registered_probed_and_activated(visit: Visit) -> Non
     page.fill("[name=dimension]", "4")
     page.click("[name=_save]")
     page.get_by_role("link", name="browser-made").last.click()
-    for button, said in (("Activate", "probe the version first"), ("Probe", "dimension 4"), ("Activate", "is active")):
-        page.get_by_role("link", name=button, exact=False).first.click()
+    expect(page.get_by_role("link", name="Switch to it")).to_have_count(0)
+    for link, button, said in (("Probe", "Probe", "dimension 4"), ("Switch to it", "Switch", "answers now")):
+        page.get_by_role("link", name=link).click()
         page.get_by_role("button", name=button, exact=True).click()
         expect(page.get_by_text(said).first).to_be_visible()
     models = {model["model_id"]: model["status"] for model in ok(httpx.get(f"{visit.url}/v1/models"))["models"]}
@@ -177,6 +179,52 @@ def test_a_quarantined_record_gets_another_try(visit: Visit) -> None:
         assert database.execute(states).fetchall() == [("ready",)]
         found = database.execute("SELECT actor, detail FROM audit_event WHERE action = 'record.retried' ORDER BY id")
         assert found.fetchall() == [("admin:admin", {"records": 1}), ("admin:admin", {"records": "all"})]
+
+
+def press(page: Page, link: str, button: str, said: str) -> None:
+    """Open an action, read its page, and let it be done."""
+    page.get_by_role("link", name=link, exact=False).first.click()
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.get_by_text(said).first).to_be_visible(timeout=REFRESHED_MS)
+
+
+def test_a_new_version_is_filled_before_the_eyes_of_its_operator(visit: Visit) -> None:
+    documents = [{"id": f"owl/{number}", "text": f"An owl in tree {number}."} for number in range(24)]
+    ok(httpx.post(f"{visit.url}/v1/upsert", json={"documents": documents, "wait": "searchable"}, timeout=60.0))
+    page = visit.open(f"{PAGES}modelregistry/add/")
+    fields = {"model_id": MODEL, "version": "2", "artifact": "hashing:", "dimension": "64"}
+    page.select_option("[name=type]", "transformers")
+    for name, value in fields.items():
+        page.fill(f"[name={name}]", value)
+    page.click("[name=_save]")
+    page.get_by_role("row", name=re.compile("draft", re.IGNORECASE)).get_by_role("link", name=MODEL).click()
+    press(page, "Probe", "Probe", "dimension 64")
+    page.get_by_role("link", name="Start re-embedding").click()
+    expect(page.get_by_text("27", exact=True)).to_be_visible()
+    page.fill("[name=documents_per_second]", "12")
+    page.get_by_role("button", name="Start", exact=True).click()
+    bar = page.get_by_role("progressbar")
+    expect(bar).to_have_attribute("aria-valuenow", re.compile(r"^[1-9]\d?(\.\d)?$"), timeout=REFRESHED_MS)
+    expect(page.locator("[data-state]")).to_have_text("finished", timeout=3 * REFRESHED_MS)
+    expect(bar).to_have_attribute("aria-valuenow", "100")
+    expect(page.locator("[data-tile=done]")).to_have_text("27 of 27")
+    assert max(page.evaluate("rateChart.data.datasets[0].data")) > 0
+    page.get_by_role("link", name=f"{MODEL} v2").last.click()
+    press(page, "Switch to it", "Switch", f"{MODEL} v2 answers now; {MODEL} v1 is kept")
+    assert answering(visit.url) == 2
+    page.goto(f"{visit.url}{PAGES}modelregistry/?status__exact=standby")
+    page.get_by_role("link", name=MODEL).last.click()
+    press(page, "Roll back to it", "Roll back", f"{MODEL} v1 answers now; {MODEL} v2 is kept")
+    assert answering(visit.url) == 1
+
+
+def answering(url: str) -> int:
+    """The version that answers a search, once every process knows of the last switch."""
+    time.sleep(1.5)
+    answer = ok(httpx.post(f"{url}/v1/search", json={"query": "owls"}, timeout=30.0))
+    assert len(answer["hits"]) > 0
+    version: int = answer["model_version"]
+    return version
 
 
 def test_a_key_is_shown_once_and_revoked(visit: Visit) -> None:

@@ -7,28 +7,25 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
+from django_celery_beat.models import PeriodicTask
 
-from embeddings_app.models import ApiKey, EmbeddingRecord, ModelRegistry, Namespace
+from embeddings_app.models import ApiKey, AuditEvent, EmbeddingRecord, ModelRegistry, Namespace
 from embeddings_app.services.access.api_keys import KeyGrant, create_key
 from embeddings_app.services.access.roles import GRANTS, Role, install_roles
+from embeddings_app.services.documents.upserting import upsert
+from embeddings_app.services.reembedding import runs
 from tests.integration import indexing_steps as steps
-from tests.integration.reembedding_steps import ACTOR, forget_model, new_model
+from tests.integration.reembedding_steps import ACTOR, forget_model, new_model, start
 
 APP = "/admin/embeddings_app/"
-EVERYBODY, OPERATORS, OWNERS = frozenset(Role), frozenset({Role.OPERATOR, Role.OWNER}), frozenset({Role.OWNER})
+OPERATORS, OWNERS = frozenset({Role.OPERATOR, Role.OWNER}), frozenset({Role.OWNER})
 NEW_VERSION = {
     "model_id": "made-by-hand", "version": "1", "type": "external", "modality": "text", "dimension": "4",
     "pooling": "mean", "max_tokens": "16", "dtype": "fp32", "runtime": "auto", "requests_per_minute": "0",
+    "gate_samples": "50", "gate_recall": "0.95", "gate_overlap": "0.3", "gate_slowdown": "2.0",
+    "gate_ndcg_drop": "0.02", "recall_target": "0.97",
 }  # fmt: skip
 NEW_USER = {"username": "made-by-hand", "password1": "a-long-password-7", "password2": "a-long-password-7"}
-
-
-@pytest.fixture
-def versions(database: str) -> Iterator[tuple[ModelRegistry, ModelRegistry]]:
-    found = new_model()
-    yield found
-    forget_model(found[0])
-    ModelRegistry.objects.filter(model_id="made-by-hand").delete()
 
 
 def client_of(role: Role | None, **more: bool) -> Client:
@@ -44,22 +41,46 @@ def client_of(role: Role | None, **more: bool) -> Client:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A form that somebody sends; `{active}`, `{probed}`, `{key}`, `{record}` in the path are keys of rows."""
+    """A form that somebody sends; names in braces stand for keys of rows."""
 
     path: str
     allowed: frozenset[Role]
     values: dict[str, Any] = field(default_factory=dict)
+    audited: str = ""
+    """The audit event that shows that it was done."""
 
 
 POSTS = {
-    "probe": Post("modelregistry/{probed}/probe/", OPERATORS, {"sent": "1"}),
-    "activate": Post("modelregistry/{probed}/activate/", OPERATORS, {"sent": "1"}),
-    "register": Post("modelregistry/add/", OWNERS, NEW_VERSION),
-    "change": Post("modelregistry/{probed}/change/", OWNERS, NEW_VERSION),
-    "delete": Post("modelregistry/{probed}/delete/", OWNERS, {"post": "yes"}),
-    "retry": Post("embeddingrecord/retry-quarantined/", OPERATORS, {"version": "{active}"}),
-    "make a key": Post("apikey/add/", OWNERS, {"name": "k", "scopes": ["search"], "ends_keyless_use": "on"}),
-    "revoke a key": Post("apikey/{key}/revoke/", OWNERS, {"sent": "1"}),
+    "probe": Post("modelregistry/{outside}/probe/", OPERATORS, audited="model.probed"),
+    "fill": Post("modelregistry/{probed}/fill/", OPERATORS, audited="model.backfilling"),
+    "cancel the run of": Post("modelregistry/{filled}/cancel/", OPERATORS, audited="reembed.cancelled"),
+    "switch to": Post("modelregistry/{outside}/switch/", OPERATORS, audited="model.active"),
+    "roll back to": Post("modelregistry/{kept}/roll-back/", OPERATORS, audited="model.active"),
+    "retire": Post("modelregistry/{kept}/retire/", OPERATORS, {"reason": "old"}, "model.retiring"),
+    "pause": Post("reembedrun/{run}/pause/", OPERATORS, audited="reembed.paused"),
+    "resume": Post("reembedrun/{paused}/resume/", OPERATORS, audited="reembed.running"),
+    "cancel": Post("reembedrun/{run}/cancel/", OPERATORS, {"reason": "a mistake"}, "reembed.cancelled"),
+    "retry the texts of a run": Post("reembedrun/{run}/retry/", OPERATORS, audited="record.retried"),
+    "retry one text": Post("reembedrun/{run}/retry/", OPERATORS, {"record": "{record}"}, "record.retried"),
+    "retry all": Post(
+        "embeddingrecord/retry-quarantined/",
+        OPERATORS,
+        {"version": "{default}", "_form_submitted": "True"},
+        "record.retried",
+    ),
+    "change a job": Post(
+        "/admin/django_celery_beat/periodictask/{job}/change/",
+        OPERATORS,
+        {"every_seconds": "120", "enabled": "on"},
+        "job.scheduled",
+    ),
+    "register": Post("modelregistry/add/", OWNERS, NEW_VERSION, "model.registered"),
+    "change": Post("modelregistry/{outside}/change/", OWNERS, NEW_VERSION, "model.changed"),
+    "delete": Post("modelregistry/{outside}/delete/", OWNERS, {"post": "yes"}, "model.deleted"),
+    "make a key": Post(
+        "apikey/add/", OWNERS, {"name": "k", "scopes": ["search"], "ends_keyless_use": "on"}, "key.created"
+    ),
+    "revoke a key": Post("apikey/{key}/revoke/", OWNERS, {"_form_submitted": "True"}, "key.revoked"),
     "make a namespace": Post("namespace/add/", OWNERS, {"name": "by-hand", "model_id": "all-MiniLM-L6-v2"}),
     "change a namespace": Post("namespace/{namespace}/change/", OWNERS, {"store_text": ""}),
     "make a user": Post("/admin/auth/user/add/", OWNERS, NEW_USER),
@@ -71,22 +92,39 @@ POSTS = {
 
 
 @pytest.fixture
-def keys(versions: tuple[ModelRegistry, ModelRegistry]) -> Iterator[dict[str, int]]:
+def keys(database: str) -> Iterator[dict[str, int]]:
     """The rows that the paths name."""
-    first, second = versions
-    ModelRegistry.objects.filter(pk=second.pk).update(type="external", artifact="")
+    (first, probed), (_, filled), (_, halted) = made = [new_model() for _ in range(3)]
+    run, paused = start(filled), start(halted)
+    runs.pause(paused, ACTOR)
+    kept = ModelRegistry.objects.create(
+        model_id=first.model_id, version=3, type="transformers", artifact="hashing", dimension=8, status="standby"
+    )
+    outside = ModelRegistry.objects.create(model_id="outside", type="external", dimension=4, status="probed")
+    upsert(steps.request(steps.document("a", "one"), namespace="filled", model_id=filled.model_id))
     steps.put(("a", "one"))
     EmbeddingRecord.objects.update(state="quarantined")
     other = User.objects.create(username="other", is_staff=True)
-    made, _ = create_key(KeyGrant(name="k", scopes=["search"]), ACTOR)
+    key, _ = create_key(KeyGrant(name="k", scopes=["search"]), ACTOR)
     yield {
         "active": first.pk,
-        "probed": second.pk,
-        "key": made.pk,
+        "probed": probed.pk,
+        "filled": filled.pk,
+        "kept": kept.pk,
+        "outside": outside.pk,
+        "default": ModelRegistry.objects.get(model_id="all-MiniLM-L6-v2").pk,
+        "run": run.pk,
+        "paused": paused.pk,
+        "record": EmbeddingRecord.objects.filter(model_version=filled).get().pk,
+        "job": PeriodicTask.objects.get(name="trim").pk,
+        "key": key.pk,
         "namespace": Namespace.objects.get(name=steps.NAMESPACE).pk,
         "user": other.pk,
         "group": Group.objects.get(name=Role.VIEWER).pk,
     }
+    for model in (outside, *(first for first, _ in made)):
+        forget_model(model)
+    ModelRegistry.objects.filter(model_id__in=["outside", "made-by-hand"]).delete()
     User.objects.filter(username__in=["other", "somebody", "made-by-hand"]).delete()
     ApiKey.objects.all().delete()
 
@@ -100,24 +138,38 @@ def send(client: Client, post: Post, keys: dict[str, int]) -> int:
 
 @pytest.mark.parametrize("name", POSTS)
 def test_a_form_made_by_hand_does_what_the_role_may_and_no_more(name: str, keys: dict[str, int]) -> None:
-    post = POSTS[name]
+    post, newest = POSTS[name], AuditEvent.objects.latest("id").pk
     assert send(Client(SERVER_NAME="localhost"), post, keys) == 302
     refused = {role for role in Role if role not in post.allowed}
     for role in (None, *sorted(refused)):
         assert send(client_of(role), post, keys) == 403, role
+        assert not AuditEvent.objects.filter(actor="admin:somebody", pk__gt=newest).exists()
     for role in sorted(post.allowed)[:1]:
         assert send(client_of(role), post, keys) in (200, 302)
+        done = set(AuditEvent.objects.filter(actor="admin:somebody", pk__gt=newest).values_list("action", flat=True))
+        assert not post.audited or post.audited in done
 
 
 @pytest.mark.parametrize("role", Role)
 def test_every_role_sees_every_page(role: Role, keys: dict[str, int]) -> None:
     client = client_of(role)
     index = client.get("/admin/").content.decode()
-    for page in ("modelregistry", "document", "embeddingrecord", "shardreplica", "apikey", "auditevent"):
+    for page in (
+        "modelregistry",
+        "reembedrun",
+        "document",
+        "embeddingrecord",
+        "shardreplica",
+        "apikey",
+        "auditevent",
+        "jobrun",
+    ):
         assert f"{APP}{page}/" in index
         assert client.get(f"{APP}{page}/").status_code == 200
     assert client.get("/admin/auth/user/").status_code == 200
-    assert client.get(f"{APP}modelregistry/{keys['active']}/change/").status_code == 200
+    for page in ("modelregistry/{active}", "modelregistry/{filled}", "modelregistry/{outside}", "reembedrun/{run}"):
+        assert client.get(f"{APP}{page}/change/".format(**keys)).status_code == 200
+    assert client.get(f"{APP}reembedrun/{keys['run']}/progress.json").json()["state"] == "running"
 
 
 def test_the_permissions_that_roles_name_exist_and_come_back(database: str) -> None:
@@ -155,5 +207,5 @@ def test_an_owner_makes_no_superuser_and_changes_none(keys: dict[str, int]) -> N
 
 def test_a_superuser_may_do_everything(keys: dict[str, int]) -> None:
     client = client_of(None, is_superuser=True)
-    for name in ("probe", "retry", "revoke a key", "change a group", "delete a user"):
+    for name in ("probe", "retry all", "revoke a key", "change a group", "delete a user"):
         assert send(client, POSTS[name], keys) in (200, 302), name

@@ -83,7 +83,7 @@ def _estimate(version: ModelRegistry) -> Estimate:
     tokens = round(documents * _mean_tokens(texts, spec) * len(texts) / max(len(sample), 1))
     topology = read_topology()
     vector = _NUMBER_BYTES * spec.dimension
-    memory = documents * (vector + _NODE_BYTES) * topology.replicas
+    memory = node_bytes(documents, spec.dimension) * topology.replicas
     return Estimate(
         documents=documents,
         counted=counted,
@@ -94,6 +94,11 @@ def _estimate(version: ModelRegistry) -> Estimate:
         disk_bytes=documents * (vector + _RECORD_BYTES) + _SNAPSHOTS * memory,
         memory_bytes=memory,
     )
+
+
+def node_bytes(documents: int, dimension: int) -> int:
+    """About what so many documents take in the memory of a node."""
+    return documents * (_NUMBER_BYTES * dimension + _NODE_BYTES)
 
 
 def check_room(expected: Estimate, room: Room | None = None) -> None:

@@ -41,6 +41,12 @@ def newest_runs(limit: int, before: int | None = None) -> list[tuple[ReembedRun,
     return [(run, _progress(run, counts[run.pk])) for run in page]
 
 
+def progresses(runs: Sequence[ReembedRun]) -> dict[int, RunProgress]:
+    """Key of a run -> its progress."""
+    counts = reembedding.counts_of_runs([run.pk for run in runs])
+    return {run.pk: _progress(run, counts[run.pk]) for run in runs}
+
+
 def _progress(run: ReembedRun, counts: ChunkCounts) -> RunProgress:
     done = counts.embedded + counts.refused + counts.not_kept
     seconds = max(((run.ended_at or timezone.now()) - run.started_at).total_seconds(), 0.001)

@@ -30,7 +30,7 @@ def start(version: ModelRegistry, actor: str, *, documents_per_second: float | N
     """
     if documents_per_second is not None and not documents_per_second > 0:
         raise InvalidRequest("invalid_value", "must be above 0", field="documents_per_second")
-    _check_startable(version)
+    check_startable(version)
     expected = estimate(version)
     check_room(expected)
     try:
@@ -64,7 +64,8 @@ def find_run(key: int) -> ReembedRun:
     return run
 
 
-def _check_startable(version: ModelRegistry) -> None:
+def check_startable(version: ModelRegistry) -> None:
+    """Raises ServiceError, which says what is possible instead, while the version cannot be filled."""
     if version.type == ModelType.EXTERNAL:
         raise ServiceError("illegal_step", "its vectors come from the clients, who have to send them to a new model")
     if version.status != ModelStatus.PROBED:
@@ -81,7 +82,7 @@ def _start(version_key: int, actor: str, expected: Estimate, documents_per_secon
     # Once it is held no writer is under way that has read the versions without this one.
     model_locks.lock_exclusive(version.model_id)
     version.refresh_from_db()
-    _check_startable(version)
+    check_startable(version)
     take_step(version, ModelStatus.BACKFILLING, actor)
     prepare_indexes(version)
     return ReembedRun.objects.create(

@@ -1,7 +1,5 @@
 "use strict";
 
-const REFRESH_MS = 5000;
-const ANSWER_MS = 4000;
 const SHOWN_MINUTES = 15;
 const LINES = {
   rates: [
@@ -19,10 +17,6 @@ const LINES = {
 const dashboard = document.getElementById("dashboard");
 const charts = {};
 
-function colour(name) {
-  return getComputedStyle(dashboard).getPropertyValue(name).trim();
-}
-
 function age(minutes) {
   return minutes === 0 ? "now" : `${minutes} min`;
 }
@@ -35,15 +29,14 @@ function drawChart(name, series) {
   const datasets = LINES[name].map(([key, label, tint]) => ({
     label,
     data: points(series, key),
-    borderColor: colour(tint),
-    backgroundColor: colour(tint),
+    borderColor: themeColour(dashboard, tint),
+    backgroundColor: themeColour(dashboard, tint),
   }));
   if (charts[name]) {
     charts[name].data.datasets.forEach((dataset, index) => (dataset.data = datasets[index].data));
     charts[name].update("none");
     return;
   }
-  const grid = "rgba(128, 136, 148, 0.2)";
   charts[name] = new Chart(document.querySelector(`[data-chart="${name}"]`), {
     type: "line",
     data: { datasets },
@@ -54,7 +47,7 @@ function drawChart(name, series) {
       interaction: { mode: "index", intersect: false },
       elements: { line: { borderWidth: 2 }, point: { radius: 0, hitRadius: 8 } },
       plugins: {
-        legend: { position: "bottom", labels: { boxWidth: 8, boxHeight: 8, color: "#8a93a3" } },
+        legend: { position: "bottom", labels: { boxWidth: 8, boxHeight: 8, color: AXIS_COLOUR } },
         tooltip: { callbacks: { title: (items) => `${Math.round(-items[0].parsed.x * 60)} s ago` } },
       },
       scales: {
@@ -63,9 +56,9 @@ function drawChart(name, series) {
           min: -SHOWN_MINUTES,
           max: 0,
           grid: { display: false },
-          ticks: { color: "#8a93a3", stepSize: 3, maxRotation: 0, callback: age },
+          ticks: { color: AXIS_COLOUR, stepSize: 3, maxRotation: 0, callback: age },
         },
-        y: { beginAtZero: true, grid: { color: grid }, ticks: { color: "#8a93a3", maxTicksLimit: 5 } },
+        y: { beginAtZero: true, grid: { color: GRID_COLOUR }, ticks: { color: AXIS_COLOUR, maxTicksLimit: 5 } },
       },
     },
   });
@@ -77,12 +70,8 @@ function cell(text) {
   return element;
 }
 
-function show(numbers) {
-  for (const [name, tile] of Object.entries(numbers.tiles)) {
-    const element = dashboard.querySelector(`[data-tile="${name}"]`);
-    element.textContent = tile.text;
-    element.dataset.tone = tile.tone;
-  }
+function showDashboard(numbers) {
+  showTiles(dashboard, numbers.tiles);
   const rows = numbers.routes.map((texts) => {
     const row = document.createElement("tr");
     row.append(...texts.map(cell));
@@ -92,24 +81,7 @@ function show(numbers) {
   dashboard.querySelector("[data-no-routes]").hidden = rows.length > 0;
   dashboard.querySelector("[data-at]").textContent = numbers.at;
   Object.keys(LINES).forEach((name) => drawChart(name, numbers.series));
+  return false;
 }
 
-async function refresh() {
-  const silent = dashboard.querySelector("[data-silent]");
-  try {
-    const answer = await fetch(dashboard.dataset.source, { signal: AbortSignal.timeout(ANSWER_MS) });
-    if (answer.status === 403) {
-      location.reload();
-      return;
-    }
-    if (!answer.ok) throw new Error(String(answer.status));
-    show(await answer.json());
-    silent.hidden = true;
-  } catch {
-    silent.hidden = false;
-  }
-  setTimeout(refresh, REFRESH_MS);
-}
-
-show(JSON.parse(document.getElementById("dashboard-numbers").textContent));
-setTimeout(refresh, REFRESH_MS);
+keepFresh(dashboard, JSON.parse(document.getElementById("dashboard-numbers").textContent), showDashboard);

@@ -1,0 +1,182 @@
+"""What each action on a model version says before it is done."""
+
+from django.db import OperationalError
+
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS
+from embedding_project.contracts.model_spec import ModelType
+from embeddings_app.admin.dashboard_numbers import UNKNOWN, capped
+from embeddings_app.admin.quantities import about, size
+from embeddings_app.admin.questions import Question
+from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus, ReembedRun
+from embeddings_app.records import version_records
+from embeddings_app.services.model_versions.offers import active_version
+from embeddings_app.services.model_versions.overview import Overview, overview
+from embeddings_app.services.model_versions.probing import PROBE_TEXTS
+from embeddings_app.services.reembedding.estimating import Estimate, check_room, estimate
+from embeddings_app.services.reembedding.progress import progress
+from embeddings_app.services.reembedding.runs import check_startable
+
+
+def probe_question(version: ModelRegistry) -> Question:
+    how = (
+        "Nothing is embedded: the vectors of this version come from the clients."
+        if version.type == ModelType.EXTERNAL
+        else f"{len(PROBE_TEXTS)} texts are embedded with {version}, past the cache, and their vectors are checked."
+        f" The page waits for it, {EMBED_DEADLINE_SECONDS:.0f} s at most."
+    )
+    then = {
+        ModelStatus.DRAFT: "If it passes, the version is probed, and can be filled or switched to.",
+        ModelStatus.PROBED: "If the version fails by its own fault, it is a draft again.",
+    }.get(ModelStatus(version.status), "Whatever comes of it, the version stays in its state.")
+    return Question(title=f"Probe {version}", sentences=(how, then), button="Probe")
+
+
+def fill_question(version: ModelRegistry) -> Question:
+    expected, refusal = _estimated(version)
+    return Question(
+        title=f"Start a re-embedding: fill {version}",
+        sentences=(
+            f"Every document of {version.model_id} gets a vector of {version}, beside the one that it has.",
+            f"{active_version(version.model_id) or 'No version'} goes on answering.",
+            "From now on every write reaches the new version, too.",
+            "When nothing is missing, the version is in shadow: searches change only when you switch.",
+        ),
+        facts=_estimate_facts(expected) if expected else (),
+        warnings=_estimate_warnings(expected) if expected else (),
+        refusal=refusal,
+        button="Start",
+    )
+
+
+def _estimated(version: ModelRegistry) -> tuple[Estimate | None, str]:
+    """What a run would take, and why there can be none now."""
+    expected = None
+    try:
+        check_startable(version)
+        expected = estimate(version)
+        check_room(expected)
+    except ServiceError as error:
+        return expected, error.message
+    except OperationalError:
+        return None, "the documents could not be counted in time: try again soon"
+    return expected, ""
+
+
+def _estimate_facts(expected: Estimate) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Documents", f"{expected.documents:,}" if expected.counted else f"about {expected.documents:,}"),
+        ("Tokens", f"about {expected.tokens:,}"),
+        ("In the cache already", f"{expected.cached_share:.0%} of the texts"),
+        ("Time", f"{UNKNOWN}: no speed was measured" if expected.seconds is None else about(expected.seconds)),
+        ("Disk", f"about {size(expected.disk_bytes)}, in Postgres and in snapshots of nodes"),
+        ("Memory", f"about {size(expected.memory_bytes)}, on all nodes together"),
+        ("Texts not kept", f"{expected.without_text:.0%} of the documents"),
+    )
+
+
+def _estimate_warnings(expected: Estimate) -> tuple[str, ...]:
+    unkept = "Documents whose text is not kept get no vector, and are not found, until clients send them again."
+    return (unkept,) if expected.without_text else ()
+
+
+def cancel_question(run: ReembedRun) -> Question:
+    found = progress(run)
+    return Question(
+        title=f"Cancel run {run.pk}",
+        sentences=(
+            f"The run ends. {run.model_version} is probed again, gets no more writes, and loses its vectors.",
+            "Searches do not notice. What was embedded stays in the cache for a while, so that a new run is quicker.",
+        ),
+        facts=(
+            ("Done so far", f"{found.share:.0%} of {found.total:,} documents"),
+            ("Vectors thrown away", f"{found.counts.embedded:,}"),
+        ),
+        button="Cancel the run",
+        ends_something=True,
+    )
+
+
+def switch_question(version: ModelRegistry) -> Question:
+    """Also for the way back: a switch to a version that is kept."""
+    before, found = active_version(version.model_id), overview(version)
+    back = version.status == ModelStatus.STANDBY
+    return Question(
+        title=f"Roll back to {version}" if back else f"Switch to {version}",
+        sentences=(
+            f"From now on {version} answers the searches of {version.model_id}, in every process within a second.",
+            _what_becomes_of(before, version),
+        ),
+        facts=_switch_facts(before, found),
+        warnings=_switch_warnings(before, version, found),
+        refusal=_switch_refusal(before, version),
+        button="Roll back" if back else "Switch",
+    )
+
+
+def _what_becomes_of(before: ModelRegistry | None, version: ModelRegistry) -> str:
+    if before is None:
+        return "No version answered until now."
+    if not version_records.has_documents(version.model_id):
+        return f"{before} stops answering. It is retired, since the model has no documents."
+    return (
+        f"{before} stops answering and is kept: every write still reaches it, and you can roll back to it in one step"
+        " until you retire it."
+    )
+
+
+def _switch_facts(before: ModelRegistry | None, found: Overview) -> tuple[tuple[str, str], ...]:
+    facts = (
+        ("Answers now", str(before or "no version")),
+        ("Vectors", f"{found.vectors} of {found.documents} documents"),
+        ("Documents without a vector", capped(found.quarantined)),
+        ("Copies ready on nodes", str(found.ready)),
+    )
+    if before is None:
+        return facts
+    kept = overview(before)
+    cost = f"{size(kept.disk_bytes)} in Postgres, about {size(kept.memory_bytes)} on nodes"
+    return (*facts, (f"Cost of keeping {before}", cost))
+
+
+def _switch_warnings(before: ModelRegistry | None, version: ModelRegistry, found: Overview) -> tuple[str, ...]:
+    warnings = []
+    if version.status in LIVE_STATUSES and found.ready.ready < found.ready.expected:
+        warnings.append("Not every node has it ready. Until they have, answers may lack shards.")
+    if found.quarantined:
+        warnings.append("Documents without a vector are not found by any search. Retry them first.")
+    if before and before.dimension != version.dimension:
+        warnings.append(
+            f"Clients that send vectors must send {version.dimension} dimensions then, and no longer"
+            f" {before.dimension}."
+        )
+    return tuple(warnings)
+
+
+def _switch_refusal(before: ModelRegistry | None, version: ModelRegistry) -> str:
+    behind = version_records.count_lost(before.pk, version.pk) if before else 0
+    return f"{version} has no vector yet of {behind:,} documents that {before} finds: try again soon" if behind else ""
+
+
+def retire_question(version: ModelRegistry) -> Question:
+    found = overview(version)
+    others = ModelRegistry.objects.filter(model_id=version.model_id, status=ModelStatus.STANDBY).exclude(pk=version.pk)
+    last_way_back = version.status == ModelStatus.STANDBY and not others.exists()
+    empty = not found.disk_bytes
+    return Question(
+        title=f"Retire {version}",
+        sentences=(
+            f"{version} gets no more writes and never answers again. Its entry stays in the registry.",
+            "It holds nothing." if empty else "What it holds is freed in the background.",
+        ),
+        facts=()
+        if empty
+        else (
+            ("Vectors", str(found.vectors)),
+            ("Freed in Postgres", size(found.disk_bytes)),
+            ("Freed on nodes", f"about {size(found.memory_bytes)} of memory, and their snapshots"),
+        ),
+        warnings=("Afterwards there is no version to roll back to.",) if last_way_back else (),
+        button="Retire",
+        ends_something=True,
+    )
