@@ -3,6 +3,7 @@
 from embeddings_app.models.access import ApiKey, AuditEvent, Scope
 from embeddings_app.models.documents import Document, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
+from embeddings_app.models.hot_texts import HotTexts
 from embeddings_app.models.jobs import JobRun, JobState, Lease, RunOutcome
 from embeddings_app.models.model_registry import (
     EDITABLE_STATUSES,
@@ -33,6 +34,7 @@ __all__ = [
     "Document",
     "EmbeddingRecord",
     "EmbeddingVector",
+    "HotTexts",
     "JobRun",
     "JobState",
     "JudgedQuery",

@@ -15,9 +15,9 @@ from psycopg import errors, sql
 
 from embeddings_app.records.sql import execute, row, rows
 
-EPHEMERAL = ("django_session", "lease", "search_sample", "shard_replica")
-"""Not copied, and emptied by a restore: sessions are live credentials, leases belong to processes that run now, kept
-searches are to be gone after some days, and replicas report again what they hold."""
+EPHEMERAL = ("django_session", "hot_texts", "lease", "search_sample", "shard_replica")
+"""Not copied, and emptied by a restore: sessions are live credentials, leases belong to processes that run now, queries
+and searches of clients are to be gone after some days, and replicas report again what they hold."""
 _VECTORS = "embedding_vector"
 # Loads of index nodes read it before any other table: who locks it first does not meet them crosswise.
 _LOCKED_FIRST = "log_epoch"

@@ -1,6 +1,7 @@
 """Filling the embedding cache ahead of time: many texts through the bulk lane, a bounded number of them at once."""
 
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,10 @@ from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, MAX_TEXT_BYTES
 from embedding_project.contracts.messages import Lane
-from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.text import checked_text
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
+from embeddings_app.services.embedding.hot_texts import hottest_texts
 
 _AT_ONCE = 4
 """Batches under way: enough to keep an embedder busy while answers travel."""
@@ -61,13 +63,31 @@ def read_lines(file: BinaryIO) -> Iterator[Line | BadLine]:
             yield Line(number, text)
 
 
-def warm(spec: ModelSpec, input_type: InputType, lines: Iterable[Line]) -> Iterator[Warmed]:
-    """Embed `lines` with the model, which keeps them in the cache; what became of each batch, in order."""
+def warm(spec: ModelSpec, input_type: InputType, lines: Iterable[Line], until: float = math.inf) -> Iterator[Warmed]:
+    """Embed `lines` with the model, which keeps them in the cache; what became of each batch, in order.
+
+    Ends at `until` (monotonic seconds), however many lines are left.
+    """
     batches = _batches(lines)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # A round at a time: no more lines are read than are being embedded.
-        while group := list(islice(batches, _AT_ONCE)):
-            yield from pool.map(lambda batch: _warm(spec, input_type, batch), group)
+        while time.monotonic() < until and (group := list(islice(batches, _AT_ONCE))):
+            yield from pool.map(lambda batch: _warm(spec, input_type, batch, until), group)
+
+
+def warm_version(spec: ModelSpec, limit: int, seconds: float) -> Warmed:
+    """Embed the `limit` hottest query texts of the model with this version, over the bulk lane, for about `seconds`.
+
+    Texts that are in the cache cost a look-up; what is left can be warmed by the next call.
+    """
+    if spec.type is ModelType.EXTERNAL:
+        return Warmed(0, 0, ())
+    until, cached, embedded = time.monotonic() + seconds, 0, 0
+    failed: tuple[BadLine, ...] = ()
+    lines = [Line(number, text) for number, text in enumerate(hottest_texts(spec.model_id, limit), start=1)]
+    for warmed in warm(spec, InputType.QUERY, lines, until):
+        cached, embedded, failed = cached + warmed.cached, embedded + warmed.embedded, failed + warmed.failed
+    return Warmed(cached, embedded, failed)
 
 
 def _bounded(file: BinaryIO) -> Iterator[bytes]:
@@ -85,14 +105,14 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield batch
 
 
-def _warm(spec: ModelSpec, input_type: InputType, batch: Sequence[Line]) -> Warmed:
+def _warm(spec: ModelSpec, input_type: InputType, batch: Sequence[Line], until: float) -> Warmed:
     outcomes: list[EmbedOutcome] = []
     for attempt in range(_TRIES):
         if attempt:
             time.sleep(_PAUSE_SECONDS)
         texts = [line.text for line in batch]
-        outcomes = embed_texts(spec, input_type, texts, Lane.BULK, time.monotonic() + _DEADLINE_SECONDS)
-        if not any(outcome.error in INFRASTRUCTURE_ERRORS for outcome in outcomes):
+        outcomes = embed_texts(spec, input_type, texts, Lane.BULK, min(time.monotonic() + _DEADLINE_SECONDS, until))
+        if time.monotonic() > until or not any(outcome.error in INFRASTRUCTURE_ERRORS for outcome in outcomes):
             break
     failed = tuple(
         BadLine(line.number, outcome.error) for line, outcome in zip(batch, outcomes, strict=True) if outcome.error

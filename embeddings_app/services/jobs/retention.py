@@ -1,7 +1,8 @@
-"""Retention: keeps what is written down about jobs small, and lets go of searches of clients. The audit log stays."""
+"""Retention: keeps what is written down about jobs small, and lets go of what clients searched. The audit log stays."""
 
 from embeddings_app.records.jobs import prune_runs
 from embeddings_app.records.search_samples import KEPT_DAYS, prune_samples
+from embeddings_app.services.embedding.hot_texts import halve_due
 from embeddings_app.services.jobs.job import Done, Job, Run
 
 KEPT_RUNS = 200
@@ -9,13 +10,15 @@ KEPT_RUNS = 200
 
 
 def _retain(_run: Run) -> Done:
-    return Done(result={"runs_deleted": prune_runs(KEPT_RUNS), "searches_deleted": prune_samples()})
+    deleted = {"runs_deleted": prune_runs(KEPT_RUNS), "searches_deleted": prune_samples()}
+    return Done(result={**deleted, "hot_texts_halved": halve_due()})
 
 
 RETENTION = Job(
     name="retention",
     purpose=f"Deletes the history of jobs beyond {KEPT_RUNS} runs of each job and outcome, and searches of clients "
-    f"that were kept for {KEPT_DAYS} days or whose namespace has no document any more.",
+    f"that were kept for {KEPT_DAYS} days or whose namespace has no document any more. Halves the counts of query "
+    "texts once a day.",
     work=_retain,
     every_seconds=3_600,
     at_least_seconds=60,

@@ -11,7 +11,8 @@ from embeddings_app.services.jobs.stale_records import STALE_RECORDS
 from embeddings_app.services.jobs.sweep import SWEEP
 from embeddings_app.services.jobs.trim import TRIM
 from embeddings_app.services.jobs.versions import VERSIONS
+from embeddings_app.services.jobs.warm_versions import WARM_VERSIONS
 
-_ALL = (SWEEP, VERSIONS, SHADOW, TRIM, RECALL, RETENTION, STALE_RECORDS, DIGEST_AUDIT)
+_ALL = (SWEEP, VERSIONS, SHADOW, TRIM, RECALL, RETENTION, STALE_RECORDS, DIGEST_AUDIT, WARM_VERSIONS)
 JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name, in the order in which people see them."""
