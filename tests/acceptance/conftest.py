@@ -9,7 +9,7 @@ import pytest
 from supervisor.launch import running_instance
 from tests.acceptance.collector import Collector, collector
 from tests.conftest import Service, free_port, outside_environment, scratch_directory
-from tests.integration.workers.test_hub import tiny_model
+from tests.tiny_model import repository_files
 from tests.unit.model_sources.fake_hub import FakeHub, fake_hub
 from tests.unit.workers.fake_endpoint import FakeEndpoint, fake_endpoint
 
@@ -38,7 +38,7 @@ def endpoint() -> Iterator[FakeEndpoint]:
 
 @pytest.fixture(scope="session")
 def hub() -> Iterator[FakeHub]:
-    with fake_hub(tiny_model()) as running:
+    with fake_hub(repository_files()) as running:
         yield running
 
 

@@ -290,7 +290,7 @@ def test_writers_and_trimming_do_not_stop_each_other(database: str) -> None:
 
     def write_and_delete(order: int) -> None:
         try:
-            for _ in range(10):
+            for _ in range(4):
                 put(*((name, name) for name in names[::order]))
                 for name in names[::-order]:
                     delete(NAMESPACE, name)

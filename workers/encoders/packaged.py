@@ -19,7 +19,12 @@ from embedding_project.model_sources.folder_settings import lowercases
 from embedding_project.model_sources.model_folder import read_object
 from embedding_project.model_sources.weights import WEIGHTS
 from workers.encoders.base import ModelError
+from workers.encoders.linear import multiplies_bf16
 from workers.encoders.transformer import (
+    DTYPES,
+    LEAST_COSINE,
+    Check,
+    HasBf16,
     TransformerEncoder,
     bytes_of,
     check_size,
@@ -40,30 +45,42 @@ logger = logging.getLogger(__name__)
 
 
 def load_packaged(
-    spec: ModelSpec, folder: Path, device: torch.device, most_bytes: int | None = None, vectors: Path = VECTORS
+    spec: ModelSpec,
+    folder: Path,
+    device: torch.device,
+    most_bytes: int | None = None,
+    *,
+    vectors: Path = VECTORS,
+    least_cosine: float = LEAST_COSINE,
+    has_bf16: HasBf16 = multiplies_bf16,
 ) -> TransformerEncoder | None:
     """The encoder; None for another model, and where only the library may compute this one.
 
     Raises ModelError and ModelFilesError. `most_bytes`: the most memory for its weights.
     """
     alike = all(getattr(spec, name) == getattr(PACKAGED_MODEL, name) for name in _COMPUTED_ALIKE)
-    if not alike or spec.runtime is Runtime.TRANSFORMERS or device.type != "cpu":
+    if not alike or spec.runtime is Runtime.TRANSFORMERS or spec.dtype not in DTYPES or device.type != "cpu":
         return None
     check_size(spec, check_folder(folder, spec.dimension), device, most_bytes)
     if lowercases(folder):
         return None
     try:
-        return measured(_packed(spec, folder, device, vectors))
+        bare = plain_text_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")), spec.max_tokens, "right")
+        check = _check_with(bare, vectors, spec.max_tokens, least_cosine)
+        config = SimpleNamespace(**{**_ABSENT, **read_object(folder / "config.json")})
+        named = _weights(folder)
+        encode = packed_encode(spec, config, named, device, check, has_bf16)
+        return measured(TransformerEncoder(bare, encode, spec, padded=False, memory_bytes=bytes_of(named)))
     except (ModelError, KeyError, AttributeError) as error:
         logger.warning("the packaged model is loaded with the library: %s: %s", type(error).__name__, error)
         return None
 
 
-def _packed(spec: ModelSpec, folder: Path, device: torch.device, vectors: Path) -> TransformerEncoder:
-    bare = plain_text_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")), spec.max_tokens, "right")
-    config = SimpleNamespace(**{**_ABSENT, **read_object(folder / "config.json")})
+def _check_with(bare: Tokenizer, vectors: Path, max_tokens: int, least_cosine: float) -> Check:
+    batch, wanted = tokenized(bare, probe_texts(max_tokens)), np.load(vectors)
+    return lambda encode: check_vectors(encode, batch, wanted, least_cosine)
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
     stored = load_file(folder / WEIGHTS)
-    named = {name: tensor.float() for name, tensor in stored.items() if tensor.is_floating_point()}
-    batch, wanted = tokenized(bare, probe_texts(spec.max_tokens)), np.load(vectors)
-    encode = packed_encode(spec, config, named, device, lambda encode: check_vectors(encode, batch, wanted))
-    return TransformerEncoder(bare, encode, spec, padded=False, memory_bytes=bytes_of(named))
+    return {name: tensor.float() for name, tensor in stored.items() if tensor.is_floating_point()}

@@ -30,7 +30,7 @@ from workers.encoders.pooling import POOLINGS
 from workers.encoders.skeleton import check_fits
 from workers.encoders.vocabulary import TokenizerVocabulary
 
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _TRUSTED_SOURCE = {"local_files_only": True, "trust_remote_code": False}
 _PROBE_TOKENS = 512
 """A model with fewer positions than the registry says fails at this length when it is loaded, and not later."""
@@ -98,7 +98,7 @@ def load_transformer(
 ) -> TransformerEncoder:
     """The model in `folder`, checked and tried once. Raises ModelError, ModelFilesError, and the errors of the
     libraries. `most_bytes`: the most memory for its weights."""
-    if spec.pooling not in POOLINGS or spec.dtype not in _DTYPES:
+    if spec.pooling not in POOLINGS or spec.dtype not in DTYPES:
         raise ModelError(f"pooling {spec.pooling} or dtype {spec.dtype} is not known")
     stored = check_folder(folder, spec.dimension)
     check_size(spec, stored, device, most_bytes)
@@ -172,7 +172,7 @@ def packed_encode(
 
 def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
     # Most CPUs emulate half precision, at a hundredth of the speed; there only the products may be narrower.
-    return _DTYPES[spec.dtype] if device.type == "cuda" else torch.float32
+    return DTYPES[spec.dtype] if device.type == "cuda" else torch.float32
 
 
 def check_size(

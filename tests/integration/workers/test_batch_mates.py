@@ -2,19 +2,16 @@
 
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedding_project.model_sources.model_folder import model_folder
-from tests.unit.workers.builders import DIMENSION, HASHING, MINILM, cosine
+from tests.integration.workers.real_model import real_model
+from tests.unit.workers.builders import DIMENSION, HASHING, cosine
 from workers.encoders.base import Encoder
 from workers.encoders.hashing import HashingEncoder
-from workers.encoders.transformer import load_transformer
 
 LEAST_COSINE, MOST_DIFFERENCE = 0.99999, 1e-4
 TEXTS = [
@@ -33,7 +30,7 @@ TEXTS = [
 def encoder(name: str) -> Encoder:
     if name == "hashing":
         return HashingEncoder(DIMENSION, HASHING.max_tokens)
-    return load_transformer(MINILM, model_folder(MINILM.artifact, Path("models")), torch.device("cpu"))
+    return real_model()
 
 
 @cache

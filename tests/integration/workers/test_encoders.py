@@ -1,21 +1,18 @@
 """The real model: equal to its reference implementation, whatever else is in the batch."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from embedding_project.contracts.vectors import EmbeddedText
-from embedding_project.model_sources.model_folder import model_folder
-from tests.unit.workers.builders import DIMENSION, MINILM, cosine
+from tests.integration.workers.real_model import FOLDER, real_model
+from tests.unit.workers.builders import DIMENSION, cosine
 from workers.encoders.base import Tokens
 from workers.encoders.hashing import HashingEncoder
 from workers.encoders.padded import padded
 from workers.encoders.pooling import cls, last, mean
-from workers.encoders.transformer import TransformerEncoder, load_transformer
+from workers.encoders.transformer import TransformerEncoder
 
-FOLDER = model_folder(MINILM.artifact, Path("models"))
 TEXTS = [
     "a",
     "How do I list the files of a package?",
@@ -28,7 +25,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def minilm() -> TransformerEncoder:
-    return load_transformer(MINILM, FOLDER, torch.device("cpu"))
+    return real_model()
 
 
 def test_vectors_equal_those_of_sentence_transformers(minilm: TransformerEncoder) -> None:

@@ -1,7 +1,6 @@
 """Models by hub id, from a hub on loopback: only data comes, pinned and whole, and only where it is allowed."""
 
 import fcntl
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,42 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save
-from transformers import BertConfig, BertModel
 
 from embedding_project.config import Config, load_config
 from embedding_project.model_sources.hub import describe_remote, download, pinned
-from embedding_project.model_sources.model_folder import HubName, ModelFilesError, hub_folder, hub_name, model_folder
+from embedding_project.model_sources.model_folder import HubName, ModelFilesError, hub_folder, hub_name
+from tests.tiny_model import WIDTH, repository_files
 from tests.unit.model_sources.fake_hub import COMMIT, REPOSITORY, FakeHub, fake_hub
 from tests.unit.workers.builders import MINILM
 from workers.encoders.base import ModelError
 from workers.encoders.loading import encoder_loader
 
 NAME = HubName(REPOSITORY, COMMIT)
-DIMENSION = 32
-
-
-def tiny_model() -> dict[str, bytes]:
-    """A seeded BERT with the vocabulary of the packaged model."""
-    torch.manual_seed(7)
-    shape = {"hidden_size": DIMENSION, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    config = BertConfig(max_position_embeddings=32, initializer_range=1.0, **shape)
-    source = model_folder(MINILM.artifact, Path("models"))
-    return {
-        "config.json": config.to_json_string(use_diff=False).encode(),
-        "model.safetensors": save(BertModel(config).state_dict(), metadata={"format": "pt"}),
-        "tokenizer.json": (source / "tokenizer.json").read_bytes(),
-        "tokenizer_config.json": json.dumps({"tokenizer_class": "BertTokenizer", "model_max_length": 32}).encode(),
-        "1_Pooling/config.json": json.dumps({"pooling_mode": "cls"}).encode(),
-        "pytorch_model.bin": b"a pickle",
-        "modeling_tiny.py": b"raise SystemExit",
-        "onnx/config.json": b"{}",
-    }
+DIMENSION = WIDTH
 
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    return tiny_model()
+    return repository_files()
 
 
 @pytest.fixture

@@ -8,18 +8,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from redis import Redis
-from transformers import BertConfig, BertModel
 
 from embedding_project.contracts.messages import Lane, Purpose
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.model_sources.folder_check import check_folder
 from embedding_project.model_sources.model_folder import ModelFilesError, model_folder
 from tests.integration.workers.test_drainer import eventually, publish, running
+from tests.tiny_model import tiny_model, write_model
 from tests.unit.threads.faults import Panic
 from tests.unit.workers.builders import HASHING, MINILM, RecordingEncoder, Setup, batch
 from workers.embedder import MAX_PARKED_ITEMS, Embedder
@@ -30,7 +29,6 @@ from workers.pace import CPU_LIMITS, Pace
 from workers.tickets import MODEL_UNAVAILABLE
 
 CPU = torch.device("cpu")
-SHAPE: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 SPEC = replace(MINILM, dimension=32, max_tokens=64)
 OTHER = replace(HASHING, version_key=2, version=2)
 
@@ -38,11 +36,7 @@ OTHER = replace(HASHING, version_key=2, version=2)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A small sound model."""
-    target, source = tmp_path / "small", model_folder(MINILM.artifact, tmp_path)
-    BertModel(BertConfig(**SHAPE)).save_pretrained(target)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (target / name).write_bytes((source / name).read_bytes())
-    return target
+    return write_model(tmp_path / "small", tiny_model(layers=2, positions=512, intermediate=64, spread=0.02))
 
 
 def configured(folder: Path, **changes: object) -> Path:

@@ -46,7 +46,8 @@ def test_texts_are_read_and_computed_as_by_the_library(
     assert packaged._tokenizer.to_str() == library._tokenizer.to_str()
     assert packaged.tokenize(TEXTS) == library.tokenize(TEXTS)
     assert np.array_equal(packaged.encode(packaged.tokenize(TEXTS)), library.encode(library.tokenize(TEXTS)))
-    assert (packaged.padded, packaged.dimension, packaged.memory_bytes) == (False, 384, library.memory_bytes)
+    assert packaged.padded is library.padded is False
+    assert (packaged.dimension, packaged.memory_bytes) == (384, library.memory_bytes)
     assert packaged.first_speed > 0
 
 
@@ -57,8 +58,9 @@ def test_texts_are_read_and_computed_as_by_the_library(
         replace(PACKAGED_MODEL, artifact="family/small"),
         replace(PACKAGED_MODEL, pooling="cls"),
         replace(PACKAGED_MODEL, max_tokens=100),
+        replace(PACKAGED_MODEL, dtype="int3"),
     ],
-    ids=["the library is asked for", "another model", "another pooling", "another length"],
+    ids=["the library is asked for", "another model", "another pooling", "another length", "no such type"],
 )
 def test_every_other_model_is_left_to_the_library(spec: ModelSpec) -> None:
     assert load_packaged(spec, FOLDER, CPU) is None

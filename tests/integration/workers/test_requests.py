@@ -1,19 +1,16 @@
 """Token ids in place of texts, and batches that only ask for tokens."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import torch
 
 from embedding_project.contracts.keys import ids_cache_key
 from embedding_project.contracts.messages import EmbedItem, Purpose
 from embedding_project.contracts.tokens import TokenizedText, pack_ids
-from embedding_project.model_sources.model_folder import model_folder
-from tests.unit.workers.builders import HASHING, MINILM, RecordingEncoder, Setup, batch, embedded
+from tests.integration.workers.real_model import real_model
+from tests.unit.workers.builders import HASHING, RecordingEncoder, Setup, batch, embedded
 from workers.encoders.base import Encoder, Tokens
 from workers.encoders.hashing import HashingEncoder
-from workers.encoders.transformer import load_transformer
 from workers.requests import tokens_of
 
 
@@ -95,7 +92,7 @@ def test_both_kinds_of_messages_survive_the_wire() -> None:
 
 @pytest.fixture(scope="module")
 def minilm() -> Encoder:
-    return load_transformer(MINILM, model_folder(MINILM.artifact, Path("models")), torch.device("cpu"))
+    return real_model()
 
 
 NOTHING = ["\ue000\ue001", "\ufffd", "\ufe0f", "\ufffd \ue0ff"]
