@@ -24,6 +24,7 @@ from embeddings_app.services.indexing.hints_sent import hint_of_anything
 from embeddings_app.services.indexing.indexing import embed_documents, index_pending
 from embeddings_app.services.jobs.job import Job
 from embeddings_app.services.jobs.running import run_job
+from embeddings_app.services.jobs.slow_jobs import SlowJobs
 from embeddings_app.services.jobs.sweep import SWEEP
 from embeddings_app.services.jobs.table import JOBS
 from embeddings_app.services.reembedding.chunks import work_on_chunk
@@ -33,6 +34,7 @@ from embeddings_app.services.reembedding.waves import advance
 TURN_SECONDS = 10.0
 """A turn of indexing ends after this, and asks for the next one, so that other jobs get theirs."""
 _turns = threading.Semaphore(2)
+_slow_jobs = SlowJobs(run_job)
 logger = logging.getLogger(__name__)
 
 
@@ -71,7 +73,7 @@ def _register(job: Job) -> None:
         if job is SWEEP:
             # How others know that beat sends, whatever Postgres says to the run.
             report_alive(_broker(), job.name)
-        run_job(job)
+        _slow_jobs.take(job)
 
 
 for _job in JOBS.values():

@@ -113,7 +113,8 @@ def _embedder(base: Mapping[str, str], number: int, config: Config) -> ProcessSp
 
 
 def _indexer(base: Mapping[str, str]) -> ProcessSpec:
-    # Two turns of indexing at a time, four chunks of a re-embedding, and four threads for periodic jobs.
+    # Two turns of indexing at a time, four chunks of a re-embedding, and four threads for periodic jobs: slow ones take
+    # two of them at most.
     options = ("-P", "threads", "-c", "10", "-Q", "index,reembed")
     env = {**_without(base, "API_KEY"), **_DJANGO}
     return _worker("job_app", "indexer", *options, env=env, nice=_BACKGROUND_NICE)

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -160,3 +161,16 @@ def test_blank_fields_are_read_from_the_files_of_the_model(admin: httpx.Client) 
 def test_a_version_that_cannot_work_is_not_added(admin: httpx.Client, changes: dict[str, str], said: str) -> None:
     assert said in add(admin, model_id="refused/version", **changes)
     assert "_selected_action" not in admin.get(f"{VERSIONS}?q=refused/version").text
+
+
+def test_a_job_is_run_now_and_its_result_is_shown(admin: httpx.Client) -> None:
+    jobs = "/admin/django_celery_beat/periodictask/"
+    found = re.search(rf'href="({jobs}\d+/)change/[^>]*>\s*retention\s*<', admin.get(jobs).text)
+    assert found
+    said = submit(admin, jobs, {"action": "run_selected", "_selected_action": [found[1].split("/")[-2]]}).text
+    assert "retention was sent" in said
+    give_up = time.monotonic() + 60
+    while "runs deleted" not in admin.get(f"{found[1]}change/").text:
+        assert time.monotonic() < give_up
+        time.sleep(0.2)
+    assert "runs deleted" in admin.get(f"{ROOT}jobrun/?job=retention").text

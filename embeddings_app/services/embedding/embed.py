@@ -12,7 +12,6 @@ from embeddings_app.services.embedding.admission import EmbedAdmission, embed_ad
 from embeddings_app.services.embedding.cache import cached_vectors
 from embeddings_app.services.embedding.flights import Outcome, StreamKey
 from embeddings_app.services.embedding.gateway import NOT_ANSWERED, gateway
-from embeddings_app.services.embedding.hot_texts import count_queries
 from embeddings_app.services.embedding.ledger import Entry
 from embeddings_app.services.embedding.metrics import TEXTS
 from embeddings_app.services.embedding.single_flight import single_flight
@@ -51,8 +50,6 @@ def embed_texts(
 
     Raises Unavailable when interactive texts would wait too long; with `reserve` only when even more wait.
     """
-    if input_type is InputType.QUERY and lane is Lane.INTERACTIVE:
-        count_queries(spec.model_id, texts)
     prompt = spec.prompt(input_type)
     items = [
         EmbedItem(

@@ -105,11 +105,11 @@ def _stored(summary: Summary[str]) -> Stored:
 def count_queries(model_id: str, texts: Sequence[str]) -> None:
     """Count query texts that a client wants embedded. Costs microseconds."""
     if load_config().hot_texts:
-        _hot_texts().count(model_id, texts)
+        counted_here().count(model_id, texts)
 
 
 @cache
-def _hot_texts() -> HotTexts:
+def counted_here() -> HotTexts:
     """The counts of this process; the first call starts the thread that stores them."""
     counted = HotTexts()
     repeat_forever("hot-texts", lambda: _wait_and_merge(counted))

@@ -14,6 +14,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.vectors import Vector, unit_length
 from embeddings_app import registry
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_ids, embed_texts
+from embeddings_app.services.embedding.hot_texts import count_queries
 
 OWN_IDS = "own"
 TOO_MANY_TOKENS = "too_many_tokens"
@@ -108,6 +109,8 @@ def _embedded_parts(spec: ModelSpec, request: EmbedRequest) -> Iterator[list[Emb
     deadline = time.monotonic() + EMBED_DEADLINE_SECONDS
     for start in range(0, len(request.texts), MAX_EMBED_INPUTS):
         texts = request.texts[start : start + MAX_EMBED_INPUTS]
+        if request.input_type is InputType.QUERY:
+            count_queries(spec.model_id, texts)
         yield embed_texts(spec, request.input_type, texts, Lane.INTERACTIVE, deadline, keep_end=request.keep_end)
     for start in range(0, len(request.ids), MAX_EMBED_INPUTS):
         yield embed_ids(spec, request.ids[start : start + MAX_EMBED_INPUTS], deadline)

@@ -22,6 +22,7 @@ from embeddings_app.services import namespaces
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
+from embeddings_app.services.embedding.hot_texts import count_queries
 from embeddings_app.services.quality.sampling import search_sampler
 from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
 from embeddings_app.services.search.hydration import SearchHit
@@ -112,6 +113,7 @@ def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> t
         return checked_vector(request.vector, spec.dimension, "vector"), ()
     if spec.type is ModelType.EXTERNAL or request.query is None:
         raise InvalidRequest("vector_required", field="query")
+    count_queries(spec.model_id, [request.query])
     outcome = embed_texts(spec, InputType.QUERY, [request.query], Lane.INTERACTIVE, deadline, reserve=True)[0]
     if outcome.error == "empty_input":
         raise InvalidRequest(outcome.error, field="query")

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from embedding_project.config import load_config
 from embedding_project.contracts.keys import InputType, cache_key
+from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app import registry
 from embeddings_app.models import HotTexts as StoredTexts
 from embeddings_app.models import JobState, ModelRegistry, ModelStatus
 from embeddings_app.records.hot_texts import forget_all
+from embeddings_app.services.embedding import hot_texts
 from embeddings_app.services.embedding.cache import cached_vectors
 from embeddings_app.services.embedding.hot_texts import (
     KEPT_TEXTS,
@@ -24,6 +27,7 @@ from embeddings_app.services.embedding.hot_texts import (
     hottest_texts,
     merge,
 )
+from embeddings_app.services.embedding.requests import EmbedRequest, embed
 from embeddings_app.services.embedding.warming import warm_version
 from embeddings_app.services.jobs.running import run_job
 from embeddings_app.services.jobs.warm_versions import WARM_VERSIONS
@@ -59,6 +63,16 @@ def test_the_counts_of_all_processes_add_up() -> None:
     assert hottest_texts("another model", 10) == ["sports"]
     assert hottest_texts("no model", 10) == []
     assert first.take() == {}
+
+
+@pytest.mark.parametrize(("kind", "counted"), [(InputType.QUERY, True), (InputType.DOCUMENT, False)])
+def test_what_clients_ask_to_embed_counts_when_it_is_a_query(kind: InputType, counted: bool) -> None:
+    spec, text = registry.active_spec(MODEL), f"embedded as {kind}"
+    vector = EmbeddedText(np.ones(spec.dimension, np.float32), tokens=3, truncated=False)
+    cached_vectors().shared.put_many({cache_key(spec, kind, text): vector.to_frame()})
+    hot_texts.counted_here().take()
+    embed(EmbedRequest(model_id=None, texts=(text,), input_type=kind, normalize=None))
+    assert [summary.top(5) for summary in hot_texts.counted_here().take().values()] == ([[text]] if counted else [])
 
 
 def test_what_is_stored_is_bounded_and_the_hot_ones_stay() -> None:
