@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from embedding_project.contracts.errors import ServiceError
 
@@ -32,6 +32,18 @@ class ReasonForm(forms.Form):
     )
 
 
+class OverrideForm(forms.Form):
+    """For a step that something speaks against."""
+
+    override = forms.BooleanField(label="Do it all the same", widget=UnfoldBooleanSwitchWidget)
+    reason = forms.CharField(
+        label="Why",
+        max_length=_REASON_CHARACTERS,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Kept in the audit log, together with what speaks against it.",
+    )
+
+
 class RateForm(forms.Form):
     documents_per_second = forms.FloatField(
         required=False,
@@ -48,6 +60,8 @@ class Question:
     """What will happen."""
     facts: Sequence[tuple[str, str]] = ()
     warnings: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    """What to know of the facts."""
     refusal: str = ""
     """Why it cannot be done now, and what is possible instead; then there is no button."""
     button: str = ""

@@ -11,7 +11,8 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from embeddings_app.admin import version_questions
-from embeddings_app.admin.questions import Answer, NoFields, Question, RateForm, ReasonForm, decide
+from embeddings_app.admin.questions import Answer, NoFields, OverrideForm, Question, RateForm, ReasonForm, decide
+from embeddings_app.admin.switch_question import switch_question, verdict_on
 from embeddings_app.models import OPEN_STATES, ModelRegistry, ModelStatus, ReembedRun
 from embeddings_app.services.access.roles import OPERATE_VERSIONS
 from embeddings_app.services.audit import admin_actor
@@ -75,7 +76,10 @@ class VersionActions(ModelAdmin):
 
     @action(description="Switch to it", permissions=_MAY, icon="bolt", variant=ActionVariant.PRIMARY, url_path="switch")
     def switch_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._decide(request, object_id, Offer.SWITCH, version_questions.switch_question, _switch, ReasonForm)
+        version = self.get_object(request, object_id)
+        verdict = verdict_on(version) if version else None
+        form = ReasonForm if verdict is None or verdict.passed else OverrideForm
+        return self._decide(request, object_id, Offer.SWITCH, switch_question, _switch, form)
 
     @action(
         description="Roll back to it",
@@ -85,7 +89,7 @@ class VersionActions(ModelAdmin):
         url_path="roll-back",
     )
     def roll_back_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._decide(request, object_id, Offer.ROLL_BACK, version_questions.switch_question, _switch, ReasonForm)
+        return self._decide(request, object_id, Offer.ROLL_BACK, switch_question, _switch, ReasonForm)
 
     @action(
         description="Retire", permissions=_MAY, icon="delete_sweep", variant=ActionVariant.DANGER, url_path="retire"
@@ -149,7 +153,7 @@ def _cancel(version: ModelRegistry, actor: str, values: Mapping[str, Any]) -> An
 
 
 def _switch(version: ModelRegistry, actor: str, values: Mapping[str, Any]) -> Answer:
-    switched = switch(version, actor, reason=values["reason"])
+    switched = switch(version, actor, reason=values["reason"], override=values.get("override", False))
     before = switched.before
     kept = f"; {before} is kept" if before and before.status == ModelStatus.STANDBY else ""
     return Answer(text=f"{version} answers now{kept}")

@@ -4,6 +4,7 @@ from typing import Any
 
 from embeddings_app.admin.dashboard_numbers import capped
 from embeddings_app.admin.quantities import size
+from embeddings_app.admin.switch_question import verdict_on
 from embeddings_app.admin.version_actions import open_run
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry
 from embeddings_app.records.operations import ReplicaProgress
@@ -22,6 +23,7 @@ def version_state(version: ModelRegistry) -> dict[str, Any]:
     return {
         "way_on": way_on(version.status),
         "run": open_run(version),
+        "verdict": verdict_on(version),
         "tiles": (
             ("Vectors of documents", f"{found.vectors} of {found.documents}", "", ""),
             ("Pending", capped(found.pending), "", f"{_RECORDS}?state=pending"),

@@ -5,13 +5,12 @@ from django.db import OperationalError
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS
 from embedding_project.contracts.model_spec import ModelType
-from embeddings_app.admin.dashboard_numbers import UNKNOWN, capped
+from embeddings_app.admin.dashboard_numbers import UNKNOWN
 from embeddings_app.admin.quantities import about, size
 from embeddings_app.admin.questions import Question
-from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus, ReembedRun
-from embeddings_app.records import version_records
+from embeddings_app.models import ModelRegistry, ModelStatus, ReembedRun
 from embeddings_app.services.model_versions.offers import active_version
-from embeddings_app.services.model_versions.overview import Overview, overview
+from embeddings_app.services.model_versions.overview import overview
 from embeddings_app.services.model_versions.probing import PROBE_TEXTS
 from embeddings_app.services.reembedding.estimating import Estimate, check_room, estimate
 from embeddings_app.services.reembedding.progress import progress
@@ -95,67 +94,6 @@ def cancel_question(run: ReembedRun) -> Question:
         button="Cancel the run",
         ends_something=True,
     )
-
-
-def switch_question(version: ModelRegistry) -> Question:
-    """Also for the way back: a switch to a version that is kept."""
-    before, found = active_version(version.model_id), overview(version)
-    back = version.status == ModelStatus.STANDBY
-    return Question(
-        title=f"Roll back to {version}" if back else f"Switch to {version}",
-        sentences=(
-            f"From now on {version} answers the searches of {version.model_id}, in every process within a second.",
-            _what_becomes_of(before, version),
-        ),
-        facts=_switch_facts(before, found),
-        warnings=_switch_warnings(before, version, found),
-        refusal=_switch_refusal(before, version),
-        button="Roll back" if back else "Switch",
-    )
-
-
-def _what_becomes_of(before: ModelRegistry | None, version: ModelRegistry) -> str:
-    if before is None:
-        return "No version answered until now."
-    if not version_records.has_documents(version.model_id):
-        return f"{before} stops answering. It is retired, since the model has no documents."
-    return (
-        f"{before} stops answering and is kept: every write still reaches it, and you can roll back to it in one step"
-        " until you retire it."
-    )
-
-
-def _switch_facts(before: ModelRegistry | None, found: Overview) -> tuple[tuple[str, str], ...]:
-    facts = (
-        ("Answers now", str(before or "no version")),
-        ("Vectors", f"{found.vectors} of {found.documents} documents"),
-        ("Documents without a vector", capped(found.quarantined)),
-        ("Copies ready on nodes", str(found.ready)),
-    )
-    if before is None:
-        return facts
-    kept = overview(before)
-    cost = f"{size(kept.disk_bytes)} in Postgres, about {size(kept.memory_bytes)} on nodes"
-    return (*facts, (f"Cost of keeping {before}", cost))
-
-
-def _switch_warnings(before: ModelRegistry | None, version: ModelRegistry, found: Overview) -> tuple[str, ...]:
-    warnings = []
-    if version.status in LIVE_STATUSES and found.ready.ready < found.ready.expected:
-        warnings.append("Not every node has it ready. Until they have, answers may lack shards.")
-    if found.quarantined:
-        warnings.append("Documents without a vector are not found by any search. Retry them first.")
-    if before and before.dimension != version.dimension:
-        warnings.append(
-            f"Clients that send vectors must send {version.dimension} dimensions then, and no longer"
-            f" {before.dimension}."
-        )
-    return tuple(warnings)
-
-
-def _switch_refusal(before: ModelRegistry | None, version: ModelRegistry) -> str:
-    behind = version_records.count_lost(before.pk, version.pk) if before else 0
-    return f"{version} has no vector yet of {behind:,} documents that {before} finds: try again soon" if behind else ""
 
 
 def retire_question(version: ModelRegistry) -> Question:

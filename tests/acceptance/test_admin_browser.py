@@ -210,7 +210,13 @@ def test_a_new_version_is_filled_before_the_eyes_of_its_operator(visit: Visit) -
     expect(page.locator("[data-tile=done]")).to_have_text("27 of 27")
     assert max(page.evaluate("rateChart.data.datasets[0].data")) > 0
     page.get_by_role("link", name=f"{MODEL} v2").last.click()
-    press(page, "Switch to it", "Switch", f"{MODEL} v2 answers now; {MODEL} v1 is kept")
+    page.get_by_role("link", name="Switch to it").click()
+    expect(page.get_by_text(f"{MODEL} v1 stops answering and is kept", exact=False)).to_be_visible()
+    if page.locator("[name=override]").count():
+        page.check("[name=override]", force=True)
+        page.fill("[name=reason]", "hashes are not meant to be good")
+    page.get_by_role("button", name="Switch", exact=True).click()
+    expect(page.get_by_text(f"{MODEL} v2 answers now; {MODEL} v1 is kept").first).to_be_visible()
     assert answering(visit.url) == 2
     page.goto(f"{visit.url}{PAGES}modelregistry/?status__exact=standby")
     page.get_by_role("link", name=MODEL).last.click()

@@ -3,19 +3,30 @@
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from embeddings_app.models import AuditEvent, EmbeddingRecord, ModelRegistry, Namespace, ReembedChunk, ReembedRun
+from embeddings_app.records.measurements import Measured, add_measurement
 from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.model_versions.switching import switch
 from embeddings_app.services.reembedding import runs
 from tests.integration.indexing_steps import document, embed, failing, index, request, rows
-from tests.integration.reembedding_steps import ACTOR, forget_model, new_model, next_chunks, start, work
+from tests.integration.reembedding_steps import (
+    ACTOR,
+    UNMEASURED,
+    Versions,
+    forget_model,
+    new_model,
+    next_chunks,
+    start,
+    work,
+)
 
-Versions = tuple[ModelRegistry, ModelRegistry]
+MEASURED = Measured(queries=50, searches=50, synthetic=0, small=0, recall=0.99, overlap=0.9, slowdown=1.0)
 APP = "/admin/embeddings_app/"
 
 
@@ -73,7 +84,7 @@ def test_a_version_offers_what_is_legal_in_its_state(admin: Client, versions: Ve
     assert offered(admin, pages[second]) == {"probe", "cancel"}
     work(run)
     assert offered(admin, pages[second]) == {"probe", "switch", "retire"}
-    switch(second, ACTOR)
+    switch(second, ACTOR, reason=UNMEASURED, override=True)
     assert offered(admin, pages[first]) == {"probe", "roll-back", "retire"}
 
 
@@ -131,20 +142,43 @@ def test_a_switch_says_what_stops_answering_and_a_way_back_is_kept(admin: Client
     assert "Not every node has it ready" in page
     assert "must send 16 dimensions then, and no longer 8" in page
     assert re.search(rf"Cost of keeping {first} \d+\.?\d* KiB in Postgres", page)
-    assert (
-        said(admin, f"modelregistry/{second.pk}/switch/", reason="better") == f"{second} answers now; {first} is kept"
-    )
+    assert f"Against it: {second} was not measured beside {first} yet." in page
+    add_measurement(second.pk, first.pk, MEASURED)
+    assert "Gate passed recall@10 0.9900" in words(admin, f"modelregistry/{second.pk}/switch/")
+    answer = said(admin, f"modelregistry/{second.pk}/switch/", reason="better")
+    assert answer == f"{second} answers now; {first} is kept"
     assert f"Roll back to {first}" in words(admin, f"modelregistry/{first.pk}/roll-back/")
     assert f"{first} answers now" in said(admin, f"modelregistry/{first.pk}/roll-back/", reason="worse")
     reasons = AuditEvent.objects.filter(actor="admin:pages", action="model.active").values_list("detail__reason")
     assert set(reasons) == {("better",), ("worse",)}
 
 
+def test_the_gate_is_overridden_only_with_a_reason(admin: Client, versions: Versions) -> None:
+    first, second = versions
+    write(first, "a")
+    work(start(second))
+    path = f"modelregistry/{second.pk}/switch/"
+    add_measurement(second.pk, first.pk, replace(MEASURED, recall=0.5))
+    page = words(admin, path)
+    assert "Gate not passed recall@10 0.5000" in page
+    assert "Against it: searches find 0.500 of the ten nearest documents; 0.95 are asked for." in page
+    assert "There are no judgements of people" in page
+    assert "Gate: not passed." in words(admin, f"modelregistry/{second.pk}/change/")
+    for values in ({}, {"reason": "x"}, {"override": "on"}):
+        assert "This field is required." in admin.post(APP + path, values).content.decode()
+    second.refresh_from_db()
+    assert second.status == "shadow"
+    assert "answers now" in said(admin, path, override="on", reason="a known loss")
+    event = AuditEvent.objects.filter(action="model.active").latest("id")
+    assert (event.actor, event.detail["reason"]) == ("admin:pages", "a known loss")
+    assert "searches find 0.500" in event.detail["overridden"][0]
+
+
 def test_a_retirement_says_what_is_freed(admin: Client, versions: Versions) -> None:
     first, second = versions
     write(first, "a", "b")
     work(start(second))
-    switch(second, ACTOR)
+    switch(second, ACTOR, reason=UNMEASURED, override=True)
     page = words(admin, f"modelregistry/{first.pk}/retire/")
     assert "Vectors 2 Freed in Postgres" in page
     assert "Afterwards there is no version to roll back to." in page

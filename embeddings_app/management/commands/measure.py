@@ -8,6 +8,7 @@ from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import ModelRegistry
 from embeddings_app.records.measurements import Measured
 from embeddings_app.services.model_versions.reading import find_version
+from embeddings_app.services.quality.figures import figure_texts
 from embeddings_app.services.quality.gate import gate_verdict
 from embeddings_app.services.quality.refreshing import REFRESH_SECONDS, active_beside, refresh_measurements
 
@@ -38,19 +39,5 @@ class Command(BaseCommand):
     def _show(self, measured: Measured, version: ModelRegistry, old: ModelRegistry | None) -> None:
         beside = f" beside v{old.version}" if old else ""
         self.stdout.write(f"{version}{beside}: {measured.searches} of {measured.queries} searches answered")
-        for name, figure in _figures(measured):
+        for name, figure in figure_texts(measured):
             self.stdout.write(f"  {name:<31} {figure}")
-
-
-def _figures(measured: Measured) -> list[tuple[str, str]]:
-    """The figures that were measured, for people."""
-    shown = [
-        ("recall@10", measured.recall, "{:.4f}"),
-        ("latency, median", measured.latency_p50_ms, "{:.1f} ms"),
-        ("latency, p99", measured.latency_p99_ms, "{:.1f} ms"),
-        ("median beside the other version", measured.slowdown, "x {:.2f}"),
-        ("overlap@10", measured.overlap, "{:.2f}"),
-        ("nDCG@10", measured.ndcg, "{:.4f}"),
-        ("nDCG@10 of the other version", measured.ndcg_before, "{:.4f}"),
-    ]
-    return [(name, pattern.format(value)) for name, value, pattern in shown if value is not None]
