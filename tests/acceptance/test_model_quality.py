@@ -108,6 +108,19 @@ def test_searches_of_another_version_and_without_hits_are_not_kept(
     assert len(samples(database)) == before
 
 
+def test_searches_of_a_namespace_that_keeps_no_texts_are_not_kept(
+    api: httpx.Client, database: psycopg.Connection[Any]
+) -> None:
+    put(api, "secret", "A secret text.", namespace="judged-silent", model_id=MODEL)
+    database.execute("UPDATE namespace SET store_text = false WHERE name = 'judged-silent'")
+    before = len(samples(database))
+    time.sleep(1.1)  # the api knows the namespace for a second
+    for _ in range(20):
+        assert search(api, "a secret query", namespace="judged-silent")["hits"]
+        time.sleep(0.1)
+    assert len(samples(database)) == before
+
+
 def test_no_query_is_in_a_log(service: Service) -> None:
     logs = "".join(path.read_text(errors="replace") for path in (service.var / "logs").glob("*.log"))
     assert "where does the fox sleep" not in logs

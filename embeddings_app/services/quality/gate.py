@@ -75,7 +75,7 @@ def _notes(new: ModelRegistry, measured: Measured) -> Iterator[str]:
     if measured.synthetic:
         yield (
             f"{measured.synthetic} of {measured.queries} queries were made from the first sentences of documents, "
-            "since clients have searched too little; they are easier than real ones"
+            "since too few searches of clients are kept; they are easier than real ones"
         )
     if measured.queries < new.gate_samples:
         yield f"there were {measured.queries} queries to search with; {new.gate_samples} are asked for"

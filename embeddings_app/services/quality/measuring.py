@@ -104,7 +104,7 @@ def _slowdown(pairs: Sequence[tuple[Answer, Answer]]) -> float | None:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
+    return round(float(np.mean(values)), 6) if values else None
 
 
 def _percentile(values: Sequence[float], share: float) -> float | None:

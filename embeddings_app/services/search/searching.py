@@ -92,7 +92,7 @@ def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> Search
     best = search_version(_vector_query(request, spec, space.pk, vector, ef_search), deadline, watch)
     if best.failed:
         PARTIAL_ANSWERS.inc()
-    if request.model_version is None and best.hits:
+    if request.model_version is None and best.hits and space.store_text:
         search_sampler().offer(lambda: _live_search(request, spec, space.pk, vector))
     held = kinds_held(space.pk) if request.filter is not None and not best.hits else {}
     return SearchResult(

@@ -33,6 +33,16 @@ def test_all_shards_or_none_can_be_asked_for() -> None:
     assert not search_request({**QUERY, "allow_partial": False}).allow_partial
 
 
+def test_the_breadth_is_a_number_or_the_word_auto() -> None:
+    assert search_request({**QUERY, "ef_search": 7}).ef_search == 7
+    assert search_request({**QUERY, "ef_search": "auto"}).ef_search is None
+
+
+def test_a_version_can_be_asked_for() -> None:
+    assert search_request(dict(QUERY)).model_version is None
+    assert search_request({**QUERY, "model_version": 2}).model_version == 2
+
+
 @pytest.mark.parametrize("key", ["a__b", "metadata__id__regex", "_connector", "_negated", "$where", "__class__"])
 def test_a_filter_key_is_only_ever_a_name(key: str) -> None:
     assert search_request({**QUERY, "filters": {key: 1}}).filter == Condition(key, "eq", 1)
@@ -56,6 +66,13 @@ def test_a_filter_key_is_only_ever_a_name(key: str) -> None:
         ({**QUERY, "top_k": "5"}, "invalid_type", "top_k"),
         ({**QUERY, "top_k": True}, "invalid_type", "top_k"),
         ({**QUERY, "ef_search": 10**9}, "invalid_value", "ef_search"),
+        ({**QUERY, "ef_search": "Auto"}, "invalid_value", "ef_search"),
+        ({**QUERY, "ef_search": "100"}, "invalid_value", "ef_search"),
+        ({**QUERY, "ef_search": 1.0}, "invalid_type", "ef_search"),
+        ({**QUERY, "ef_search": ["auto"]}, "invalid_type", "ef_search"),
+        ({**QUERY, "model_version": 0}, "invalid_value", "model_version"),
+        ({**QUERY, "model_version": 2**31}, "invalid_value", "model_version"),
+        ({**QUERY, "model_version": "2"}, "invalid_type", "model_version"),
         ({**QUERY, "exact": 1}, "invalid_type", "exact"),
         ({**QUERY, "include": "text"}, "invalid_type", "include"),
         ({**QUERY, "include": ["vector"]}, "invalid_value", "include[0]"),

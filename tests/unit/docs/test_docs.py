@@ -42,7 +42,7 @@ METRIC_MODULES = (
 )
 LIMITS = {name: value for name, value in vars(limits).items() if name.isupper()}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_METRIC = re.compile(r"\b(?:api|node|embedder|embed|documents|records|replicas?|queue|log|worker)_[a-z_]+")
+_METRIC = re.compile(r"\b(?:api|node|embedder|embed|documents|records|replicas?|queue|log|search|worker)_[a-z_]+")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
