@@ -17,6 +17,7 @@ from index_nodes.metrics import REBUILDS
 from index_nodes.scan import SearchSpec
 from index_nodes.version_index import VersionIndex
 from tests.integration.indexing_steps import NAMESPACE, embedded, index, put, rows
+from tests.integration.registry_steps import retire, retired
 from tests.integration.shard_digests import ShardDigest, shard_digest
 
 SHARD, REPLICA = 0, 0
@@ -135,7 +136,8 @@ def second_version(database: str) -> Iterator[int]:
     key = rows("SELECT id FROM model_registry WHERE model_id = 'second'")[0][0]
     yield key
     with django_connection.cursor() as cursor:
-        cursor.execute("UPDATE model_registry SET status = 'retired', model_id = %s WHERE id = %s", [f"old-{key}", key])
+        retire(cursor, key)
+        cursor.execute("UPDATE model_registry SET model_id = %s WHERE id = %s", [f"old-{key}", key])
 
 
 def test_a_document_that_cannot_be_applied_costs_its_version_a_rest_and_nothing_else(
@@ -159,13 +161,10 @@ def test_a_retired_version_is_dropped(follower: Follower, connection: log_reader
     write("text")
     converged(follower, connection)
     before, key = served(follower), version_key()
-    connection.execute("UPDATE model_registry SET status = 'retired' WHERE id = %s", [key])
-    try:
+    with retired(connection, key):
         follower.round(connection)
         assert key not in follower.serving.versions
         assert before.closed
-    finally:
-        connection.execute("UPDATE model_registry SET status = 'active' WHERE id = %s", [key])
 
 
 def test_it_answers_only_after_its_heartbeat_said_that_it_is_ready(

@@ -20,6 +20,7 @@ from index_nodes import log_reader
 from index_nodes.log_follower import Follower
 from index_nodes.serving import NEVER
 from tests.integration.indexing_steps import NAMESPACE, index, put, rows
+from tests.integration.registry_steps import retired
 from tests.integration.shard_digests import ShardDigest, shard_digest
 from tests.integration.test_index_node import SHARD, ready, served, until, version_key, write
 
@@ -206,12 +207,8 @@ def test_the_log_of_a_retired_version_goes_whoever_has_not_applied_it(
     follow(new_follower(0), connection)
     let_time_pass(connection)
     connection.execute("UPDATE shard_replica SET heartbeat = now(), applied_seq = 0")
-    key = version_key()
-    connection.execute("UPDATE model_registry SET status = 'retired' WHERE id = %s", [key])
-    try:
+    with retired(connection, version_key()):
         trim_logs(HOURS)
-    finally:
-        connection.execute("UPDATE model_registry SET status = 'active' WHERE id = %s", [key])
     assert log_lengths() == tombstones() == []
 
 

@@ -14,6 +14,7 @@ from index_nodes.metrics import LOAD_SECONDS, REBUILDS
 from index_nodes.snapshot_writer import write_snapshot
 from index_nodes.version_replica import LoadPace
 from tests.integration.indexing_steps import NAMESPACE, index, put, rows
+from tests.integration.registry_steps import retired
 from tests.integration.test_index_node import REPLICA, SHARD, converged, ready, served, until, version_key, write
 
 
@@ -171,17 +172,9 @@ def test_the_snapshots_of_a_retired_version_are_removed(
 ) -> None:
     follower = start()
     converged(follower, connection)
-    set_status, key = "UPDATE model_registry SET status = %s WHERE id = %s", version_key()
-    for status in ("standby", "retiring"):
-        connection.execute(set_status, [status, key])
-    try:
+    with retired(connection, version_key()):
         follower.round(connection)
         assert not written.parent.exists()
-    finally:
-        # No version comes back from there, but the other tests need this one.
-        connection.execute("ALTER TABLE model_registry DISABLE TRIGGER model_version_step")
-        connection.execute(set_status, ["active", key])
-        connection.execute("ALTER TABLE model_registry ENABLE TRIGGER model_version_step")
 
 
 def test_a_load_from_postgres_tells_how_far_it_is(

@@ -4,13 +4,14 @@ import time
 from argparse import ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.management.commands.load_stdlib_docs import NAMESPACE, QUERIES
 from embeddings_app.management.http_client import ApiClient, ApiError
 from embeddings_app.management.live_searches import LiveSearches
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry, ModelStatus, ReembedRun, RunState
 from embeddings_app.services import audit
 from embeddings_app.services.model_versions.probing import PATIENCE_SECONDS, probe
@@ -28,7 +29,7 @@ _SWITCH_TRIES = 20
 _BAR_WIDTH = 28
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Move the corpus of the demo to a second version of its model, while searches go on; print what happened."
 
     def add_arguments(self, parser: CommandParser) -> None:

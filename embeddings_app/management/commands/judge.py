@@ -4,16 +4,17 @@ from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.quality.judgement_files import BadJudgements, Judgements, read_judgements
 from embeddings_app.services.quality.judging import keep_judgements, score
 
 _SECONDS = 600.0
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Load queries with judgements of people for a namespace; with --model-version print the nDCG@10 of a version."
     )

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
+from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
 from embeddings_app.records.measurements import Measured
 from embeddings_app.services.model_versions.reading import find_version
@@ -13,7 +14,7 @@ from embeddings_app.services.quality.gate import gate_verdict
 from embeddings_app.services.quality.refreshing import REFRESH_SECONDS, active_beside, refresh_measurements
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Search with a version that has a whole index, beside the active one, and say whether it may answer."
 
     def add_arguments(self, parser: CommandParser) -> None:
