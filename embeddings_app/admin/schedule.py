@@ -82,16 +82,16 @@ class _JobList(ChangeList):
 @admin.register(PeriodicTask)
 class ScheduleAdmin(ModelAdmin):
     form = ScheduleForm
-    list_display = ("name", "every", "switch", "last_outcome", "last_run", "last_result", "next_run")
+    list_display = ("job", "every", "switch", "last_outcome", "last_run", "last_result", "next_run")
     list_select_related = ("interval",)
     list_fullwidth = True
     ordering = ("name",)
     sortable_by = ()
     actions = ("run_selected",)
     actions_detail = ("run_one",)
-    readonly_fields = ("name", "description", "last_outcome", "last_error", "last_run", "last_result", "next_run")
+    readonly_fields = ("job_name", "does", "last_outcome", "last_error", "last_run", "last_result", "next_run")
     fieldsets = (
-        (None, {"fields": ("name", "description", "every_seconds", "enabled")}),
+        (None, {"fields": ("job_name", "does", "every_seconds", "enabled")}),
         ("Last run", {"fields": (("last_outcome", "last_error"), ("last_run", "next_run"), "last_result")}),
     )
 
@@ -106,6 +106,18 @@ class ScheduleAdmin(ModelAdmin):
 
     def has_run_permission(self, request: HttpRequest, _key: Any = None) -> bool:
         return request.user.has_perm("django_celery_beat.change_periodictask")
+
+    @display(description="job", header=True)
+    def job(self, entry: PeriodicTask) -> list[str]:
+        return [entry.name, entry.description]
+
+    @display(description="job")
+    def job_name(self, entry: PeriodicTask) -> str:
+        return str(entry.name)
+
+    @display(description="what it does")
+    def does(self, entry: PeriodicTask) -> str:
+        return str(entry.description)
 
     @display(description="every")
     def every(self, entry: PeriodicTask) -> str:

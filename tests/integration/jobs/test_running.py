@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from embeddings_app.services.jobs.job import Done, Job, Run
 from embeddings_app.services.jobs.running import LEASE_MARGIN_SECONDS, run_job
 from embeddings_app.services.jobs.table import JOBS
 from tests.conftest import ROOT
-from tests.integration.indexing_steps import rows
+from tests.integration.indexing_steps import in_thread, rows
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -166,6 +167,17 @@ def test_a_lease_is_renewed_by_its_holder_and_refused_to_others() -> None:
     assert leases.take("right", "b", 30.0) is None
     leases.give_back("right", "a")
     assert leases.take("right", "b", 30.0) is not None
+
+
+@pytest.mark.parametrize("state", ["new", "free", "run out"])
+def test_of_many_that_want_a_lease_at_once_one_gets_it(state: str) -> None:
+    if state != "new":
+        leases.take("right", "before", 30.0)
+        leases.give_back("right", "before") if state == "free" else let_lease_end()
+    with ThreadPoolExecutor(8) as pool:
+        wanted = [pool.submit(in_thread, leases.take, "right", f"holder {number}", 30.0) for number in range(8)]
+    taken = [one for one in (each.result() for each in wanted) if one is not None]
+    assert [one.left.holder if one.left else None for one in taken] == ["before" if state == "run out" else None]
 
 
 @pytest.mark.parametrize("name", JOBS)
