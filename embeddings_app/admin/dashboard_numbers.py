@@ -19,7 +19,7 @@ from embeddings_app.services.operating.traffic import RouteTraffic, Span
 from embeddings_app.services.operating.traffic_history import SAMPLE_SECONDS, traffic_history
 
 UNKNOWN = "unknown"
-_COLLECTING = "…"
+COLLECTING = "…"
 _NOW_SECONDS = 60.0
 _TABLE_SECONDS = 300.0
 _POINT_SAMPLES = 3
@@ -56,7 +56,7 @@ def _tile(text: str, tone: str = "") -> dict[str, str]:
 def _traffic_tiles(span: Span | None) -> dict[str, dict[str, str]]:
     names = ("requests", "searches", "embeds", "texts", "cache_hits", "failures")
     if span is None:
-        return {name: _tile(_COLLECTING) for name in names}
+        return {name: _tile(COLLECTING) for name in names}
     hits, failed = span.cache_hit_share(), span.failed_share()
     return {
         "requests": _tile(rate(span.per_second())),

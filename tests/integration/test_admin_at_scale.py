@@ -112,6 +112,7 @@ def rows_touched(sql: str) -> int:
         "namespace/",
         "namespace/3/change/",
         "modelregistry/",
+        "modelregistry/1/change/",
     ],
 )
 def test_a_page_reads_a_small_part_of_the_tables(admin: Client, page: str) -> None:

@@ -172,6 +172,16 @@ def test_every_role_sees_every_page(role: Role, keys: dict[str, int]) -> None:
     assert client.get(f"{APP}reembedrun/{keys['run']}/progress.json").json()["state"] == "running"
 
 
+@pytest.mark.parametrize(("role", "offered"), [(Role.VIEWER, 0), (Role.OPERATOR, 3), (Role.OWNER, 3)])
+def test_actions_are_offered_to_those_who_may_take_them(role: Role, offered: int, keys: dict[str, int]) -> None:
+    """Of a version in standby, and of a run."""
+    client = client_of(role)
+    page = client.get(f"{APP}modelregistry/{keys['kept']}/change/").content.decode()
+    assert sum(f"{keys['kept']}/{path}/" in page for path in ("probe", "roll-back", "retire", "switch")) == offered
+    page = client.get(f"{APP}reembedrun/{keys['run']}/change/").content.decode()
+    assert sum(f"{keys['run']}/{path}/" in page for path in ("pause", "cancel", "retry")) == offered
+
+
 def test_the_permissions_that_roles_name_exist_and_come_back(database: str) -> None:
     viewer = Group.objects.get(name=Role.VIEWER)
     viewer.permissions.set(Permission.objects.filter(codename="delete_document"))

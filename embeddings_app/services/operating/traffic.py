@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 
@@ -26,6 +26,8 @@ class Sample:
     """Texts that the embedders computed."""
     cache: Mapping[str, float]
     """hit, miss -> look-ups in the cache of vectors."""
+    models: Mapping[str, float] = field(default_factory=dict)
+    """Model id -> texts asked for, all its versions together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class Span:
     def texts_per_second(self) -> float:
         return _rise(self.first.texts, self.last.texts) / self.seconds
 
+    def model_texts_per_second(self, model_id: str) -> float:
+        """Texts of the model that somebody asked for, queries and documents."""
+        before, after = (sample.models.get(model_id, 0.0) for sample in (self.first, self.last))
+        return _rise(before, after) / self.seconds
+
     def failed_share(self, route: str = "") -> float:
         return _share(self.requests(route), _is_failure)
 
@@ -104,6 +111,7 @@ def read_sample(at: float, metrics: Iterable[Metric]) -> Sample:
     latency: dict[str, dict[float, float]] = defaultdict(dict)
     texts = 0.0
     lookups: dict[str, float] = defaultdict(float)
+    models: dict[str, float] = defaultdict(float)
     for sample in (sample for metric in metrics for sample in metric.samples):
         labels = sample.labels
         if sample.name == _REQUESTS:
@@ -114,7 +122,8 @@ def read_sample(at: float, metrics: Iterable[Metric]) -> Sample:
             texts += sample.value
         elif sample.name == _CACHE_LOOKUPS:
             lookups[labels["outcome"]] += sample.value
-    return Sample(at, requests, latency, texts, lookups)
+            models[labels["model"]] += sample.value
+    return Sample(at, requests, latency, texts, lookups, models)
 
 
 def quantile(buckets: Mapping[float, float], share: float) -> float | None:

@@ -126,6 +126,21 @@ def test_nothing_is_known_before_the_second_sample(history: TrafficHistory) -> N
     assert history.windows(3) == []
 
 
+def test_texts_are_counted_for_each_model(history: TrafficHistory, counted: Counted, clock: Clock) -> None:
+    history.record()
+    counted.lookups.labels("a", "hit").inc(10)
+    counted.lookups.labels("a", "miss").inc(5)
+    counted.lookups.labels("b", "hit").inc(50)
+    later(history, clock)
+    span = history.recent(60)
+    assert span is not None
+    assert [span.model_texts_per_second(model) for model in ("a", "b", "c")] == [
+        15 / SAMPLE_SECONDS,
+        50 / SAMPLE_SECONDS,
+        0,
+    ]
+
+
 def test_the_oldest_samples_are_forgotten(history: TrafficHistory, clock: Clock) -> None:
     for _ in range(500):
         later(history, clock)
