@@ -24,6 +24,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Models and cache": {
         "register_model": "add a version of a model",
         "models": "list versions, probe them, choose the one that answers, retire them",
+        "measure": "search with a version beside the active one, and say whether it may answer",
+        "judge": "load judgements of people, and score a version by them",
         "reembed": "give documents vectors of a new version: estimate, start, pause, cancel",
         "warm_cache": "embed the texts of a file ahead of time",
     },

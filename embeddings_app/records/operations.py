@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from embeddings_app.models import ModelStatus
+from embeddings_app.models import LIVE_STATUSES
 from embeddings_app.records.sql import row, rows
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
 
@@ -61,7 +61,7 @@ class DocumentCount:
 
 
 def version_work(limit: int = _WORK_CAP) -> list[VersionWork]:
-    """The work of every version that is neither a draft nor retired: of either kind up to `limit` records together."""
+    """The work of every version that writes reach: of either kind up to `limit` records together."""
     found = rows(
         """
         WITH pending AS (
@@ -75,9 +75,9 @@ def version_work(limit: int = _WORK_CAP) -> list[VersionWork]:
         )
         SELECT m.model_id, m.version, coalesce(p.records, 0), coalesce(q.records, 0)
         FROM model_registry m LEFT JOIN pending p USING (id) LEFT JOIN quarantined q USING (id)
-        WHERE m.status <> ALL (%(without)s)
+        WHERE m.status = ANY (%(live)s)
         """,
-        {"limit": limit, "without": [ModelStatus.DRAFT, ModelStatus.RETIRED]},
+        {"limit": limit, "live": list(LIVE_STATUSES)},
     )
     return [VersionWork(*one) for one in found]
 

@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 
 from embeddings_app.services.jobs.beat_lease import LEASE_SECONDS
+from embeddings_app.services.jobs.retention import RETENTION
 from embeddings_app.services.jobs.schedule import change_schedule, seed_schedule
 from embeddings_app.services.jobs.sweep import SWEEP
 from tests.integration.indexing_steps import rows
@@ -22,7 +23,8 @@ HARMLESS = 1
 @pytest.fixture
 def beats(database: str, redis: Redis, tmp_path: Path) -> Iterator[Beats]:
     """Two of them. The sweep is due every second, retention was due an hour ago."""
-    seed_schedule()
+    # The others would be sent in between, and be counted.
+    seed_schedule((SWEEP, RETENTION))
     change_schedule(SWEEP, 1, "test", enabled=True)
     rows(
         """
@@ -37,6 +39,7 @@ def beats(database: str, redis: Redis, tmp_path: Path) -> Iterator[Beats]:
         yield started
         started.end()
     change_schedule(SWEEP, SWEEP.every_seconds, "test", enabled=True)
+    seed_schedule()
 
 
 def test_the_other_takes_over_within_ten_seconds_of_a_kill_and_goes_on_with_the_schedule(beats: Beats) -> None:
