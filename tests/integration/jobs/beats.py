@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -19,6 +20,7 @@ from redis import Redis
 
 from embedding_project.config import load_config
 from embedding_project.contracts.queues import INDEX_QUEUE
+from supervisor.process import last_steps
 from supervisor.roles import role_table
 from tests.chaos.introductions import application_name
 from tests.chaos.proxy import Condition, FaultProxy
@@ -81,24 +83,26 @@ class Beats:
                 "DATABASE_URL": self.way.url,
                 "PROMETHEUS_MULTIPROC_DIR": str(self.metrics),
             }
-            self.running[name] = subprocess.Popen(spec.argv, env=env, cwd=ROOT)
+            # They end with the tests, however these end.
+            ending = last_steps(os.getpid(), signal.SIGKILL, nice=0)
+            self.running[name] = subprocess.Popen(spec.argv, env=env, cwd=ROOT, preexec_fn=ending)  # noqa: PLW1509
 
     def end(self) -> None:
         for process in self.running.values():
             process.kill()
             process.wait()
 
-    def signal(self, name: str, number: int) -> None:
+    def send_signal(self, name: str, number: int) -> None:
         self.running[name].send_signal(number)
 
     def watch(self, seconds: float) -> Counter[str]:
-        """Take what is sent, for so long; sender -> messages."""
+        """Take what is sent, for so long; sender -> sweeps among it."""
         until, before = time.monotonic() + seconds, len(self.sent)
         while time.monotonic() < until:
             while message := cast(bytes | None, self.redis.rpop(INDEX_QUEUE)):
                 self._take(json.loads(message)["headers"])
             time.sleep(0.02)
-        return Counter(sender for _, sender, _ in self.sent[before:])
+        return Counter(sender for _, sender, job in self.sent[before:] if job == "sweep")
 
     def _take(self, headers: dict[str, str]) -> None:
         process = re.match(r"gen(\d+)@", headers["origin"])

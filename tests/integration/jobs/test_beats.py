@@ -47,7 +47,7 @@ def test_the_other_takes_over_within_ten_seconds_of_a_kill_and_goes_on_with_the_
     sent = beats.watch(4.0)
     assert set(sent) == {first}
     assert 3 <= sent[first] <= 6
-    beats.signal(first, signal.SIGKILL)
+    beats.send_signal(first, signal.SIGKILL)
     assert beats.until_sent_by(second, TAKEOVER_SECONDS) <= TAKEOVER_SECONDS
     assert set(beats.watch(3.0)) == {second}
     # Not again because another beat began: its time stands in Postgres.
@@ -56,11 +56,11 @@ def test_the_other_takes_over_within_ten_seconds_of_a_kill_and_goes_on_with_the_
 
 def test_one_that_was_frozen_stands_by_when_it_wakes_and_takes_over_at_once_from_one_that_stops(beats: Beats) -> None:
     first, second = beats.until_one_sends(START_SECONDS)
-    beats.signal(first, signal.SIGSTOP)
+    beats.send_signal(first, signal.SIGSTOP)
     beats.until_sent_by(second, TAKEOVER_SECONDS)
-    beats.signal(first, signal.SIGCONT)
+    beats.send_signal(first, signal.SIGCONT)
     assert beats.watch(4.0)[first] <= HARMLESS
-    beats.signal(second, signal.SIGTERM)
+    beats.send_signal(second, signal.SIGTERM)
     assert beats.until_sent_by(first, TAKEOVER_SECONDS) <= 5.0
 
 

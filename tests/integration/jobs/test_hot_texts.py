@@ -1,6 +1,7 @@
 """The hottest query texts: counted, merged, halved, forgotten, and embedded ahead of a switch."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from embeddings_app.services.embedding.requests import EmbedRequest, embed
 from embeddings_app.services.embedding.warming import warm_version
 from embeddings_app.services.jobs.running import run_job
 from embeddings_app.services.jobs.warm_versions import WARM_VERSIONS
+from supervisor.process import last_steps
 from supervisor.roles import role_table
 from tests.conftest import ROOT
 from tests.integration.indexing_steps import rows
@@ -103,7 +105,8 @@ def test_counts_are_halved_once_a_day_and_unknown_models_are_forgotten() -> None
 def embedder(tmp_path: Path) -> Iterator[None]:
     spec = next(spec for spec in role_table(load_config(), os.environ) if spec.name == "embedder-0")
     env = {**spec.env, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    with subprocess.Popen(spec.argv, env=env, cwd=ROOT) as process:
+    ending = last_steps(os.getpid(), signal.SIGKILL, nice=0)
+    with subprocess.Popen(spec.argv, env=env, cwd=ROOT, preexec_fn=ending) as process:  # noqa: PLW1509
         yield
         process.terminate()
 
