@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db import OperationalError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -101,6 +102,8 @@ def decide(
         answer = act(form.cleaned_data)
     except ServiceError as error:
         answer = Answer(text=error.message, ok=False)
+    except OperationalError:
+        answer = Answer(text="Postgres did not answer in time, and nothing was done: try again soon", ok=False)
     page.message_user(request, answer.text, messages.SUCCESS if answer.ok else messages.ERROR)
     if answer.ok:
         page.log_change(request, subject, answer.text)

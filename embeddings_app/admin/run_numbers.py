@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from embedding_project.contracts.errors import ERROR_KINDS
-from embeddings_app.admin.dashboard_numbers import rate
+from embeddings_app.admin.dashboard_numbers import COLLECTING, rate
 from embeddings_app.admin.quantities import about
 from embeddings_app.models import ReembedRun, RunState
 from embeddings_app.services.reembedding.progress import progress
@@ -14,7 +14,8 @@ from embeddings_app.services.reembedding.rates import rates
 NOT_KNOWN = "not known yet"
 RUN_TILES = (
     ("done", "Documents done"),
-    ("rate", "Documents / s, average"),
+    ("now", "Per second, now"),
+    ("rate", "Per second, average"),
     ("left", "Time left"),
     ("cached", "Vectors from the cache"),
     ("refused", "Failed by themselves"),
@@ -34,8 +35,11 @@ def run_numbers(run: ReembedRun) -> dict[str, Any]:
         "tone": _TONES[RunState(run.state)],
         "percent": round(100 * found.share, 1),
         "problem": problem_text(run),
+        "done": done,
         "tiles": {
             "done": {"text": f"{done:,} of {found.total:,}", "tone": ""},
+            # The page finds it out by looking twice.
+            "now": {"text": COLLECTING if run.state == RunState.RUNNING else "none", "tone": ""},
             "rate": {"text": rate(found.documents_per_second), "tone": ""},
             "left": {"text": time_left(run, found.seconds_left), "tone": ""},
             "cached": {"text": f"{counts.cached:,}", "tone": ""},

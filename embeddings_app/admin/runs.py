@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import ChoicesRadioFilter
 from unfold.decorators import display
 
 from embeddings_app.admin.paging import EstimatedChangeList
-from embeddings_app.admin.quantities import duration
+from embeddings_app.admin.quantities import about, duration
 from embeddings_app.admin.run_actions import RunActions
 from embeddings_app.admin.run_numbers import RUN_TILES, run_numbers, time_left
 from embeddings_app.models import ReembedRun, RunState
@@ -129,7 +129,7 @@ class ReembedRunAdmin(RunActions):
     def expected(self, run: ReembedRun) -> str:
         seconds = run.estimate.get("seconds")
         tokens = f"about {run.estimate.get('tokens', 0):,} tokens"
-        return tokens if seconds is None else f"{tokens}, {duration(seconds)}"
+        return tokens if seconds is None else f"{tokens}, {about(seconds)}"
 
 
 def _progress(run: ReembedRun) -> RunProgress:

@@ -137,11 +137,9 @@ def _fill(version: ModelRegistry, actor: str, values: Mapping[str, Any]) -> Answ
 
 def _ask_cancel(version: ModelRegistry) -> Question:
     run = open_run(version)
-    return version_questions.cancel_question(run) if run else _no_run(version)
-
-
-def _no_run(version: ModelRegistry) -> Question:
-    return Question(title=str(version), refusal=f"no run fills {version}")
+    if run is None:
+        return Question(title=str(version), refusal=f"no run fills {version}")
+    return version_questions.cancel_question(run)
 
 
 def _cancel(version: ModelRegistry, actor: str, values: Mapping[str, Any]) -> Answer:

@@ -8,7 +8,7 @@ from embedding_project.contracts.model_spec import ModelType
 from embeddings_app.admin.dashboard_numbers import UNKNOWN
 from embeddings_app.admin.quantities import about, size
 from embeddings_app.admin.questions import Question
-from embeddings_app.models import ModelRegistry, ModelStatus, ReembedRun
+from embeddings_app.models import OPEN_STATES, ModelRegistry, ModelStatus, ReembedRun
 from embeddings_app.services.model_versions.offers import active_version
 from embeddings_app.services.model_versions.overview import overview
 from embeddings_app.services.model_versions.probing import PROBE_TEXTS
@@ -51,6 +51,9 @@ def fill_question(version: ModelRegistry) -> Question:
 def _estimated(version: ModelRegistry) -> tuple[Estimate | None, str]:
     """What a run would take, and why there can be none now."""
     expected = None
+    run = ReembedRun.objects.filter(model_id=version.model_id, state__in=OPEN_STATES).first()
+    if run:
+        return None, f"{run} is {run.state}: wait until it has finished, or cancel it"
     try:
         check_startable(version)
         expected = estimate(version)

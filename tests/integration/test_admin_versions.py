@@ -131,6 +131,19 @@ def test_a_start_that_must_not_be_says_why_before_it_is_tried(admin: Client, ver
     )
 
 
+def test_a_model_is_not_filled_twice_at_a_time(admin: Client, versions: Versions) -> None:
+    first, second = versions
+    write(first, "a")
+    third = ModelRegistry.objects.create(
+        model_id=first.model_id, version=3, type="transformers", artifact="hashing", dimension=8, status="probed"
+    )
+    run = start(second)
+    assert f"Not now: {run} is running: wait until it has finished, or cancel it." in words(
+        admin, f"modelregistry/{third.pk}/fill/"
+    )
+    assert "is open already" in said(admin, f"modelregistry/{third.pk}/fill/")
+
+
 def test_a_switch_says_what_stops_answering_and_a_way_back_is_kept(admin: Client, versions: Versions) -> None:
     first, second = versions
     write(first, "a", "b")

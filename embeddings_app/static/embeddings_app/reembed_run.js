@@ -3,6 +3,8 @@
 const RUN_REFRESH_MS = 2000;
 const runPage = document.getElementById("reembed-run");
 const firstNumbers = JSON.parse(document.getElementById("run-numbers").textContent);
+const RATE_SECONDS = 30;
+const looks = [];
 let rateChart = null;
 
 // 45 s, 3:05 min or 2:07 h, all labels of the axis in one unit.
@@ -37,6 +39,15 @@ function drawRate(bars) {
   });
 }
 
+// Documents per second between the looks of the last half minute; null before there are two.
+function rateNow(done) {
+  const now = performance.now() / 1000;
+  looks.push({ now, done });
+  while (now - looks[0].now > RATE_SECONDS) looks.shift();
+  const seconds = now - looks[0].now;
+  return seconds < 1 ? null : (done - looks[0].done) / seconds;
+}
+
 function showRun(numbers) {
   if (numbers.state !== firstNumbers.state) {
     // Other actions are possible now, and the list of failed texts may be another.
@@ -45,6 +56,8 @@ function showRun(numbers) {
   }
   const problem = runPage.querySelector("[data-problem]");
   showTiles(runPage, numbers.tiles);
+  const rate = rateNow(numbers.done);
+  if (numbers.state === "running" && rate !== null) runPage.querySelector("[data-tile=now]").textContent = rate.toFixed(1);
   runPage.querySelector("[data-state]").textContent = numbers.state;
   runPage.querySelector("[data-percent]").textContent = `${numbers.percent} %`;
   runPage.querySelector("[role=progressbar]").setAttribute("aria-valuenow", numbers.percent);
