@@ -221,8 +221,10 @@ class Follower:
         fenced = now - self._heartbeat_at >= FENCE_SECONDS
         self._heartbeat_at, self._reported = now, states
         became_ready = [version.announce(now, fenced) for version in self._versions.values()]
-        for version_key in rebuilds:
-            self._rebuild(connection, self._versions[version_key])
+        for version in [self._versions[version_key] for version_key in rebuilds]:
+            # A thread that still reads a snapshot is not disturbed: the next heartbeat brings the wish again.
+            if not version.restoring:
+                self._rebuild(connection, version)
         return any(became_ready)
 
     def _rebuild(self, connection: log_reader.Connection, version: VersionReplica) -> None:

@@ -37,7 +37,7 @@ def run_job(job: Job) -> bool:
         except DatabaseError as error:
             # Nothing could be written down either: the next message tries again.
             logger.warning("job %s: postgres: %s", job.name, type(error).__name__)
-            JOB_RUNS.labels(job.name, "failed").inc()
+            JOB_RUNS.labels(job.name, RunOutcome.FAILED).inc()
             return False
 
 

@@ -1,7 +1,5 @@
 """When beat sends the message of each job: seeded from the table of jobs, and from then on the operator's."""
 
-from collections.abc import Sequence
-
 from django.db import transaction
 
 from embedding_project.broker.dispatch import send_job
@@ -24,11 +22,11 @@ class ScheduleRefused(Exception):
         self.message = message
 
 
-def seed_schedule(jobs: Sequence[Job] | None = None) -> None:
+def seed_schedule() -> None:
     """Put jobs that are new into the schedule and take out what is no job. What an operator chose stays. Idempotent."""
     entries = [
         Entry(name=job.name, task=job.task, description=job.purpose, every_seconds=job.every_seconds)
-        for job in (JOBS.values() if jobs is None else jobs)
+        for job in JOBS.values()
     ]
     with transaction.atomic():
         schedule.keep_entries(entries)
