@@ -42,14 +42,16 @@ INSTANCE_WIDE = {
         "acceptance/test_health",
         "acceptance/test_schema_fuzzing",
         "acceptance/test_warm_cache",
-        "integration/test_autoscale",
     )
 }
 """Files that change or count something of the whole shared instance: one process runs them one after the other."""
-SMALL_INSTANCE = {f"tests/acceptance/{name}.py" for name in ("test_model_sources", "test_observability", "test_keys")}
+SMALL_INSTANCE = {
+    f"tests/acceptance/test_{name}.py"
+    for name in ("autoscale", "model_sources", "observability", "keys", "howto_pages")
+}
 """Files that ask a second, smaller instance, with settings of its own: one process starts it and runs all of them."""
-ENDS_KEYLESS_USE = "tests/acceptance/test_keys.py"
-"""Runs last: the first key ends keyless use of its instance for good."""
+LAST = ("tests/acceptance/test_keys.py", "tests/acceptance/test_howto_pages.py")
+"""They run last, in this order: the first key ends keyless use of its instance for good, and pages restore a backup."""
 _scratch: list[Path] = []
 
 
@@ -107,7 +109,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tier = {name: number for number, name in enumerate(TIERS)}
     folders = {item: item.nodeid.split("/")[1] if "/" in item.nodeid else "" for item in items}
-    items.sort(key=lambda item: (tier.get(folders[item], len(tier)), item.nodeid.startswith(ENDS_KEYLESS_USE)))
+    items.sort(key=lambda item: (tier.get(folders[item], len(tier)), (None, *LAST).index(_last(item))))
+
+
+def _last(item: pytest.Item) -> str | None:
+    """The file of the test, if it is one of the last."""
+    path = item.nodeid.partition("::")[0]
+    return path if path in LAST else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from embedding_project.config import INSTANCE_FILE
 from supervisor.launch import running_instance
@@ -61,6 +61,11 @@ class Visit:
         self.page.goto(self.url + path)
         return self.page
 
+    def leave(self) -> None:
+        self.page.close()
+        assert self.complaints == []
+        assert self.foreign == []
+
     def database(self) -> "psycopg.Connection[tuple[object, ...]]":
         environment = json.loads((self.var / INSTANCE_FILE).read_text())["environment"]
         return psycopg.connect(environment["DATABASE_URL"], autocommit=True)
@@ -88,20 +93,25 @@ def instance(browser: Browser) -> Iterator[tuple[str, Path]]:
         yield url, var
 
 
-@pytest.fixture
-def visit(browser: Browser, instance: tuple[str, Path]) -> Iterator[Visit]:
+@pytest.fixture(scope="module")
+def logged_in(browser: Browser, instance: tuple[str, Path]) -> Iterator[BrowserContext]:
     url, var = instance
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    visit = Visit(page, url, var)
-    visit.open("/admin/")
-    page.fill("[name=username]", "admin")
-    page.fill("[name=password]", json.loads((var / "secrets.json").read_text())["admin_password"])
-    page.get_by_role("button", name="Log in").click()
-    expect(page.locator("#dashboard")).to_be_visible()
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        visit = Visit(context.new_page(), url, var)
+        page = visit.open("/admin/")
+        page.fill("[name=username]", "admin")
+        page.fill("[name=password]", json.loads((var / "secrets.json").read_text())["admin_password"])
+        page.get_by_role("button", name="Log in").click()
+        expect(page.locator("#dashboard")).to_be_visible()
+        visit.leave()
+        yield context
+
+
+@pytest.fixture
+def visit(logged_in: BrowserContext, instance: tuple[str, Path]) -> Iterator[Visit]:
+    visit = Visit(logged_in.new_page(), *instance)
     yield visit
-    page.close()
-    assert visit.complaints == []
-    assert visit.foreign == []
+    visit.leave()
 
 
 def search(url: str, query: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.conftest import Service
 
-CASES = int(os.environ.get("FUZZ_CASES", "50"))
-"""Random cases of each operation, on top of the systematic ones. `make fuzz` takes ten times as many."""
+CASES = int(os.environ.get("FUZZ_CASES", "25"))
+"""Random cases of each operation, on top of the systematic ones. `make fuzz` takes twenty times as many."""
 LIMIT_SECONDS = 3_600
 _TOLD = re.compile(r"Tested: (\d+)|(\d+) generated")
 

@@ -3,45 +3,52 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.conftest import ROOT, Service, outside_environment
+from tests.loaded_commands import Run, loaded_commands
 
 
-def _warm(service: Service, content: bytes, *options: str, file: str = "-") -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [sys.executable, "manage.py", "warm_cache", *options, file],
-        cwd=ROOT,
-        env={**os.environ, **outside_environment(service.var)},
-        input=content,
-        capture_output=True,
-        timeout=120,
-    )
+@pytest.fixture(scope="module")
+def run(service: Service) -> Iterator[Run]:
+    with loaded_commands({**os.environ, **outside_environment(service.var)}, knows_instance=True) as run:
+        yield run
 
 
 def test_warmed_texts_are_found_in_the_cache(service: Service) -> None:
-    done = _warm(service, b'warmed as a line\n{"text": "warmed as an object"}\n')
+    done = subprocess.run(
+        [sys.executable, "manage.py", "warm_cache", "-"],
+        cwd=ROOT,
+        env={**os.environ, **outside_environment(service.var)},
+        input=b'warmed as a line\n{"text": "warmed as an object"}\n',
+        capture_output=True,
+        timeout=120,
+    )
     assert (done.returncode, b"2 texts embedded" in done.stdout) == (0, True), done.stderr
     inputs = ["warmed as a line", "warmed as an object"]
     answer = httpx.post(f"{service.url}/v1/embed", json={"inputs": inputs}, timeout=60)
     assert [item["cached"] for item in answer.json()["items"]] == [True, True]
 
 
-def test_a_bad_line_is_refused_by_number_and_the_rest_is_warmed(service: Service) -> None:
-    done = _warm(service, b'good warmed text\n{"text": 1}\n')
+def test_a_bad_line_is_refused_by_number_and_the_rest_is_warmed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "texts").write_text('good warmed text\n{"text": 1}\n')
+    done = run("warm_cache", str(tmp_path / "texts"))
     assert done.returncode == 1
-    assert b"line 2: " in done.stderr
-    assert b"1 texts embedded, 0 were in the cache, 1 lines failed" in done.stdout
+    assert "line 2: " in done.stderr
+    assert "1 texts embedded, 0 were in the cache, 1 lines failed" in done.stdout
 
 
-def test_an_unknown_model_is_refused(service: Service) -> None:
-    done = _warm(service, b"text\n", "--model-id", "no-such-model")
-    assert (done.returncode, b"no-such-model" in done.stderr) == (1, True)
+def test_an_unknown_model_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "texts").write_text("text\n")
+    done = run("warm_cache", "--model-id", "no-such-model", str(tmp_path / "texts"))
+    assert (done.returncode, "no-such-model" in done.stderr) == (1, True)
 
 
-def test_a_fifo_is_refused_and_not_waited_for(service: Service, tmp_path: Path) -> None:
+def test_a_fifo_is_refused_and_not_waited_for(run: Run, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "texts")
-    done = _warm(service, b"", file=str(tmp_path / "texts"))
-    assert (done.returncode, b"not a regular file" in done.stderr) == (1, True)
+    done = run("warm_cache", str(tmp_path / "texts"))
+    assert (done.returncode, "not a regular file" in done.stderr) == (1, True)

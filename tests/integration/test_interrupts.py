@@ -84,8 +84,9 @@ def expect_clean_end(var: Path, said: str) -> None:
     assert instance.holder(var) is None
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def var() -> Path:
+    """One for all: after the first start that was not interrupted, the others find a database."""
     return scratch_directory()
 
 

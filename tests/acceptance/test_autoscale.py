@@ -1,4 +1,7 @@
-"""The autoscaler beside a running instance, with real embedders under a real load."""
+"""The autoscaler beside a running instance, with real embedders under load.
+
+They wait for a slow endpoint: so text waits for them, and the cores are free for the embedder that joins.
+"""
 
 import itertools
 import os
@@ -13,13 +16,34 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from tests.acceptance.conftest import ENDPOINT_DIMENSION
 from tests.conftest import ROOT, Service, outside_environment
+from tests.unit.workers.fake_endpoint import Answer, FakeEndpoint, Request
 
+_MODEL = "autoscaled"
+_ANSWER_SECONDS = 0.2
+"""Of the endpoint."""
 _CLIENTS = 8
 _INPUTS = 16
 _WAIT_SECONDS = 120.0
 _OPTIONS = ("--min", "0", "--max", "1", "--up", "0.02", "--up-after", "1", "--down", "0.01", "--down-after", "3")
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def service(small: Service, endpoint: FakeEndpoint) -> Iterator[Service]:
+    """It has a model behind a slow endpoint."""
+    sound = endpoint.behave
+
+    def slowly(request: Request) -> Answer:
+        time.sleep(_ANSWER_SECONDS)
+        return sound(request)
+
+    options = ("--type", "openai", "--endpoint", endpoint.url, "--dimension", str(ENDPOINT_DIMENSION))
+    small.manage("register_model", "--model-id", _MODEL, *options, "--secret-name", "acme", "--activate")
+    endpoint.behave = slowly
+    yield small
+    endpoint.behave = sound
 
 
 @contextmanager
@@ -49,7 +73,7 @@ def load(service: Service) -> Iterator[list[int]]:
         with httpx.Client(base_url=service.url, timeout=60.0) as http:
             while not over.is_set():
                 texts = [f"text number {next(_numbers)} of the autoscaled load" for _ in range(_INPUTS)]
-                answer = http.post("/v1/embed", json={"inputs": texts})
+                answer = http.post("/v1/embed", json={"model_id": _MODEL, "inputs": texts})
                 statuses.append(answer.status_code)
                 over.wait(int(answer.headers.get("Retry-After", "0")))
 
@@ -75,7 +99,6 @@ def _until(holds: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.usefixtures("service")
 def test_an_embedder_joins_under_load_and_leaves_when_it_is_quiet_and_no_request_fails(service: Service) -> None:
     with autoscaler(service) as process:
         with load(service) as statuses:
