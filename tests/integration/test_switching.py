@@ -1,6 +1,6 @@
 """Which version answers: the switch, the gate before it, and the way back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -15,6 +15,8 @@ from tests.integration.reembedding_steps import (
     ACTOR,
     UNMEASURED,
     Versions,
+    forget_model,
+    new_model,
     rewrite,
     start,
     status,
@@ -25,6 +27,12 @@ from tests.integration.reembedding_steps import (
 
 
 @pytest.fixture
+def versions(database: str) -> Iterator[Versions]:
+    found = new_model()
+    yield found
+    forget_model(found[0])
+
+
 def test_a_version_that_was_not_measured_answers_only_when_somebody_says_why(versions: Versions) -> None:
     first, second = versions
     write(first, "a")

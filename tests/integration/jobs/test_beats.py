@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from redis import Redis
 
+from embeddings_app.records.schedule import Entry, keep_entries
 from embeddings_app.services.jobs.beat_lease import LEASE_SECONDS
 from embeddings_app.services.jobs.retention import RETENTION
 from embeddings_app.services.jobs.schedule import change_schedule, seed_schedule
@@ -24,7 +26,10 @@ HARMLESS = 1
 def beats(database: str, redis: Redis, tmp_path: Path) -> Iterator[Beats]:
     """Two of them. The sweep is due every second, retention was due an hour ago."""
     # The others would be sent in between, and be counted.
-    seed_schedule((SWEEP, RETENTION))
+    with transaction.atomic():
+        keep_entries(
+            [Entry(name=job.name, task=job.task, description="", every_seconds=1) for job in (SWEEP, RETENTION)]
+        )
     change_schedule(SWEEP, 1, "test", enabled=True)
     rows(
         """
