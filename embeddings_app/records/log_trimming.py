@@ -74,6 +74,29 @@ def trim_chunk(log: LogFloor, retention_hours: int, limit: int) -> tuple[int, in
     return len(named), _purge_tombstones(log.version_key, named, retention_hours) if named else 0
 
 
+def empty_chunk(log: LogFloor, after: int, limit: int) -> int | None:
+    """Of a log that nobody reads any more, look at the next `limit` entries after a sequence number, and delete all but
+    those that name a tombstone: trimming takes these later, with their tombstones. Gives the last sequence number that
+    was looked at, None at the end. In the caller's transaction."""
+    (last,) = row(
+        """
+        WITH next AS MATERIALIZED (
+            SELECT seq, document_id FROM shard_change
+            WHERE layout_id = %(layout)s AND model_version_id = %(version)s AND shard = %(shard)s AND seq > %(after)s
+            ORDER BY seq LIMIT %(limit)s
+        ), deleted AS (
+            DELETE FROM shard_change s USING next
+            WHERE s.layout_id = %(layout)s AND s.model_version_id = %(version)s AND s.shard = %(shard)s
+              AND s.seq = next.seq
+              AND NOT EXISTS (SELECT 1 FROM document d WHERE d.id = next.document_id AND d.deleted)
+        )
+        SELECT max(seq) FROM next
+        """,
+        {"layout": log.layout, "version": log.version_key, "shard": log.shard, "after": after, "limit": limit},
+    )
+    return None if last is None else int(last)
+
+
 def _purge_tombstones(version_key: int, document_keys: Sequence[int | None], retention_hours: int) -> int:
     """Delete those of the documents that are tombstones older than the retention, and than all that is left in the logs
     of their shard under every version of the model."""

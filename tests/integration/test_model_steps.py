@@ -9,7 +9,10 @@ from embedding_project.contracts.errors import ServiceError
 from embeddings_app import registry
 from embeddings_app.models import AuditEvent, ModelRegistry, ModelStatus
 from embeddings_app.records.vector_partitions import has_vector_partition
+from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.documents.outcomes import DocumentResult
 from embeddings_app.services.documents.upserting import upsert
+from embeddings_app.services.indexing.trimming import trim_logs
 from embeddings_app.services.model_versions.indexes import clear_ended_versions
 from embeddings_app.services.model_versions.retiring import retire
 from embeddings_app.services.model_versions.steps import STEPS, take_step
@@ -96,6 +99,27 @@ def test_retiring_frees_vectors_records_and_log(versions: Versions) -> None:
     first.refresh_from_db()
     assert first.status == ModelStatus.RETIRED
     assert rows("SELECT count(*) FROM document WHERE NOT deleted") == [(1,)]
+
+
+def test_retiring_keeps_young_tombstones_so_that_revisions_go_on_rising(versions: Versions) -> None:
+    first, second = versions
+    for doc_id in ("deleted", "alive"):
+        upsert(request(document(doc_id, "text"), namespace="steps", model_id=first.model_id))
+    deleted = delete("steps", "deleted")
+    index()
+    ModelRegistry.objects.filter(pk=first.pk).update(status=ModelStatus.STANDBY)
+    ModelRegistry.objects.filter(pk=second.pk).update(status=ModelStatus.ACTIVE)
+    retire(first, ACTOR)
+    assert not clear_ended_versions(60.0)
+    first.refresh_from_db()
+    assert first.status == ModelStatus.RETIRED
+    (again,) = upsert(request(document("deleted", "text"), namespace="steps", model_id=first.model_id)).results
+    assert isinstance(again, DocumentResult)
+    assert again.revision > deleted.revision
+    # What still names the tombstone is trimmed like any other log.
+    rows("UPDATE shard_change SET created_at = created_at - interval '2 hours' RETURNING 1")
+    trim_logs(1)
+    assert rows("SELECT count(*) FROM shard_change WHERE model_version_id = %s", first.pk) == [(0,)]
 
 
 def test_a_clearing_that_died_between_the_parts_of_a_detach_goes_on(versions: Versions) -> None:

@@ -1,6 +1,7 @@
 """What a version needs before its first write, and what is taken away after its last one."""
 
 import time
+from functools import partial
 
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
 from embeddings_app.records import log_trimming, vector_partitions, version_records
@@ -49,9 +50,8 @@ def _clear(version_key: int, until: float) -> bool:
         if time.monotonic() > until:
             return False
     for log in version_records.logs_of(version.pk):
-        while _trim(log):
-            if time.monotonic() > until:
-                return False
+        if not _empty(log, until):
+            return False
     in_transaction(lambda: version_records.break_logs(version.pk))
     vector_partitions.drop_vector_partition(version.pk)
     if version.status == ModelStatus.RETIRING:
@@ -59,7 +59,15 @@ def _clear(version_key: int, until: float) -> bool:
     return True
 
 
-def _trim(log: LogFloor) -> int:
-    """Delete one chunk of a log that nobody reads any more; how many entries."""
-    entries, _ = in_transaction(lambda: log_trimming.trim_chunk(log, 0, _CHUNK_ENTRIES))
-    return entries
+def _empty(log: LogFloor, until: float) -> bool:
+    """Delete what nobody reads any more; False when the time was up before the end.
+
+    Entries that name a tombstone stay until trimming finds both old enough. Without the tombstone, a document that is
+    written again would begin at revision 1, and the logs of other versions would have a gap.
+    """
+    looked_at: int | None = 0
+    while looked_at is not None:
+        looked_at = in_transaction(partial(log_trimming.empty_chunk, log, looked_at, _CHUNK_ENTRIES))
+        if time.monotonic() > until:
+            return False
+    return True
