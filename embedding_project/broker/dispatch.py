@@ -29,6 +29,8 @@ from embedding_project.contracts.queues import (
 )
 
 _NO_REPR = "-"
+_NO_RESULT = {"ignore_result": True}
+"""Of jobs: without it, the sender would subscribe to the result of every message, for as long as its process lives."""
 
 
 @contextmanager
@@ -69,14 +71,19 @@ def send_index_hint(hint: IndexHint) -> None:
     """Tell an indexer that these documents wait. Raises Unavailable; without a hint, the sweep finds them later."""
     with _broker_errors():
         job_app.send_task(
-            INDEX_TASK, args=(hint.document_keys,), queue=INDEX_QUEUE, argsrepr=_NO_REPR, headers=hint.headers()
+            INDEX_TASK,
+            args=(hint.document_keys,),
+            queue=INDEX_QUEUE,
+            argsrepr=_NO_REPR,
+            headers=hint.headers(),
+            **_NO_RESULT,
         )
 
 
 def send_job(task: str, seconds: float) -> None:
     """Ask an indexer to run a periodic job now; the message counts for so long. Raises Unavailable."""
     with _broker_errors():
-        job_app.send_task(task, queue=INDEX_QUEUE, expires=seconds)
+        job_app.send_task(task, queue=INDEX_QUEUE, expires=seconds, **_NO_RESULT)
 
 
 def send_reembed_wave(run_key: int, wave: int, chunk_keys: Sequence[int]) -> None:
