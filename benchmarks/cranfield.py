@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def _ndcg(ranking: Ranking, judged: Mapping[str, int], depth: int) -> float:
 
 
 def _gain(relevances: Sequence[int]) -> float:
-    return sum((2**relevance - 1) / np.log2(place + 2) for place, relevance in enumerate(relevances))
+    return sum((2.0**relevance - 1) / math.log2(place + 2) for place, relevance in enumerate(relevances))
 
 
 def recall(rankings: Mapping[str, Ranking], relevance: Mapping[str, Mapping[str, int]], depth: int) -> float:

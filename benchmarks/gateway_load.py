@@ -13,7 +13,8 @@ from dataclasses import replace
 from benchmarks.latency import summarize
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import PACKAGED_MODEL
-from embeddings_app.services.embedding.flights import StreamKey, gateway
+from embeddings_app.services.embedding.flights import StreamKey
+from embeddings_app.services.embedding.gateway import gateway
 
 HASHES = replace(PACKAGED_MODEL, model_id="hashes", artifact="hashing:")
 _KEY = StreamKey(HASHES, Lane.INTERACTIVE, False)

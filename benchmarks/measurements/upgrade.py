@@ -14,7 +14,7 @@ from benchmarks.process_cpu import wait_until_idle
 from benchmarks.report import Figure, Goal
 from benchmarks.steady_mix import BY_TEXT, BY_VECTOR, UPSERT, Mix, strays
 
-DOCUMENTS = 800
+DOCUMENTS = 10_000
 MODEL_ID = "all-MiniLM-L6-v2"
 NAMESPACE = "upgrade"
 _QUERIES, _VECTORS, _WRITTEN = 4_000, 500, 4_000
@@ -87,7 +87,7 @@ def _fill(instance: OwnInstance) -> float:
     while time.monotonic() < until:
         found = _one(instance, "SELECT extract(epoch FROM ended_at - started_at)::float8 FROM reembed_run")
         if found is not None:
-            return float(found)
+            return found
         time.sleep(0.5)
     raise BenchmarkError(f"the run did not end: {instance.manage('reembed', 'list')}")
 
@@ -102,9 +102,10 @@ def _switch(instance: OwnInstance, version: int) -> float:
             if attempt == 9:
                 raise
             time.sleep(0.5)
-    return float(
-        _one(instance, "SELECT extract(epoch FROM max(at))::float8 FROM audit_event WHERE action = 'model.active'")
-    )
+    switched = _one(instance, _LAST_SWITCH)
+    if switched is None:
+        raise BenchmarkError("no audit event tells of the switch")
+    return switched
 
 
 def _one(instance: OwnInstance, query: str) -> float | None:

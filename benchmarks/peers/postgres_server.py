@@ -15,10 +15,14 @@ from supervisor import postgres
 from supervisor.account import database_account
 from supervisor.binaries import Binary, find_postgres
 from supervisor.errors import NotAnswering
+from supervisor.logs import Console
 from supervisor.ports import pick_free_port
+from supervisor.process import run_once
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
+_CONNECTIONS = 20
+"""More than the clients of a measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,12 @@ def vector_server(folder: Path) -> Iterator[VectorServer]:
         port=pick_free_port(),
         owner_password=secrets.token_hex(),
         password=secrets.token_hex(),
+        connections=_CONNECTIONS,
     )
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-    postgres.initialise(cluster, environment)
+    logs = folder / "logs"
+    logs.mkdir()
+    postgres.initialise(cluster, environment, lambda spec: run_once(spec, logs, Console(None), time.sleep))
     spec = postgres.process(cluster, environment)
     process = subprocess.Popen(
         spec.argv,

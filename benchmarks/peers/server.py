@@ -22,7 +22,7 @@ def peer_server(
         command, env={**os.environ, **(environ or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        _wait_until_up(process, health_url, start_seconds)
+        _wait_until_up(process, command[0], health_url, start_seconds)
         yield
     finally:
         process.terminate()
@@ -33,7 +33,7 @@ def peer_server(
             process.wait()
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], health_url: str, start_seconds: float) -> None:
+def _wait_until_up(process: subprocess.Popen[bytes], name: str, health_url: str, start_seconds: float) -> None:
     deadline = time.monotonic() + start_seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -42,4 +42,4 @@ def _wait_until_up(process: subprocess.Popen[bytes], health_url: str, start_seco
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    raise BenchmarkError(f"{process.args} did not start")
+    raise BenchmarkError(f"{name} did not start")
