@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import django
 
 from embedding_project.config import PROJECT_ROOT
-from supervisor import commands, django_commands
+from supervisor import commands
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "embedding_project.settings"}
 _PACKAGES = (
@@ -92,6 +93,7 @@ def _serve(load: str) -> None:
     else:
         for name in _PACKAGES:
             importlib.import_module(name)
+    importlib.import_module("supervisor.django_commands")  # the commands import it by its name
     for line in sys.stdin:
         arguments, variables = json.loads(line)
         print(json.dumps(asdict(_forked(arguments, variables))), flush=True)
@@ -106,10 +108,13 @@ def _forked(arguments: Sequence[str], variables: Mapping[str, str]) -> Done:
             os.environ.update(variables)
             sys.exit(commands.main(arguments))
         _, status = os.waitpid(child, 0)
-        said = [file.seek(0) or file.read().decode() for file in (out, err)]
-    return Done(os.waitstatus_to_exitcode(status), *said)
+        return Done(os.waitstatus_to_exitcode(status), _written(out), _written(err))
+
+
+def _written(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 if __name__ == "__main__":
-    assert django_commands  # the commands import it by its name
     _serve(sys.argv[1])

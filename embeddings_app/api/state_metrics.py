@@ -6,7 +6,7 @@ The process that answers gives them for all, so they are right with any number o
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
@@ -149,7 +149,7 @@ _SERVER_GAUGES: tuple[StateGauge[dict[str, bool]], ...] = (
     StateGauge("state_known", "Whether the server tells what the gauges of its kind show.", ("server",), _known),
     StateGauge("build_info", "1, with the versions as labels.", ("version", "python"), _build),
 )
-GAUGES = (*_WORK_GAUGES, *_STORED_GAUGES, *_QUEUE_GAUGES, *_LOAD_GAUGES, *_SERVER_GAUGES)
+GAUGES: tuple[StateGauge[Any], ...] = (*_WORK_GAUGES, *_STORED_GAUGES, *_QUEUE_GAUGES, *_LOAD_GAUGES, *_SERVER_GAUGES)
 
 
 class StateCollector(Collector):

@@ -4,7 +4,7 @@ import html
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import httpx
 import pytest
@@ -46,7 +46,7 @@ def admin(service: Service) -> Iterator[httpx.Client]:
         yield client
 
 
-def submit(client: httpx.Client, path: str, values: dict[str, object]) -> httpx.Response:
+def submit(client: httpx.Client, path: str, values: Mapping[str, object]) -> httpx.Response:
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get(path).text)
     assert found
     response = client.post(path, data={**values, "csrfmiddlewaretoken": found.group(1)})
@@ -54,7 +54,7 @@ def submit(client: httpx.Client, path: str, values: dict[str, object]) -> httpx.
     return response
 
 
-def act(client: httpx.Client, path: str, values: dict[str, object]) -> str:
+def act(client: httpx.Client, path: str, values: Mapping[str, object]) -> str:
     """What the admin says after a form; the page where it says nothing."""
     page = submit(client, path, values).text
     said = re.findall(r'<li class="\*:mb-0!">\s*<div[^>]*>(.*?)</div>', page, re.DOTALL)

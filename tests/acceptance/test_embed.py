@@ -47,7 +47,7 @@ def test_a_text_of_which_the_model_knows_nothing_says_so_also_from_the_cache(api
     for _ in range(2):
         result = ok(api.post("/v1/embed", json={"inputs": ["\U0001f98a", "a fox", "\u2800"]}))
         assert [item.get("unknown") for item in result["items"]] == [True, None, True]
-    assert result["embeddings"][0] == result["embeddings"][2]
+        assert result["embeddings"][0] == result["embeddings"][2]
     binary = api.post("/v1/embed", json={"inputs": ["a fox", "\u2800"], "encoding_format": "binary"})
     assert binary.headers["X-Unknown"] == "1"
 

@@ -1,12 +1,14 @@
 """/v1/tokenize: what the model reads of a text."""
 
+from typing import Any
+
 import httpx
 
 from tests.acceptance.conftest import ok
 
 
-def items(api: httpx.Client, *texts: str, **options: object) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = ok(api.post("/v1/tokenize", json={"inputs": texts, **options}))["items"]
+def items(api: httpx.Client, *texts: str, **options: object) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ok(api.post("/v1/tokenize", json={"inputs": texts, **options}))["items"]
     return found
 
 

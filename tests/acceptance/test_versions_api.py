@@ -161,7 +161,7 @@ def test_runs_come_in_pages_the_newest_first(api: httpx.Client) -> None:
     model_id = new_model(api, "pages-of-runs")
     register(api, model_id, dimension=24)
     ok(step(api, model_id, 2, "probe"))
-    made = []
+    made: list[int] = []
     for _ in range(3):
         until(lambda: step(api, model_id, 2, "estimate").status_code == 200)
         until(lambda: _started(api, model_id, made))

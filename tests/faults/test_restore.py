@@ -58,7 +58,8 @@ class Client:
     def write(self, *documents: tuple[str, int], wait: str = "searchable") -> dict[str, Any]:
         body = [{"id": doc_id, "vector": vector(number), "metadata": {"n": number}} for doc_id, number in documents]
         request = {"namespace": NAMESPACE, "model_id": EXTERNAL_MODEL, "documents": body, "wait": wait}
-        return self._answer(lambda: self._http.post("/v1/upsert", json=request)).json()  # type: ignore[no-any-return]
+        answer: dict[str, Any] = self._answer(lambda: self._http.post("/v1/upsert", json=request)).json()
+        return answer
 
     def delete(self, doc_id: str) -> None:
         self._answer(lambda: self._http.delete(f"/v1/vectors/{doc_id}", params={"namespace": NAMESPACE}))

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 from redis import Redis
@@ -59,8 +60,13 @@ class Setup:
 
     def computed(self) -> dict[str, int]:
         """Text -> how often any process computed it."""
-        found = self.redis.hgetall(f"computed {self._run}")
+        found = cast(dict[bytes, bytes], self.redis.hgetall(f"computed {self._run}"))
         return {text.decode(): int(times) for text, times in found.items()}
+
+
+def tokens_of(outcomes: Sequence[Outcome]) -> list[int]:
+    """Of each text that was embedded."""
+    return [outcome.tokens for outcome in outcomes if isinstance(outcome, EmbeddedText)]
 
 
 def _vector(text: str) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":

@@ -219,7 +219,12 @@ def test_a_corrupt_message_is_dropped_and_its_content_not_logged(embedder: Embed
 def test_the_task_itself_does_the_same_work(client: Client) -> None:
     batch = client.batch(["through the task"])
     arrived, replies = Event(), list[EmbedReply]()
-    client.inbox.expect_embed(batch.batch_id, lambda reply: (replies.append(reply), arrived.set()))
+
+    def take(reply: EmbedReply) -> None:
+        replies.append(reply)
+        arrived.set()
+
+    client.inbox.expect_embed(batch.batch_id, take)
     client.app.send_task(EMBED_TASK, args=(batch.to_wire(),), queue="embed.ctl.0")
     assert arrived.wait(PATIENCE_SECONDS)
     again = client.send(client.batch(["through the task"]))()

@@ -91,6 +91,7 @@ def var() -> Path:
 
 
 def test_up_ends_cleanly_at_every_stage_and_starts_again(var: Path) -> None:
+    was_ready = False
     for word in ("postgres:", "broker:", "running bootstrap", "waiting for", READY):
         ended, said = interrupt_at(begin("up", var), word, presses=2)
         was_ready = f"\n{READY}" in said

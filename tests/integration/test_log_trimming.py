@@ -145,7 +145,7 @@ def test_a_replica_that_was_away_longer_than_the_retention_begins_anew(
     delete(NAMESPACE, "early 1")
     let_time_pass(connection)
     trim_logs(HOURS)
-    assert log_lengths() == tombstones() == []
+    assert (log_lengths(), tombstones()) == ([], [])
     write("last")
     follow(follower, connection)
     assert served(follower) is not before
@@ -209,7 +209,7 @@ def test_the_log_of_a_retired_version_goes_whoever_has_not_applied_it(
     connection.execute("UPDATE shard_replica SET heartbeat = now(), applied_seq = 0")
     with retired(connection, version_key()):
         trim_logs(HOURS)
-    assert log_lengths() == tombstones() == []
+    assert (log_lengths(), tombstones()) == ([], [])
 
 
 def test_a_tombstone_stays_while_any_log_names_it(connection: log_reader.Connection, second_layout: Layout) -> None:
@@ -224,7 +224,7 @@ def test_a_tombstone_stays_while_any_log_names_it(connection: log_reader.Connect
     assert tombstones() == ["text 1"]
     for log in slow:
         trim_chunk(log, HOURS, 1_000)
-    assert log_lengths() == tombstones() == []
+    assert (log_lengths(), tombstones()) == ([], [])
 
 
 def test_a_document_that_lives_again_is_no_tombstone(connection: log_reader.Connection) -> None:
@@ -270,7 +270,7 @@ def test_a_long_log_goes_in_chunks(connection: log_reader.Connection) -> None:
     delete(NAMESPACE, "text 1")
     let_time_pass(connection)
     trim_logs(HOURS, chunk_entries=3)
-    assert log_lengths() == tombstones() == []
+    assert (log_lengths(), tombstones()) == ([], [])
 
 
 def test_documents_of_a_shard_that_nobody_serves_count_as_not_searchable(connection: log_reader.Connection) -> None:

@@ -1,6 +1,7 @@
 """A number of metadata means the same to Postgres, to an index node and to a filter: what its decimal digits say."""
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -30,7 +31,7 @@ numbers = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.floats(1e15, 1e20).map(lambda number: float(round(number))),
 )
-HOLDS = {
+HOLDS: dict[str, Callable[[Decimal, Decimal], bool]] = {
     "eq": lambda value, operand: value == operand,
     "ne": lambda value, operand: value != operand,
     "gt": lambda value, operand: value > operand,

@@ -105,4 +105,4 @@ def test_a_document_deleted_while_its_writer_waits_has_its_own_outcome() -> None
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(in_thread, outcomes_of, outcomes, Wait.INDEXED, version_key, time.monotonic() + 9)
         delete(NAMESPACE, "a")
-        assert [item.state for item in waiting.result().results] == ["deleted"]
+        assert [item.state for item in waiting.result().results if isinstance(item, DocumentResult)] == ["deleted"]

@@ -75,5 +75,5 @@ def search() -> Iterator[Case]:
         yield post(name, "/v1/search", body, status, code, where)
     for top_k in (0, -1, 1001, 2**63):
         yield post(f"top_k {top_k}", "/v1/search", {**good, "top_k": top_k}, 400, "invalid_value", "top_k")
-    for top_k in (1.0, 1.5, "5", True):
-        yield post(f"top_k {top_k!r}", "/v1/search", {**good, "top_k": top_k}, 400, "invalid_type", "top_k")
+    for other in (1.0, 1.5, "5", True):
+        yield post(f"top_k {other!r}", "/v1/search", {**good, "top_k": other}, 400, "invalid_type", "top_k")

@@ -13,6 +13,7 @@ from tests.chaos.faults.kill import Kill, KillApiWorker, KillBackend
 from tests.chaos.faults.network import BadWay, Reset
 from tests.chaos.faults.queues import GARBAGE, STOLEN, DuplicateHints, Garbage, Stolen
 from tests.chaos.faults.redis_data import DropClients, Flush
+from tests.chaos.proxy import Condition
 from tests.chaos.servers import SERVICES
 
 _WAYS = {"cut": network.CUT, "silent": network.SILENT, "slow": network.SLOW, "sliced": network.SLICED}
@@ -23,16 +24,16 @@ def _draws() -> Mapping[str, Draw]:
     """Name -> a function that makes the fault. Names of one kind share their beginning."""
     draws: dict[str, Draw] = {}
     for role in (*ROLES, *SERVICES):
-        draws[f"kill {role}"] = lambda chance, role=role: Kill(role)
-        draws[f"freeze {role}"] = lambda chance, role=role: Freeze(role)
+        draws[f"kill {role}"] = partial(_at_any_time, Kill, role)
+        draws[f"freeze {role}"] = partial(_at_any_time, Freeze, role)
     draws["kill-worker api"] = KillApiWorker
     draws["kill-backend postgres"] = lambda chance: KillBackend()
     draws["freeze-shard"] = lambda chance: FreezeShard(chance.choice((NODES[:2], NODES[2:])))
     for server in ("broker", "cache"):
-        draws[f"flush {server}"] = lambda chance, server=server: Flush(server)
-        draws[f"drop-clients {server}"] = lambda chance, server=server: DropClients(server)
+        draws[f"flush {server}"] = partial(_at_any_time, Flush, server)
+        draws[f"drop-clients {server}"] = partial(_at_any_time, DropClients, server)
     for server in SERVICES:
-        draws[f"reset {server}"] = lambda chance, server=server: Reset(server)
+        draws[f"reset {server}"] = partial(_at_any_time, Reset, server)
         for kind, condition in _WAYS.items():
             draws[f"{kind} {server}"] = partial(_bad_way, kind, server, condition)
     for kind, condition in _WAYS.items():
@@ -40,16 +41,19 @@ def _draws() -> Mapping[str, Draw]:
     draws["disk-full"] = lambda chance: DiskFull(chance.choice(NODES))
     draws["damaged-files"] = lambda chance: DamagedFiles(chance.choice(NODES), chance)
     for content in GARBAGE:
-        draws[f"garbage {content}"] = lambda chance, content=content: Garbage(content)
+        draws[f"garbage {content}"] = partial(_at_any_time, Garbage, content)
     for kind in STOLEN:
-        draws[kind] = lambda chance, kind=kind: Stolen(kind, chance)
+        draws[kind] = partial(Stolen, kind)
     draws["duplicate-hints"] = lambda chance: DuplicateHints()
     return draws
 
 
-def _bad_way(
-    kind: str, server: str, condition: network.Condition, chance: random.Random, *, for_a_node: bool = False
-) -> Fault:
+def _at_any_time(kind: Callable[[str], Fault], target: str, chance: random.Random) -> Fault:
+    """A fault that leaves nothing to chance."""
+    return kind(target)
+
+
+def _bad_way(kind: str, server: str, condition: Condition, chance: random.Random, *, for_a_node: bool = False) -> Fault:
     return BadWay(kind, server, condition, chance.choice(NODES) if for_a_node else "")
 
 

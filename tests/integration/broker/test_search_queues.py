@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from typing import cast
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def _send(seconds: float) -> str:
 
 def _waiting(redis: Redis) -> list[str]:
     """Ids of the messages in the queue, the oldest first."""
-    return [decode_search(raw).fanout_id for raw in reversed(redis.lrange(QUEUE, 0, -1))]
+    return [decode_search(raw).fanout_id for raw in reversed(cast(list[bytes], redis.lrange(QUEUE, 0, -1)))]
 
 
 def _expire() -> None:

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgpack
@@ -82,9 +82,9 @@ def _batch(version_key: int = VERSION) -> SearchBatch:
     )
 
 
-def _until(condition: object) -> None:
+def _until(condition: Callable[[], object]) -> None:
     until = time.monotonic() + 5
-    while not condition() and time.monotonic() < until:  # type: ignore[operator]
+    while not condition() and time.monotonic() < until:
         time.sleep(0.005)
 
 

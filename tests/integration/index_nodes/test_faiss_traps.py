@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -28,6 +29,16 @@ def graph() -> faiss.IndexHNSWFlat:
     return graph
 
 
+def parameters(**options: Any) -> faiss.SearchParameters:
+    found: faiss.SearchParameters = faiss.SearchParametersHNSW(**options)  # type: ignore[attr-defined]  # untyped in Faiss
+    return found
+
+
+def selector_of(rows: np.ndarray) -> faiss.IDSelector:
+    # Faiss gives the types of the constructor in C++, with a size and a pointer.
+    return faiss.IDSelectorBitmap(np.packbits(rows, bitorder="little"))  # type: ignore[call-arg, arg-type]
+
+
 def recall(rows: np.ndarray, queries: Vector = ASKED) -> float:
     exact = np.argsort(-(queries @ NEW.T), axis=1)[:, : rows.shape[1]]
     return float(np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(exact.tolist(), rows.tolist(), strict=True)]))
@@ -36,17 +47,16 @@ def recall(rows: np.ndarray, queries: Vector = ASKED) -> float:
 def test_search_parameters_hide_the_ef_of_the_index(graph: faiss.IndexHNSWFlat) -> None:
     graph.hnsw.efSearch = 200
     _, with_index_ef = graph.search(ASKED, 10)
-    _, with_default = graph.search(ASKED, 10, params=faiss.SearchParametersHNSW())
-    _, with_16 = graph.search(ASKED, 10, params=faiss.SearchParametersHNSW(efSearch=16))
+    _, with_default = graph.search(ASKED, 10, params=parameters())
+    _, with_16 = graph.search(ASKED, 10, params=parameters(efSearch=16))
     assert recall(with_index_ef) > recall(with_default)
     assert np.array_equal(with_default, with_16)
 
 
 def test_a_selector_is_ignored_without_the_bounded_queue(graph: faiss.IndexHNSWFlat) -> None:
-    bits = np.packbits(np.arange(ROWS) % 10 == 0, bitorder="little")
-    selector = faiss.IDSelectorBitmap(bits)
-    bounded = faiss.SearchParametersHNSW(efSearch=200, sel=selector, bounded_queue=True)
-    unbounded = faiss.SearchParametersHNSW(efSearch=200, sel=selector, bounded_queue=False)
+    selector = selector_of(np.arange(ROWS) % 10 == 0)
+    bounded = parameters(efSearch=200, sel=selector, bounded_queue=True)
+    unbounded = parameters(efSearch=200, sel=selector, bounded_queue=False)
     kept = graph.search(ASKED, 10, params=bounded)[1]
     assert np.all(kept[kept >= 0] % 10 == 0)
     assert np.any(graph.search(ASKED, 10, params=unbounded)[1] % 10 != 0)
@@ -58,10 +68,8 @@ def test_a_graph_may_return_fewer_rows_than_match_and_a_segment_never(tmp_path: 
     graph = new_graph(32)
     graph.add(np.concatenate([near, far]))
     matching = np.arange(6_000) >= 3_000
-    parameters = faiss.SearchParametersHNSW(
-        efSearch=20, sel=faiss.IDSelectorBitmap(np.packbits(matching, bitorder="little"))
-    )
-    assert np.any(graph.search(near[:5], 20, params=parameters)[1] < 0)
+    narrow = parameters(efSearch=20, sel=selector_of(matching))
+    assert np.any(graph.search(near[:5], 20, params=narrow)[1] < 0)
     rows = SegmentRows(np.arange(6_000, dtype=np.int32), np.arange(6_000), np.ones(6_000, np.bool_))
     segment = HnswSegment(rows, graph, tmp_path)
     found = segment.search(near[:5], rows.selection(matching), spec(20, ef_search=20), np.arange(len(matching)))
@@ -74,9 +82,9 @@ def test_a_graph_built_in_many_adds_is_as_good_as_one_built_at_once(graph: faiss
         output = tmp_path / f"{number}.faiss"
         extend(base, part, output)
         base = output
-    parameters = faiss.SearchParametersHNSW(efSearch=100)
-    at_once = recall(graph.search(ASKED, 10, params=parameters)[1])
-    in_steps = recall(faiss.read_index(str(output)).search(ASKED, 10, params=parameters)[1])
+    wide = parameters(efSearch=100)
+    at_once = recall(graph.search(ASKED, 10, params=wide)[1])
+    in_steps = recall(faiss.read_index(str(output)).search(ASKED, 10, params=wide)[1])
     assert min(at_once, in_steps) >= 0.97
     assert abs(at_once - in_steps) < 0.01
 
@@ -84,9 +92,10 @@ def test_a_graph_built_in_many_adds_is_as_good_as_one_built_at_once(graph: faiss
 def test_parameters_of_the_graph_survive_the_file(tmp_path: Path) -> None:
     extend(None, NEW[:300], tmp_path / "a.faiss")
     graph = faiss.read_index(str(tmp_path / "a.faiss"))
+    assert isinstance(graph, faiss.IndexHNSWFlat)
     assert graph.metric_type == faiss.METRIC_INNER_PRODUCT
     assert graph.hnsw.efConstruction == 200
-    assert graph.hnsw.nb_neighbors(1) == GRAPH_NEIGHBOURS
+    assert graph.hnsw.nb_neighbors(1) == GRAPH_NEIGHBOURS  # type: ignore[attr-defined]  # untyped in Faiss
     assert np.array_equal(HnswSegment(SegmentRows.empty(1), graph, tmp_path).vectors, NEW[:300])
 
 

@@ -123,11 +123,11 @@ def test_the_first_hits_of_a_longer_answer_are_the_shorter_answer(
     build_all(index)
     index.apply(states[in_graphs:], now=2e9)
     for query in vectors[:5]:
-        for wanted in ({}, {"exact": True}):
-            longest = index.search(NAMESPACE, query[np.newaxis], spec(1_000, **wanted))[0]
+        for exact in (False, True):
+            longest = index.search(NAMESPACE, query[np.newaxis], spec(1_000, exact=exact))[0]
             assert np.array_equal(np.lexsort((longest.document_keys, -longest.scores)), np.arange(1_000))
             for top_k in (1, 10, 14, 200):
-                shorter = index.search(NAMESPACE, query[np.newaxis], spec(top_k, **wanted))[0]
+                shorter = index.search(NAMESPACE, query[np.newaxis], spec(top_k, exact=exact))[0]
                 assert shorter.document_keys.tolist() == longest.document_keys[:top_k].tolist()
 
 

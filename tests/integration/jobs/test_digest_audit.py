@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,9 @@ class Shard:
         """Until all are ready and have said so."""
         for replica in self.replicas:
             self.hear(replica)
-            until(replica, self.connection, lambda replica=replica: ready(replica) and self._reported(replica))
+            until(replica, self.connection, partial(self._follows, replica))
 
-    def _reported(self, replica: Follower) -> bool:
+    def _follows(self, replica: Follower) -> bool:
         found = rows(
             """
             SELECT state = 'ready' AND applied_seq = head AND heartbeat > now() - interval '2 seconds'
@@ -55,7 +56,7 @@ class Shard:
             SHARD,
             replica._replica,
         )
-        return found == [(True,)]
+        return ready(replica) and found == [(True,)]
 
     def audit(self) -> dict[str, Any]:
         """One run; every replica goes on between its two looks."""

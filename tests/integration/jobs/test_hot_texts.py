@@ -13,6 +13,7 @@ import pytest
 
 from embedding_project.config import load_config
 from embedding_project.contracts.keys import InputType, cache_key
+from embedding_project.contracts.model_spec import ModelType
 from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app import registry
 from embeddings_app.models import HotTexts as StoredTexts
@@ -155,5 +156,5 @@ def test_warming_ends_in_time_when_no_embedder_answers() -> None:
 
 
 def test_vectors_of_clients_cannot_be_made_ahead() -> None:
-    spec = replace(registry.active_spec(MODEL), type="external")
+    spec = replace(registry.active_spec(MODEL), type=ModelType.EXTERNAL)
     assert warm_version(spec, 10, 1.0).embedded == 0

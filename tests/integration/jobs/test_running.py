@@ -105,7 +105,7 @@ def test_a_run_whose_lease_ran_out_is_noted_by_the_next_and_cannot_speak_any_mor
 
 
 def test_frequent_jobs_keep_only_what_went_wrong() -> None:
-    outcomes = [Done(), Unavailable("broker_unavailable"), Done()]
+    outcomes: list[Done | Unavailable] = [Done(), Unavailable("broker_unavailable"), Done()]
 
     def work(run: Run) -> Done:
         outcome = outcomes.pop(0)

@@ -36,7 +36,8 @@ def encoder(name: str) -> Encoder:
 @cache
 def alone(name: str, text: str) -> np.ndarray:
     found = encoder(name)
-    return found.encode(found.tokenize([text]))[0]
+    vector: np.ndarray = found.encode(found.tokenize([text]))[0]
+    return vector
 
 
 @pytest.mark.parametrize("name", ["hashing", "minilm"])

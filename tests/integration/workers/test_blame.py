@@ -8,6 +8,7 @@ import torch
 from redis import Redis
 
 from embedding_project.contracts.messages import Purpose
+from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.contracts.vectors import Vector
 from tests.unit.threads.faults import Panic
 from tests.unit.workers.builders import DIMENSION, HASHING, Setup, batch, embedded
@@ -109,7 +110,7 @@ def test_a_device_that_is_lost_ends_the_embedder(valkey_url: str, redis: Redis) 
 
 
 class FullVocabulary(HashingVocabulary):
-    def describe(self, texts: Sequence[str]) -> list[object]:  # type: ignore[override]
+    def describe(self, texts: Sequence[str]) -> list[TokenizedText]:
         raise MemoryError
 
 

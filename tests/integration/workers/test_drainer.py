@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 from redis import Redis
@@ -90,7 +91,7 @@ def test_a_stop_answers_what_is_done_and_puts_the_rest_back(valkey_url: str, red
         drainer.stop()
         encoder.release.set()
     assert [reply.batch_id for reply in setup.replies().values()] == [sent[0].batch_id]
-    left = [decode_message(raw) for raw in redis.lrange("embed.bulk", 0, -1)]
+    left = [decode_message(raw) for raw in cast(list[bytes], redis.lrange("embed.bulk", 0, -1))]
     assert left == [sent[2], sent[1]]
 
 

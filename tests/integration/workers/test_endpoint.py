@@ -46,8 +46,14 @@ def config(endpoint: FakeEndpoint, tmp_path: Path, valkey_url: str) -> Config:
 
 @pytest.fixture
 def spec(endpoint: FakeEndpoint) -> ModelSpec:
-    changes = {"type": ModelType.OPENAI, "artifact": "", "endpoint": endpoint.url, "secret_name": "acme"}
-    return replace(HASHING, endpoint_model="acme/embed-1", **changes)
+    return replace(
+        HASHING,
+        type=ModelType.OPENAI,
+        artifact="",
+        endpoint=endpoint.url,
+        endpoint_model="acme/embed-1",
+        secret_name="acme",
+    )
 
 
 @pytest.fixture

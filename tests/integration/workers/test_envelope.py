@@ -5,6 +5,7 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import msgpack
 import pytest
@@ -19,6 +20,8 @@ from embedding_project.contracts.queues import EMBED_TASK, embed_queue
 from tests.unit.workers.builders import HASHING, batch
 from workers.envelope import decode_message
 from workers.lanes import EmbedLanes
+
+NO_TEXT: Any = []
 
 
 def publish(url: str, sent: EmbedBatch, task: str = EMBED_TASK) -> None:
@@ -99,7 +102,7 @@ def envelope(body: bytes, task: str = EMBED_TASK, content_type: str = "applicati
         envelope(msgpack.packb(([batch("a", deadline="soon").to_wire()], {}, {}))),
         envelope(msgpack.packb(([batch("a", inbox=None).to_wire()], {}, {}))),
         envelope(msgpack.packb(([batch().to_wire()], {}, {}))),
-        envelope(msgpack.packb(([batch("a", model=replace(HASHING, artifact=[])).to_wire()], {}, {}))),
+        envelope(msgpack.packb(([batch("a", model=replace(HASHING, artifact=NO_TEXT)).to_wire()], {}, {}))),
         envelope(msgpack.packb(([batch("a").to_wire()[:-1]], {}, {}))),
         envelope(msgpack.packb(([batch("a").to_wire() + b"\x00"], {}, {}))),
     ],

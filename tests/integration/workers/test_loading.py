@@ -123,10 +123,12 @@ def test_a_folder_that_holds_what_is_no_file_is_refused(folder: Path, make: Call
         model_folder("small", folder.parent)
 
 
-@pytest.mark.parametrize("field", ["query_prompt", "document_prompt"])
-def test_a_prompt_with_a_special_token_in_it_is_refused(folder: Path, field: str) -> None:
+@pytest.mark.parametrize(
+    "spec", [replace(SPEC, query_prompt="query [SEP] "), replace(SPEC, document_prompt="query [SEP] ")]
+)
+def test_a_prompt_with_a_special_token_in_it_is_refused(folder: Path, spec: ModelSpec) -> None:
     with pytest.raises(ModelError, match=r"holds the special token \[SEP\]"):
-        load_transformer(replace(SPEC, **{field: "query [SEP] "}), folder, CPU)
+        load_transformer(spec, folder, CPU)
 
 
 def test_texts_are_lowercased_where_the_folder_says_so(folder: Path) -> None:

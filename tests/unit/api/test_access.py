@@ -1,5 +1,7 @@
 """Who may ask."""
 
+from functools import partial
+
 import pytest
 from django.db import OperationalError
 
@@ -51,7 +53,7 @@ def test_the_root_key_and_a_made_key_open(scheme: str) -> None:
     assert asked(access(ROOT_KEY), f"{scheme}{ROOT_KEY} ") is ROOT
     made = access(keys_exist=True).caller("/v1/embed", "localhost", f"{scheme}{KEY} ")
     assert made is not None
-    assert (made.name, made.scopes) == ("0123456789", {"search"})
+    assert (made.name, made.scopes) == ("0123456789", frozenset({"search"}))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_the_root_key_and_a_made_key_open(scheme: str) -> None:
 @pytest.mark.parametrize("path", ["/v1/embed", "/metrics", "/v1/docs/", "/nothing", "//v1/docs"])
 def test_anything_else_does_not(path: str, authorization: str) -> None:
     for who in (access(ROOT_KEY), access(ROOT_KEY, keys_exist=True), access(keys_exist=True)):
-        assert refusal(lambda who=who: asked(who, authorization, path))[0] == "unauthenticated"
+        assert refusal(partial(asked, who, authorization, path))[0] == "unauthenticated"
 
 
 @pytest.mark.parametrize("path", sorted(OPEN_PATHS))

@@ -18,7 +18,7 @@ from tests.unit.api.refusals import refusal
         ([[1, 2], [0]], (), (pack_ids([1, 2]), pack_ids([0]))),
     ],
 )
-def test_input_is_one_or_many_texts_or_ids(value: object, texts: object, ids: object) -> None:
+def test_input_is_one_or_many_texts_or_ids(value: object, texts: tuple[str, ...], ids: tuple[bytes, ...]) -> None:
     request, _ = openai_request({"input": value, "model": "m"})
     assert (request.texts, request.ids, len(request)) == (texts, ids, len(texts) + len(ids))
     assert (tei_request({"inputs": value}).texts, tei_request({"inputs": value}).ids) == (texts, ids)

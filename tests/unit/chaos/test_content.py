@@ -4,7 +4,8 @@ import pytest
 
 from tests.chaos.content import CHOICES, NUMBERS, Place, metadata_of, passes, text_of, wrong_content
 
-DOCUMENT = {"id": "a", "metadata": metadata_of("red", 9, 7), "text": text_of(Place("red", "a"), 7)}
+METADATA = metadata_of("red", 9, 7)
+DOCUMENT = {"id": "a", "metadata": METADATA, "text": text_of(Place("red", "a"), 7)}
 
 
 def test_a_document_as_it_was_written_is_whole() -> None:
@@ -13,7 +14,7 @@ def test_a_document_as_it_was_written_is_whole() -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("number", NUMBERS[9 % len(NUMBERS)] * 1.001), ("word", "Strasse")])
 def test_a_field_of_another_value_is_found(field: str, value: object) -> None:
-    assert "version 9" in wrong_content({**DOCUMENT, "metadata": {**DOCUMENT["metadata"], field: value}})
+    assert "version 9" in wrong_content({**DOCUMENT, "metadata": {**METADATA, field: value}})
 
 
 def test_the_text_of_another_version_namespace_or_document_is_found() -> None:

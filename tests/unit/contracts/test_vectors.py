@@ -47,7 +47,7 @@ def test_a_zero_vector_stays_zero() -> None:
 @pytest.mark.parametrize("scale", [1e-40, 1e-30, 1.0, 1e20, 5e37])
 def test_vectors_of_any_length_keep_their_direction(scale: float) -> None:
     vectors = np.array([[3 * scale, 4 * scale], [0, 0]], np.float32)
-    assert np.allclose(unit_length(vectors), [[0.6, 0.8], [0, 0]], atol=1e-4)
+    assert np.allclose(unit_length(vectors), np.array([[0.6, 0.8], [0, 0]]), atol=1e-4)
 
 
 embedded = st.builds(

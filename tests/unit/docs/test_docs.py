@@ -4,6 +4,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import get_commands
@@ -58,16 +59,16 @@ def _rows(page: str) -> dict[str, list[str]]:
 
 
 @cache
-def _metrics() -> dict[str, Metric | StateGauge]:
+def _metrics() -> dict[str, Metric | StateGauge[Any]]:
     """Name as Prometheus shows it -> metric."""
-    found = {}
+    found: dict[str, Metric | StateGauge[Any]] = {gauge.name: gauge for gauge in GAUGES}
     for module in METRIC_MODULES:
         for metric in vars(module).values():
             if isinstance(metric, MetricWrapperBase):
                 (described,) = metric.describe()
                 suffix = "_total" if described.type == "counter" else ""
                 found[described.name + suffix] = described
-    return found | {gauge.name: gauge for gauge in GAUGES}
+    return found
 
 
 def _routes() -> list[str]:

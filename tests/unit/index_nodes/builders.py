@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,15 @@ def vectors_and_clusters(
 
 
 def state(document_key: int, vector: Vector | None, **changes: Any) -> DocumentState:
-    values = {"namespace_key": NAMESPACE, "revision": 1, "text_revision": 0 if vector is None else 1, "metadata": {}}
-    return DocumentState(document_key=document_key, vector=vector, **{**values, **changes})
+    found = DocumentState(
+        document_key=document_key,
+        namespace_key=NAMESPACE,
+        revision=1,
+        text_revision=0 if vector is None else 1,
+        metadata={},
+        vector=vector,
+    )
+    return replace(found, **changes)
 
 
 def spec(

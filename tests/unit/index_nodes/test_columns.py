@@ -60,7 +60,8 @@ filters = st.recursive(
 @example([(0, {"a": True}), (1, {"a": 1})], Condition("a", "eq", 1))
 @example([(0, {"a": [1, "1"]}), (0, {"a": '[1, "1"]'})], Condition("a", "contains", 1))
 def test_a_mask_agrees_with_the_oracle(writes: list[tuple[int, dict[str, Any]]], node: Filter) -> None:
-    columns, kept = Columns(SLOTS), [{} for _ in range(SLOTS)]
+    columns = Columns(SLOTS)
+    kept: list[dict[str, Any]] = [{} for _ in range(SLOTS)]
     for slot, row in writes:
         columns.set_row(slot, row)
         kept[slot] = row

@@ -41,8 +41,8 @@ def test_equal_scores_are_cut_by_document_key_and_longer_answers_begin_as_shorte
     alike = np.random.default_rng(0).integers(0, 3, ROWS)
     table = RowTable(VECTORS[alike], TABLE.slots, TABLE.document_keys)
     longest = scan(table, Selection(None, ROWS), VECTORS[:queries], 9_000)
-    for hits in np.moveaxis([longest.scores, table.document_keys[table.slots[longest.rows]]], 0, 1):
-        assert np.array_equal(np.lexsort((hits[1], -hits[0])), np.arange(9_000))
+    for scores, document_keys in zip(longest.scores, table.document_keys[table.slots[longest.rows]], strict=True):
+        assert np.array_equal(np.lexsort((document_keys, -scores)), np.arange(9_000))
     for top_k in (1, 10, 200, 5_000):
         shorter = scan(table, Selection(None, ROWS), VECTORS[:queries], top_k)
         assert np.array_equal(shorter.rows, longest.rows[:, :top_k])

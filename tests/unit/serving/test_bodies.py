@@ -78,12 +78,18 @@ def test_who_waits_for_a_body_leaves_the_turn_to_others() -> None:
         assert ArrivingBody(Waiting(b"abc"), 3, turns=turns).read() == b"abc"
 
 
-def _answer(stream: SlowStream, during: Callable[[Any], None] = lambda _: None, **headers: str) -> dict[str, str]:
-    """The headers of an answer to a request with that body."""
+def _answer(stream: SlowStream, *, is_read: bool = False, **environ: str) -> dict[str, str]:
+    """The headers of an answer to a request with that body, and whether the application reads it before it answers."""
     told: list[list[tuple[str, str]]] = []
-    environ: dict[str, Any] = {"wsgi.input": stream, **headers}
-    start = take_body(environ, lambda _status, headers, *_: told.append(headers) or (lambda _: None))
-    during(environ["wsgi.input"])
+
+    def start_response(_status: str, headers: list[tuple[str, str]], *_: object) -> Callable[[bytes], object]:
+        told.append(headers)
+        return lambda _: None
+
+    request: dict[str, Any] = {"wsgi.input": stream, **environ}
+    start = take_body(request, start_response)
+    if is_read:
+        request["wsgi.input"].read()
     start("404 Not Found", [])
     return dict(told[0])
 
@@ -95,17 +101,14 @@ def test_the_rest_is_read_before_the_answer_or_the_connection_closes() -> None:
     assert _answer(SlowStream(b"x" * 99_999), CONTENT_LENGTH="100000") == {"Connection": "close"}
     assert not body(SlowStream(b"x" * 900_000, seconds=1.1), 900_000).settle()
     untouched = SlowStream(b"x")
-    for headers in (
-        {"CONTENT_LENGTH": str(MAX_BODY_BYTES + 1)},
-        {"CONTENT_LENGTH": "1", "HTTP_EXPECT": "100-continue"},
-    ):
-        assert _answer(untouched, **headers) == {"Connection": "close"}
+    assert _answer(untouched, CONTENT_LENGTH=str(MAX_BODY_BYTES + 1)) == {"Connection": "close"}
+    assert _answer(untouched, CONTENT_LENGTH="1", HTTP_EXPECT="100-continue") == {"Connection": "close"}
     assert untouched.tell() == 0
 
 
 def test_a_request_without_a_body_and_one_that_was_read_stay_as_they_are() -> None:
     assert _answer(SlowStream(b"next request")) == {}
-    assert _answer(SlowStream(b"{}"), lambda arriving: arriving.read(), CONTENT_LENGTH="2") == {}
+    assert _answer(SlowStream(b"{}"), is_read=True, CONTENT_LENGTH="2") == {}
 
 
 def test_few_answers_at_a_time_wait_for_a_rest() -> None:

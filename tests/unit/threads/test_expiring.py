@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import count
 
 import pytest
 
@@ -9,8 +10,8 @@ from embedding_project.threads.expiring import ExpiringCache
 
 
 def test_a_value_is_computed_once_a_period() -> None:
-    calls: list[str] = []
-    cache = ExpiringCache[str, int](lambda key: calls.append(key) or len(calls), seconds=0.05)  # type: ignore[func-returns-value]
+    calls = count(1)
+    cache = ExpiringCache[str, int](lambda _: next(calls), seconds=0.05)
     assert [cache.get("a"), cache.get("a"), cache.get("b")] == [1, 1, 2]
     time.sleep(0.06)
     assert cache.get("a") == 3
@@ -40,10 +41,10 @@ def test_others_go_on_with_the_old_value_while_one_computes() -> None:
 
 
 def test_an_error_is_not_held() -> None:
-    results = iter([ValueError("no"), 7])
+    results: list[ValueError | int] = [ValueError("no"), 7]
 
     def compute(_key: str) -> int:
-        result = next(results)
+        result = results.pop(0)
         if isinstance(result, ValueError):
             raise result
         return result

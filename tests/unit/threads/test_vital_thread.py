@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from types import ModuleType
 
 import pytest
@@ -13,9 +14,13 @@ from embedding_project.threads.vital_thread import VitalThread
 from tests.unit.threads.faults import Panic
 
 
+def wait_for(event: threading.Event) -> None:
+    event.wait(30)
+
+
 def test_a_stop_ends_the_thread() -> None:
     stopping = threading.Event()
-    thread = VitalThread("test", lambda: bool(stopping.wait(30)), stopping.set, 5.0)
+    thread = VitalThread("test", partial(wait_for, stopping), stopping.set, 5.0)
     thread.start()
     thread.stop()
     assert not thread.is_alive()
@@ -23,7 +28,7 @@ def test_a_stop_ends_the_thread() -> None:
 
 def test_one_that_hangs_is_not_waited_for_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
     release = threading.Event()
-    thread = VitalThread("test", lambda: bool(release.wait(30)), lambda: None, 0.05)
+    thread = VitalThread("test", partial(wait_for, release), lambda: None, 0.05)
     thread.start()
     with caplog.at_level(logging.ERROR):
         thread.stop()

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from workers.outbox import Outbox
 from workers.pace import CPU_LIMITS, Pace
 
 
-def batch(*texts: str, lane: Lane = Lane.INTERACTIVE, model: ModelSpec = HASHING, **changes: object) -> EmbedBatch:
+def batch(*texts: str, lane: Lane = Lane.INTERACTIVE, model: ModelSpec = HASHING, **changes: Any) -> EmbedBatch:
     built = EmbedBatch(
         batch_id=uuid.uuid4().hex,
         inbox="reply.test",
@@ -81,7 +82,8 @@ class Setup:
         return self.replies()
 
     def replies(self) -> dict[str, EmbedReply]:
-        found = [decode_reply(wire) for wire in self.redis.lpop("reply.test", 1000) or []]
+        wires = cast(list[bytes] | None, self.redis.lpop("reply.test", 1000)) or []
+        found = [decode_reply(wire) for wire in wires]
         return {reply.batch_id: reply for reply in found if isinstance(reply, EmbedReply)}
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from embedding_project.contracts.model_spec import ModelSpec
 from tests.unit.workers.models import HASHING
 from workers.pace import CPU_LIMITS, TELLING_TOKENS, Pace
 
@@ -17,8 +18,8 @@ class Clock:
         return self.now
 
 
-def _computed(speed: Pace, clock: Clock, tokens: int, seconds: float, spec: object = HASHING) -> None:
-    with speed.step(spec, tokens):  # type: ignore[arg-type]
+def _computed(speed: Pace, clock: Clock, tokens: int, seconds: float, spec: ModelSpec = HASHING) -> None:
+    with speed.step(spec, tokens):
         clock.now += seconds
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ class Service:
     def without_embedder_seconds(self) -> float:
         return self.gone_seconds
 
-    def say(self, **changes: object) -> None:
+    def say(self, **changes: Any) -> None:
         assert self.load is not None
         self.load = replace(self.load, **changes)
 

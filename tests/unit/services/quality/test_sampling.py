@@ -1,6 +1,7 @@
 """Which searches become samples, and that a request never waits for one."""
 
 import threading
+from functools import partial
 
 import pytest
 from django.db import OperationalError
@@ -42,7 +43,7 @@ def test_at_most_one_search_a_second_is_kept(book: Book) -> None:
     now = [100.0]
     sampler = SearchSampler(1.0, book.keep, clock=lambda: now[0], chance=lambda: 0.0)
     for text in ("first", "same second"):
-        sampler.offer(lambda text=text: search(text))
+        sampler.offer(partial(search, text))
     now[0] += 0.99
     sampler.offer(lambda: search("still too early"))
     now[0] += 0.01
@@ -55,7 +56,7 @@ def test_only_the_share_of_searches_is_kept(book: Book) -> None:
     now = [0.0]
     sampler = SearchSampler(0.3, book.keep, clock=lambda: now[0], chance=lambda: next(chances))
     for text in ("unlucky", "lucky", "unlucky again"):
-        sampler.offer(lambda text=text: search(text))
+        sampler.offer(partial(search, text))
         now[0] += 10
     assert book.wait_for(1) == ["lucky"]
 
@@ -71,7 +72,7 @@ def test_a_very_long_query_is_not_kept(book: Book) -> None:
     now = [0.0]
     sampler = SearchSampler(1.0, book.keep, clock=lambda: now[0], chance=lambda: 0.0)
     for text in ("é" * MAX_TEXT_BYTES, "short"):
-        sampler.offer(lambda text=text: search(text))
+        sampler.offer(partial(search, text))
         now[0] += 1
     assert book.wait_for(1) == ["short"]
 
@@ -79,9 +80,13 @@ def test_a_very_long_query_is_not_kept(book: Book) -> None:
 def test_an_offer_does_not_wait_for_a_store_that_hangs() -> None:
     hang = threading.Event()
     now = [0.0]
-    sampler = SearchSampler(1.0, lambda _: hang.wait(5) and None, clock=lambda: now[0], chance=lambda: 0.0)
+
+    def keep(_: LiveSearch) -> None:
+        hang.wait(5)
+
+    sampler = SearchSampler(1.0, keep, clock=lambda: now[0], chance=lambda: 0.0)
     for number in range(100):
-        sampler.offer(lambda number=number: search(str(number)))
+        sampler.offer(partial(search, str(number)))
         now[0] += 1
     hang.set()
 
@@ -96,6 +101,6 @@ def test_a_store_that_fails_costs_the_sample_alone(book: Book) -> None:
 
     sampler = SearchSampler(1.0, keep, clock=lambda: now[0], chance=lambda: 0.0)
     for text in ("lost", "kept"):
-        sampler.offer(lambda text=text: search(text))
+        sampler.offer(partial(search, text))
         now[0] += 1
     assert book.wait_for(1) == ["kept"]

@@ -69,6 +69,8 @@ class Wire:
         """Have shards answer the message that was sent as the `number`-th; nobody hears it when it is forgotten."""
         batch = self.sent[number][1]
         on_reply = self.expected.get(batch.fanout_id)
-        for shard in shards if on_reply else ():
+        if on_reply is None:
+            return
+        for shard in shards:
             outcomes = (outcome,) * len(batch.queries)
             on_reply(SearchReply(fanout_id=batch.fanout_id, shard=shard, outcomes=outcomes, search_ms=1.0))
