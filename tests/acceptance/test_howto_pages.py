@@ -58,9 +58,9 @@ def ask_under_the_shown_id(terminal: Terminal) -> None:
 
 def fill_two_versions(terminal: Terminal) -> None:
     """Namespace and model `papers`, with a version that answers and one in shadow, and judgements of people."""
-    register = ("register_model", "--model-id", "papers", "--type", "transformers", "--artifact", "hashing:")
-    sizes = ("--dimension", "32", "--max-tokens", "64")
-    terminal.prepare(*register, *sizes, "--activate")
+    model = ("--model-id", "papers", "--type", "transformers", "--artifact", "hashing:")
+    register = ("register_model", *model, "--dimension", "32", "--max-tokens", "64")
+    terminal.prepare(*register, "--activate")
     texts = [f"abstract {number} of heat and of transfer" for number in range(30)]
     documents = [{"id": str(number), "text": text} for number, text in enumerate(texts)]
     httpx.post(
