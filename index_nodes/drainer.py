@@ -2,7 +2,7 @@
 
 A replica that is behind with a version does not pop from the queue of that version; other replicas of the shard do. The
 loop takes one message at a time, so that replicas share the work. Celery would need four round trips and a task for a
-message; here a message costs one round trip, and its answer another.
+message; here the answer to one message and the wait for the next are one round trip.
 """
 
 import logging
@@ -10,7 +10,6 @@ import math
 import threading
 from collections.abc import Sequence
 from types import UnionType
-from typing import cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -22,6 +21,7 @@ from embedding_project.contracts.queues import SEARCH_TASK
 from embedding_project.observing.log_lines import place_of
 from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES, QUERIES
 from index_nodes.node import ShardNode
+from index_nodes.replies import Addressed, QueueLine
 
 _BLOCK_SECONDS = 0.2
 """How long one look at the queues may last. A replica that falls behind during it answers `behind`."""
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 class SearchDrainer:
     def __init__(self, redis: Redis, node: ShardNode) -> None:
-        self._redis = redis
+        self._line = QueueLine(redis)
         self._node = node
         self._stopping = threading.Event()
         self._turn = 0
@@ -46,23 +46,24 @@ class SearchDrainer:
 
     def run(self) -> None:
         self._node.search_here()
+        answer: Addressed | None = None
         while not self._stopping.is_set():
             queues = self._node.queues()
+            raw = self._exchange(answer, self._in_turn(queues) if queues else [])
+            answer = self._answer(raw) if raw is not None else None
             if not queues:
                 self._stopping.wait(_NOT_READY_SECONDS)
-                continue
-            raw = self._pop(self._in_turn(queues))
-            if raw is not None:
-                self._answer(raw)
+        self._exchange(answer, [])
 
     def _in_turn(self, queues: Sequence[str]) -> list[str]:
         # Redis looks into the queues in this order: a busy queue that always came first would starve the others.
         self._turn = (self._turn + 1) % len(queues)
         return [*queues[self._turn :], *queues[: self._turn]]
 
-    def _pop(self, queues: list[str]) -> bytes | None:
+    def _exchange(self, answer: Addressed | None, queues: list[str]) -> bytes | None:
+        """Send the answer, and take the next message; None when none came."""
         try:
-            popped = cast(list[bytes] | None, self._redis.brpop(queues, timeout=_BLOCK_SECONDS))
+            raw = self._line.exchange(answer, queues, _BLOCK_SECONDS)
         except RedisError as error:
             BROKER_ERRORS.inc()
             if not self._broker_away:
@@ -71,21 +72,22 @@ class SearchDrainer:
             self._stopping.wait(_PAUSE_AFTER_ERROR_SECONDS)
             return None
         self._broker_away = False
-        return popped[1] if popped else None
+        return raw
 
-    def _answer(self, raw: bytes) -> None:
+    def _answer(self, raw: bytes) -> Addressed | None:
         try:
             batch = decode_search(raw)
         except CorruptMessage as fault:
             CORRUPT_MESSAGES.inc()
             logger.warning("dropped a message of %d bytes that is not a search: %s", len(raw), fault)
-            return
+            return None
         try:
-            self._node.answer(batch)
+            return self._node.answer(batch)
         except Exception as error:  # noqa: BLE001
             # One message must not end the thread: a client that repeats the message would keep the shard away.
             QUERIES.labels("failed").inc(len(batch.queries))
             logger.error("a message was not answered: %s", place_of(error))
+            return None
 
 
 def decode_search(raw: bytes) -> SearchBatch:

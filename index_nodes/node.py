@@ -6,10 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from redis import Redis
-from redis.exceptions import RedisError
-
-from embedding_project.broker.inbox import push_reply
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery
 from embedding_project.contracts.origins import distinct
@@ -19,7 +15,8 @@ from embedding_project.observing.request_context import serving
 from index_nodes.build_queue import BuildQueue
 from index_nodes.hnsw_segment import search_one_thread_each
 from index_nodes.log_follower import Follower
-from index_nodes.metrics import BROKER_ERRORS, QUERIES, SEARCH_SECONDS
+from index_nodes.metrics import QUERIES, SEARCH_SECONDS
+from index_nodes.replies import Addressed
 from index_nodes.scan import SearchSpec
 from index_nodes.serving import Serving
 from index_nodes.snapshot_writer import SnapshotWriter
@@ -32,10 +29,7 @@ logger = logging.getLogger(__name__)
 class ShardNode:
     """One thread calls `answer`; it must call `search_here` first."""
 
-    def __init__(
-        self, *, database_url: str, redis: Redis, nodes_dir: Path, shard: int, replica: int, snapshot_seconds: int
-    ) -> None:
-        self._redis = redis
+    def __init__(self, *, database_url: str, nodes_dir: Path, shard: int, replica: int, snapshot_seconds: int) -> None:
         self._shard = shard
         self._replica = replica
         self._nodes_dir = nodes_dir
@@ -63,32 +57,27 @@ class ShardNode:
         """The queues that this replica must consume now; empty while it may not answer."""
         return self._follower.serving.queues(self._shard, time.monotonic())
 
-    def answer(self, batch: SearchBatch) -> None:
-        """Search and reply, unless the deadline of the batch is over."""
+    def answer(self, batch: SearchBatch) -> Addressed | None:
+        """Search; the reply for the asker, or None when the deadline of the batch is over."""
         # The wall clock may be set during the searches, so they use the monotonic clock.
         seconds_left = batch.deadline - time.time()
         if seconds_left <= 0:
             QUERIES.labels("expired").inc(len(batch.queries))
-            return
+            return None
         with serving(distinct(batch.origins)):
-            self._search(batch, time.monotonic() + seconds_left)
+            return Addressed(batch.inbox, self._search(batch, time.monotonic() + seconds_left))
 
-    def _search(self, batch: SearchBatch, deadline: float) -> None:
+    def _search(self, batch: SearchBatch, deadline: float) -> SearchReply:
         began, began_ns = time.perf_counter(), time.time_ns()
         outcomes = search_batch(self._follower.serving, batch, deadline)
         seconds = time.perf_counter() - began
         SEARCH_SECONDS.observe(seconds)
-        reply = SearchReply(
-            fanout_id=batch.fanout_id, shard=self._shard, outcomes=tuple(outcomes), search_ms=1_000 * seconds
-        )
-        try:
-            push_reply(self._redis, batch.inbox, reply)
-        except RedisError as error:
-            BROKER_ERRORS.inc()
-            logger.warning("a reply was not sent: %s", type(error).__name__)
         place = {"shard": self._shard, "replica": self._replica}
         tracing.record("search shard", batch.origins, began_ns, queries=len(batch.queries), **place)
         logger.debug("answered %d queries in %.1f ms", len(batch.queries), 1_000 * seconds)
+        return SearchReply(
+            fanout_id=batch.fanout_id, shard=self._shard, outcomes=tuple(outcomes), search_ms=1_000 * seconds
+        )
 
 
 def search_batch(

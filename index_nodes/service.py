@@ -4,8 +4,10 @@ from functools import cache
 
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
+from embedding_project.contracts.messages import SearchBatch
 from index_nodes.drainer import SearchDrainer
 from index_nodes.node import ShardNode
+from index_nodes.replies import push_reply
 
 
 @cache
@@ -14,7 +16,6 @@ def node() -> ShardNode:
     config = load_config()
     return ShardNode(
         database_url=config.database_url,
-        redis=broker_client(config.redis_url),
         nodes_dir=config.var_dir / "nodes",
         shard=config.node_shard,
         replica=config.node_replica,
@@ -25,3 +26,10 @@ def node() -> ShardNode:
 def drainer() -> SearchDrainer:
     """The loop that answers the searches of this process, over a connection of its own."""
     return SearchDrainer(broker_client(load_config().redis_url), node())
+
+
+def answer_alone(batch: SearchBatch) -> None:
+    """Search and reply, for a message that came another way than through the drainer. Raises RedisError."""
+    answer = node().answer(batch)
+    if answer:
+        push_reply(broker_client(load_config().redis_url), answer)

@@ -10,7 +10,7 @@ from index_nodes.bootstep import NodeStep
 @query_app.task(name=SEARCH_TASK)
 def search_shard(payload: bytes) -> None:
     """Answer one message that came through Celery's own consumer instead of the drain loop."""
-    service.node().answer(SearchBatch.from_wire(payload))
+    service.answer_alone(SearchBatch.from_wire(payload))
 
 
 query_app.steps["worker"].add(NodeStep)

@@ -1,19 +1,21 @@
-"""The only module that sends messages.
+"""The only module that makes messages.
 
 Arguments never appear in message metadata (`argsrepr`), since they hold user text. No function waits for an answer.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any
+from functools import cache
 
-from celery import Celery, chord, group
+from celery import chord
 from kombu.exceptions import KombuError
+from redis import Redis
 from redis.exceptions import RedisError
 
+from embedding_project.broker.redis_clients import broker_client
+from embedding_project.broker.task_messages import QueuedMessage, task_template
 from embedding_project.celery import job_app, query_app
+from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.messages import EmbedBatch, SearchBatch
@@ -41,30 +43,24 @@ def _broker_errors() -> Iterator[None]:
         raise Unavailable("broker_unavailable") from error
 
 
-def _options(queue: str, deadline: float) -> dict[str, Any]:
-    return {
-        "queue": queue,
-        "expires": datetime.fromtimestamp(max(deadline, time.time() + 0.001), UTC),
-        "argsrepr": _NO_REPR,
-        "kwargsrepr": _NO_REPR,
-    }
-
-
-def send_search(layout: int, shards: Iterable[int], batch: SearchBatch) -> None:
-    """Fan `batch` out: one task per shard, published together. Raises Unavailable."""
-    body, version_key = batch.to_wire(), batch.queries[0].version_key
+def search_messages(layout: int, shards: Iterable[int], batch: SearchBatch) -> list[QueuedMessage]:
+    """One task per shard, as one group, for the carrier of the searches to send."""
+    version_key = batch.queries[0].version_key
     queues = [search_queue(layout, version_key, shard) for shard in shards]
-    tasks = group(
-        query_app.signature(SEARCH_TASK, args=(body,), options=_options(queue, batch.deadline)) for queue in queues
-    )
-    with _broker_errors(), query_app.producer_or_acquire() as producer, producer.batch():
-        tasks.apply_async(producer=producer)
+    return task_template(query_app, SEARCH_TASK).messages(queues, batch.to_wire(), batch.deadline)
 
 
-def send_embed(batch: EmbedBatch, app: Celery = query_app) -> None:
-    """Queue `batch` on its lane. Raises Unavailable."""
+def send_embed(batch: EmbedBatch, broker: Redis | None = None) -> None:
+    """Queue `batch` on its lane, at the broker of this process unless another is given. Raises Unavailable."""
+    queue = embed_queue(batch.lane)
+    (message,) = task_template(query_app, EMBED_TASK).messages([queue], batch.to_wire(), batch.deadline)
     with _broker_errors():
-        app.send_task(EMBED_TASK, args=(batch.to_wire(),), **_options(embed_queue(batch.lane), batch.deadline))
+        (broker or _broker()).lpush(message.queue, message.text)
+
+
+@cache
+def _broker() -> Redis:
+    return broker_client(load_config().redis_url)
 
 
 def send_index_hint(hint: IndexHint) -> None:

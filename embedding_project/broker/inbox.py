@@ -1,7 +1,7 @@
 """The reply inbox: one Redis list per process, and one thread that decodes replies and gives them to the waiters.
 
-Workers push replies under the id of the request. The thread only decodes and calls; the waiting request merges and
-hydrates. A reply without a waiter is dropped.
+Embedders push replies under the id of the batch. The thread only decodes and calls. A reply without a waiter is
+dropped. (Searches have no part in this: who carries them waits for the replies itself.)
 """
 
 import logging
@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
-from embedding_project.contracts.messages import EmbedReply, SearchReply, decode_reply
+from embedding_project.contracts.messages import EmbedReply, decode_reply
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.background import repeat_forever
 
@@ -28,15 +28,6 @@ _PAUSE_AFTER_ERROR_SECONDS = 0.2
 logger = logging.getLogger(__name__)
 
 OnEmbedReply = Callable[[EmbedReply], None]
-OnSearchReply = Callable[[SearchReply], None]
-
-
-def push_reply(redis: Redis, inbox: str, reply: EmbedReply | SearchReply) -> None:
-    """Send `reply` to the process that owns `inbox`, in one round trip. Raises RedisError."""
-    pipeline = redis.pipeline(transaction=False)
-    pipeline.rpush(inbox, reply.to_wire())
-    pipeline.pexpire(inbox, REPLY_TTL_MS)
-    pipeline.execute()
 
 
 class ReplyInbox:
@@ -44,7 +35,6 @@ class ReplyInbox:
         self.name = f"reply.{uuid.uuid4().hex}"
         self._redis = redis
         self._embeds: dict[str, OnEmbedReply] = {}
-        self._searches: dict[str, OnSearchReply] = {}
         self._cut_off = False
         repeat_forever("reply-inbox", self._collect)
 
@@ -52,13 +42,8 @@ class ReplyInbox:
         """Call `on_reply` once, in the thread of the inbox, with the reply to the batch."""
         self._embeds[batch_id] = on_reply
 
-    def expect_search(self, fanout_id: str, on_reply: OnSearchReply) -> None:
-        """Call `on_reply` with the reply of each shard, until `forget`."""
-        self._searches[fanout_id] = on_reply
-
-    def forget(self, request_id: str) -> None:
-        self._embeds.pop(request_id, None)
-        self._searches.pop(request_id, None)
+    def forget(self, batch_id: str) -> None:
+        self._embeds.pop(batch_id, None)
 
     def _collect(self) -> None:
         try:
@@ -83,14 +68,12 @@ class ReplyInbox:
         except ValueError:
             logger.warning("reply inbox: dropped %d bytes that are not a reply", len(data))
             return
-        if isinstance(reply, EmbedReply):
-            on_embed = self._embeds.pop(reply.batch_id, None)
-            if on_embed:
-                on_embed(reply)
-        else:
-            on_search = self._searches.get(reply.fanout_id)
-            if on_search:
-                on_search(reply)
+        if not isinstance(reply, EmbedReply):
+            logger.warning("reply inbox: dropped a reply of another kind")
+            return
+        on_reply = self._embeds.pop(reply.batch_id, None)
+        if on_reply:
+            on_reply(reply)
 
 
 @cache

@@ -1,6 +1,6 @@
 """Reads for answers: hits made whole, and single documents."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from embeddings_app.records.sql import row, rows
 class HitRow:
     """What Postgres says now about a document that a shard returned."""
 
+    namespace_key: int
     doc_id: str
     stored_text_revision: int
     """Revision of the text whose vector is stored; a hit from another one is out of date."""
@@ -38,23 +39,23 @@ class DocumentRow:
 
 
 def hydrate(
-    namespace_key: int, version_key: int, document_keys: Sequence[int], *, with_metadata: bool, with_text: bool
+    version_key: int, document_keys: Collection[int], *, with_metadata: bool, with_text: bool
 ) -> dict[int, HitRow]:
-    """Document key -> row, of those that still live in the namespace and have a vector of the version."""
+    """Document key -> row, of those that still live and have a vector of the version."""
     query = f"""
-        SELECT d.id, d.doc_id, r.text_revision, d.text_revision,
+        SELECT d.id, d.namespace_id, d.doc_id, r.text_revision, d.text_revision,
                {"d.metadata::text" if with_metadata else "NULL::text"}, {"d.text" if with_text else "NULL::text"}
         FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-        WHERE d.id = ANY(%s) AND d.namespace_id = %s AND NOT d.deleted
+        WHERE d.id = ANY(%s) AND NOT d.deleted
         """
     connection.ensure_connection()
     # Every search comes here: a prepared statement, past the layers that write parameters into the text. Django must
     # still hear of errors, or it would keep a broken connection.
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(query, [version_key, list(document_keys), namespace_key], prepare=True)
+        cursor.execute(query, [version_key, list(document_keys)], prepare=True)
         return {
-            key: HitRow(doc_id, stored, current, None if metadata is None else stored_metadata(metadata), text)
-            for key, doc_id, stored, current, metadata, text in cursor.fetchall()
+            key: HitRow(space, doc_id, stored, current, None if metadata is None else stored_metadata(metadata), text)
+            for key, space, doc_id, stored, current, metadata, text in cursor.fetchall()
         }
 
 

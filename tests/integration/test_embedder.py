@@ -130,6 +130,7 @@ def embedder(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 class Client:
     def __init__(self, broker: Broker) -> None:
         self.inbox = ReplyInbox(broker_client(broker.url, timeout_seconds=3))
+        self.redis = broker_client(broker.url)
         self.app = make_query_app(replace(load_config(), redis_url=broker.url))
 
     def batch(self, texts: Sequence[str], model: ModelSpec = MINILM, lane: Lane = Lane.INTERACTIVE) -> EmbedBatch:
@@ -156,7 +157,7 @@ class Client:
             return replies[0]
 
         self.inbox.expect_embed(batch.batch_id, on_reply)
-        send_embed(batch, self.app)
+        send_embed(batch, self.redis)
         return wait
 
 

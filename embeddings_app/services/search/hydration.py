@@ -4,12 +4,13 @@ An index may lag. A hit is shown only if its document lives in the namespace, pa
 answered with the vector that is stored now.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from embedding_project.contracts.filters import Filter, matches
-from embedding_project.contracts.hits import Hit
+from embedding_project.contracts.hits import Hit, ShardHits, merge_hits
 from embedding_project.contracts.metadata import flatten
 from embeddings_app.records.reading import HitRow, hydrate
 
@@ -34,26 +35,56 @@ class Shown:
     include: frozenset[str]
 
 
-def verified_hits(hits: Sequence[Hit], shown: Shown) -> list[SearchHit]:
-    """The hits that still hold, in order."""
-    rows = hydrate(
-        shown.namespace_key,
-        shown.version_key,
-        [hit.document_key for hit in hits],
-        with_metadata="metadata" in shown.include or shown.filter is not None,
-        with_text="text" in shown.include,
-    )
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What the shards found for one search."""
+
+    shards: Sequence[ShardHits]
+    fetch: int
+    """How many of the best hits to look at."""
+    shown: Shown
+
+
+def verified_hits(searches: Sequence[Merged]) -> list[list[SearchHit]]:
+    """For each search the hits that still hold, best first; one statement for all searches that show as much."""
+    merged = [merge_hits(search.shards, search.fetch) for search in searches]
+    keys = defaultdict[_Columns, set[int]](set)
+    for search, hits in zip(searches, merged, strict=True):
+        keys[_columns(search.shown)].update(hit.document_key for hit in hits)
+    rows = {columns: hydrate(columns.version_key, wanted, **columns.asked) for columns, wanted in keys.items()}
     return [
-        _search_hit(hit, rows[hit.document_key], shown)
-        for hit in hits
-        if hit.document_key in rows and _holds(hit, rows[hit.document_key], shown.filter)
+        _verified(hits, rows[_columns(search.shown)], search.shown)
+        for search, hits in zip(searches, merged, strict=True)
     ]
 
 
-def _holds(hit: Hit, row: HitRow, filter_: Filter | None) -> bool:
-    if row.stored_text_revision != hit.text_revision:
+class _Columns(NamedTuple):
+    """What of its documents a search needs; searches that agree share a statement."""
+
+    version_key: int
+    with_metadata: bool
+    with_text: bool
+
+    @property
+    def asked(self) -> dict[str, bool]:
+        return {"with_metadata": self.with_metadata, "with_text": self.with_text}
+
+
+def _columns(shown: Shown) -> _Columns:
+    with_metadata = "metadata" in shown.include or shown.filter is not None
+    return _Columns(shown.version_key, with_metadata, "text" in shown.include)
+
+
+def _verified(hits: Sequence[Hit], rows: Mapping[int, HitRow], shown: Shown) -> list[SearchHit]:
+    return [
+        _search_hit(hit, row, shown) for hit in hits if (row := rows.get(hit.document_key)) and _holds(hit, row, shown)
+    ]
+
+
+def _holds(hit: Hit, row: HitRow, shown: Shown) -> bool:
+    if row.namespace_key != shown.namespace_key or row.stored_text_revision != hit.text_revision:
         return False
-    return filter_ is None or matches(filter_, flatten(row.metadata or {}))
+    return shown.filter is None or matches(shown.filter, flatten(row.metadata or {}))
 
 
 def _search_hit(hit: Hit, row: HitRow, shown: Shown) -> SearchHit:

@@ -23,13 +23,16 @@ class Stopwatch:
         began = time.perf_counter()
         with span(name):
             yield
-        seconds = time.perf_counter() - began
+        self.note(name, 1000 * (time.perf_counter() - began))
+
+    def note(self, name: str, milliseconds: float) -> None:
+        """A stage that was timed elsewhere."""
         if self._counted:
-            STAGE_SECONDS.labels(name).observe(seconds)
-        self.add(name, 1000 * seconds)
+            STAGE_SECONDS.labels(name).observe(milliseconds / 1000)
+        self.add(name, milliseconds)
 
     def add(self, stage: str, milliseconds: float) -> None:
-        """Time measured elsewhere, within a stage of this watch."""
+        """Time within a stage of this watch."""
         self.ms[stage] = round(self.ms.get(stage, 0.0) + milliseconds, 3)
 
     def total(self) -> dict[str, float]:

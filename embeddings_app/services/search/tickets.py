@@ -1,39 +1,49 @@
-"""Queries on their way to the shards and back, alone and in the messages they share."""
+"""Searches on their way to the shards and back, alone and in the messages they share."""
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from embedding_project.contracts.hits import ShardHits
-from embedding_project.contracts.messages import SearchBatch, SearchReply, ShardQuery
+from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery
 from embedding_project.contracts.origins import NOBODY, Origin
 from embedding_project.contracts.vectors import Vector
 from embedding_project.threads.waiter import Waiter
 from embeddings_app.records.topology import Topology
 from embeddings_app.services.search.circuits import ShardKey
+from embeddings_app.services.search.hydration import SearchHit, Shown
 
 _EXACT_COST = 10_000
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class SearchTicket:
-    """One query waiting for its shards. Whoever submits it waits on `done`, until its own deadline."""
+    """One search that waits for its shards, and then for its hits."""
 
     query: ShardQuery
     vector: Vector
+    shown: Shown
     topology: Topology
-    shards: frozenset[int]
     deadline: float
     """Monotonic seconds."""
+    allow_partial: bool = True
+    """Whether hits without some of the shards are of any use."""
     origin: Origin = NOBODY
     """The request that asks."""
     outcomes: dict[int, ShardHits | str] = field(default_factory=dict)
-    """By shard: its hits, or an error code."""
+    """By shard: its hits, or an error code. What is there from the beginning is not asked for again."""
+    shards: frozenset[int] = field(init=False)
+    """Those to ask."""
+    hits: list[SearchHit] | None = None
+    """Verified, best first; None while nobody could make them."""
     search_ms: float = 0.0
-    """What the slowest node needed for the message this query came with."""
+    """What the slowest node needed for the message of this query."""
+    hydrate_ms: float = 0.0
+    leads: bool = False
+    """Whether its thread is to carry the next fan-out."""
     done: Waiter = field(init=False)
 
     def __post_init__(self) -> None:
+        self.shards = frozenset(range(self.topology.shards)) - self.outcomes.keys()
         self.done = Waiter(self.deadline)
 
     @property
@@ -41,48 +51,62 @@ class SearchTicket:
         """What the query asks of a node: ef, or the work of comparing with everything in the same unit."""
         return _EXACT_COST if self.query.exact else max(self.query.ef_search, self.query.top_k)
 
+    @property
+    def answered(self) -> list[ShardHits]:
+        """The hits of the shards that gave some, in the order of the shards."""
+        return [found for _, found in sorted(self.outcomes.items()) if isinstance(found, ShardHits)]
+
+    @property
+    def behind(self) -> frozenset[int]:
+        """Shards whose replica may not answer yet; another one may."""
+        return frozenset(shard for shard, outcome in self.outcomes.items() if outcome == BEHIND)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its answer can be made of the outcomes that are there."""
+        count = len(self.answered)
+        return not self.behind and count > 0 and (self.allow_partial or count == self.topology.shards)
+
     def land(self, shard: int, outcome: ShardHits | str, search_ms: float = 0.0) -> None:
-        """Take the first outcome of a shard that was asked. Not for two threads at a time."""
+        """Take the first outcome of a shard that was asked. For the thread that carries the ticket."""
         if shard in self.shards and shard not in self.outcomes:
             self.outcomes[shard] = outcome
             self.search_ms = max(self.search_ms, search_ms)
-            if len(self.outcomes) == len(self.shards):
-                self.done.wake()
 
     def fail(self, code: str) -> None:
-        """End the waiting: `code` for every shard that has not answered."""
+        """`code` for every shard that has not answered."""
         for shard in self.shards - self.outcomes.keys():
             self.land(shard, code)
 
 
 @dataclass(slots=True, eq=False)
 class FanOut:
-    """One message to the shards, and the tickets that came with it. For one thread at a time."""
+    """One message to the shards, and the tickets that came with it."""
 
-    tickets: list[SearchTicket]
-    release: Callable[[], None]
-    """Called once, when the next fan-out need not wait for this one any more."""
-    sent_at: float
-    batch: SearchBatch = field(init=False)
-    """The message, once it is made."""
+    tickets: Sequence[SearchTicket]
+    batch: SearchBatch
+    """The message."""
     missing: set[int] = field(init=False)
     """Shards that the tickets wait for."""
     unheard: set[int] = field(default_factory=set)
     """Shards that were sent the message and have not answered, waited for or not."""
-    ids: list[str] = field(default_factory=list)
+    ids: set[str] = field(init=False)
     """Of the message and its hedges."""
-    steps: deque[tuple[float, Callable[["FanOut"], None]]] = field(default_factory=deque)
-    """What is to be done about it, and when, while it is open."""
     had_patience: bool = True
     """Whether the deadline of the message left the shards all the time they are given."""
-    holds_slot: bool = True
 
     def __post_init__(self) -> None:
         self.missing = set(self.tickets[0].shards)
+        self.ids = {self.batch.fanout_id}
 
     @property
     def layout(self) -> int:
         return self.tickets[0].topology.layout
+
+    @property
+    def deadline(self) -> float:
+        """The last one among its tickets."""
+        return max(ticket.deadline for ticket in self.tickets)
 
     def key(self, shard: int) -> ShardKey:
         return ShardKey(self.layout, self.tickets[0].query.version_key, shard)
@@ -98,8 +122,3 @@ class FanOut:
         self.missing.discard(shard)
         for ticket in self.tickets:
             ticket.land(shard, code)
-
-    def free_slot(self) -> None:
-        if self.holds_slot:
-            self.holds_slot = False
-            self.release()

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from inspect import Parameter, isfunction, signature
 from itertools import count
 from time import monotonic, sleep
 from typing import Any
@@ -15,8 +16,13 @@ _LIVING = (
 
 
 def _put(owner: Any, name: str, value: Any) -> None:
-    """Raises AttributeError when the product no longer has what the bug is to replace."""
-    getattr(owner, name)
+    """Raises AttributeError when the product no longer has what the bug is to replace, and TypeError when that is
+    called in another way: the bug would fail where it is to lie."""
+    old = getattr(owner, name)
+    if isfunction(old) and isfunction(value):
+        parameters = signature(old).parameters.values()
+        by_name = [parameter.name for parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY]
+        signature(value).bind(*range(len(parameters) - len(by_name)), **dict.fromkeys(by_name))
     setattr(owner, name, value)
 
 
@@ -57,17 +63,17 @@ def _delete_without_log(deleting: Any) -> None:
 def _show_unverified(reading: Any) -> None:
     """Hits are made whole without a look at whether they still hold."""
 
-    def hydrate(namespace_key: int, version_key: int, document_keys: Any, **_: Any) -> Any:
+    def hydrate(version_key: int, document_keys: Any, **_: Any) -> Any:
         found = reading.rows(
-            "SELECT d.id, d.doc_id, coalesce(r.text_revision, d.text_revision), d.text_revision, "
+            "SELECT d.id, d.namespace_id, d.doc_id, coalesce(r.text_revision, d.text_revision), d.text_revision, "
             "d.metadata::text, d.text FROM document d "
             "LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s "
-            "WHERE d.id = ANY(%s) AND d.namespace_id = %s",
-            [version_key, list(document_keys), namespace_key],
+            "WHERE d.id = ANY(%s)",
+            [version_key, list(document_keys)],
         )
         return {
-            key: reading.HitRow(doc_id, stored, current, reading.stored_metadata(metadata), text)
-            for key, doc_id, stored, current, metadata, text in found
+            key: reading.HitRow(space, doc_id, stored, current, reading.stored_metadata(metadata), text)
+            for key, space, doc_id, stored, current, metadata, text in found
         }
 
     _put(reading, "hydrate", hydrate)
@@ -91,7 +97,7 @@ def _sweep_finds_nothing(embeddings: Any) -> None:
 
 def _ignore_tokens(searching: Any) -> None:
     """A search with a token does not wait for it."""
-    _put(searching, "_wait_for_token", lambda token, deadline: None)
+    _put(searching, "_wait_for_token", lambda *_: None)
 
 
 def _search_all_namespaces(version_index: Any) -> None:
@@ -104,17 +110,10 @@ def _search_all_namespaces(version_index: Any) -> None:
     _put(version_index.VersionIndex, "search", anywhere)
 
 
-def _hydrate_all_namespaces(reading: Any) -> None:
+def _hydrate_all_namespaces(hydration: Any) -> None:
     """And hydration does not ask which namespace a hit is of."""
-    hydrate = reading.hydrate
-
-    def anywhere(_: int, version_key: int, document_keys: Any, **more: Any) -> Any:
-        with reading.connection.cursor() as cursor:
-            cursor.execute("SELECT DISTINCT namespace_id FROM document WHERE id = ANY(%s)", [list(document_keys)])
-            namespaces = [key for (key,) in cursor.fetchall()]
-        return {k: row for key in namespaces for k, row in hydrate(key, version_key, document_keys, **more).items()}
-
-    _put(reading, "hydrate", anywhere)
+    holds = hydration._holds
+    _put(hydration, "_holds", lambda hit, row, shown: holds(hit, row, replace(shown, namespace_key=row.namespace_key)))
 
 
 def _keep_old_rows(collection: Any) -> None:
@@ -235,8 +234,8 @@ def _search_other_versions(searching: Any) -> None:
     vector_query = searching._vector_query
     numbers = count()
 
-    def mixed(request: Any, spec: Any, namespace_key: int, vector: Any) -> Any:
-        query = vector_query(request, spec, namespace_key, vector)
+    def mixed(request: Any, spec: Any, *more: Any) -> Any:
+        query = vector_query(request, spec, *more)
         live = [other.version_key for other in searching.registry.live_specs(spec.model_id)]
         others = [key for key in live if key != spec.version_key]
         return replace(query, version_key=others[0]) if others and next(numbers) % 5 == 0 else query
@@ -254,7 +253,7 @@ BUGS: Mapping[str, Mapping[str, Change]] = {
     "token-ignored": {"embeddings_app.services.search.searching": _ignore_tokens},
     "namespaces-mixed": {
         "index_nodes.version_index": _search_all_namespaces,
-        "embeddings_app.records.reading": _hydrate_all_namespaces,
+        "embeddings_app.services.search.hydration": _hydrate_all_namespaces,
     },
     "old-rows-kept": {"index_nodes.collection": _keep_old_rows},
     "acknowledged-before-flush": {"embedding_project.settings": _acknowledge_before_flush},

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from embedding_project.broker.dispatch import send_search
+from embedding_project.broker.dispatch import search_messages
 from embedding_project.contracts.messages import SearchBatch, ShardQuery
 from embedding_project.contracts.queues import search_queue
-from embeddings_app.services.search.shard_transport import SearchQueues
+from embeddings_app.services.search.shard_link import SearchQueues
 from index_nodes.drainer import decode_search
 
 LAYOUT, VERSION = 1, 1
@@ -19,7 +19,7 @@ QUEUE = search_queue(LAYOUT, VERSION, 0)
 QUERY = ShardQuery(version_key=VERSION, namespace_key=2, top_k=3, ef_search=4, exact=False, filter="")
 
 
-def _send(seconds: float) -> str:
+def _send(redis: Redis, seconds: float) -> str:
     """Send a search whose deadline is in `seconds`; gives its id."""
     batch = SearchBatch(
         fanout_id=uuid.uuid4().hex,
@@ -29,7 +29,8 @@ def _send(seconds: float) -> str:
         queries=(QUERY,),
         vectors=np.ones((1, 4), np.float32),
     )
-    send_search(LAYOUT, (0,), batch)
+    (message,) = search_messages(LAYOUT, (0,), batch)
+    redis.lpush(message.queue, message.text)
     return batch.fanout_id
 
 
@@ -44,9 +45,9 @@ def _expire() -> None:
 
 
 def test_a_queue_that_is_never_empty_loses_no_message_that_somebody_waits_for(redis: Redis) -> None:
-    queues, waited_for = SearchQueues(redis), [_send(30), _send(30)]
+    queues, waited_for = SearchQueues(redis), [_send(redis, 30), _send(redis, 30)]
     for _ in range(20):
-        waited_for.append(_send(30))
+        waited_for.append(_send(redis, 30))
         queues.drop_expired([QUEUE])
         raw = redis.rpop(QUEUE)
         assert isinstance(raw, bytes)
@@ -58,7 +59,7 @@ def test_a_queue_that_is_never_empty_loses_no_message_that_somebody_waits_for(re
 def test_a_queue_that_nobody_consumes_does_not_grow(redis: Redis) -> None:
     queues = SearchQueues(redis)
     for _ in range(50):
-        _send(0)
+        _send(redis, 0)
         _expire()
         queues.drop_expired([QUEUE])
     assert redis.llen(QUEUE) == 0
@@ -66,8 +67,8 @@ def test_a_queue_that_nobody_consumes_does_not_grow(redis: Redis) -> None:
 
 def test_the_oldest_go_until_one_is_waited_for(redis: Redis) -> None:
     for _ in range(3):
-        _send(0)
-    kept = [_send(30), _send(0), _send(30)]
+        _send(redis, 0)
+    kept = [_send(redis, 30), _send(redis, 0), _send(redis, 30)]
     _expire()
     SearchQueues(redis).drop_expired(["search.nobody", QUEUE])
     assert _waiting(redis) == kept
@@ -78,6 +79,6 @@ def test_the_oldest_go_until_one_is_waited_for(redis: Redis) -> None:
 )
 def test_a_message_that_never_expires_does_not_stop_it(redis: Redis, garbage: bytes) -> None:
     redis.lpush(QUEUE, garbage)
-    kept = _send(30)
+    kept = _send(redis, 30)
     SearchQueues(redis).drop_expired([QUEUE])
     assert _waiting(redis) == [kept]

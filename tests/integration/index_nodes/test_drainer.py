@@ -1,11 +1,11 @@
-"""The search drain over a real broker: what Celery published is answered, by replicas that are ready."""
+"""The search drain over a real broker: what was sent is answered, by replicas that are ready."""
 
 import base64
 import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgpack
@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from embedding_project.broker.dispatch import send_search
+from embedding_project.broker.dispatch import search_messages
 from embedding_project.broker.envelope import CONTENT_TYPE, CorruptMessage
+from embedding_project.broker.inbox import REPLY_TTL_MS
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
-from embedding_project.contracts.messages import SearchBatch, ShardQuery
+from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery, decode_reply
 from embedding_project.contracts.queues import SEARCH_TASK, search_queue
 from index_nodes.drainer import SearchDrainer, decode_search
 from index_nodes.metrics import CORRUPT_MESSAGES
 from index_nodes.node import ShardNode
+from index_nodes.replies import Addressed
 
 VERSION, OTHER_VERSION = 1, 2
 
@@ -40,10 +42,12 @@ class Replica(ShardNode):
     def queues(self) -> tuple[str, ...]:
         return self.ready_queues
 
-    def answer(self, batch: SearchBatch) -> None:
+    def answer(self, batch: SearchBatch) -> Addressed:
         if self.faults:
             raise self.faults.pop()
         self.answered.append(batch)
+        reply = SearchReply(fanout_id=batch.fanout_id, shard=0, outcomes=(BEHIND,), search_ms=1.0)
+        return Addressed(batch.inbox, reply)
 
 
 @pytest.fixture
@@ -70,11 +74,16 @@ def draining(redis: Redis, replica: Replica) -> Iterator[None]:
         assert not thread.is_alive()
 
 
+def _send(redis: Redis, layout: int, shards: Sequence[int], batch: SearchBatch) -> None:
+    for message in search_messages(layout, shards, batch):
+        redis.lpush(message.queue, message.text)
+
+
 def _batch(version_key: int = VERSION) -> SearchBatch:
     query = ShardQuery(version_key=version_key, namespace_key=2, top_k=3, ef_search=4, exact=False, filter="")
     return SearchBatch(
         fanout_id=uuid.uuid4().hex,
-        inbox="reply.x",
+        inbox=f"reply.{uuid.uuid4().hex}",
         epoch="e",
         deadline=time.time() + 30,
         queries=(query,),
@@ -88,22 +97,36 @@ def _until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def test_a_group_that_celery_published_is_answered_by_each_shard(redis: Redis, layout: int) -> None:
+def test_a_group_is_answered_by_each_shard(redis: Redis, layout: int) -> None:
     replicas = [Replica(search_queue(layout, VERSION, shard)) for shard in (0, 1)]
     sent = _batch()
     with draining(redis, replicas[0]), draining(redis, replicas[1]):
-        send_search(layout, (0, 1), sent)
+        _send(redis, layout, (0, 1), sent)
         _until(lambda: all(replica.answered for replica in replicas))
     for replica in replicas:
         (got,) = replica.answered
         assert (got.fanout_id, got.queries) == (sent.fanout_id, sent.queries)
         assert np.array_equal(got.vectors, sent.vectors)
+    replies = [decode_reply(data) for data in redis.lrange(sent.inbox, 0, -1)]
+    assert [reply.fanout_id for reply in replies if isinstance(reply, SearchReply)] == [sent.fanout_id] * 2
+
+
+def test_the_inbox_of_a_process_that_died_does_not_stay(redis: Redis, layout: int) -> None:
+    replica = Replica(search_queue(layout, VERSION, 0))
+    first, last = _batch(), _batch()
+    with draining(redis, replica):
+        for batch in (first, last):
+            _send(redis, layout, (0,), batch)
+            _until(lambda batch=batch: redis.exists(batch.inbox))
+        _until(lambda: redis.pttl(last.inbox) > 0)
+    assert 0 < redis.pttl(first.inbox) <= REPLY_TTL_MS
+    assert 0 < redis.pttl(last.inbox) <= REPLY_TTL_MS
 
 
 def test_a_replica_that_is_not_ready_leaves_the_message_to_the_others(redis: Redis, layout: int) -> None:
     behind, ready = Replica(), Replica()
     with draining(redis, behind), draining(redis, ready):
-        send_search(layout, (0,), _batch())
+        _send(redis, layout, (0,), _batch())
         time.sleep(0.1)
         assert redis.llen(search_queue(layout, VERSION, 0)) == 1
         ready.ready_queues = (search_queue(layout, VERSION, 0),)
@@ -115,7 +138,7 @@ def test_a_replica_that_is_not_ready_leaves_the_message_to_the_others(redis: Red
 def test_a_busy_version_does_not_starve_another(redis: Redis, layout: int) -> None:
     replica = Replica(search_queue(layout, VERSION, 0), search_queue(layout, OTHER_VERSION, 0))
     for version_key in (VERSION, VERSION, VERSION, VERSION, OTHER_VERSION):
-        send_search(layout, (0,), _batch(version_key))
+        _send(redis, layout, (0,), _batch(version_key))
     with draining(redis, replica):
         _until(lambda: len(replica.answered) == 5)
     order = [batch.queries[0].version_key for batch in replica.answered]
@@ -175,7 +198,7 @@ def test_garbage_is_dropped_and_counted_and_the_next_message_answered(redis: Red
     replica = Replica(queue)
     corrupt = CORRUPT_MESSAGES._value.get()
     redis.lpush(queue, *GARBAGE)
-    send_search(layout, (0,), _batch())
+    _send(redis, layout, (0,), _batch())
     with draining(redis, replica):
         _until(lambda: replica.answered)
     assert len(replica.answered) == 1
@@ -189,8 +212,8 @@ def test_a_message_that_cannot_be_answered_does_not_end_the_drain(
     queue = search_queue(layout, VERSION, 0)
     replica = Replica(queue)
     replica.faults = [TypeError("of a user")]
-    send_search(layout, (0,), _batch())
-    send_search(layout, (0,), _batch())
+    _send(redis, layout, (0,), _batch())
+    _send(redis, layout, (0,), _batch())
     with draining(redis, replica):
         _until(lambda: replica.answered)
     assert len(replica.answered) == 1
@@ -200,10 +223,10 @@ def test_a_message_that_cannot_be_answered_does_not_end_the_drain(
 @pytest.mark.parametrize("body", [(), (1,), (b"x",), (msgpack.packb([1, 2]),)])
 def test_what_is_no_search_is_corrupt(body: tuple[object, ...], redis: Redis, layout: int) -> None:
     queue = search_queue(layout, VERSION, 0)
-    send_search(layout, (0,), _batch())
+    _send(redis, layout, (0,), _batch())
     raw = redis.rpop(queue)
     assert isinstance(raw, bytes)
-    assert decode_search(raw).inbox == "reply.x"
+    assert decode_search(raw).inbox.startswith("reply.")
     damaged = raw.replace(b'"index_nodes.search_shard"', b'"index_nodes.search_others"')
     with pytest.raises(CorruptMessage):
         decode_search(damaged)

@@ -1,0 +1,168 @@
+"""Searches of a process travel together: whoever finds a way free carries the search of its own, and those that wait.
+
+A search leaves at once while fewer than WAYS fan-outs are under way. Else it waits. When a fan-out comes back, the
+thread of the search that has waited longest is woken to carry it, with up to 63 others, to finished hits; these others
+are woken once, when theirs are there. So no search changes threads, and one statement makes the hits of all.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+
+from django.db import DatabaseError
+
+from embedding_project.observing import tracing
+from embedding_project.threads.turns import request_turns
+from embeddings_app.services.search.carrier import SHARD_SILENT, Carrier
+from embeddings_app.services.search.hydration import Merged, verified_hits
+from embeddings_app.services.search.shard_health import ShardHealth
+from embeddings_app.services.search.shard_link import broker_link
+from embeddings_app.services.search.tickets import SearchTicket
+
+WAYS = 2
+MAX_QUERIES = 64
+MAX_COST = 40_000
+"""Sum of ef and exact work units in one fan-out: about 50 ms on a node of two cores."""
+
+Finish = Callable[[Sequence[SearchTicket]], None]
+
+
+class Carrying:
+    """The searches of a process that are under way or wait to be."""
+
+    def __init__(self, make_carrier: Callable[[], Carrier], finish: Finish, ways: int = WAYS) -> None:
+        """`finish` gives tickets with outcomes their hits."""
+        self._make_carrier = make_carrier
+        self._finish = finish
+        self._ways = ways
+        """Free ones."""
+        self._idle: list[Carrier] = []
+        self._waiting: deque[SearchTicket] = deque()
+        self._guard = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """Searches that no thread carries yet."""
+        return len(self._waiting)
+
+    def carry(self, ticket: SearchTicket) -> None:
+        """Returns when the ticket has its outcomes and hits, or at its deadline."""
+        # Who carries for others must not wait for a turn behind them.
+        with request_turns.away():
+            if not self._may_leave(ticket):
+                ticket.done.wait()
+                if not self._is_to_lead(ticket):
+                    return
+            self._lead(ticket)
+
+    def _may_leave(self, ticket: SearchTicket) -> bool:
+        with self._guard:
+            if self._ways and not self._waiting:
+                self._ways -= 1
+                return True
+            self._waiting.append(ticket)
+            return False
+
+    def _is_to_lead(self, ticket: SearchTicket) -> bool:
+        """Of a ticket that was woken, or whose deadline is over."""
+        with self._guard:
+            if not ticket.leads and ticket in self._waiting:
+                self._waiting.remove(ticket)
+            return ticket.leads
+
+    def _lead(self, ticket: SearchTicket) -> None:
+        release = _Once(self._free_way)
+        with self._guard:
+            tickets = [ticket, *self._companions(ticket)]
+            carriers = [self._idle.pop()] if self._idle else []
+        try:
+            carriers = carriers or [self._make_carrier()]
+            carriers[0].carry(tickets, release)
+        finally:
+            with self._guard:
+                self._idle += carriers
+            release()
+            try:
+                self._finish(tickets)
+            finally:
+                for other in tickets[1:]:
+                    other.done.wake()
+
+    def _free_way(self) -> None:
+        """Let the longest waiting search leave; those that are too late hear of it."""
+        with self._guard:
+            now = time.monotonic()
+            while self._waiting:
+                ticket = self._waiting.popleft()
+                if ticket.deadline > now:
+                    ticket.leads = True
+                    ticket.done.wake()
+                    return
+                ticket.fail(SHARD_SILENT)
+                ticket.done.wake()
+            self._ways += 1
+
+    def _companions(self, leader: SearchTicket) -> list[SearchTicket]:
+        """Those that wait and go to the same index, the longest waiting first, within the cost of a fan-out."""
+        taken, cost, others = list[SearchTicket](), leader.cost, deque[SearchTicket]()
+        while self._waiting and len(taken) < MAX_QUERIES - 1:
+            ticket = self._waiting.popleft()
+            if _share_fanout(leader, ticket) and cost + ticket.cost <= MAX_COST:
+                taken.append(ticket)
+                cost += ticket.cost
+            else:
+                others.append(ticket)
+        self._waiting.extendleft(reversed(others))
+        return taken
+
+
+class _Once:
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call: Callable[[], None] | None = call
+
+    def __call__(self) -> None:
+        call, self._call = self._call, None
+        if call:
+            call()
+
+
+def _share_fanout(left: SearchTicket, right: SearchTicket) -> bool:
+    return (
+        left.query.version_key == right.query.version_key
+        and left.topology == right.topology
+        and left.shards == right.shards
+    )
+
+
+def make_hits(tickets: Sequence[SearchTicket]) -> None:
+    """The hits of the tickets that can have some. Raises DatabaseError."""
+    usable = [ticket for ticket in tickets if ticket.is_usable]
+    if not usable:
+        return
+    began, began_ns = time.perf_counter(), time.time_ns()
+    found = verified_hits([Merged(ticket.answered, ticket.query.top_k, ticket.shown) for ticket in usable])
+    for ticket, hits in zip(usable, found, strict=True):
+        ticket.hits = hits
+        ticket.hydrate_ms = 1_000 * (time.perf_counter() - began)
+    tracing.record("hydrate", (ticket.origin for ticket in usable), began_ns, searches=len(usable))
+
+
+def _make_hits_if_possible(tickets: Sequence[SearchTicket]) -> None:
+    try:
+        make_hits(tickets)
+    except DatabaseError:
+        # A connection that broke, or a deadline that is over, is the leader's alone: each of them tries for itself.
+        return
+
+
+@cache
+def carrying() -> Carrying:
+    """That of this process, opened at first use."""
+    health = ShardHealth()
+    return Carrying(partial(_new_carrier, health), _make_hits_if_possible)
+
+
+def _new_carrier(health: ShardHealth) -> Carrier:
+    return Carrier(broker_link(), health)
