@@ -42,7 +42,7 @@ def _read_searchable(key: tuple[str, int]) -> ModelSpec:
         raise ServiceError(
             "model_not_active",
             f"version {version} of model {model_id!r} is {row.status}; "
-            f"a search can ask for a version that is {', '.join(some)} or {last}",
+            f"a request can ask for a version that is {', '.join(some)} or {last}",
             field="model_version",
         )
     if row.modality != "text":
@@ -65,12 +65,14 @@ def active_spec(model_id: str | None) -> ModelSpec:
     return _active_specs.get(model_id or load_config().default_model_id)
 
 
-def searchable_spec(model_id: str, version: int | None) -> ModelSpec:
-    """The version that answers a search: the active one, or the one asked for when its index is whole.
+def asked_spec(model_id: str | None, version: int | None) -> ModelSpec:
+    """The version that answers a request: the active one, or the one asked for when its index is whole.
 
     Raises unknown_model or model_not_active.
     """
-    return active_spec(model_id) if version is None else _searchable_specs.get((model_id, version))
+    if version is None:
+        return active_spec(model_id)
+    return _searchable_specs.get((model_id or load_config().default_model_id, version))
 
 
 def auto_ef(version_key: int) -> int:

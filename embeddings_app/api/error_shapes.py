@@ -9,7 +9,7 @@ MAX_ECHO_CHARACTERS = 200
 OPENAI_PATHS = frozenset({"/v1/embeddings"})
 TEI_PATHS = frozenset({"/", "/embed", "/info", "/health"})
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-_OPENAI_FIELDS = {"model_id": "model", "inputs": "input"}
+_OPENAI_FIELDS = {"model_id": "model", "model_version": "model", "inputs": "input"}
 """A field that the services know -> its name in the OpenAI API."""
 _TEI_TYPES_BY_CODE = {"empty_input": "Empty", "no_tokenizer": "Tokenizer", "model_error": "Backend"}
 _TEI_TYPES = {429: "Overloaded", 500: "Backend", 503: "Unhealthy"}

@@ -65,6 +65,18 @@ def test_each_version_finds_what_its_own_index_has_with_its_own_vectors(api: htt
     assert scores[0]["owl"] != scores[1]["owl"]
 
 
+def test_texts_are_embedded_by_the_version_that_is_asked_for(api: httpx.Client) -> None:
+    body = {"inputs": ["foxes"], "model_id": MODEL}
+    for version in (OLD, NEW):
+        answer = ok(api.post("/v1/embed", json={**body, "model_version": version}))
+        assert (answer["model_version"], len(answer["embeddings"][0])) == (version, DIMENSIONS[version])
+    assert ok(api.post("/v1/embed", json=body))["model_version"] == OLD
+    refused = api.post("/v1/embed", json={**body, "model_version": 3})
+    assert error(refused) == (409, "model_not_active", "model_version")
+    openai = api.post("/v1/embeddings", json={"input": "foxes", "model": f"{MODEL}@{NEW}"})
+    assert len(ok(openai)["data"][0]["embedding"]) == DIMENSIONS[NEW]
+
+
 def test_without_a_version_the_active_one_answers(api: httpx.Client) -> None:
     for answer in (search(api, None), ok(api.post("/v1/search", json={"query": "foxes", "namespace": SPACE}))):
         assert (answer["model_version"], ids(answer)) == (OLD, {*TEXTS, "old-only"})

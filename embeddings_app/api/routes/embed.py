@@ -33,6 +33,7 @@ _REQUEST = parts.request_body(
     {
         "inputs": parts.array(parts.TEXT, "The texts, embedded in this order.", minItems=1, maxItems=MAX_EMBED_INPUTS),
         "model_id": parts.MODEL_ID,
+        "model_version": parts.ASKED_VERSION,
         "input_type": parts.INPUT_TYPE,
         "normalize": parts.described(
             parts.BOOLEAN, "Whether to return unit vectors. Left out: as the model is registered."
@@ -44,7 +45,7 @@ _REQUEST = parts.request_body(
         ),
         "truncate": parts.TRUNCATE,
     },
-    optional=("model_id", "input_type", "normalize", "dimensions", "encoding_format", "truncate"),
+    optional=("model_id", "model_version", "input_type", "normalize", "dimensions", "encoding_format", "truncate"),
 )
 _ITEM = parts.record(
     {
@@ -150,6 +151,7 @@ def embed_request(body: dict[str, object]) -> EmbedBody:
     request = EmbedRequest(
         texts=tuple(texts),
         model_id=model_id_of(fields),
+        version=fields.optional_integer("model_version"),
         input_type=InputType(fields.choice("input_type")),
         normalize=fields.optional_flag("normalize"),
         dimensions=fields.optional_integer("dimensions"),

@@ -31,7 +31,7 @@ _REQUEST = parts.request_body(
                 "pattern": r"^[A-Za-z0-9][A-Za-z0-9._/-]*(@[1-9][0-9]*)?$",
                 "maxLength": MAX_MODEL_ID_LENGTH,
             },
-            "A model of the registry; behind an @ the version that must be the active one.",
+            "A model of the registry; behind an @ a version that is shadow, active or standby.",
         ),
         "encoding_format": parts.described(
             {"type": "string", "enum": [Encoding.FLOAT, Encoding.BASE64], "default": Encoding.FLOAT},

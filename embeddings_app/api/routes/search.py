@@ -11,7 +11,6 @@ from embedding_project.contracts.limits import (
     DEFAULT_EF_SEARCH,
     DEFAULT_TOP_K,
     MAX_EF_SEARCH,
-    MAX_MODEL_VERSION,
     MAX_TOP_K,
 )
 from embedding_project.contracts.text import checked_text
@@ -40,10 +39,7 @@ _OPTIONS = {
     "filters": {"allOf": [parts.component("Filter")]},
     "namespace": parts.NAMESPACE,
     "model_id": parts.described(parts.MODEL_ID, "Checked against the model of the namespace."),
-    "model_version": parts.described(
-        {"type": "integer", "minimum": 1, "maximum": MAX_MODEL_VERSION},
-        "A version of the model whose index is whole: shadow, active or standby. Left out: the active one.",
-    ),
+    "model_version": parts.ASKED_VERSION,
     "ef_search": parts.described(
         {"oneOf": [_EF_SEARCH, {"type": "string", "enum": [_AUTO]}], "default": DEFAULT_EF_SEARCH},
         "Breadth of the search in the graph: more finds more of the true neighbours, and takes longer. `auto` takes "

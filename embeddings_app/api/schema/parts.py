@@ -11,6 +11,7 @@ from embedding_project.contracts.limits import (
     MAX_METADATA_DEPTH,
     MAX_METADATA_KEYS,
     MAX_MODEL_ID_LENGTH,
+    MAX_MODEL_VERSION,
     MAX_TEXT_BYTES,
 )
 from embedding_project.contracts.names import NAMESPACE_PATTERN
@@ -104,6 +105,10 @@ MODEL_ID = described(
     "A model of the registry; its active version answers. Left out: the model of the namespace, else the default.",
 )
 MODEL_VERSION = described({"type": "integer", "minimum": 1}, "Version that answered.")
+ASKED_VERSION = described(
+    {"type": "integer", "minimum": 1, "maximum": MAX_MODEL_VERSION},
+    "A version of the model whose index is whole: shadow, active or standby. Left out: the active one.",
+)
 REVISION = described(COUNT, "Counts the changes of the document.")
 METADATA = described(
     {"type": "object", "additionalProperties": True},

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
+from embedding_project.contracts.errors import InvalidRequest, Unavailable
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS, MAX_EMBED_INPUTS
 from embedding_project.contracts.messages import Lane
@@ -24,7 +24,7 @@ TOO_MANY_TOKENS = "too_many_tokens"
 class EmbedRequest:
     model_id: str | None
     version: int | None = None
-    """The version that must be the active one; None takes whichever is."""
+    """A version whose index is whole; None takes the active one."""
     texts: tuple[str, ...] = ()
     """In normal form."""
     ids: tuple[bytes, ...] = ()
@@ -65,7 +65,7 @@ class EmbedResult:
 
 
 def embed(request: EmbedRequest) -> EmbedResult:
-    """Embed the inputs of a request with the active version. Raises ServiceError when no input can be embedded."""
+    """Embed the inputs of a request. Raises ServiceError when no input can be embedded."""
     spec = text_model(request.model_id, request.version)
     dimension = _dimension(spec, request.dimensions)
     if request.ids and spec.token_encoding != OWN_IDS:
@@ -82,11 +82,8 @@ def embed(request: EmbedRequest) -> EmbedResult:
 
 
 def text_model(model_id: str | None, version: int | None = None) -> ModelSpec:
-    """The active version of a model that embeds text. Raises ServiceError."""
-    spec = registry.active_spec(model_id)
-    if version is not None and version != spec.version:
-        message = f"version {version} of model {spec.model_id!r} is not active, version {spec.version} is"
-        raise ServiceError("model_not_active", message, field="model_id")
+    """The active version of a model that embeds text, or another one whose index is whole. Raises ServiceError."""
+    spec = registry.asked_spec(model_id, version)
     if spec.type is ModelType.EXTERNAL:
         raise InvalidRequest("vector_required", f"model {spec.model_id!r} does not embed text", field="model_id")
     return spec

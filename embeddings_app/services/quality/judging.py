@@ -49,7 +49,7 @@ def score(namespace: str, version: int, seconds: float) -> VersionScore:
     """How a version ranks the judged queries of a namespace. Raises ServiceError when there is no such namespace or
     version, or no judgement."""
     space: Namespace = namespaces.namespace(namespace)
-    spec = registry.searchable_spec(space.model_id, version)
+    spec = registry.asked_spec(space.model_id, version)
     queries = judged_queries(space.pk)
     if not queries:
         raise ServiceError("not_found", f"namespace {namespace!r} has no judgements")

@@ -38,7 +38,7 @@ def refresh_measurements(
     Raises model_not_active when its index is not whole.
     """
     began = time.monotonic()
-    new, other = registry.searchable_spec(version.model_id, version.version), active_beside(version)
+    new, other = registry.asked_spec(version.model_id, version.version), active_beside(version)
     old = registry.spec_of(other) if other is not None else None
     queries = all_queries(new, version.gate_samples, comparable=old is not None)
     judged = [

@@ -82,7 +82,7 @@ def search(request: SearchRequest) -> SearchResult:
 def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> SearchResult:
     space = namespaces.namespace(request.namespace)
     namespaces.check_model(space, request.model_id)
-    spec = registry.searchable_spec(space.model_id, request.model_version)
+    spec = registry.asked_spec(space.model_id, request.model_version)
     if request.min_token is not None:
         with watch.stage("wait"):
             _wait_for_token(request.min_token, spec.version_key, deadline)

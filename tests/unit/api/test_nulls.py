@@ -22,7 +22,7 @@ Decode = Callable[[dict[str, Any]], object]
 ONE: dict[str, Any] = {"id": "a", "text": "t"}
 BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
     ("/v1/embed", embed_request, {"inputs": ["x"]},
-     {"model_id", "input_type", "normalize", "dimensions", "encoding_format", "truncate"}),
+     {"model_id", "model_version", "input_type", "normalize", "dimensions", "encoding_format", "truncate"}),
     ("/v1/embeddings", openai_request, {"input": "x", "model": "m"},
      {"encoding_format", "dimensions", "user", "input_type", "truncate"}),
     ("/v1/tokenize", tokenize_request, {"inputs": ["x"]}, {"model_id", "add_special_tokens"}),
