@@ -110,8 +110,7 @@ def test_a_search_by_text_is_one_trace_through_api_embedder_and_node(watched: Wa
         ("embedder", top, "embed", "embedder", "embed"),
         ("api", top, "shards"),
         ("node", top, "shards", "search shard"),
-        ("api", top, "hydrate"),
-        ("api", top, "hydrate", "merge"),
+        ("api", top, "shards", "hydrate"),
     }
     assert spans["node", "search shard"].instance == "node-s0-r0"
 
