@@ -57,7 +57,9 @@ def _by_template(redis: Redis, layout: int, batch: SearchBatch) -> None:
 
 
 def _taken(redis: Redis, queue: str) -> dict[str, Any]:
-    message: dict[str, Any] = json.loads(redis.rpop(queue) or b"null")
+    raw = redis.rpop(queue)
+    assert isinstance(raw, bytes)
+    message: dict[str, Any] = json.loads(raw)
     return message
 
 
@@ -116,10 +118,10 @@ def _worker_app(received: list[tuple[bytes, str]]) -> Celery:
     app = make_query_app(load_config())
     app.conf.broker_transport = None
 
-    @app.task(name=SEARCH_TASK, bind=True)
-    def search(self: Any, payload: bytes) -> None:
-        received.append((payload, self.request.group))
+    def search(task: Any, payload: bytes) -> None:
+        received.append((payload, task.request.group))
 
+    app.task(name=SEARCH_TASK, bind=True)(search)
     return app
 
 

@@ -80,8 +80,10 @@ def test_a_shard_that_is_known_is_not_asked(carried: Carried) -> None:
 
 
 def test_the_first_answer_of_a_shard_counts(carried: Carried) -> None:
-    twice = [(SOON, 0, HITS), (2 * SOON, 0, BEHIND), (3 * SOON, 1, HITS)]
-    sent = carried.carry(ticket(), answers=lambda sent: [(at, answer(sent, *what)) for at, *what in twice])
+    def twice(sent: Sent) -> Iterable[tuple[float, SearchReply]]:
+        return [(SOON, answer(sent, 0)), (2 * SOON, answer(sent, 0, BEHIND)), (3 * SOON, answer(sent, 1))]
+
+    sent = carried.carry(ticket(), answers=twice)
     assert sent.outcomes == {0: HITS, 1: HITS}
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import pytest
 
@@ -45,9 +46,9 @@ class FanOuts:
         for each in tickets:
             thread = threading.Thread(target=self._search, args=(each,))
             self._threads.append(thread)
-            before = self._known()
+            known = self._known() + 1
             thread.start()
-            self._until(lambda before=before: self._known() > before)
+            self._until(partial(self._knows, known))
 
     def _search(self, each: SearchTicket) -> None:
         with suppress(RuntimeError):
@@ -55,6 +56,13 @@ class FanOuts:
 
     def _known(self) -> int:
         return self.carrying.waiting + sum(len(tickets) for tickets in self.left)
+
+    def _knows(self, count: int) -> bool:
+        return self._known() >= count
+
+    def has_finished(self, count: int) -> bool:
+        """Whether so many fan-outs are finished."""
+        return len(self.finished) >= count
 
     def bring_back(self, number: int) -> None:
         self._back[number].set()
@@ -114,7 +122,7 @@ def test_a_way_that_nobody_waits_for_serves_the_next_at_once(fanouts: FanOuts) -
         fanouts.search(ticket())
         assert len(fanouts.left) == count
         fanouts.bring_back(count - 1)
-        fanouts._until(lambda count=count: len(fanouts.finished) == count)
+        fanouts._until(partial(fanouts.has_finished, count))
 
 
 def test_an_overdue_fanout_lets_others_go_and_counts_once(fanouts: FanOuts) -> None:
