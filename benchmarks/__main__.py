@@ -25,6 +25,7 @@ NAMES = (
     "embed_uncached",
     "encoders",
     "keys",
+    "namespaces",
     "overload",
     "pipeline",
     "quality",

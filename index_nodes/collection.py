@@ -14,12 +14,13 @@ from embedding_project.contracts.filters import from_wire
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.vectors import Vector
+from index_nodes.build_agenda import NOT_BY_TIME, NextStep
 from index_nodes.collection_state import CollectionState, GraphFile, SegmentState
 from index_nodes.columns import Columns
 from index_nodes.flat_segment import FlatSegment
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob, MergeSource, Segment
-from index_nodes.merge_plan import SegmentSize, plan_merge
+from index_nodes.merge_plan import MergePlan, SegmentSize, plan_merge
 from index_nodes.rows import SegmentRows, Selection
 from index_nodes.scan import Candidates, SearchSpec
 from index_nodes.slots import SlotTable, StateNumber
@@ -27,6 +28,8 @@ from index_nodes.tally import Tally, document_hash
 
 _CACHED_FILTERS = 32
 _MAX_BUILD_REST_SECONDS = 60.0
+OUTLIVED_SECONDS = 600.0
+"""An empty collection is kept so long for its tombstones: an old state that comes late at all comes sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,9 @@ class Collection:
         self._by_serial: dict[int, Segment] = {}
         self._fresh: FlatSegment | None = None
         self._changed_at = 0.0
+        """When the fresh segment got its last row."""
+        self._touched_at = 0.0
+        """When a state was last taken over."""
         self._next_serial = 0
         self._next_stamp = 0
         self._generation = 0
@@ -85,6 +91,7 @@ class Collection:
         if state.vector is not None and state.vector.shape != (self.dimension,):
             raise ValueError("the vector has another dimension than its model version")
         self._generation += 1
+        self._touched_at = now
         slot = self._slots.find(state.document_key)
         if slot is not None and known is not None:
             self._tally.forget(state.document_key, known.revision, known.text_revision)
@@ -113,13 +120,28 @@ class Collection:
             return [no_hits() for _ in queries]
         return self._best(found, spec.top_k)
 
-    def seal_if_due(self, now: float) -> None:
-        fresh, rule = self._fresh, self._seal_rule
-        if fresh is None:
-            return
-        quiet = now - self._changed_at >= rule.quiet_seconds
-        if fresh.rows.count >= rule.rows or (quiet and fresh.rows.count >= rule.quiet_rows):
-            self._fresh = None
+    def next_step(self, now: float) -> NextStep:
+        """Close the fresh segment if it is time, and say whether a build is due."""
+        self._seal_if_due(now)
+        if now < self._build_at:
+            return NextStep(rows=None, again_at=self._build_at)
+        plan = self._plan()
+        times = [NOT_BY_TIME]
+        if self._fresh is not None and self._fresh.rows.count >= self._seal_rule.quiet_rows:
+            times.append(self._changed_at + self._seal_rule.quiet_seconds)
+        if not self._tally.documents:
+            times.append(self._touched_at + OUTLIVED_SECONDS)
+        return NextStep(rows=plan.inserted if plan else None, again_at=min(times))
+
+    def outlived(self, now: float) -> bool:
+        """Whether the collection has been empty for so long that nobody needs it."""
+        return not self._tally.documents and now - self._touched_at >= OUTLIVED_SECONDS
+
+    def dissolve(self) -> tuple[Segment, ...]:
+        """Take the collection out of the totals; gives the segments that it had."""
+        graphs = sum(segment.is_graph for segment in self._segments)
+        self._tally.count_segments(flat=graphs - len(self._segments), graph=-graphs)
+        return self._segments
 
     def note_failed_build(self, now: float) -> None:
         """Plan no build for a second, or for twice as long as after the previous failure."""
@@ -128,15 +150,7 @@ class Collection:
 
     def plan_build(self, now: float) -> MergeJob | None:
         """The next build that this collection needs; None when it needs none, and while it rests after a failure."""
-        if now < self._build_at:
-            return None
-        sealed = [segment for segment in self._segments if segment is not self._fresh]
-        plan = plan_merge(
-            [
-                SegmentSize(serial=s.serial, rows=s.rows.count, live=s.rows.live_count, is_graph=s.is_graph)
-                for s in sealed
-            ]
-        )
+        plan = self._plan() if now >= self._build_at else None
         if plan is None:
             return None
         base = self._by_serial[plan.base] if plan.base is not None else None
@@ -159,9 +173,11 @@ class Collection:
         kept = tuple(segment for segment in self._segments if segment.serial not in gone)
         for serial in gone:
             segment = self._by_serial.pop(serial)
+            self._count_segment(segment, -1)
             if segment.is_graph:
                 self._tally.count_in_graphs(-segment.rows.live_count)
         if built:
+            self._count_segment(built, 1)
             built.serial = self._take_serial()
             self._revive(built)
             self._by_serial[built.serial] = built
@@ -191,6 +207,7 @@ class Collection:
         for segment in map(self._restored, state.segments):
             self._by_serial[segment.serial] = segment
             self._segments = (*self._segments, segment)
+            self._count_segment(segment, 1)
             self._revive(segment)
             if segment.serial == state.fresh and isinstance(segment, FlatSegment):
                 self._fresh = segment
@@ -241,6 +258,29 @@ class Collection:
         if segment.is_graph:
             self._tally.count_in_graphs(rows.live_count)
 
+    def _seal_if_due(self, now: float) -> None:
+        fresh, rule = self._fresh, self._seal_rule
+        if fresh is None:
+            return
+        quiet = now - self._changed_at >= rule.quiet_seconds
+        if fresh.rows.count >= rule.rows or (quiet and fresh.rows.count >= rule.quiet_rows):
+            self._fresh = None
+
+    def _plan(self) -> MergePlan | None:
+        sealed = [segment for segment in self._segments if segment is not self._fresh]
+        return plan_merge(
+            [
+                SegmentSize(serial=s.serial, rows=s.rows.count, live=s.rows.live_count, is_graph=s.is_graph)
+                for s in sealed
+            ]
+        )
+
+    def _count_segment(self, segment: Segment, change: int) -> None:
+        if segment.is_graph:
+            self._tally.count_segments(graph=change)
+        else:
+            self._tally.count_segments(flat=change)
+
     def _delete(self, slot: int | None, document_key: int, number: StateNumber) -> None:
         if slot is not None:
             self._kill_row(slot)
@@ -257,6 +297,7 @@ class Collection:
             self._fresh = FlatSegment(self._take_serial(), self.dimension)
             self._by_serial[self._fresh.serial] = self._fresh
             self._segments = (*self._segments, self._fresh)
+            self._count_segment(self._fresh, 1)
         stamp = self._next_stamp
         self._next_stamp += 1
         self._slots.rows[slot] = self._fresh.append(slot, stamp, vector)

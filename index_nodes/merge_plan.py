@@ -26,6 +26,8 @@ class MergePlan:
     """Serials of the segments that the new graph replaces."""
     base: int | None
     """Serial of the graph to extend; None to build from live rows only."""
+    inserted: int
+    """Rows to insert into a graph."""
 
 
 def plan_merge(segments: Sequence[SegmentSize]) -> MergePlan | None:
@@ -36,7 +38,7 @@ def plan_merge(segments: Sequence[SegmentSize]) -> MergePlan | None:
     graphs = sorted((segment for segment in segments if segment.is_graph), key=lambda segment: segment.rows)
     if not flats:
         worn = next((graph for graph in graphs if graph.worn), None)
-        return MergePlan(absorbed=(worn.serial,), base=None) if worn else None
+        return MergePlan(absorbed=(worn.serial,), base=None, inserted=worn.live) if worn else None
     gathered = sum(flat.live for flat in flats)
     joined = []
     for graph in graphs:
@@ -44,5 +46,9 @@ def plan_merge(segments: Sequence[SegmentSize]) -> MergePlan | None:
             break
         joined.append(graph)
         gathered += graph.live
-    base = joined[-1].serial if joined and not joined[-1].worn else None
-    return MergePlan(absorbed=tuple(segment.serial for segment in (*flats, *joined)), base=base)
+    base = joined[-1] if joined and not joined[-1].worn else None
+    return MergePlan(
+        absorbed=tuple(segment.serial for segment in (*flats, *joined)),
+        base=base.serial if base else None,
+        inserted=gathered - base.live if base else gathered,
+    )

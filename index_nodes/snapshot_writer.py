@@ -151,8 +151,10 @@ def write_snapshot(source: SnapshotSource, spared_bytes: int = SPARED_BYTES) -> 
 def _fill(folder: Path, source: SnapshotSource, spared_bytes: int) -> Manifest:
     states, graphs = dict[int, CollectionState](), dict[str, FileFacts]()
     for namespace_key in source.index.namespaces():
-        states[namespace_key], found = _captured(source.index, namespace_key, folder)
-        graphs |= found
+        state, found = _captured(source.index, namespace_key, folder)
+        if state:
+            states[namespace_key] = state
+            graphs |= found
     _check_room(folder, array_bytes(states) + spared_bytes)
     dimension = source.index.dimension
     files = {**write_contents(folder, dimension, states), **graphs}
@@ -176,12 +178,14 @@ def _fill(folder: Path, source: SnapshotSource, spared_bytes: int) -> Manifest:
     return manifest
 
 
-def _captured(index: VersionIndex, namespace_key: int, folder: Path) -> tuple[CollectionState, dict[str, FileFacts]]:
-    """One collection, and the facts of its graphs, which are linked into `folder`. Raises OSError."""
+def _captured(
+    index: VersionIndex, namespace_key: int, folder: Path
+) -> tuple[CollectionState | None, dict[str, FileFacts]]:
+    """One collection unless it is gone, and the facts of its graphs, which are linked into `folder`. Raises OSError."""
     for attempt in range(_CAPTURES):
         state, linked = index.capture(namespace_key), dict[str, FileFacts]()
         try:
-            for segment in state.segments:
+            for segment in state.segments if state else ():
                 if segment.graph:
                     name = graph_name(namespace_key, segment.serial)
                     (folder / name).unlink(missing_ok=True)

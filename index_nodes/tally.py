@@ -21,6 +21,8 @@ class Tally:
         """Live documents."""
         self.graph_documents = 0
         """Live documents whose vector is in a graph."""
+        self.flat_segments = 0
+        self.graph_segments = 0
         self.digest = 0
         """Sum of `document_hash` over the live documents, modulo 2^63: equal for equal contents in any order."""
 
@@ -35,6 +37,13 @@ class Tally:
         self.graph_documents += documents
         if self._whole:
             self._whole.count_in_graphs(documents)
+
+    def count_segments(self, *, flat: int = 0, graph: int = 0) -> None:
+        """Count so many more segments of each kind, or fewer when negative."""
+        self.flat_segments += flat
+        self.graph_segments += graph
+        if self._whole:
+            self._whole.count_segments(flat=flat, graph=graph)
 
     def add(self, documents: int, digest: int) -> None:
         self.documents += documents

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.vectors import Vector
+from index_nodes.build_agenda import BuildAgenda
 from index_nodes.collection import Collection, DocumentState, SealRule, no_hits
 from index_nodes.collection_state import CollectionState
 from index_nodes.hnsw_segment import HnswSegment
@@ -44,7 +45,13 @@ class FairLock:
 
 
 class VersionIndex:
-    def __init__(self, dimension: int, directory: Path, seal_rule: SealRule | None = None) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        directory: Path,
+        seal_rule: SealRule | None = None,
+        agenda: BuildAgenda | None = None,
+    ) -> None:
         self.dimension = dimension
         self.directory = directory
         """Where the files of its graphs are; `close` removes it."""
@@ -52,6 +59,7 @@ class VersionIndex:
         self._lock = FairLock()
         self._tally = Tally()
         self._collections: dict[int, Collection] = {}
+        self._agenda = agenda or BuildAgenda()
         self._closed = False
         self._published = 0
         directory.mkdir(parents=True)
@@ -76,6 +84,7 @@ class VersionIndex:
             with self._lock:
                 for state in states[start : start + APPLY_RUN]:
                     self._collection(state.namespace_key).apply(state, now)
+                    self._agenda.note_change(state.namespace_key)
 
     def search(self, namespace_key: int, queries: Vector, spec: SearchSpec) -> list[ShardHits]:
         """The hits of each query, best first. `queries` has shape (n, d). Raises ValueError for a wrong d."""
@@ -89,21 +98,30 @@ class VersionIndex:
 
     def next_build(self, now: float) -> tuple[int, MergeJob] | None:
         """The namespace and job of the build that has the most rows to insert; None when no build is due."""
-        jobs = [(key, job) for key in list(self._collections) if (job := self._plan(key, now))]
-        return max(jobs, key=lambda entry: entry[1].added, default=None)
+        with self._lock:
+            keys = self._agenda.to_look_at(now)
+        for key in keys:
+            self._look(key, now)
+        with self._lock:
+            key = self._agenda.largest()
+            job = self._collections[key].plan_build(now) if key is not None and not self._closed else None
+            return (key, job) if key is not None and job else None
 
     def note_failed_build(self, namespace_key: int, now: float) -> None:
         """Let the namespace rest before its next build."""
         with self._lock:
             if collection := self._collections.get(namespace_key):
                 collection.note_failed_build(now)
+                self._agenda.note_change(namespace_key)
 
     def publish(self, namespace_key: int, job: MergeJob, built: HnswSegment | None) -> None:
         """Put `built` in place of the segments from which it was made, and remove their files."""
         with self._lock:
-            if self._closed:
+            collection = self._collections.get(namespace_key)
+            if self._closed or collection is None:
                 return
-            self._collections[namespace_key].publish(job, built)
+            collection.publish(job, built)
+            self._agenda.note_change(namespace_key)
             self._published += 1
         for segment in (job.base, *(source.segment for source in job.sources)):
             if isinstance(segment, HnswSegment):
@@ -112,10 +130,12 @@ class VersionIndex:
     def namespaces(self) -> list[int]:
         return list(self._collections)
 
-    def capture(self, namespace_key: int) -> CollectionState:
-        """A copy of one collection as of now. A build may remove its graph files as soon as this method returns."""
+    def capture(self, namespace_key: int) -> CollectionState | None:
+        """A copy of one collection as of now; None when it is gone. A build may remove its graph files as soon as this
+        method returns."""
         with self._lock:
-            return self._collections[namespace_key].capture()
+            collection = self._collections.get(namespace_key)
+            return collection.capture() if collection else None
 
     def restore(self, states: Mapping[int, CollectionState]) -> None:
         """Take over the collections of all namespaces, or none of them. Raises ValueError, RuntimeError."""
@@ -125,6 +145,8 @@ class VersionIndex:
             collections[namespace_key].restore(state)
         with self._lock:
             self._tally, self._collections = tally, collections
+            for namespace_key in collections:
+                self._agenda.note_change(namespace_key)
 
     def close(self) -> None:
         """Build no more graphs and remove the files. A search that has begun can end: the vectors stay in memory."""
@@ -143,14 +165,23 @@ class VersionIndex:
 
     def segment_counts(self) -> tuple[int, int]:
         """Flat segments and graphs."""
-        kinds = [is_graph for _, is_graph, _, _ in self.segments()]
-        return kinds.count(False), kinds.count(True)
-
-    def _plan(self, namespace_key: int, now: float) -> MergeJob | None:
         with self._lock:
-            collection = self._collections[namespace_key]
-            collection.seal_if_due(now)
-            return None if self._closed else collection.plan_build(now)
+            return self._tally.flat_segments, self._tally.graph_segments
+
+    def _look(self, namespace_key: int, now: float) -> None:
+        with self._lock:
+            collection = self._collections.get(namespace_key)
+            if collection is None or collection.outlived(now):
+                self._forget(namespace_key)
+            else:
+                self._agenda.note(namespace_key, collection.next_step(now))
+
+    def _forget(self, namespace_key: int) -> None:
+        self._agenda.forget(namespace_key)
+        collection = self._collections.pop(namespace_key, None)
+        for segment in collection.dissolve() if collection else ():
+            if isinstance(segment, HnswSegment):
+                segment.path.unlink(missing_ok=True)
 
     def _collection(self, namespace_key: int) -> Collection:
         collection = self._collections.get(namespace_key)

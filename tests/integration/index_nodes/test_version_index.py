@@ -135,6 +135,8 @@ class IndexMachine(RuleBasedStateMachine):
         live = [state for state in self.delivered.values() if state.vector is not None]
         documents, graph_documents, digest = self.index.tally()
         in_graphs = sum(live for _, is_graph, _, live in self.index.segments() if is_graph)
+        kinds = [is_graph for _, is_graph, _, _ in self.index.segments()]
+        assert self.index.segment_counts() == (kinds.count(False), kinds.count(True))
         hashes = [document_hash(state.document_key, state.revision, state.text_revision) for state in live]
         assert (documents, graph_documents, digest) == (len(live), in_graphs, sum(hashes) % 2**63)
 

@@ -21,28 +21,30 @@ def test_nothing_is_planned_for_healthy_graphs() -> None:
 
 
 def test_flat_segments_become_the_first_graph() -> None:
-    assert plan_merge([flat(1, 4_096), flat(2, 4_096)]) == MergePlan(absorbed=(1, 2), base=None)
+    assert plan_merge([flat(1, 4_096), flat(2, 4_096)]) == MergePlan(absorbed=(1, 2), base=None, inserted=8_192)
 
 
 def test_a_graph_that_is_not_much_larger_is_extended() -> None:
-    assert plan_merge([graph(1, 8 * 4_096), flat(2, 4_096)]) == MergePlan(absorbed=(2, 1), base=1)
+    assert plan_merge([graph(1, 8 * 4_096), flat(2, 4_096)]) == MergePlan(absorbed=(2, 1), base=1, inserted=4_096)
 
 
 def test_a_much_larger_graph_is_left_alone() -> None:
-    assert plan_merge([graph(1, 8 * 4_096 + 1), flat(2, 4_096)]) == MergePlan(absorbed=(2,), base=None)
+    assert plan_merge([graph(1, 8 * 4_096 + 1), flat(2, 4_096)]) == MergePlan(absorbed=(2,), base=None, inserted=4_096)
 
 
 def test_gathering_small_graphs_reaches_larger_ones() -> None:
     plan = plan_merge([graph(1, 100_000), graph(2, 12_000), flat(3, 4_096)])
-    assert plan == MergePlan(absorbed=(3, 2, 1), base=1)
+    assert plan == MergePlan(absorbed=(3, 2, 1), base=1, inserted=16_096)
 
 
 def test_a_base_with_too_many_dead_rows_is_rebuilt() -> None:
-    assert plan_merge([graph(1, 10_000, live=7_999), flat(2, 4_096)]) == MergePlan(absorbed=(2, 1), base=None)
+    plan = plan_merge([graph(1, 10_000, live=7_999), flat(2, 4_096)])
+    assert plan == MergePlan(absorbed=(2, 1), base=None, inserted=7_999 + 4_096)
 
 
 def test_a_worn_graph_is_rebuilt_without_new_rows() -> None:
-    assert plan_merge([graph(1, 10_000, live=7_999), graph(2, 500)]) == MergePlan(absorbed=(1,), base=None)
+    plan = plan_merge([graph(1, 10_000, live=7_999), graph(2, 500)])
+    assert plan == MergePlan(absorbed=(1,), base=None, inserted=7_999)
 
 
 @given(st.lists(st.integers(256, 4_096), max_size=200))

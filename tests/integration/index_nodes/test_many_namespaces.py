@@ -1,0 +1,111 @@
+"""Namespaces that nobody writes cost an index nothing, and those that became empty go away."""
+
+from pathlib import Path
+
+import pytest
+
+from index_nodes.build_agenda import NOT_BY_TIME, BuildAgenda, NextStep
+from index_nodes.collection import OUTLIVED_SECONDS, SealRule
+from index_nodes.snapshot_contents import read_contents
+from index_nodes.snapshot_store import SnapshotStore
+from index_nodes.version_index import VersionIndex
+from tests.unit.index_nodes.builders import build_all, clustered_vectors, state
+from tests.unit.index_nodes.snapshots import write
+
+DIMENSION = 8
+VECTORS = clustered_vectors(300, DIMENSION)
+QUIET = SealRule(rows=200, quiet_rows=100, quiet_seconds=10.0)
+
+
+class CountingAgenda(BuildAgenda):
+    """Says which namespaces were looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: list[int] = []
+
+    def note(self, namespace_key: int, step: NextStep) -> None:
+        self.looks.append(namespace_key)
+        super().note(namespace_key, step)
+
+
+@pytest.fixture
+def agenda() -> CountingAgenda:
+    return CountingAgenda()
+
+
+@pytest.fixture
+def index(tmp_path: Path, agenda: CountingAgenda) -> VersionIndex:
+    return VersionIndex(DIMENSION, tmp_path / "v", QUIET, agenda)
+
+
+def write_rows(index: VersionIndex, namespace_key: int, count: int, now: float) -> None:
+    first = 1_000 * namespace_key
+    index.apply([state(first + row, VECTORS[row], namespace_key=namespace_key) for row in range(count)], now)
+
+
+def delete_rows(index: VersionIndex, namespace_key: int, count: int, now: float) -> None:
+    first = 1_000 * namespace_key
+    index.apply([state(first + row, None, namespace_key=namespace_key, revision=2) for row in range(count)], now)
+
+
+def test_a_namespace_is_looked_at_once_after_it_changed(index: VersionIndex, agenda: CountingAgenda) -> None:
+    for namespace_key in range(1, 6):
+        write_rows(index, namespace_key, 10, now=0.0)
+    assert index.next_build(now=0.1) is None
+    assert sorted(agenda.looks) == [1, 2, 3, 4, 5]
+    agenda.looks.clear()
+    assert index.next_build(now=100.0) is None
+    assert agenda.looks == []
+    write_rows(index, 3, 20, now=100.0)
+    assert index.next_build(now=100.1) is None
+    assert agenda.looks == [3]
+
+
+def test_a_fresh_segment_is_looked_at_again_when_it_has_been_quiet(index: VersionIndex, agenda: CountingAgenda) -> None:
+    write_rows(index, 1, 150, now=5.0)
+    write_rows(index, 2, 50, now=5.0)
+    assert index.next_build(now=5.1) is None
+    agenda.looks.clear()
+    assert index.next_build(now=14.9) is None
+    assert agenda.looks == []
+    build = index.next_build(now=15.0)
+    assert agenda.looks == [1]
+    assert build is not None
+    assert (build[0], build[1].added) == (1, 150)
+
+
+def test_an_empty_namespace_goes_away_with_its_files_and_from_snapshots(index: VersionIndex, tmp_path: Path) -> None:
+    write_rows(index, 1, 10, now=0.0)
+    write_rows(index, 2, 300, now=0.0)
+    build_all(index, now=20.0)
+    delete_rows(index, 2, 300, now=30.0)
+    index.next_build(now=30.0 + OUTLIVED_SECONDS - 1)
+    assert index.namespaces() == [1, 2]
+    assert index.next_build(now=30.0 + OUTLIVED_SECONDS) is None
+    assert index.namespaces() == [1]
+    assert index.segment_counts() == (1, 0)
+    assert index.tally()[:2] == (10, 0)
+    assert list(index.directory.iterdir()) == []
+    folder = write(index, SnapshotStore(tmp_path / "snapshots"), seq=7)
+    assert list(read_contents(folder, DIMENSION, tmp_path)) == [1]
+
+
+def test_a_namespace_that_is_written_again_in_time_stays(index: VersionIndex) -> None:
+    write_rows(index, 1, 10, now=0.0)
+    delete_rows(index, 1, 10, now=1.0)
+    assert index.next_build(now=2.0) is None
+    index.apply([state(5_000, VECTORS[0])], now=OUTLIVED_SECONDS)
+    assert index.next_build(now=2 * OUTLIVED_SECONDS) is None
+    assert index.tally()[0] == 1
+
+
+def test_the_agenda_names_the_namespace_with_most_rows_to_insert() -> None:
+    agenda = BuildAgenda()
+    assert agenda.largest() is None
+    for key, rows in ((1, 300), (2, 900), (3, None)):
+        agenda.note(key, NextStep(rows=rows, again_at=NOT_BY_TIME))
+    assert agenda.largest() == 2
+    agenda.note(2, NextStep(rows=None, again_at=7.0))
+    assert agenda.largest() == 1
+    assert (agenda.to_look_at(6.9), agenda.to_look_at(7.0)) == ([], [2])
