@@ -5,6 +5,8 @@ So an index of many namespaces costs nothing while nobody writes. The `VersionIn
 
 from dataclasses import dataclass
 
+from index_nodes.build_lanes import Lane
+
 _AT_ONCE = float("-inf")
 NOT_BY_TIME = float("inf")
 
@@ -42,6 +44,8 @@ class BuildAgenda:
         self._look_at.pop(namespace_key, None)
         self._due.pop(namespace_key, None)
 
-    def largest(self) -> int | None:
-        """The namespace whose build would insert the most rows; None when no build is due."""
-        return max(self._due, key=self._due.__getitem__, default=None)
+    def next(self, lane: Lane) -> tuple[int, int] | None:
+        """Of the builds of a lane that are due, the one that inserts the fewest rows: its namespace and these rows."""
+        due = ((rows, key) for key, rows in self._due.items() if lane.takes(rows))
+        rows, key = min(due, default=(0, None))
+        return None if key is None else (key, rows)

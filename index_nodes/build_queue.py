@@ -1,4 +1,4 @@
-"""The thread of a node that has graphs built: one builder process per machine at a time, by a lock file.
+"""A thread of a node that has graphs built in one lane: one builder process per machine and lane, by a lock file.
 
 A build that fails or is killed changes nothing: the rows stay searchable where they are, their namespace rests for a
 while, and the builds of other namespaces go on. The next try does not use the file of an earlier graph, since that file
@@ -21,13 +21,13 @@ import numpy as np
 from embedding_project.config import PROJECT_ROOT, inherited_environment
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
+from index_nodes.build_lanes import ANY_SIZE, Lane, builder_threads, own_cores
 from index_nodes.builder import UNFINISHED
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob
 from index_nodes.metrics import BUILDS, THREAD_SEEN
 from index_nodes.version_index import VersionIndex
 
-BUILDER_THREADS = 2
 _IDLE_SECONDS = 0.25
 _POLL_SECONDS = 0.05
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
@@ -43,12 +43,16 @@ class BuildFailed(Exception):
 
 
 class BuildQueue:
-    def __init__(self, node: str, indexes: Callable[[], Sequence[VersionIndex]], machine_lock: Path) -> None:
+    def __init__(
+        self, node: str, indexes: Callable[[], Sequence[VersionIndex]], machine_folder: Path, lane: Lane = ANY_SIZE
+    ) -> None:
+        """`machine_folder` is the same for all nodes of a machine: the lock files are there."""
         self._indexes = indexes
-        self._machine_lock = machine_lock
+        self._machine_lock = machine_folder / f"builder-{lane.name}.lock"
+        self._lane = lane
         self._stopping = threading.Event()
-        self._seen = THREAD_SEEN.labels(node, "build-queue")
-        self._thread = VitalThread("build-queue", self._run, self._stopping.set, _STOP_SECONDS)
+        self._seen = THREAD_SEEN.labels(node, f"builds-{lane.name}")
+        self._thread = VitalThread(f"builds-{lane.name}", self._run, self._stopping.set, _STOP_SECONDS)
 
     def start(self) -> None:
         self._thread.start()
@@ -58,19 +62,30 @@ class BuildQueue:
         self._thread.stop()
 
     def build_next(self) -> bool:
-        """Run the largest build that is due; False when there is none. Raises every error of the build; its
-        namespace then rests."""
-        now = time.monotonic()
-        found = [(index, *build) for index in self._indexes() if (build := index.next_build(now))]
-        if not found:
+        """Run the smallest build that is due in this lane; False when there is none. Raises every error of the build;
+        its namespace then rests."""
+        if not self._due():
             return False
-        index, namespace_key, job = max(found, key=lambda entry: entry[2].added)
+        # The machine first, then the plan: rows that come during the wait are part of it.
+        with self._only_builder() as lock:
+            for index in () if self._stopping.is_set() else self._due():
+                if build := index.next_build(time.monotonic(), self._lane):
+                    self._try(index, *build, lock)
+                    return True
+        return False
+
+    def _due(self) -> list[VersionIndex]:
+        """The indexes with a build that is due, that with the smallest one first."""
+        now = time.monotonic()
+        rows = [(rows, index) for index in self._indexes() if (rows := index.rows_due(now, self._lane)) is not None]
+        return [index for _, index in sorted(rows, key=lambda entry: entry[0])]
+
+    def _try(self, index: VersionIndex, namespace_key: int, job: MergeJob, lock: int) -> None:
         try:
-            self._build(index, namespace_key, job)
+            self._build(index, namespace_key, job, lock)
         except Exception:
-            index.note_failed_build(namespace_key, time.monotonic())
+            index.note_failed_build(namespace_key, job, time.monotonic())
             raise
-        return True
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -85,7 +100,7 @@ class BuildQueue:
                 logger.warning("a build failed, and the node will try again: %s", words)
             self._stopping.wait(pause)
 
-    def _build(self, index: VersionIndex, namespace_key: int, job: MergeJob) -> None:
+    def _build(self, index: VersionIndex, namespace_key: int, job: MergeJob, lock: int) -> None:
         rows = job.rows()
         if not rows.count:
             index.publish(namespace_key, job, None)
@@ -94,8 +109,7 @@ class BuildQueue:
         vectors, output = index.directory / f"{name}.npy", index.directory / f"{name}.faiss"
         try:
             np.save(vectors, job.added_vectors())
-            with self._only_builder() as lock:
-                self._run_builder(index, job, (vectors, output), lock)
+            self._run_builder(index, job, (vectors, output), lock)
             index.publish(namespace_key, job, HnswSegment.read(rows, output))
         except Exception:
             output.unlink(missing_ok=True)
@@ -113,7 +127,10 @@ class BuildQueue:
         command = [sys.executable, "-m", "index_nodes.builder", "--vectors", str(vectors), "--output", str(output)]
         if job.base:
             command += ["--base", str(job.base.path)]
-        environment = inherited_environment() | {"OMP_NUM_THREADS": str(BUILDER_THREADS), "OMP_WAIT_POLICY": "passive"}
+        environment = inherited_environment() | {
+            "OMP_NUM_THREADS": str(builder_threads(own_cores())),
+            "OMP_WAIT_POLICY": "passive",
+        }
         # The child inherits the lock: the machine stays locked while the child runs, even when this node dies.
         process = subprocess.Popen(
             command, cwd=PROJECT_ROOT, env=environment, pass_fds=(lock,), stdout=subprocess.DEVNULL,
@@ -131,7 +148,7 @@ class BuildQueue:
 
     @contextmanager
     def _only_builder(self) -> Iterator[int]:
-        """Hold the lock of the machine. Stops waiting for it, and goes on without it, when the node stops."""
+        """Hold the lock of the lane on this machine. When the node stops, go on without it."""
         with self._machine_lock.open("a") as file:
             while not self._stopping.is_set():
                 try:

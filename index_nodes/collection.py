@@ -39,7 +39,9 @@ class SealRule:
     rows: int = 4_096
     quiet_rows: int = 256
     """Enough rows for a graph after `quiet_seconds` without a new row."""
-    quiet_seconds: float = 10.0
+    quiet_seconds: float = 3.0
+    waiting_rows: int = 16_384
+    """How many sealed rows a build waits for, at least, while rows keep coming."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ class Collection:
         self._next_serial = 0
         self._next_stamp = 0
         self._generation = 0
+        self._building: set[int] = set()
+        """Serials of the segments that builds in progress replace."""
         self._failed_builds = 0
         """Since the last build that succeeded."""
         self._build_at = 0.0
@@ -125,17 +129,18 @@ class Collection:
         self._seal_if_due(now)
         if now < self._build_at:
             return NextStep(rows=None, again_at=self._build_at)
-        plan = self._plan()
+        plan = self._plan(now)
         times = [NOT_BY_TIME]
-        if self._fresh is not None and self._fresh.rows.count >= self._seal_rule.quiet_rows:
-            times.append(self._changed_at + self._seal_rule.quiet_seconds)
+        quiet_at = self._changed_at + self._seal_rule.quiet_seconds
+        if now < quiet_at and self._has_work_when_quiet():
+            times.append(quiet_at)
         if not self._tally.documents:
             times.append(self._touched_at + OUTLIVED_SECONDS)
         return NextStep(rows=plan.inserted if plan else None, again_at=min(times))
 
     def outlived(self, now: float) -> bool:
         """Whether the collection has been empty for so long that nobody needs it."""
-        return not self._tally.documents and now - self._touched_at >= OUTLIVED_SECONDS
+        return not self._tally.documents and not self._building and now - self._touched_at >= OUTLIVED_SECONDS
 
     def dissolve(self) -> tuple[Segment, ...]:
         """Take the collection out of the totals; gives the segments that it had."""
@@ -143,20 +148,23 @@ class Collection:
         self._tally.count_segments(flat=graphs - len(self._segments), graph=-graphs)
         return self._segments
 
-    def note_failed_build(self, now: float) -> None:
+    def note_failed_build(self, job: MergeJob, now: float) -> None:
         """Plan no build for a second, or for twice as long as after the previous failure."""
+        self._building -= set(job.plan.absorbed)
         self._build_at = now + min(2.0**self._failed_builds, _MAX_BUILD_REST_SECONDS)
         self._failed_builds += 1
 
-    def plan_build(self, now: float) -> MergeJob | None:
-        """The next build that this collection needs; None when it needs none, and while it rests after a failure."""
-        plan = self._plan() if now >= self._build_at else None
+    def begin_build(self, now: float) -> MergeJob | None:
+        """The next build that this collection needs; None when it needs none, and while it rests after a failure. Later
+        builds leave its segments alone until it has been published or has failed."""
+        plan = self._plan(now) if now >= self._build_at else None
         if plan is None:
             return None
         base = self._by_serial[plan.base] if plan.base is not None else None
         if not isinstance(base, HnswSegment) or self._failed_builds:
             # The file of the base may be the cause of the failure; its vectors are in memory.
             base = None
+        self._building |= set(plan.absorbed)
         sources = [segment for serial in plan.absorbed if (segment := self._by_serial[serial]) is not base]
         return MergeJob(
             plan=plan,
@@ -170,6 +178,7 @@ class Collection:
     def publish(self, job: MergeJob, built: HnswSegment | None) -> None:
         """Replace the segments of `job` by `built`, which has the rows `job.rows()`; only remove them without rows."""
         gone = set(job.plan.absorbed)
+        self._building -= gone
         kept = tuple(segment for segment in self._segments if segment.serial not in gone)
         for serial in gone:
             segment = self._by_serial.pop(serial)
@@ -266,14 +275,21 @@ class Collection:
         if fresh.rows.count >= rule.rows or (quiet and fresh.rows.count >= rule.quiet_rows):
             self._fresh = None
 
-    def _plan(self) -> MergePlan | None:
-        sealed = [segment for segment in self._segments if segment is not self._fresh]
-        return plan_merge(
-            [
-                SegmentSize(serial=s.serial, rows=s.rows.count, live=s.rows.live_count, is_graph=s.is_graph)
-                for s in sealed
-            ]
-        )
+    def _has_work_when_quiet(self) -> bool:
+        fresh = self._fresh
+        return len(self._segments) > 1 or fresh is None or fresh.rows.count >= self._seal_rule.quiet_rows
+
+    def _plan(self, now: float) -> MergePlan | None:
+        sizes = [
+            SegmentSize(
+                serial=segment.serial, rows=segment.rows.count, live=segment.rows.live_count,
+                is_graph=segment.is_graph, busy=segment.serial in self._building,
+            )
+            for segment in self._segments
+            if segment is not self._fresh
+        ]  # fmt: skip
+        loading = now - self._changed_at < self._seal_rule.quiet_seconds
+        return plan_merge(sizes, loading=loading, waiting_rows=self._seal_rule.waiting_rows)
 
     def _count_segment(self, segment: Segment, change: int) -> None:
         if segment.is_graph:

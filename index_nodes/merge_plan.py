@@ -1,11 +1,25 @@
-"""Which segments the next build joins: few, large graphs, without inserting old rows again and again."""
+"""Which segments the next build joins: few, large graphs of a bounded size, without inserting old rows again and again.
 
-from collections.abc import Sequence
+A row is inserted once to leave its flat segment, and rarely again: a build extends one graph and leaves the others
+alone. Graphs are joined later, when nobody writes.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-ABSORB_FACTOR = 8
-"""A build absorbs a graph of at most so many times the rows that it gathered before."""
+ABSORB_FACTOR = 4
+"""A build extends a graph of at most so many times the rows that it adds: to copy 50 rows costs as much as to insert
+one."""
 MAX_DEAD_SHARE = 0.2
+MOST_GRAPH_ROWS = 2_097_152
+"""A graph of 384 dimensions then takes 3.5 GB, and for the moment of a build as much again."""
+MOST_ADDED_ROWS = 262_144
+"""Rows that leave their flat segments by one build: a minute or two, after which searches are faster."""
+MOST_WAITING_ROWS = 32_768
+"""While writes go on, a build waits for a quarter of the rows in graphs, but for no more rows than this: comparing them
+one by one takes 10 ms."""
+MANY_GRAPHS = 16
+"""Above this number, graphs are joined also while writes go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +28,8 @@ class SegmentSize:
     rows: int
     live: int
     is_graph: bool
+    busy: bool = False
+    """Whether a build that has begun replaces it."""
 
     @property
     def worn(self) -> bool:
@@ -30,25 +46,50 @@ class MergePlan:
     """Rows to insert into a graph."""
 
 
-def plan_merge(segments: Sequence[SegmentSize]) -> MergePlan | None:
-    """1. Take all sealed flat segments. 2. Add graphs, smallest first, while they are not much larger than all segments
-    taken so far. 3. Extend the largest of these graphs, unless too many of its rows are dead. Without flat segments,
-    rebuild a graph worn by deletes. None when no segment needs a build."""
-    flats = [segment for segment in segments if not segment.is_graph]
-    graphs = sorted((segment for segment in segments if segment.is_graph), key=lambda segment: segment.rows)
-    if not flats:
-        worn = next((graph for graph in graphs if graph.worn), None)
-        return MergePlan(absorbed=(worn.serial,), base=None, inserted=worn.live) if worn else None
-    gathered = sum(flat.live for flat in flats)
-    joined = []
-    for graph in graphs:
-        if graph.rows > ABSORB_FACTOR * gathered:
+def plan_merge(segments: Sequence[SegmentSize], *, loading: bool, waiting_rows: int) -> MergePlan | None:
+    """1. Bring sealed flat segments into a graph. 2. Rebuild a graph worn by deletes. 3. Join graphs of like sizes.
+    None when no segment needs a build.
+
+    `loading`: whether writes go on, so that it pays to wait for more rows; for `waiting_rows` at least."""
+    graph_rows = sum(segment.rows for segment in segments if segment.is_graph)
+    free = [segment for segment in segments if not segment.busy]
+    flats = [segment for segment in free if not segment.is_graph]
+    graphs = sorted((segment for segment in free if segment.is_graph), key=lambda segment: segment.rows)
+    enough = max(waiting_rows, min(graph_rows // ABSORB_FACTOR, MOST_WAITING_ROWS)) if loading else 1
+    if sum(flat.rows for flat in flats) >= enough:
+        return _adding(flats, graphs)
+    if worn := next((graph for graph in graphs if graph.worn), None):
+        return MergePlan(absorbed=(worn.serial,), base=None, inserted=worn.live)
+    growing = [graph for graph in graphs if graph.rows <= MOST_GRAPH_ROWS // 2]
+    if loading and len(growing) <= MANY_GRAPHS:
+        return None
+    return next(_joinings(graphs), None)
+
+
+def _adding(flats: Sequence[SegmentSize], graphs: Sequence[SegmentSize]) -> MergePlan:
+    taken: list[int] = []
+    added = 0
+    for flat in flats:
+        if taken and added + flat.live > MOST_ADDED_ROWS:
             break
-        joined.append(graph)
-        gathered += graph.live
-    base = joined[-1] if joined and not joined[-1].worn else None
-    return MergePlan(
-        absorbed=tuple(segment.serial for segment in (*flats, *joined)),
-        base=base.serial if base else None,
-        inserted=gathered - base.live if base else gathered,
-    )
+        taken.append(flat.serial)
+        added += flat.live
+    most = min(ABSORB_FACTOR * added, MOST_GRAPH_ROWS - added)
+    base = next((graph.serial for graph in reversed(graphs) if graph.rows <= most and not graph.worn), None)
+    return MergePlan(absorbed=(*taken, base) if base is not None else tuple(taken), base=base, inserted=added)
+
+
+def _joinings(graphs: Sequence[SegmentSize]) -> Iterator[MergePlan]:
+    """Each run of graphs, smallest first, of which none is much larger than those before it together."""
+    for start in range(len(graphs)):
+        joined, gathered = [graphs[start]], graphs[start].live
+        for graph in graphs[start + 1 :]:
+            if graph.rows > ABSORB_FACTOR * gathered or gathered + graph.rows > MOST_GRAPH_ROWS:
+                break
+            joined.append(graph)
+            gathered += graph.live
+        if len(joined) > 1:
+            base = joined[-1]
+            yield MergePlan(
+                absorbed=tuple(graph.serial for graph in joined), base=base.serial, inserted=gathered - base.live
+            )

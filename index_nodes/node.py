@@ -12,6 +12,7 @@ from embedding_project.contracts.origins import distinct
 from embedding_project.observing import tracing
 from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import serving
+from index_nodes.build_lanes import LANES
 from index_nodes.build_queue import BuildQueue
 from index_nodes.hnsw_segment import search_one_thread_each
 from index_nodes.log_follower import Follower
@@ -35,18 +36,20 @@ class ShardNode:
         self._nodes_dir = nodes_dir
         name = f"s{shard}-r{replica}"
         self._follower = Follower(database_url, shard, replica, nodes_dir / name)
-        self._builds = BuildQueue(name, self._follower.indexes, nodes_dir / "builder.lock")
+        self._builds = [BuildQueue(name, self._follower.indexes, nodes_dir, lane) for lane in LANES]
         self._snapshots = SnapshotWriter(name, self._follower.snapshot_sources, snapshot_seconds)
 
     def start(self) -> None:
         self._nodes_dir.mkdir(parents=True, exist_ok=True)
         self._follower.start(keep_snapshots=self._snapshots.enabled)
-        self._builds.start()
+        for builds in self._builds:
+            builds.start()
         self._snapshots.start()
 
     def stop(self) -> None:
         self._snapshots.stop()
-        self._builds.stop()
+        for builds in self._builds:
+            builds.stop()
         self._follower.stop()
 
     def search_here(self) -> None:

@@ -14,6 +14,7 @@ from types import TracebackType
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.vectors import Vector
 from index_nodes.build_agenda import BuildAgenda
+from index_nodes.build_lanes import ANY_SIZE, Lane
 from index_nodes.collection import Collection, DocumentState, SealRule, no_hits
 from index_nodes.collection_state import CollectionState
 from index_nodes.hnsw_segment import HnswSegment
@@ -96,22 +97,34 @@ class VersionIndex:
                 return [no_hits() for _ in queries]
             return collection.search(queries, spec)
 
-    def next_build(self, now: float) -> tuple[int, MergeJob] | None:
-        """The namespace and job of the build that has the most rows to insert; None when no build is due."""
+    def rows_due(self, now: float, lane: Lane = ANY_SIZE) -> int | None:
+        """How many rows the next build of a lane would insert; None when no build is due."""
         with self._lock:
             keys = self._agenda.to_look_at(now)
         for key in keys:
             self._look(key, now)
         with self._lock:
-            key = self._agenda.largest()
-            job = self._collections[key].plan_build(now) if key is not None and not self._closed else None
-            return (key, job) if key is not None and job else None
+            found = None if self._closed else self._agenda.next(lane)
+        return found[1] if found else None
 
-    def note_failed_build(self, namespace_key: int, now: float) -> None:
-        """Let the namespace rest before its next build."""
+    def next_build(self, now: float, lane: Lane = ANY_SIZE) -> tuple[int, MergeJob] | None:
+        """Begin the build of a lane that has the fewest rows to insert: its namespace and its job, whose segments no
+        other build takes until `publish` or `note_failed_build`. None when no build is due."""
+        if self.rows_due(now, lane) is None:
+            return None
+        with self._lock:
+            found = self._agenda.next(lane)
+            job = self._collections[found[0]].begin_build(now) if found and not self._closed else None
+            if not found or not job:
+                return None
+            self._agenda.note(found[0], self._collections[found[0]].next_step(now))
+            return found[0], job
+
+    def note_failed_build(self, namespace_key: int, job: MergeJob, now: float) -> None:
+        """Give the segments of the job free, and let the namespace rest before its next build."""
         with self._lock:
             if collection := self._collections.get(namespace_key):
-                collection.note_failed_build(now)
+                collection.note_failed_build(job, now)
                 self._agenda.note_change(namespace_key)
 
     def publish(self, namespace_key: int, job: MergeJob, built: HnswSegment | None) -> None:

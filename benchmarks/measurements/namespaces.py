@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.corpus import DIMENSION
 from benchmarks.report import Figure, Goal
 from embedding_project.contracts.vectors import Vector, unit_length
+from index_nodes.build_lanes import LANES
 from index_nodes.build_queue import BuildQueue
 from index_nodes.collection import DocumentState
 from index_nodes.version_index import VersionIndex
@@ -34,11 +35,13 @@ def measure() -> list[Figure]:
 def _measure(folder: Path) -> list[Figure]:
     index = VersionIndex(DIMENSION, folder / "v")
     _fill(index)
-    builds = BuildQueue("bench", lambda: [index], folder / "lock")
-    builds.start()
+    queues = [BuildQueue("bench", lambda: [index], folder, lane) for lane in LANES]
+    for builds in queues:
+        builds.start()
     time.sleep(_SETTLE_SECONDS)
     idle = _idle_share(index)
-    builds.stop()
+    for builds in queues:
+        builds.stop()
     note = f"{_NAMESPACES:,} namespaces x {_DOCUMENTS}, builds and heartbeats"
     return [
         Figure("idle node", 100 * idle, "% of a core", Goal(_SHARE_OF_A_CORE, at_least=False), note),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from index_nodes.build_lanes import Lane, builder_threads
 from index_nodes.build_queue import BuildFailed, BuildQueue
 from index_nodes.builder import extend
 from index_nodes.collection import SealRule
@@ -24,7 +25,7 @@ def index(tmp_path: Path) -> VersionIndex:
 
 
 def queue(index: VersionIndex, tmp_path: Path) -> BuildQueue:
-    return BuildQueue("s0-r0", lambda: [index], tmp_path / "lock")
+    return BuildQueue("s0-r0", lambda: [index], tmp_path)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -63,7 +64,7 @@ def test_a_bad_graph_file_costs_one_try_and_leaves_nothing_behind(
     builds = queue(index, tmp_path)
     assert builds.build_next()
     spoil(next(index.directory.iterdir()))
-    other = [state(5_000 + key, VECTORS[key], namespace_key=OTHER_NAMESPACE) for key in range(200)]
+    other = [state(5_000 + key, VECTORS[key], namespace_key=OTHER_NAMESPACE) for key in range(400)]
     index.apply([state(1_000 + key, VECTORS[key]) for key in range(300, 600)] + other, now=0.0)
     before = set(index.directory.iterdir())
     with pytest.raises((BuildFailed, ValueError)):
@@ -74,32 +75,34 @@ def test_a_bad_graph_file_costs_one_try_and_leaves_nothing_behind(
         assert found.document_keys.tolist() == [key]
     # The namespace of the bad file rests; the other one does not wait for it.
     assert builds.build_next()
-    assert index.tally()[1] == 300 + 200
+    assert index.tally()[1] == 300 + 400
     builds.start()
-    until(lambda: index.tally()[1] == index.tally()[0] == 800)
+    until(lambda: index.tally()[1] == index.tally()[0] == 1_000)
     builds.stop()
-    assert sorted(index.segments()) == [(NAMESPACE, True, 600, 600), (OTHER_NAMESPACE, True, 200, 200)]
+    assert sorted(index.segments()) == [(NAMESPACE, True, 600, 600), (OTHER_NAMESPACE, True, 400, 400)]
     assert [path.suffix for path in index.directory.iterdir()] == [".faiss", ".faiss"]
 
 
 def test_a_namespace_rests_longer_after_each_failure(index: VersionIndex) -> None:
     fill(index, VECTORS[:300])
-    assert index.next_build(now=1_000.0)
+    build = index.next_build(now=1_000.0)
     for rest in (1, 2, 4, 8, 16, 32, 60, 60):
-        index.note_failed_build(NAMESPACE, now=1_000.0)
+        assert build
+        assert not index.next_build(now=1_000.0)
+        index.note_failed_build(*build, now=1_000.0)
         assert not index.next_build(now=1_000.0 + rest - 0.1)
-        assert index.next_build(now=1_000.0 + rest)
+        build = index.next_build(now=1_000.0 + rest)
 
 
 def test_every_version_gets_its_turn(index: VersionIndex, tmp_path: Path) -> None:
     second = VersionIndex(16, tmp_path / "second", SealRule(rows=300, quiet_rows=1, quiet_seconds=0.0))
     fill(index, VECTORS[:300])
     fill(second, VECTORS)
-    builds = BuildQueue("s0-r0", lambda: [index, second], tmp_path / "lock")
+    builds = BuildQueue("s0-r0", lambda: [index, second], tmp_path)
     assert builds.build_next()
-    assert (index.tally()[1], second.tally()[1]) == (0, 600)
+    assert (index.tally()[1], second.tally()[1]) == (300, 0)
     assert builds.build_next()
-    assert index.tally()[1] == 300
+    assert second.tally()[1] == 600
 
 
 @pytest.mark.parametrize("fault", [MemoryError, KeyError, AssertionError])
@@ -115,7 +118,7 @@ def test_the_thread_outlives_faults_that_nobody_foresaw(
         return [index]
 
     failed = BUILDS.labels("failed")._value.get()
-    builds = BuildQueue("s0-r0", indexes, tmp_path / "lock")
+    builds = BuildQueue("s0-r0", indexes, tmp_path)
     builds.start()
     until(lambda: index.tally()[1] == len(VECTORS))
     builds.stop()
@@ -125,8 +128,8 @@ def test_the_thread_outlives_faults_that_nobody_foresaw(
 
 
 def test_it_is_seen_that_the_thread_looks_for_work(index: VersionIndex, tmp_path: Path) -> None:
-    builds = BuildQueue("s7-r7", lambda: [index], tmp_path / "lock")
-    seen = THREAD_SEEN.labels("s7-r7", "build-queue")
+    builds = BuildQueue("s7-r7", lambda: [index], tmp_path)
+    seen = THREAD_SEEN.labels("s7-r7", "builds-any")
     assert seen._value.get() == 0
     builds.start()
     until(lambda: seen._value.get() > 0)
@@ -158,3 +161,36 @@ def test_one_machine_builds_one_graph_at_a_time(index: VersionIndex, tmp_path: P
         assert index.tally()[1] == 0
     until(lambda: index.tally()[1] == len(VECTORS))
     second.stop()
+
+
+def test_a_small_build_does_not_wait_for_a_large_one(index: VersionIndex, tmp_path: Path) -> None:
+    small, large = Lane(name="small", most_rows=300), Lane(name="large", least_rows=301)
+    fill(index, VECTORS)
+    other = [state(5_000 + key, VECTORS[key], namespace_key=OTHER_NAMESPACE) for key in range(200)]
+    index.apply(other, now=0.0)
+    queues = [BuildQueue("s0-r0", lambda: [index], tmp_path, lane) for lane in (small, large)]
+    with BuildQueue("s0-r1", list[VersionIndex], tmp_path, large)._only_builder():
+        for builds in queues:
+            builds.start()
+        until(lambda: index.tally()[1] == 200)
+        assert [key for key, is_graph, _, _ in index.segments() if is_graph] == [OTHER_NAMESPACE]
+    until(lambda: index.tally()[1] == 800)
+    for builds in queues:
+        builds.stop()
+
+
+def test_rows_that_come_during_a_build_of_their_namespace_are_built_beside_it(index: VersionIndex) -> None:
+    fill(index, VECTORS[:300])
+    first = index.next_build(now=1.0)
+    index.apply([state(key, VECTORS[key]) for key in range(300, 600)], now=2.0)
+    second = index.next_build(now=3.0)
+    assert first
+    assert second
+    assert first[1].added == second[1].added == 300
+    assert not {source.segment.serial for source in first[1].sources} & set(second[1].plan.absorbed)
+    assert index.next_build(now=4.0) is None
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (4, 2), (8, 4), (64, 32)])
+def test_a_builder_takes_half_of_the_cores(cores: int, threads: int) -> None:
+    assert builder_threads(cores) == threads

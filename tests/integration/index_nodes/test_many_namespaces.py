@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from index_nodes.build_agenda import NOT_BY_TIME, BuildAgenda, NextStep
+from index_nodes.build_lanes import ANY_SIZE, Lane
 from index_nodes.collection import OUTLIVED_SECONDS, SealRule
 from index_nodes.snapshot_contents import read_contents
 from index_nodes.snapshot_store import SnapshotStore
@@ -69,8 +70,9 @@ def test_a_fresh_segment_is_looked_at_again_when_it_has_been_quiet(index: Versio
     agenda.looks.clear()
     assert index.next_build(now=14.9) is None
     assert agenda.looks == []
-    build = index.next_build(now=15.0)
+    assert index.rows_due(now=15.0) == 150
     assert agenda.looks == [1]
+    build = index.next_build(now=15.0)
     assert build is not None
     assert (build[0], build[1].added) == (1, 150)
 
@@ -80,7 +82,7 @@ def test_an_empty_namespace_goes_away_with_its_files_and_from_snapshots(index: V
     write_rows(index, 2, 300, now=0.0)
     build_all(index, now=20.0)
     delete_rows(index, 2, 300, now=30.0)
-    index.next_build(now=30.0 + OUTLIVED_SECONDS - 1)
+    build_all(index, now=30.0 + OUTLIVED_SECONDS - 1)
     assert index.namespaces() == [1, 2]
     assert index.next_build(now=30.0 + OUTLIVED_SECONDS) is None
     assert index.namespaces() == [1]
@@ -100,12 +102,13 @@ def test_a_namespace_that_is_written_again_in_time_stays(index: VersionIndex) ->
     assert index.tally()[0] == 1
 
 
-def test_the_agenda_names_the_namespace_with_most_rows_to_insert() -> None:
+def test_the_agenda_names_the_smallest_build_of_a_lane() -> None:
     agenda = BuildAgenda()
-    assert agenda.largest() is None
+    assert agenda.next(ANY_SIZE) is None
     for key, rows in ((1, 300), (2, 900), (3, None)):
         agenda.note(key, NextStep(rows=rows, again_at=NOT_BY_TIME))
-    assert agenda.largest() == 2
-    agenda.note(2, NextStep(rows=None, again_at=7.0))
-    assert agenda.largest() == 1
-    assert (agenda.to_look_at(6.9), agenda.to_look_at(7.0)) == ([], [2])
+    assert agenda.next(ANY_SIZE) == (1, 300)
+    assert agenda.next(Lane(name="large", least_rows=301)) == (2, 900)
+    agenda.note(1, NextStep(rows=None, again_at=7.0))
+    assert agenda.next(ANY_SIZE) == (2, 900)
+    assert (agenda.to_look_at(6.9), agenda.to_look_at(7.0)) == ([], [1])
