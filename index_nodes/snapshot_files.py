@@ -65,6 +65,26 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class KnownFiles:
+    """The checksums of the files of one disk that were read once. A graph that snapshots share is not read for each."""
+
+    def __init__(self, read: Callable[[Path], str] = sha256_of) -> None:
+        self._read = read
+        self._sums: dict[tuple[int, int, int], str] = {}
+        self._used: dict[tuple[int, int, int], str] = {}
+
+    def sha256_of(self, path: Path) -> str:
+        """The checksum of a file, remembered by inode, size and time of the last change. Raises OSError."""
+        facts = path.lstat()
+        key = facts.st_ino, facts.st_size, facts.st_mtime_ns
+        self._used[key] = self._sums.get(key) or self._read(path)
+        return self._used[key]
+
+    def forget_unused(self) -> None:
+        """Keep only the files that were asked for since the last call: others may be gone, and their inodes free."""
+        self._sums, self._used = self._used, {}
+
+
 def link_or_copy(source: Path, target: Path, link: Callable[..., None] = os.link) -> None:
     """Give a file that never changes a second name, or copy it where links are not possible. Raises OSError."""
     try:
@@ -160,8 +180,10 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def verified(folder: Path) -> Manifest:
-    """The manifest of a folder, when the folder holds exactly its files, unchanged. Raises SnapshotDamaged."""
+def verified(folder: Path, known: KnownFiles | None = None) -> Manifest:
+    """The manifest of a folder, when the folder holds exactly its files, unchanged. Does not read again what is in
+    `known`. Raises SnapshotDamaged."""
+    known = known or KnownFiles()
     try:
         manifest = read_manifest(folder)
         if set(os.listdir(folder)) != {*manifest.files, MANIFEST}:
@@ -171,8 +193,9 @@ def verified(folder: Path) -> Manifest:
             if not stat.S_ISREG(found.st_mode) or found.st_size != facts.size:
                 raise SnapshotDamaged(f"{name} is not a file of the right size")
         for name, facts in manifest.files.items():
-            if sha256_of(folder / name) != facts.sha256:
+            if known.sha256_of(folder / name) != facts.sha256:
                 raise SnapshotDamaged(f"{name} was changed")
+        known.forget_unused()
     except OSError as error:
         raise SnapshotDamaged(f"it cannot be read: {error.strerror}") from error
     return manifest

@@ -84,7 +84,7 @@ def load_newest(store: SnapshotStore, wanted: Wanted, index: VersionIndex) -> in
     for folder in store.newest_first():
         began = time.monotonic()
         try:
-            manifest = verified(folder)
+            manifest = verified(folder, store.known)
             if reason := _unfit(manifest, wanted):
                 logger.info("snapshot %s is not used: %s", folder.name, reason)
                 SNAPSHOTS.labels("outdated").inc()

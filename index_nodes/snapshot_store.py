@@ -11,7 +11,7 @@ import threading
 import uuid
 from pathlib import Path
 
-from index_nodes.snapshot_files import sync_folder
+from index_nodes.snapshot_files import KnownFiles, sync_folder
 
 KEPT = 3
 _NAME = re.compile(r"(\d{20})-(\d{14})")
@@ -25,7 +25,9 @@ class StoreClosed(Exception):
 class SnapshotStore:
     """Used by the follower, the thread that loads, and the thread that writes. All methods may raise OSError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, known: KnownFiles | None = None) -> None:
+        self.known = known or KnownFiles()
+        """What this process has read of the snapshots. A start reads everything once."""
         self._folder = folder
         self._lock = threading.Lock()
         self._closed = False

@@ -1,8 +1,8 @@
 """The thread of a node that writes snapshots of its indexes, beside searches and changes.
 
 It holds the lock of an index while it copies the arrays of one collection, for milliseconds. The rest needs no lock:
-graphs never change, so their files get a second name; the copies are written, synced, named, and read again.
-A disk that is full or broken costs snapshots only. The log says when that begins and when it ends.
+graphs never change, so their files get a second name; the copies are written, synced, named, and read again, a graph
+only once. A disk that is full or broken costs snapshots only. The log says when that begins and when it ends.
 """
 
 import errno
@@ -140,7 +140,7 @@ def write_snapshot(source: SnapshotSource, spared_bytes: int = SPARED_BYTES) -> 
     try:
         manifest = _fill(folder, source, spared_bytes)
         folder = source.store.publish(folder, manifest.folder_name)
-        verified(folder)
+        verified(folder, source.store.known)
         source.store.accept(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,8 @@ from embedding_project.contracts.filters import Condition, to_wire
 from index_nodes.metrics import SNAPSHOTS
 from index_nodes.scan import SearchSpec
 from index_nodes.snapshot_check import Abandoned, check_graphs
-from index_nodes.snapshot_files import SnapshotDamaged, link_or_copy, verified
+from index_nodes.snapshot_contents import is_graph
+from index_nodes.snapshot_files import KnownFiles, SnapshotDamaged, link_or_copy, sha256_of, verified
 from index_nodes.snapshot_load import load_newest, restore
 from index_nodes.snapshot_store import SnapshotStore, StoreClosed, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotWriter
@@ -298,3 +299,51 @@ def test_a_file_is_copied_where_it_cannot_be_linked(tmp_path: Path) -> None:
     assert (tmp_path / "linked").samefile(tmp_path / "graph")
     assert not (tmp_path / "copied").samefile(tmp_path / "graph")
     assert (tmp_path / "copied").read_bytes() == b"content"
+
+
+class CountedFiles(KnownFiles):
+    """Remembers which files were read."""
+
+    def __init__(self) -> None:
+        super().__init__(self._count)
+        self.read: list[str] = []
+
+    def _count(self, path: Path) -> str:
+        self.read.append(path.name)
+        return sha256_of(path)
+
+
+def graphs_read(known: CountedFiles) -> int:
+    count = sum(is_graph(name) for name in known.read)
+    known.read.clear()
+    return count
+
+
+def test_a_graph_that_has_not_changed_is_not_read_for_the_next_snapshot(index: VersionIndex, tmp_path: Path) -> None:
+    known = CountedFiles()
+    store = SnapshotStore(tmp_path / "snapshots", known)
+    write(index, store, seq=1)
+    assert len(known.read) > graphs_read(known) == 1
+    index.apply([state(7_000, clustered_vectors(1, DIMENSION)[0])], 0.0)
+    write(index, store, seq=2)
+    assert "vectors.npy" in known.read
+    assert graphs_read(known) == 0
+
+
+def test_a_start_reads_every_file(index: VersionIndex, store: SnapshotStore, tmp_path: Path) -> None:
+    folder = write(index, store, seq=1)
+    known = CountedFiles()
+    again = VersionIndex(DIMENSION, tmp_path / "again")
+    assert load_newest(SnapshotStore(folder.parent, known), wanted(1), again) == 1
+    assert len(known.read) == len(list(folder.iterdir())) - 1
+
+
+def test_a_graph_whose_file_was_changed_is_read_again(index: VersionIndex, tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots", CountedFiles())
+    folder = write(index, store, seq=1)
+    graph = next(folder.glob("*.faiss"))
+    content = bytearray(graph.read_bytes())
+    content[100] ^= 1
+    graph.write_bytes(content)
+    with pytest.raises(SnapshotDamaged, match="was changed"):
+        verified(folder, store.known)
