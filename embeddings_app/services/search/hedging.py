@@ -3,7 +3,7 @@
 from collections import deque
 
 SOONEST_SECONDS = 0.04
-LATEST_SECONDS = 0.25
+LATEST_SECONDS = 0.15
 _TIMES_P95 = 3.0
 _REMEMBERED = 200
 _LOOK_EVERY = 20
@@ -16,7 +16,7 @@ class AnswerTimes:
         self._recent: deque[float] = deque(maxlen=_REMEMBERED)
         self._until_look = _LOOK_EVERY
         self.overdue_after = LATEST_SECONDS
-        """Seconds: three times what 95 % of the answers stay within, between 40 and 250 ms."""
+        """Seconds: three times what 95 % of the answers stay within, between 40 and 150 ms."""
 
     def note(self, seconds: float) -> None:
         self._recent.append(seconds)
