@@ -76,6 +76,7 @@ class Config:
     cache_local_mb: int = setting(kinds.whole(0, 65_536), "32")
     beats: int = setting(kinds.whole(1, 8), "1")
     hot_texts: bool = setting(kinds.flag, "1")
+    max_unbuilt_documents: int = setting(kinds.whole(10_000, 10**9), "250000")
     log_retention_hours: int = setting(kinds.whole(1, 365 * 24), "24")
     search_sample_share: float = setting(kinds.number(0, 1), "0.1")
     metrics_dir: str = setting(kinds.text)

@@ -64,6 +64,7 @@ class BuildQueue:
     def build_next(self) -> bool:
         """Run the smallest build that is due in this lane; False when there is none. Raises every error of the build;
         its namespace then rests."""
+        due_at = time.monotonic()
         if not self._due():
             return False
         # The machine first, then the plan: rows that come during the wait are part of it.
@@ -71,6 +72,7 @@ class BuildQueue:
             for index in () if self._stopping.is_set() else self._due():
                 if build := index.next_build(time.monotonic(), self._lane):
                     self._try(index, *build, lock)
+                    index.note_built(build[1].added, time.monotonic() - due_at)
                     return True
         return False
 

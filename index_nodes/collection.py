@@ -86,6 +86,11 @@ class Collection:
     def segments(self) -> tuple[Segment, ...]:
         return self._segments
 
+    @property
+    def unbuilt(self) -> int:
+        """Live documents in no graph, which every search of the namespace compares one by one."""
+        return self._tally.documents - self._tally.graph_documents
+
     def apply(self, state: DocumentState, now: float) -> None:
         """Take over the state of one document, unless the known state is as new. Raises ValueError on a bad vector."""
         number = StateNumber(state.revision, state.text_revision)

@@ -246,6 +246,8 @@ class Follower:
             digest=digest,
             documents=documents,
             graph_documents=graph_documents,
+            unbuilt_documents=version.index.backlog(),
+            built_per_second=version.index.built_per_second,
             loading_total=version.loading_total,
             flat_segments=flat_segments,
             graph_segments=graph_segments,

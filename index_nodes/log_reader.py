@@ -46,14 +46,16 @@ FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s
 """
 _REPORT = """
 INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, digest, documents,
-                           graph_documents, loading_total, segments, snapshot_seq, snapshot_at, heartbeat)
+                           graph_documents, unbuilt_documents, built_per_second, loading_total, segments,
+                           snapshot_seq, snapshot_at, heartbeat)
 VALUES (%(layout)s, %(version_key)s, %(shard)s, %(replica)s, %(epoch)s, %(applied)s, %(state)s, %(digest)s,
-        %(documents)s, %(graph_documents)s, %(loading_total)s,
+        %(documents)s, %(graph_documents)s, %(unbuilt_documents)s, %(built_per_second)s, %(loading_total)s,
         jsonb_build_object('flat', %(flat_segments)s::int, 'graph', %(graph_segments)s::int),
         %(snapshot_seq)s, to_timestamp(%(snapshot_at)s::float8), now())
 ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     epoch = excluded.epoch, applied_seq = excluded.applied_seq, state = excluded.state, digest = excluded.digest,
     documents = excluded.documents, graph_documents = excluded.graph_documents,
+    unbuilt_documents = excluded.unbuilt_documents, built_per_second = excluded.built_per_second,
     loading_total = excluded.loading_total, segments = excluded.segments, snapshot_seq = excluded.snapshot_seq,
     snapshot_at = excluded.snapshot_at, heartbeat = excluded.heartbeat
 RETURNING model_version_id, rebuild_wanted
@@ -123,6 +125,10 @@ class Report:
     digest: int
     documents: int
     graph_documents: int
+    unbuilt_documents: int
+    """Of the namespace with the most: what one search compares one by one."""
+    built_per_second: float
+    """Documents brought into graphs, lately; 0 when unknown."""
     loading_total: int
     """Rows of a load in progress; 0 when unknown, and when nothing is loaded."""
     flat_segments: int

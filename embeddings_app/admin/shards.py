@@ -90,7 +90,16 @@ class ShardReplicaAdmin(ReadOnlyAdmin):
     list_fullwidth = True
     ordering = ("layout_id", "model_version_id", "shard", "replica")
     sortable_by = ()
-    fields = (*_REPLICA_LIST, "applied_seq", "digest", "epoch", "graph_documents", "heartbeat", "rebuild_wanted")
+    fields = (
+        *_REPLICA_LIST,
+        "applied_seq",
+        "digest",
+        "epoch",
+        "graph_documents",
+        "unbuilt_documents",
+        "heartbeat",
+        "rebuild_wanted",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ShardReplica]:
         counters = ShardCounter.objects.filter(

@@ -128,6 +128,12 @@ _STORED_GAUGES: tuple[StateGauge[StoredState], ...] = (
         "replica_graph_documents", "Documents found by a graph.", _REPLICA, _replicas(lambda r: r.graph_documents)
     ),
     StateGauge(
+        "replica_unbuilt_documents",
+        "Documents in no graph yet, of the namespace that has the most of them.",
+        _REPLICA,
+        _replicas(lambda r: r.unbuilt_documents),
+    ),
+    StateGauge(
         "search_recall", "Share of the ten nearest documents that sampled searches of clients find.", _VERSION, _recalls
     ),
     StateGauge("replicas_wanted", "Replicas of all shards that the layout asks for.", (), _wanted),

@@ -108,6 +108,12 @@ class ShardReplica(models.Model):
     digest = models.BigIntegerField(default=0)
     documents = models.BigIntegerField(default=0, help_text="Live documents.")
     graph_documents = models.BigIntegerField(default=0, help_text="Live documents in HNSW segments.")
+    unbuilt_documents = models.BigIntegerField(
+        db_default=0, help_text="Live documents in no graph yet, of the namespace that has the most of them."
+    )
+    built_per_second = models.FloatField(
+        db_default=0.0, help_text="Documents that it brought into graphs a second, lately; 0 when unknown."
+    )
     loading_total = models.BigIntegerField(db_default=0, help_text="Documents to load while loading; 0 when unknown.")
     segments = models.JSONField(
         db_default=Value({}, models.JSONField()), blank=True, help_text="Segments of each kind: flat, graph."

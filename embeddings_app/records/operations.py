@@ -45,6 +45,8 @@ class ReplicaProgress:
     """Since its last sign of life."""
     documents: int
     graph_documents: int
+    unbuilt_documents: int
+    """Of the namespace that has the most of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def replica_progress() -> list[ReplicaProgress]:
         SELECT m.model_id, m.version, r.shard, r.replica,
                r.state = 'ready' AND r.epoch = e.epoch AND r.heartbeat > now() - make_interval(secs => %s),
                greatest(c.head - CASE WHEN r.epoch = e.epoch THEN r.applied_seq ELSE 0 END, 0),
-               extract(epoch FROM now() - r.heartbeat)::float8, r.documents, r.graph_documents
+               extract(epoch FROM now() - r.heartbeat)::float8, r.documents, r.graph_documents,
+               r.unbuilt_documents
         FROM shard_replica r
         JOIN layout l ON l.id = r.layout_id AND l.status = 'active'
         JOIN model_registry m ON m.id = r.model_version_id

@@ -23,6 +23,16 @@ class Topology:
 
 
 @dataclass(frozen=True, slots=True)
+class ShardBacklog:
+    """What the replica of a shard with the fewest unbuilt documents says, of those that answer searches."""
+
+    unbuilt: int
+    """Documents in no graph, of the namespace that has the most of them."""
+    built_per_second: float
+    """Documents that it brings into graphs; 0 when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchedLog:
     layout: int
     version_key: int
@@ -88,6 +98,21 @@ def ready_replicas(layout: int) -> dict[int, int]:
         [layout, HEARTBEAT_SECONDS],
     )
     return dict(found)
+
+
+def shard_backlogs(layout: int, version_key: int) -> list[ShardBacklog]:
+    """Of every shard with a replica that answers searches."""
+    found = rows(
+        """
+        SELECT DISTINCT ON (r.shard) r.unbuilt_documents, r.built_per_second
+        FROM shard_replica r JOIN log_epoch e ON e.epoch = r.epoch
+        WHERE r.layout_id = %s AND r.model_version_id = %s AND r.state = 'ready'
+          AND r.heartbeat > now() - make_interval(secs => %s)
+        ORDER BY r.shard, r.unbuilt_documents
+        """,
+        [layout, version_key, HEARTBEAT_SECONDS],
+    )
+    return [ShardBacklog(*one) for one in found]
 
 
 def forget_silent_replicas(hours: int) -> None:

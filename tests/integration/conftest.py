@@ -10,6 +10,7 @@ from embedding_project.config import load_config
 from embeddings_app import registry
 from embeddings_app.services import namespaces
 from embeddings_app.services.access.callers import keys_exist
+from embeddings_app.services.documents import build_backlog
 from embeddings_app.services.operating import service_state
 from tests.conftest import MIGRATED_DATABASE
 from tests.servers import copy_database
@@ -47,6 +48,7 @@ def empty_tables() -> None:
         )
     registry.forget_cached()
     namespaces.forget_cached()
+    build_backlog.forget_cached()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from embeddings_app.records import changes, documents, embeddings, model_locks, 
 from embeddings_app.records.documents import DocumentContent, StoredDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services.documents.build_backlog import check_backlog
 from embeddings_app.services.documents.outcomes import RefusedDocument, UpsertResult, Wait, outcomes_of
 from embeddings_app.services.embedding.metrics import UPSERTED
 from embeddings_app.services.indexing.hints_sent import hint_after_commit
@@ -57,11 +58,13 @@ def upsert(request: UpsertRequest) -> UpsertResult:
 
 
 def write(request: UpsertRequest) -> tuple[int, list[StoredDocument | RefusedDocument]]:
-    """Make the documents durable, but for those with a fault. Raises the fault of the first when all have one.
+    """Make the documents durable, but for those with a fault. Raises the fault of the first when all have one, and
+    Unavailable while the index has no room for more documents.
 
     Gives the key of the model version, and what became of each document, in the order of the request.
     """
     spec = registry.active_spec(request.model_id or _model_of(request.namespace))
+    check_backlog(spec.version_key)
     checked = [_checked(request.namespace, document, spec) for document in request.documents]
     _raise_if_none_is_left(checked)
     outcomes = in_transaction(lambda: _store(request, spec, checked))

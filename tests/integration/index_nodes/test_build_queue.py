@@ -144,6 +144,7 @@ def test_the_thread_builds_what_is_due_and_stops(index: VersionIndex, tmp_path: 
     builds.start()
     until(lambda: index.tally()[1] == len(VECTORS))
     builds.stop()
+    assert 0 < index.built_per_second < 1_000_000
 
 
 def test_an_index_that_was_dropped_is_not_built(index: VersionIndex, tmp_path: Path) -> None:

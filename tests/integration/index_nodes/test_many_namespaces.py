@@ -8,8 +8,10 @@ from index_nodes.build_agenda import NOT_BY_TIME, BuildAgenda, NextStep
 from index_nodes.build_lanes import ANY_SIZE, Lane
 from index_nodes.collection import OUTLIVED_SECONDS, SealRule
 from index_nodes.snapshot_contents import read_contents
+from index_nodes.snapshot_files import verified
+from index_nodes.snapshot_load import restore
 from index_nodes.snapshot_store import SnapshotStore
-from index_nodes.version_index import VersionIndex
+from index_nodes.version_index import FEW_UNBUILT, VersionIndex
 from tests.unit.index_nodes.builders import build_all, clustered_vectors, state
 from tests.unit.index_nodes.snapshots import write
 
@@ -112,3 +114,21 @@ def test_the_agenda_names_the_smallest_build_of_a_lane() -> None:
     agenda.note(1, NextStep(rows=None, again_at=7.0))
     assert agenda.next(ANY_SIZE) == (2, 900)
     assert (agenda.to_look_at(6.9), agenda.to_look_at(7.0)) == ([], [1])
+
+
+def test_the_backlog_is_that_of_the_namespace_with_most_documents_in_no_graph(tmp_path: Path) -> None:
+    index = VersionIndex(DIMENSION, tmp_path / "backlog", SealRule(rows=2_000, quiet_rows=100, quiet_seconds=10.0))
+    vectors = clustered_vectors(2 * FEW_UNBUILT, DIMENSION)
+    first = [state(key, vectors[key], namespace_key=1) for key in range(FEW_UNBUILT - 1)]
+    index.apply(first, now=0.0)
+    assert index.backlog() == 0
+    index.apply([state(10_000 + key, vectors[key], namespace_key=2) for key in range(2 * FEW_UNBUILT)], now=0.0)
+    assert index.backlog() == 2 * FEW_UNBUILT
+    index.apply([state(10_000, None, namespace_key=2, revision=2)], now=0.0)
+    assert index.backlog() == 2 * FEW_UNBUILT - 1
+    folder = write(index, SnapshotStore(tmp_path / "snapshots"), seq=1)
+    again = VersionIndex(DIMENSION, tmp_path / "again")
+    restore(folder, verified(folder), again)
+    assert again.backlog() == 2 * FEW_UNBUILT - 1
+    build_all(index, now=20.0)
+    assert index.backlog() == 0
