@@ -1,7 +1,7 @@
 """The documents of one namespace under one model version: slots, metadata, and the segments that hold their vectors.
 
-Not thread-safe: its `VersionIndex` holds the lock. A namespace has segments of its own, so other namespaces cost it
-neither time nor recall, and a search of a small namespace is exact.
+Not thread-safe: its `VersionIndex` holds the lock. Searches use views, which need no lock. A namespace has segments of
+its own, so other namespaces cost it neither time nor recall, and a search of a small namespace is exact.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 
 from embedding_project.contracts.filters import from_wire
-from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.vectors import Vector
 from index_nodes.build_agenda import NOT_BY_TIME, NextStep
 from index_nodes.collection_state import CollectionState, GraphFile, SegmentState
+from index_nodes.collection_view import CollectionView, SegmentView
 from index_nodes.columns import Columns
 from index_nodes.flat_segment import FlatSegment
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob, MergeSource, Segment
 from index_nodes.merge_plan import MergePlan, SegmentSize, plan_merge
-from index_nodes.rows import SegmentRows, Selection
-from index_nodes.scan import Candidates, SearchSpec
+from index_nodes.rows import SegmentRows
+from index_nodes.selections import Selection
 from index_nodes.slots import SlotTable, StateNumber
 from index_nodes.tally import Tally, document_hash
 
-_CACHED_FILTERS = 32
+_CACHED_VIEWS = 32
 _MAX_BUILD_REST_SECONDS = 60.0
 OUTLIVED_SECONDS = 600.0
 """An empty collection is kept so long for its tombstones: an old state that comes late at all comes sooner."""
@@ -74,13 +74,15 @@ class Collection:
         """When a state was last taken over."""
         self._next_serial = 0
         self._next_stamp = 0
-        self._generation = 0
+        self._moment = 0
+        """Counts the changes."""
         self._building: set[int] = set()
         """Serials of the segments that builds in progress replace."""
         self._failed_builds = 0
         """Since the last build that succeeded."""
         self._build_at = 0.0
-        self._selections: dict[str, tuple[int, list[Selection]]] = {}
+        self._views: dict[str, CollectionView] = {}
+        """Of this moment, by filter."""
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -99,7 +101,7 @@ class Collection:
             return
         if state.vector is not None and state.vector.shape != (self.dimension,):
             raise ValueError("the vector has another dimension than its model version")
-        self._generation += 1
+        self._change()
         self._touched_at = now
         slot = self._slots.find(state.document_key)
         if slot is not None and known is not None:
@@ -112,22 +114,21 @@ class Collection:
             if self._slots.capacity > self._columns.capacity:
                 self._columns.grow(self._slots.capacity)
         if self._slots.stamps[slot] < 0 or self._slots.text_revisions[slot] != state.text_revision:
-            self._replace_vector(slot, state.vector, now)
+            self._replace_vector(slot, state.vector, state.text_revision, now)
         self._slots.revisions[slot] = state.revision
         self._slots.text_revisions[slot] = state.text_revision
         self._columns.set_row(slot, flatten(state.metadata))
         self._tally.count(state.document_key, state.revision, state.text_revision)
 
-    def search(self, queries: Vector, spec: SearchSpec) -> list[ShardHits]:
-        """The hits of each query: the best over all segments, equal scores by document key."""
-        found = [
-            (segment, segment.search(queries, selection, spec, self._slots.document_keys))
-            for segment, selection in zip(self._segments, self._select(spec.filter), strict=True)
-            if selection.count
-        ]
-        if not found:
-            return [no_hits() for _ in queries]
-        return self._best(found, spec.top_k)
+    def view(self, wire: str) -> CollectionView:
+        """What a search may return now: the live documents that pass the filter `wire`, all when it is empty."""
+        view = self._views.get(wire)
+        if view is None:
+            view = CollectionView(tuple(map(SegmentView.of, self._segments, self._select(wire))))
+            self._views[wire] = view
+            if len(self._views) > _CACHED_VIEWS:
+                del self._views[next(iter(self._views))]
+        return view
 
     def next_step(self, now: float) -> NextStep:
         """Close the fresh segment if it is time, and say whether a build is due."""
@@ -182,6 +183,7 @@ class Collection:
 
     def publish(self, job: MergeJob, built: HnswSegment | None) -> None:
         """Replace the segments of `job` by `built`, which has the rows `job.rows()`; only remove them without rows."""
+        self._change()
         gone = set(job.plan.absorbed)
         self._building -= gone
         kept = tuple(segment for segment in self._segments if segment.serial not in gone)
@@ -196,7 +198,6 @@ class Collection:
             self._revive(built)
             self._by_serial[built.serial] = built
         self._segments = (built, *kept) if built else kept
-        self._generation += 1
         self._failed_builds = 0
 
     def capture(self) -> CollectionState:
@@ -235,7 +236,9 @@ class Collection:
     def _restored(self, state: SegmentState) -> Segment:
         if len(state.slots) and not (state.slots.min() >= 0 and state.slots.max() < self._slots.count):
             raise ValueError("a row belongs to no slot")
-        rows = SegmentRows(state.slots, state.stamps, np.zeros(len(state.slots), np.bool_))
+        # Where a row is dead, its slot may have another document now.
+        keys, text_revisions = self._slots.document_keys[state.slots], self._slots.text_revisions[state.slots]
+        rows = SegmentRows(state.slots, state.stamps, keys, text_revisions)
         if state.graph:
             graph = HnswSegment.read(rows, state.graph.path, state.graph.sha256)
             graph.serial = state.serial
@@ -259,6 +262,11 @@ class Collection:
             raise ValueError("the counters are behind")
         if (self._tally.documents, self._tally.digest) != (state.documents, state.digest):
             raise ValueError("the digest differs")
+
+    def _change(self) -> None:
+        # Old views must not keep the memory of replaced graphs.
+        self._moment += 1
+        self._views.clear()
 
     def _revive(self, segment: Segment) -> None:
         # The stamps tell which documents were written or deleted during the build.
@@ -309,7 +317,7 @@ class Collection:
             self._slots.remove(document_key)
         self._slots.bury(document_key, number)
 
-    def _replace_vector(self, slot: int, vector: Vector, now: float) -> None:
+    def _replace_vector(self, slot: int, vector: Vector, text_revision: int, now: float) -> None:
         if self._slots.stamps[slot] >= 0:
             self._kill_row(slot)
         if self._fresh is not None and self._fresh.rows.count >= self._seal_rule.rows:
@@ -321,14 +329,15 @@ class Collection:
             self._count_segment(self._fresh, 1)
         stamp = self._next_stamp
         self._next_stamp += 1
-        self._slots.rows[slot] = self._fresh.append(slot, stamp, vector)
+        key = int(self._slots.document_keys[slot])
+        self._slots.rows[slot] = self._fresh.append(slot, stamp, vector, key, text_revision)
         self._slots.segments[slot] = self._fresh.serial
         self._slots.stamps[slot] = stamp
         self._changed_at = now
 
     def _kill_row(self, slot: int) -> None:
         segment = self._by_serial[int(self._slots.segments[slot])]
-        segment.rows.kill(int(self._slots.rows[slot]))
+        segment.rows.kill(int(self._slots.rows[slot]), self._moment)
         if segment.is_graph:
             self._tally.count_in_graphs(-1)
 
@@ -336,32 +345,12 @@ class Collection:
         self._next_serial += 1
         return self._next_serial
 
-    def _select(self, wire: str) -> list[Selection]:
+    def _select(self, wire: str) -> Sequence[Selection]:
+        """Of each segment."""
         if not wire:
-            return [segment.rows.live_selection() for segment in self._segments]
-        cached = self._selections.get(wire)
-        if cached and cached[0] == self._generation:
-            return cached[1]
+            return [segment.rows.live_selection(self._moment) for segment in self._segments]
         mask = self._columns.mask(from_wire(wire), self._slots.count)
-        selections = [segment.rows.selection(mask) for segment in self._segments]
-        self._selections.pop(wire, None)
-        self._selections[wire] = (self._generation, selections)
-        if len(self._selections) > _CACHED_FILTERS:
-            del self._selections[next(iter(self._selections))]
-        return selections
-
-    def _best(self, found: Sequence[tuple[Segment, Candidates]], top_k: int) -> list[ShardHits]:
-        scores = np.concatenate([candidates.scores for _, candidates in found], axis=1)
-        slots = np.concatenate([segment.rows.slots[candidates.rows] for segment, candidates in found], axis=1)
-        keys = self._slots.document_keys[slots]
-        order = np.lexsort((keys, -scores), axis=-1)[:, :top_k]
-        lines = np.arange(len(order))[:, np.newaxis]
-        text_revisions = self._slots.text_revisions[slots[lines, order]]
-        return [ShardHits(*row) for row in zip(scores[lines, order], keys[lines, order], text_revisions, strict=True)]
-
-
-def no_hits() -> ShardHits:
-    return ShardHits(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int32))
+        return [segment.rows.selection(mask) for segment in self._segments]
 
 
 def _captured(segment: Segment) -> SegmentState:

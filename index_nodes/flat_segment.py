@@ -3,8 +3,9 @@
 import numpy as np
 
 from embedding_project.contracts.vectors import Vector
-from index_nodes.rows import SegmentRows, Selection
-from index_nodes.scan import Candidates, Keys, RowTable, SearchSpec, scan
+from index_nodes.rows import SegmentRows
+from index_nodes.scan import Candidates, RowTable, SearchSpec, scan
+from index_nodes.selections import Selection
 
 _FIRST_CAPACITY = 16
 
@@ -28,16 +29,16 @@ class FlatSegment:
     def vectors(self) -> Vector:
         return self._vectors[: self.rows.count]
 
-    def append(self, slot: int, stamp: int, vector: Vector) -> int:
+    def append(self, slot: int, stamp: int, vector: Vector, document_key: int, text_revision: int) -> int:
         """Add a row and return its number. Raises ValueError when the vector has another dimension."""
         if self.rows.count == len(self._vectors):
             self._grow(2 * len(self._vectors))
         self._vectors[self.rows.count] = vector
-        return self.rows.append(slot, stamp)
+        return self.rows.append(slot, stamp, document_key, text_revision)
 
-    def search(self, queries: Vector, selection: Selection, spec: SearchSpec, document_keys: Keys) -> Candidates:
-        """Always exact, also where `spec` does not ask for it. `document_keys` by slot."""
-        return scan(RowTable(self.vectors, self.rows.slots, document_keys), selection, queries, spec.top_k)
+    def search(self, queries: Vector, table: RowTable, selection: Selection, spec: SearchSpec) -> Candidates:
+        """Always exact, also where `spec` does not ask for it. Reads only `table`, and so may run beside writes."""
+        return scan(table, selection, queries, spec.top_k)
 
     def _grow(self, capacity: int) -> None:
         grown = np.empty((capacity, self._vectors.shape[1]), np.float32)

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_project.contracts.vectors import Vector
-from index_nodes.rows import SegmentRows, Selection
-from index_nodes.scan import TIE_MARGIN, Candidates, Keys, RowTable, SearchSpec, scan, settled
+from index_nodes.rows import SegmentRows
+from index_nodes.scan import TIE_MARGIN, Candidates, RowTable, SearchSpec, scan, settled
+from index_nodes.selections import Selection
 from index_nodes.snapshot_files import sha256_of
 
 GRAPH_NEIGHBOURS = 16
@@ -47,7 +48,8 @@ def new_graph(dimension: int) -> faiss.IndexHNSWFlat:
 
 
 def search_one_thread_each() -> None:
-    """Let Faiss search without threads of its own: a node shares its machine, and one of its threads searches."""
+    """Let Faiss search in the calling thread alone: a node shares its machine, and has search threads of its own. Faiss
+    keeps this number for each thread that calls it."""
     faiss.omp_set_num_threads(1)
 
 
@@ -93,14 +95,13 @@ class HnswSegment:
         segment.sha256 = sha256 or sha256_of(path)
         return segment
 
-    def search(self, queries: Vector, selection: Selection, spec: SearchSpec, document_keys: Keys) -> Candidates:
-        """min(top_k, matching rows) rows for each query, always. `document_keys` by slot."""
-        table = RowTable(self.vectors, self.rows.slots, document_keys)
+    def search(self, queries: Vector, table: RowTable, selection: Selection, spec: SearchSpec) -> Candidates:
+        """min(top_k, matching rows) rows for each query, always. Reads nothing that writes change."""
         top_k = min(spec.top_k, selection.count)
         wide = min(top_k + _SPARE_ROWS, selection.count)
         # With a filter, the walk should see twice as many passing rows as needed, so that it seldom finds too few.
-        ef = raised_ef(spec.ef_search, wide if selection.mask is None else 2 * wide, selection.count, self.rows.count)
-        worth = spec.scan_factor * rows_worth_a_scan(selection.count, self.rows.count, ef)
+        ef = raised_ef(spec.ef_search, wide if selection.whole else 2 * wide, selection.count, selection.total)
+        worth = spec.scan_factor * rows_worth_a_scan(selection.count, selection.total, ef)
         scanned = spec.exact or selection.count <= worth
         if scanned and len(queries) > _FEW_QUERIES:
             return scan(table, selection, queries, top_k)
@@ -118,18 +119,18 @@ class HnswSegment:
         return best
 
     def _walk(self, queries: Vector, selection: Selection, top_k: int, ef: int) -> Candidates:
-        ef = min(max(ef, top_k), self.rows.count)
+        ef = min(max(ef, top_k), selection.total)
         parameters = faiss.SearchParametersHNSW(efSearch=ef, bounded_queue=True)  # type: ignore[attr-defined]
-        if selection.mask is None:
+        if selection.whole:
             return _found(*self._graph.search(queries, top_k, params=parameters))
         seen = _found(*self._graph.search(queries, ef, params=parameters))
-        seen.scores[~selection.mask[seen.rows]] = -np.inf
+        seen.scores[~selection.has(seen.rows)] = -np.inf
         return seen.at(np.argsort(-seen.scores, axis=1, kind="stable")[:, :top_k])
 
     def _scan(self, queries: Vector, selection: Selection, top_k: int) -> Candidates:
-        rows = selection.rows()
         parameters = faiss.SearchParameters()
-        if rows is not None:
+        if not selection.whole:
+            rows = selection.rows()
             parameters.sel = faiss.IDSelectorArray(rows)
         return _found(*self._storage.search(queries, top_k, params=parameters))
 

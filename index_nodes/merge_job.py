@@ -45,10 +45,11 @@ class MergeJob:
 
     def rows(self) -> SegmentRows:
         """The rows of the new segment in the order of its graph, all dead until the segment is published."""
-        parts = [(self.base.rows.slots, self.base.rows.stamps)] if self.base else []
-        for source in self.sources:
-            rows = source.segment.rows
-            parts.append((rows.slots[source.picked], rows.stamps[source.picked]))
-        slots = np.concatenate([slots for slots, _ in parts])
-        stamps = np.concatenate([stamps for _, stamps in parts])
-        return SegmentRows(slots, stamps, np.zeros(len(slots), np.bool_))
+        parts = [(self.base.rows, slice(None))] if self.base else []
+        parts += [(source.segment.rows, source.picked) for source in self.sources]
+        return SegmentRows(
+            slots=np.concatenate([rows.slots[picked] for rows, picked in parts]),
+            stamps=np.concatenate([rows.stamps[picked] for rows, picked in parts]),
+            document_keys=np.concatenate([rows.document_keys[picked] for rows, picked in parts]),
+            text_revisions=np.concatenate([rows.text_revisions[picked] for rows, picked in parts]),
+        )

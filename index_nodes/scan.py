@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embedding_project.contracts.hits import rounded_scores
 from embedding_project.contracts.vectors import Vector
-from index_nodes.rows import Selection
+from index_nodes.selections import Selection
 
 Keys = NDArray[np.int64]
 _BLOCK_ROWS = 8_192
@@ -31,12 +31,11 @@ class SearchSpec:
 
 
 class RowTable(NamedTuple):
-    """The data of a segment that a search needs."""
+    """The rows of a segment as a search sees them: three arrays of one length that do not change meanwhile."""
 
     vectors: Vector
-    slots: NDArray[np.int32]
     document_keys: Keys
-    """By slot."""
+    text_revisions: NDArray[np.int32]
 
 
 class Candidates(NamedTuple):
@@ -68,7 +67,7 @@ def settled(table: RowTable, queries: Vector, candidates: Candidates, top_k: int
         scores[line] = table.vectors[candidates.rows[line]].astype(np.float64) @ query
     shown = rounded_scores(scores)
     shown[np.isneginf(candidates.scores)] = -np.inf
-    keys = table.document_keys[table.slots[candidates.rows]]
+    keys = table.document_keys[candidates.rows]
     return Candidates(shown, candidates.rows).at(np.lexsort((keys, -shown), axis=-1)[:, :top_k])
 
 
@@ -84,7 +83,7 @@ def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int) -> 
         if picked is None:
             numbers = np.arange(start, stop)
             scores = _scores(vectors[start:stop], queries)
-            if selection.mask is not None:
+            if not selection.whole:
                 scores[:, ~selection.mask[start:stop]] = -np.inf
         else:
             numbers = picked[start:stop]

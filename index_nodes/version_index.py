@@ -1,7 +1,8 @@
 """The index of one model version on one shard: a collection per namespace, behind one lock.
 
-The search thread of the node searches, the follower applies changes, the build thread plans and publishes. Each holds
-the lock for milliseconds: changes come in short runs, and graphs are built and read without the lock.
+The search threads of the node search, the follower applies changes, the build thread plans and publishes. Each holds
+the lock for milliseconds: a search only while it takes a view of its collection, changes come in short runs, and graphs
+are built and read without the lock.
 """
 
 import logging
@@ -15,8 +16,9 @@ from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.vectors import Vector
 from index_nodes.build_agenda import BuildAgenda
 from index_nodes.build_lanes import ANY_SIZE, Lane
-from index_nodes.collection import Collection, DocumentState, SealRule, no_hits
+from index_nodes.collection import Collection, DocumentState, SealRule
 from index_nodes.collection_state import CollectionState
+from index_nodes.collection_view import no_hits
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob
 from index_nodes.scan import SearchSpec
@@ -120,7 +122,8 @@ class VersionIndex:
             collection = self._collections.get(namespace_key)
             if collection is None:
                 return [no_hits() for _ in queries]
-            return collection.search(queries, spec)
+            view = collection.view(spec.filter)
+        return view.search(queries, spec)
 
     def rows_due(self, now: float, lane: Lane = ANY_SIZE) -> int | None:
         """How many rows the next build of a lane would insert; None when no build is due."""

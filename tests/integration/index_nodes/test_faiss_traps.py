@@ -4,6 +4,8 @@ needless."""
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from embedding_project.contracts.vectors import Vector
 from index_nodes.builder import extend
 from index_nodes.hnsw_segment import GRAPH_NEIGHBOURS, HnswSegment, new_graph, search_one_thread_each
 from index_nodes.rows import SegmentRows
+from index_nodes.scan import RowTable
+from index_nodes.selections import MaskedRows
 from tests.unit.index_nodes.builders import clustered_vectors, spec
 
 ROWS, QUERIES = 3_000, 100
@@ -70,9 +74,9 @@ def test_a_graph_may_return_fewer_rows_than_match_and_a_segment_never(tmp_path: 
     matching = np.arange(6_000) >= 3_000
     narrow = parameters(efSearch=20, sel=selector_of(matching))
     assert np.any(graph.search(near[:5], 20, params=narrow)[1] < 0)
-    rows = SegmentRows(np.arange(6_000, dtype=np.int32), np.arange(6_000), np.ones(6_000, np.bool_))
-    segment = HnswSegment(rows, graph, tmp_path)
-    found = segment.search(near[:5], rows.selection(matching), spec(20, ef_search=20), np.arange(len(matching)))
+    segment = HnswSegment(SegmentRows.empty(6_000), graph, tmp_path)
+    table = RowTable(segment.vectors, np.arange(6_000), np.ones(6_000, np.int32))
+    found = segment.search(near[:5], table, MaskedRows(matching), spec(20, ef_search=20))
     assert np.all(found.rows >= 3_000)
 
 
@@ -99,10 +103,17 @@ def test_parameters_of_the_graph_survive_the_file(tmp_path: Path) -> None:
     assert np.array_equal(HnswSegment(SegmentRows.empty(1), graph, tmp_path).vectors, NEW[:300])
 
 
-def test_the_searching_thread_uses_one_thread() -> None:
+def test_each_searching_thread_must_say_that_it_uses_one_thread() -> None:
+    def threads_of_faiss(prepare: Callable[[], None]) -> int:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(faiss.omp_set_num_threads, 3).result()
+            other.submit(prepare).result()
+            return other.submit(faiss.omp_get_max_threads).result()
+
     before = faiss.omp_get_max_threads()
     search_one_thread_each()
-    assert faiss.omp_get_max_threads() == 1
+    assert threads_of_faiss(lambda: None) == 3
+    assert threads_of_faiss(search_one_thread_each) == 1
     faiss.omp_set_num_threads(before)
 
 

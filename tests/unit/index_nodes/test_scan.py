@@ -3,18 +3,15 @@
 import numpy as np
 import pytest
 
-from index_nodes.rows import Selection
 from index_nodes.scan import RowTable, scan
+from index_nodes.selections import LiveRows, MaskedRows
 from tests.unit.index_nodes.builders import clustered_vectors
 
 ROWS = 20_000
 VECTORS = clustered_vectors(ROWS, 8)
-TABLE = RowTable(VECTORS, np.arange(ROWS, dtype=np.int32)[::-1], np.arange(ROWS) * 10)
+TABLE = RowTable(VECTORS, np.arange(ROWS)[::-1] * 10, np.ones(ROWS, np.int32))
+EVERY_ROW = LiveRows(np.ones(ROWS, np.int64), 0, ROWS)
 SCORES = VECTORS[:3] @ VECTORS.T
-
-
-def selection(matching: np.ndarray) -> Selection:
-    return Selection(matching, int(matching.sum()))
 
 
 @pytest.mark.parametrize("queries", [1, 3])
@@ -22,7 +19,7 @@ def selection(matching: np.ndarray) -> Selection:
 @pytest.mark.parametrize("top_k", [1, 10, 1_000])
 def test_the_best_selected_rows_are_found(queries: int, share: float, top_k: int) -> None:
     matching = np.random.default_rng(0).random(ROWS) < share
-    found = scan(TABLE, selection(matching), VECTORS[:queries], top_k)
+    found = scan(TABLE, MaskedRows(matching), VECTORS[:queries], top_k)
     expected = np.where(matching, SCORES[:queries], -np.inf)
     count = min(top_k, int(matching.sum()))
     assert found.rows.shape == found.scores.shape == (queries, count)
@@ -31,18 +28,18 @@ def test_the_best_selected_rows_are_found(queries: int, share: float, top_k: int
     assert np.allclose(-np.sort(-found.scores, axis=1), best, atol=1e-5)
 
 
-def test_no_mask_means_every_row() -> None:
-    found = scan(TABLE, Selection(None, ROWS), VECTORS[:1], 5)
+def test_every_row_may_be_selected() -> None:
+    found = scan(TABLE, EVERY_ROW, VECTORS[:1], 5)
     assert 0 in found.rows[0]
 
 
 @pytest.mark.parametrize("queries", [1, 3])
 def test_equal_scores_are_cut_by_document_key_and_longer_answers_begin_as_shorter_ones(queries: int) -> None:
     alike = np.random.default_rng(0).integers(0, 3, ROWS)
-    table = RowTable(VECTORS[alike], TABLE.slots, TABLE.document_keys)
-    longest = scan(table, Selection(None, ROWS), VECTORS[:queries], 9_000)
-    for scores, document_keys in zip(longest.scores, table.document_keys[table.slots[longest.rows]], strict=True):
+    table = TABLE._replace(vectors=VECTORS[alike])
+    longest = scan(table, EVERY_ROW, VECTORS[:queries], 9_000)
+    for scores, document_keys in zip(longest.scores, table.document_keys[longest.rows], strict=True):
         assert np.array_equal(np.lexsort((document_keys, -scores)), np.arange(9_000))
     for top_k in (1, 10, 200, 5_000):
-        shorter = scan(table, Selection(None, ROWS), VECTORS[:queries], top_k)
+        shorter = scan(table, EVERY_ROW, VECTORS[:queries], top_k)
         assert np.array_equal(shorter.rows, longest.rows[:, :top_k])

@@ -1,0 +1,67 @@
+"""The rows of a segment that a search may return, as of one moment: a selection never changes.
+
+A search runs beside writes. So the array that writes change, when each row died, is read only in a way in which later
+deaths make no difference: a row that died after the moment of the selection still belongs to it.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+RowNumbers = NDArray[np.int64]
+
+
+class Selection:
+    def __init__(self, total: int, count: int) -> None:
+        self.total = total
+        """Rows of the segment."""
+        self.count = count
+        """How many of them are selected."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row is selected, live or dead."""
+        return self.count == self.total
+
+    def has(self, rows: RowNumbers) -> Mask:
+        """Which of the given rows are selected."""
+        return self.mask[rows]
+
+    @cached_property
+    def mask(self) -> Mask:
+        """By row. Only for what reads all rows anyway."""
+        raise NotImplementedError
+
+    def rows(self) -> RowNumbers:
+        """The selected rows in rising order."""
+        return np.flatnonzero(self.mask)
+
+
+class LiveRows(Selection):
+    """Every row that was live at one moment."""
+
+    def __init__(self, died: NDArray[np.int64], moment: int, count: int) -> None:
+        super().__init__(len(died), count)
+        self._died = died
+        self._moment = moment
+
+    def has(self, rows: RowNumbers) -> Mask:
+        alive: Mask = self._died[rows] > self._moment
+        return alive
+
+    @cached_property
+    def mask(self) -> Mask:
+        alive: Mask = self._died > self._moment
+        return alive
+
+
+class MaskedRows(Selection):
+    def __init__(self, mask: Mask) -> None:
+        super().__init__(len(mask), int(np.count_nonzero(mask)))
+        self._mask = mask
+
+    @cached_property
+    def mask(self) -> Mask:
+        return self._mask
