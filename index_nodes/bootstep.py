@@ -1,4 +1,4 @@
-"""The node as part of a Celery worker, which starts and stops it. A thread of the node drains its searches."""
+"""The node as part of a Celery worker, which starts and stops it. Threads of the node drain its searches."""
 
 from typing import Any
 
@@ -12,19 +12,27 @@ _JOIN_SECONDS = 3.0
 
 
 class RunningNode:
-    """The follower and the builds of the node, and the thread that answers its searches."""
+    """The follower and the builds of the node, and the threads that answer its searches."""
 
     def __init__(self) -> None:
         self._node = service.node()
-        drainer = service.drainer()
-        self._searches = VitalThread("search-drainer", drainer.run, drainer.stop, _JOIN_SECONDS)
+        self._drainers = service.drainers()
+        self._searches = [
+            VitalThread(f"search-drainer-{number}", drainer.run, drainer.stop, _JOIN_SECONDS)
+            for number, drainer in enumerate(self._drainers)
+        ]
 
     def start(self) -> None:
         self._node.start()
-        self._searches.start()
+        for thread in self._searches:
+            thread.start()
 
     def stop(self) -> None:
-        self._searches.stop()
+        # All are asked before one is waited for, since each may be in a look at its queues.
+        for drainer in self._drainers:
+            drainer.stop()
+        for thread in self._searches:
+            thread.stop()
         self._node.stop()
 
 

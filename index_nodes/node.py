@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class ShardNode:
-    """One thread calls `answer`; it must call `search_here` first."""
+    """Any number of threads call `answer`; each must call `search_here` first."""
 
     def __init__(self, *, database_url: str, nodes_dir: Path, shard: int, replica: int, snapshot_seconds: int) -> None:
         self._shard = shard
@@ -53,7 +53,7 @@ class ShardNode:
         self._follower.stop()
 
     def search_here(self) -> None:
-        """Make the calling thread the search thread."""
+        """Make the calling thread a search thread."""
         search_one_thread_each()
 
     def queues(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The node of this process, made from its configuration."""
 
+import os
 from functools import cache
 
 from embedding_project.broker.redis_clients import broker_client
@@ -8,6 +9,10 @@ from embedding_project.contracts.messages import SearchBatch
 from index_nodes.drainer import SearchDrainer
 from index_nodes.node import ShardNode
 from index_nodes.replies import push_reply
+
+_CORES_PER_THREAD = 4
+_MOST_USUAL_THREADS = 4
+"""The threads of a process share one interpreter, so that more of them mostly wait for each other."""
 
 
 @cache
@@ -23,9 +28,16 @@ def node() -> ShardNode:
     )
 
 
-def drainer() -> SearchDrainer:
-    """The loop that answers the searches of this process, over a connection of its own."""
-    return SearchDrainer(broker_client(load_config().redis_url), node())
+def drainers() -> list[SearchDrainer]:
+    """The loops that answer the searches of this process, each for a thread and over a connection of its own."""
+    config = load_config()
+    threads = config.node_search_threads or usual_search_threads(len(os.sched_getaffinity(0)))
+    return [SearchDrainer(broker_client(config.redis_url), node()) for _ in range(threads)]
+
+
+def usual_search_threads(cores: int) -> int:
+    """Of one node on a machine with so many cores, which it shares with other nodes and other roles."""
+    return max(1, min(_MOST_USUAL_THREADS, cores // _CORES_PER_THREAD))
 
 
 def answer_alone(batch: SearchBatch) -> None:

@@ -16,7 +16,7 @@ _NOT_SHARED = {"NODE_SHARD", "NODE_REPLICA", "ROLE", "ADMIN_PASSWORD"}
 # Only the command that makes the administrator may see the password; a role must not find the settings module unless
 # it is one of Django's, because Celery would load it.
 _NOT_INHERITED = {"ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", *_DJANGO}
-# Threads of a BLAS would fight over the cores: a node gets its parallelism from the number of shards.
+# Threads of a BLAS would fight over the cores: a node gets its parallelism from its search threads and its shards.
 _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Threads of OpenMP spin for milliseconds by default: with other roles on the cores, throughput falls to a third. Not to
 # spin at all doubles the time of one short text. This many turns cost neither.

@@ -63,16 +63,19 @@ def redis() -> Redis:
 
 
 @contextmanager
-def draining(redis: Redis, replica: Replica) -> Iterator[None]:
-    drainer = SearchDrainer(redis, replica)
-    thread = threading.Thread(target=drainer.run)
-    thread.start()
+def draining(redis: Redis, replica: Replica, threads: int = 1) -> Iterator[None]:
+    drainers = [SearchDrainer(redis, replica) for _ in range(threads)]
+    running = [threading.Thread(target=drainer.run) for drainer in drainers]
+    for thread in running:
+        thread.start()
     try:
         yield
     finally:
-        drainer.stop()
-        thread.join(5)
-        assert not thread.is_alive()
+        for drainer in drainers:
+            drainer.stop()
+        for thread in running:
+            thread.join(5)
+            assert not thread.is_alive()
 
 
 def _send(redis: Redis, layout: int, shards: Sequence[int], batch: SearchBatch) -> None:
@@ -96,6 +99,28 @@ def _until(condition: Callable[[], object]) -> None:
     until = time.monotonic() + 5
     while not condition() and time.monotonic() < until:
         time.sleep(0.005)
+
+
+class Meeting(Replica):
+    """Answers only when so many threads are at an answer at the same time."""
+
+    def __init__(self, threads: int, *queues: str) -> None:
+        super().__init__(*queues)
+        self._met = threading.Barrier(threads)
+
+    def answer(self, batch: SearchBatch) -> Addressed:
+        self._met.wait(5)
+        return super().answer(batch)
+
+
+def test_several_threads_answer_for_one_node_at_the_same_time(redis: Redis, layout: int) -> None:
+    replica, sent = Meeting(3, search_queue(layout, VERSION, 0)), [_batch() for _ in range(6)]
+    with draining(redis, replica, threads=3):
+        for batch in sent:
+            _send(redis, layout, (0,), batch)
+        _until(lambda: len(replica.answered) == len(sent))
+    assert sorted(batch.fanout_id for batch in replica.answered) == sorted(batch.fanout_id for batch in sent)
+    assert [redis.llen(batch.inbox) for batch in sent] == [1] * len(sent)
 
 
 def test_a_group_is_answered_by_each_shard(redis: Redis, layout: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from embedding_project.contracts.queues import search_queue
+from index_nodes.service import usual_search_threads
 from index_nodes.serving import FENCE_SECONDS, MAX_LAG_SECONDS, NEVER, ServedVersion, Serving
 from index_nodes.version_index import VersionIndex
 
@@ -70,3 +71,8 @@ def test_a_hanging_follower_makes_it_leave_by_the_clock_alone(serving: Serving) 
 
 def test_without_a_layout_nothing_is_consumed(serving: Serving) -> None:
     assert replace(serving, layout=None).queues(3, NOW) == ()
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 1), (8, 2), (16, 4), (64, 4)])
+def test_a_node_leaves_most_cores_to_others(cores: int, threads: int) -> None:
+    assert usual_search_threads(cores) == threads
