@@ -349,8 +349,13 @@ class Collection:
         """Of each segment."""
         if not wire:
             return [segment.rows.live_selection(self._moment) for segment in self._segments]
-        mask = self._columns.mask(from_wire(wire), self._slots.count)
-        return [segment.rows.selection(mask) for segment in self._segments]
+        node = from_wire(wire)
+        slots = self._columns.few(node)
+        if slots is None:
+            mask = self._columns.mask(node, self._slots.count)
+            return [segment.rows.selection(mask) for segment in self._segments]
+        serials, rows = self._slots.segments[slots], self._slots.rows[slots].astype(np.int64)
+        return [segment.rows.picked(np.sort(rows[serials == segment.serial])) for segment in self._segments]
 
 
 def _captured(segment: Segment) -> SegmentState:

@@ -45,7 +45,9 @@ class MergeJob:
 
     def rows(self) -> SegmentRows:
         """The rows of the new segment in the order of its graph, all dead until the segment is published."""
-        parts = [(self.base.rows, slice(None))] if self.base else []
+        parts: list[tuple[SegmentRows, slice | NDArray[np.int64]]] = (
+            [(self.base.rows, slice(None))] if self.base else []
+        )
         parts += [(source.segment.rows, source.picked) for source in self.sources]
         return SegmentRows(
             slots=np.concatenate([rows.slots[picked] for rows, picked in parts]),

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from index_nodes.selections import LiveRows, Mask, MaskedRows
+from index_nodes.selections import LiveRows, Mask, MaskedRows, PickedRows, RowNumbers
 
 NEVER_DIED = np.iinfo(np.int64).max
 _ARRAYS = ("_slots", "_stamps", "_document_keys", "_text_revisions", "_died")
@@ -95,3 +95,7 @@ class SegmentRows:
     def selection(self, slot_mask: Mask) -> MaskedRows:
         """The live rows whose slot is in `slot_mask`."""
         return MaskedRows(slot_mask[self.slots] & self.live)
+
+    def picked(self, rows: RowNumbers) -> PickedRows:
+        """Some live rows, in rising order."""
+        return PickedRows(self.count, rows)

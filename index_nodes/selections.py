@@ -65,3 +65,25 @@ class MaskedRows(Selection):
     @cached_property
     def mask(self) -> Mask:
         return self._mask
+
+
+class PickedRows(Selection):
+    """Few rows by number, so that nothing is as large as the segment."""
+
+    def __init__(self, total: int, rows: RowNumbers) -> None:
+        super().__init__(total, len(rows))
+        self._rows = rows
+
+    def has(self, rows: RowNumbers) -> Mask:
+        places = np.minimum(np.searchsorted(self._rows, rows), self.count - 1)
+        found: Mask = self._rows[places] == rows
+        return found
+
+    @cached_property
+    def mask(self) -> Mask:
+        mask = np.zeros(self.total, np.bool_)
+        mask[self._rows] = True
+        return mask
+
+    def rows(self) -> RowNumbers:
+        return self._rows

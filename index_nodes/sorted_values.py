@@ -6,13 +6,15 @@ A removed value stays in its run, without a code, until the run is written again
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int32]
+Bound = tuple[str, Any]
+"""An operator and its operand."""
 _WAITING = 1_024
 _MAX_RUN = 65_536
 """To sort so many takes about 20 ms. A range query reads every run, so runs must not be small and many."""
@@ -26,9 +28,13 @@ class _Run:
         self.codes = codes
         self.gone = 0
 
-    def range(self, operator: str, operand: Any) -> Codes:
-        cut = (bisect_right if operator in ("gt", "lte") else bisect_left)(self.values, operand)
-        return self.codes[cut:] if operator in ("gt", "gte") else self.codes[:cut]
+    def range(self, bounds: Sequence[Bound]) -> Codes:
+        """With the places of removed values."""
+        start, stop = 0, len(self.values)
+        for operator, operand in bounds:
+            cut = (bisect_right if operator in ("gt", "lte") else bisect_left)(self.values, operand)
+            start, stop = (max(start, cut), stop) if operator in ("gt", "gte") else (start, min(stop, cut))
+        return self.codes[start:stop]
 
     def present(self) -> tuple[list[Any], Codes]:
         places = np.flatnonzero(self.codes != _GONE)
@@ -67,13 +73,18 @@ class SortedValues:
                     self._runs[number : number + 1] = [_Run(*run.present())] if run.gone < len(run.values) else []
                 return
 
-    def range(self, operator: str, operand: Any) -> Codes:
-        """The codes of the values for which `value operator operand` holds; gt, gte, lt or lte."""
+    def range(self, *bounds: Bound) -> Codes:
+        """The codes of the values for which `value operator operand` holds for all bounds; gt, gte, lt or lte."""
         self._sort_waiting()
-        found = [run.range(operator, operand) for run in self._runs]
+        found = [run.range(bounds) for run in self._runs]
         codes = np.concatenate([np.empty(0, np.int32), *found])
         present: Codes = codes[codes != _GONE]
         return present
+
+    def at_most(self, *bounds: Bound) -> int:
+        """No more codes than this are in the range; they are fewer when values were removed."""
+        self._sort_waiting()
+        return sum(len(run.range(bounds)) for run in self._runs)
 
     def _sort_waiting(self) -> None:
         values = sorted(self._waiting)

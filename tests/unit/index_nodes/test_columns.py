@@ -1,5 +1,6 @@
 """Filters on columns mean what the oracle says, for whatever values documents have and lose."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,10 +9,16 @@ from hypothesis import strategies as st
 
 from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, matches
 from embedding_project.contracts.metadata import EACH
+from index_nodes.column import USUAL_COSTS, FilterCosts
 from index_nodes.columns import Columns
 
 PATHS = ("a", "b", "c.d")
 SLOTS = 6
+COSTS = {
+    "usual": USUAL_COSTS,
+    "one slot is few": FilterCosts(few_slots=1, values_per_test=32),
+    "every value is tested": FilterCosts(few_slots=4, values_per_test=0),
+}
 numbers = st.one_of(
     st.integers(-3, 3),
     st.sampled_from([0.5, -0.0, 2.0, 2**53, 2**53 + 1, float(2**53), -(2**63), 2**64 - 1, 1e300]),
@@ -55,17 +62,31 @@ filters = st.recursive(
 )
 
 
+@pytest.mark.parametrize("costs", COSTS.values(), ids=COSTS)
 @given(st.lists(st.tuples(st.integers(0, SLOTS - 1), rows), max_size=20), filters)
 @example([(0, {"a": 2**53 + 1})], Condition("a", "gt", float(2**53)))
 @example([(0, {"a": True}), (1, {"a": 1})], Condition("a", "eq", 1))
 @example([(0, {"a": [1, "1"]}), (0, {"a": '[1, "1"]'})], Condition("a", "contains", 1))
-def test_a_mask_agrees_with_the_oracle(writes: list[tuple[int, dict[str, Any]]], node: Filter) -> None:
-    columns = Columns(SLOTS)
+def test_a_filter_agrees_with_the_oracle(
+    costs: FilterCosts, writes: list[tuple[int, dict[str, Any]]], node: Filter
+) -> None:
+    columns = Columns(SLOTS, costs)
     kept: list[dict[str, Any]] = [{} for _ in range(SLOTS)]
     for slot, row in writes:
         columns.set_row(slot, row)
         kept[slot] = row
-    assert columns.mask(node, SLOTS).tolist() == [matches(node, row) for row in kept]
+    check(columns, node, kept)
+    restored = Columns(SLOTS, costs)
+    restored.restore(columns.capture(SLOTS))
+    check(restored, node, kept)
+
+
+def check(columns: Columns, node: Filter, kept: Sequence[dict[str, Any]]) -> None:
+    """Both ways to evaluate a filter give what the oracle gives."""
+    expected = [matches(node, row) for row in kept]
+    assert columns.mask(node, len(kept)).tolist() == expected
+    few = columns.few(node)
+    assert few is None or few.tolist() == [slot for slot, passes in enumerate(expected) if passes]
 
 
 def test_values_nobody_has_any_more_leave_no_trace() -> None:
@@ -85,3 +106,49 @@ def test_columns_grow_with_their_collection(operator: str) -> None:
     columns.set_row(7, {"n": 6})
     expected = [matches(Condition("n", operator, 5), row) for row in ({}, {"n": 5}, {}, {}, {}, {}, {}, {"n": 6})]
     assert columns.mask(Condition("n", operator, 5), 8).tolist() == expected
+
+
+@pytest.fixture(scope="module")
+def people() -> Columns:
+    columns = Columns(10_000)
+    for slot in range(10_000):
+        columns.set_row(slot, {"name": f"n{slot:05}", "born": slot, "team": slot % 500, "even": slot % 2 == 0})
+    return columns
+
+
+@pytest.mark.parametrize(
+    ("node", "few"),
+    [
+        (Condition("team", "eq", 7), 20),
+        (Condition("team", "in", (7, 8)), 40),
+        (Condition("born", "lt", 30), 30),
+        (Condition("name", "gte", "n09900"), 100),
+        (Condition("nowhere", "exists", True), 0),
+        (And((Condition("even", "eq", True), Condition("team", "eq", 7))), 0),
+        (And((Condition("even", "ne", True), Condition("team", "eq", 7))), 20),
+        (And((Condition("born", "gte", 1), Condition("name", "lt", "n00003"))), 2),
+        (And((Condition("born", "gte", 5_000), Condition("even", "eq", True), Condition("born", "lt", 5_100))), 50),
+        (And((Condition("name", "gt", "n05000"), Condition("name", "lte", "n05010"))), 10),
+        (Or((Condition("team", "eq", 7), Condition("born", "lt", 7))), 27),
+        (And((Or((Condition("team", "eq", 7), Condition("team", "eq", 8))), Condition("born", "gt", 9_000))), 4),
+        (Condition("even", "eq", True), None),
+        (Condition("born", "gte", 5_000), None),
+        (Condition("team", "ne", 7), None),
+        (Not(Condition("team", "eq", 7)), None),
+        (Or((Condition("team", "eq", 7), Condition("team", "ne", 8))), None),
+    ],
+)
+def test_few_slots_are_found_without_a_look_at_the_others(people: Columns, node: Filter, few: int | None) -> None:
+    found = people.few(node)
+    assert (None if found is None else len(found)) == few
+
+
+def test_values_that_come_and_go_leave_no_postings() -> None:
+    columns = Columns(100, FilterCosts(few_slots=8, values_per_test=32))
+    for number in range(5_000):
+        columns.set_row(number % 3, {"flag": number % 2, "at": number})
+        columns.set_row(3 + number % 97, {"flag": number % 7})
+    for column in columns._columns.values():
+        lists = column._postings._more
+        assert all(len(slots) < 40 for slots in lists.values())
+    assert len(columns._columns["at"]._postings._first) <= 4
