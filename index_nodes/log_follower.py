@@ -21,7 +21,7 @@ from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
 from index_nodes import log_reader
 from index_nodes.metrics import APPLIED_CHANGES, REBUILDS, THREAD_SEEN
-from index_nodes.serving import FENCE_SECONDS, NEVER, Serving
+from index_nodes.serving import FENCE_SECONDS, NEVER, USUAL_RULE, LightRule, Serving
 from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotSource
@@ -46,6 +46,7 @@ class Pace:
     soonest_heartbeat_seconds: float = 0.025
     """When there is news."""
     load: LoadPace = USUAL_PACE
+    light: LightRule = USUAL_RULE
 
 
 class Follower:
@@ -134,6 +135,7 @@ class Follower:
         for version_key, version in list(self._versions.items()):
             busy |= self._advance(connection, version, heads.versions[version_key], asked_at)
         busy |= self._report_if_due(connection)
+        self._yield_to_lighter(connection)
         self._serving = Serving(
             epoch=self._epoch,
             layout=self._layout,
@@ -144,6 +146,18 @@ class Follower:
             return 0.0
         recent = asked_at - self._changed_at < _BUSY_AFTER_CHANGE_SECONDS
         return BUSY_POLL_SECONDS if recent else IDLE_POLL_SECONDS
+
+    def _yield_to_lighter(self, connection: log_reader.Connection) -> None:
+        """Leave searches to another replica of the shard while this one must still build most of its graphs. A light
+        replica never yields, so one that answers is left, and this one is back when the other falls silent."""
+        now, rule = time.monotonic(), self._pace.light
+        for version in self._versions.values():
+            heavy = version.state(now) == "ready" and not version.is_light(rule)
+            yields = heavy and log_reader.has_light_peer(connection, version.log, self._epoch, self._replica, rule)
+            if yields != version.yields:
+                words = "leaves searches to another replica" if yields else "takes searches"
+                logger.info("version %d: %s", version.log.version_key, words)
+            version.yields = yields
 
     def _adopt(self, heads: log_reader.Heads) -> None:
         moved = (heads.epoch, heads.layout) != (self._epoch, self._layout)

@@ -15,6 +15,7 @@ from psycopg.types.json import set_json_loads
 from embedding_project.contracts.metadata import stored_metadata
 from embedding_project.contracts.vectors import Vector, from_bytes
 from index_nodes.collection import DocumentState
+from index_nodes.serving import LightRule
 
 CHANGES_AT_ONCE = 1_000
 LOAD_ROWS = 1_000
@@ -63,6 +64,14 @@ RETURNING model_version_id, rebuild_wanted
 _REBUILD_BEGUN = """
 UPDATE shard_replica SET rebuild_wanted = false
 WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND replica = %s
+"""
+_LIGHT_PEER = """
+SELECT EXISTS (
+    SELECT FROM shard_replica
+    WHERE layout_id = %(layout)s AND model_version_id = %(version_key)s AND shard = %(shard)s AND replica <> %(replica)s
+      AND epoch = %(epoch)s AND state = 'ready' AND heartbeat > now() - make_interval(secs => %(seconds)s)
+      AND unbuilt_documents <= greatest(%(most_unbuilt)s, %(most_unbuilt_share)s * documents)
+)
 """
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -222,6 +231,24 @@ def note_rebuild(connection: Connection, log: Log, replica: int) -> None:
     """Take back the wish that the replica loads the version again: it has thrown its index away. Raises
     psycopg.Error."""
     connection.execute(_REBUILD_BEGUN, (log.layout, log.version_key, log.shard, replica))
+
+
+def has_light_peer(connection: Connection, log: Log, epoch: str, replica: int, rule: LightRule) -> bool:
+    """Whether another replica of the shard answers searches of the version now, and is light. Raises psycopg.Error."""
+    row = connection.execute(
+        _LIGHT_PEER,
+        {
+            "layout": log.layout,
+            "version_key": log.version_key,
+            "shard": log.shard,
+            "replica": replica,
+            "epoch": epoch,
+            "seconds": rule.peer_seconds,
+            "most_unbuilt": rule.most_unbuilt,
+            "most_unbuilt_share": rule.most_unbuilt_share,
+        },
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _count_rows(connection: Connection, log: Log) -> int:

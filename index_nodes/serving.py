@@ -18,12 +18,32 @@ NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LightRule:
+    """When a replica is light: when its searches compare so few vectors one by one that they are fast."""
+
+    most_unbuilt: int = 65_536
+    """Documents in no graph, of one namespace: 20 ms for a query."""
+    most_unbuilt_share: float = 0.2
+    """Or this share of all its documents."""
+    peer_seconds: float = 1.5
+    """How old the heartbeat of a light peer may be. Heartbeats come every second."""
+
+    def is_light(self, documents: int, unbuilt: int) -> bool:
+        return unbuilt <= max(self.most_unbuilt, self.most_unbuilt_share * documents)
+
+
+USUAL_RULE = LightRule()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServedVersion:
     index: VersionIndex
     caught_up_at: float
     """When the follower last read a head of the log and had applied everything up to it."""
     announced_at: float
     """Since when the heartbeat calls the version ready; infinite while it does not."""
+    yields: bool = False
+    """Whether another replica of the shard answers, and faster, so that this one takes no searches by itself."""
 
     def answers(self, now: float) -> bool:
         """Whether searches get an answer. A writer waits only for replicas that are announced as ready. So before its
@@ -51,11 +71,12 @@ class Serving:
         return now - self.heartbeat_at >= FENCE_SECONDS
 
     def queues(self, shard: int, now: float) -> tuple[str, ...]:
-        """The queues of the versions that may answer. The replica does not consume the queue of a version that lags."""
+        """The queues of the versions that may answer. The replica does not consume the queue of a version that lags, or
+        that a lighter replica answers."""
         if self.layout is None or self.fenced(now):
             return ()
         return tuple(
             search_queue(self.layout, version_key, shard)
             for version_key, version in self.versions.items()
-            if version.answers(now)
+            if version.answers(now) and not version.yields
         )

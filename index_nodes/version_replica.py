@@ -10,7 +10,7 @@ import psycopg
 
 from index_nodes.log_reader import LOAD_ROWS, Connection, Head, Load, Log, next_entry, open_load, read_changes
 from index_nodes.metrics import LOAD_SECONDS
-from index_nodes.serving import MAX_LAG_SECONDS, NEVER, ServedVersion
+from index_nodes.serving import MAX_LAG_SECONDS, NEVER, LightRule, ServedVersion
 from index_nodes.snapshot_load import SnapshotLoad
 from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.version_index import VersionIndex
@@ -55,6 +55,7 @@ class VersionReplica:
         self.applied = 0
         self.caught_up_at = NEVER
         self.announced_at = float("inf")
+        self.yields = False
         self._loading = True
         self._restoring: SnapshotLoad | None = restoring
         self._load: Load | None = None
@@ -88,7 +89,13 @@ class VersionReplica:
         return "ready" if now - self.caught_up_at < MAX_LAG_SECONDS else "behind"
 
     def served(self) -> ServedVersion:
-        return ServedVersion(index=self.index, caught_up_at=self.caught_up_at, announced_at=self.announced_at)
+        return ServedVersion(
+            index=self.index, caught_up_at=self.caught_up_at, announced_at=self.announced_at, yields=self.yields
+        )
+
+    def is_light(self, rule: LightRule) -> bool:
+        """Whether its searches are fast: whether most of its documents are in graphs."""
+        return rule.is_light(self.index.tally()[0], self.index.backlog())
 
     def announce(self, now: float, renewed: bool) -> bool:
         """Note that Postgres has a heartbeat with the state at `now`; returns whether it made this version ready.

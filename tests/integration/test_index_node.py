@@ -12,13 +12,15 @@ from django.db import connection as django_connection
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.documents.deleting import delete
 from index_nodes import log_reader
-from index_nodes.log_follower import Follower
+from index_nodes.log_follower import Follower, Pace
 from index_nodes.metrics import REBUILDS
 from index_nodes.scan import SearchSpec
+from index_nodes.serving import LightRule
 from index_nodes.version_index import VersionIndex
 from tests.integration.indexing_steps import NAMESPACE, embedded, index, put, rows
 from tests.integration.registry_steps import retire, retired
 from tests.integration.shard_digests import ShardDigest, shard_digest
+from tests.unit.index_nodes.builders import build_all
 
 SHARD, REPLICA = 0, 0
 
@@ -165,6 +167,48 @@ def test_a_retired_version_is_dropped(follower: Follower, connection: log_reader
         follower.round(connection)
         assert key not in follower.serving.versions
         assert before.closed
+
+
+def peer(*, state: str = "ready", unbuilt: int = 0, silent: float = 0.0) -> None:
+    """What another replica of the shard says, each time anew."""
+    statement = """
+        INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, state, documents,
+                                   graph_documents, unbuilt_documents, heartbeat, applied_seq, digest)
+        SELECT l.id, %s, %s, 7, e.epoch, %s, 300, 0, %s, now() - make_interval(secs => %s), 0, 0
+        FROM layout l, log_epoch e WHERE l.status = 'active'
+        ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
+            state = excluded.state, unbuilt_documents = excluded.unbuilt_documents, heartbeat = excluded.heartbeat
+        RETURNING id
+    """
+    rows(statement, version_key(), SHARD, state, unbuilt, silent)
+
+
+def test_a_replica_without_graphs_leaves_searches_to_one_with_graphs_as_long_as_that_answers(
+    database: str, tmp_path: Path, connection: log_reader.Connection
+) -> None:
+    rule = LightRule(most_unbuilt=280, most_unbuilt_share=0.0)
+    (tmp_path / "node").mkdir()
+    follower = Follower(database, SHARD, REPLICA, tmp_path / "node", Pace(light=rule))
+    for start in range(0, 700, 100):
+        write(*(f"text {number}" for number in range(start, start + 100)))
+    converged(follower, connection)
+    assert served(follower).backlog() > rule.most_unbuilt
+
+    def takes_searches() -> bool:
+        follower.round(connection)
+        return bool(follower.serving.queues(SHARD, time.monotonic()))
+
+    peer()
+    assert not takes_searches()
+    served(follower)  # a search that it has already is answered
+    tellings = [("behind", 0, 0.0), ("ready", 0, 2.0), ("ready", 281, 0.0)]
+    for state, unbuilt, silent in tellings:
+        peer(state=state, unbuilt=unbuilt, silent=silent)
+        assert takes_searches()
+        peer()
+        assert not takes_searches()
+    build_all(served(follower))
+    assert takes_searches()
 
 
 def test_it_answers_only_after_its_heartbeat_said_that_it_is_ready(

@@ -7,7 +7,7 @@ import pytest
 
 from embedding_project.contracts.queues import search_queue
 from index_nodes.service import usual_search_threads
-from index_nodes.serving import FENCE_SECONDS, MAX_LAG_SECONDS, NEVER, ServedVersion, Serving
+from index_nodes.serving import FENCE_SECONDS, MAX_LAG_SECONDS, NEVER, LightRule, ServedVersion, Serving
 from index_nodes.version_index import VersionIndex
 
 NOW = 1_000.0
@@ -67,6 +67,24 @@ def test_a_replica_whose_heartbeat_does_not_arrive_fences_itself(serving: Servin
 
 def test_a_hanging_follower_makes_it_leave_by_the_clock_alone(serving: Serving) -> None:
     assert serving.queues(3, NOW + MAX_LAG_SECONDS) == ()
+
+
+def test_a_replica_that_yields_takes_no_searches_but_answers_those_that_it_has(
+    serving: Serving, version: ServedVersion
+) -> None:
+    serving = replace(serving, versions={5: replace(version, yields=True), 6: version})
+    assert serving.queues(3, NOW) == (search_queue(7, 6, 3),)
+    assert serving.index(5, "e", NOW) is version.index
+
+
+@pytest.mark.parametrize(
+    ("documents", "unbuilt", "light"),
+    [(0, 0, True), (100_000, 65_536, True), (100_000, 65_537, False), (1_000_000, 200_000, True)],
+)
+def test_a_replica_is_light_when_few_documents_or_a_small_share_are_in_no_graph(
+    documents: int, unbuilt: int, light: bool
+) -> None:
+    assert LightRule().is_light(documents, unbuilt) == light
 
 
 def test_without_a_layout_nothing_is_consumed(serving: Serving) -> None:
