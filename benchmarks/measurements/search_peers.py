@@ -1,7 +1,7 @@
 """The same vectors, queries and graph settings in other engines, over the wire, one after another in one run."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -15,7 +15,7 @@ from benchmarks.exact import Truth, truth_of
 from benchmarks.loaded_index import TOP_K, load, recall, search_bodies
 from benchmarks.measurements.search import PATH, environ
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
-from benchmarks.peers import chroma, pgvector
+from benchmarks.peers import chroma, pgvector, qdrant
 from benchmarks.peers.peer import PeerFigures, Round
 from benchmarks.points import SECONDS, measure_point
 from benchmarks.report import Figure
@@ -31,8 +31,9 @@ def measure() -> list[Figure]:
     with own_directory() as folder:
         with own_instance(folder, environ=environ()) as instance:
             figures = _figures("this service", _ours(folder, instance, data, truth))
-        figures += _peer("pgvector", lambda: pgvector.measure(folder, data, truth, _ROUND))
-        figures += _peer("Chroma", lambda: chroma.measure(folder, data, truth, _ROUND))
+        figures += _peers(("pgvector", "Django and pgvector"), lambda: pgvector.measure(folder, data, truth, _ROUND))
+        figures += _peers(("Chroma",), lambda: (chroma.measure(folder, data, truth, _ROUND),))
+        figures += _peers(("Qdrant Edge",), lambda: (qdrant.measure(folder, data, truth, _ROUND),))
     return figures
 
 
@@ -56,13 +57,14 @@ def _ours(folder: Path, instance: OwnInstance, data: SearchSet, truth: Truth) ->
     )
 
 
-def _peer(name: str, measure_peer: Callable[[], PeerFigures]) -> list[Figure]:
-    """The figures of a peer, or none and the reason, where it cannot be had here."""
+def _peers(names: Sequence[str], measure_peers: Callable[[], Sequence[PeerFigures]]) -> list[Figure]:
+    """The figures of peers that are measured together, or none and the reason, where they cannot be had here."""
     try:
-        return _figures(name, measure_peer())
+        measured = measure_peers()
     except (BenchmarkError, StartError, OSError, psycopg.Error, httpx.HTTPError) as error:
-        print(f"{name} is left out: {error}", file=sys.stderr)
+        print(f"{', '.join(names)}: left out, {error}", file=sys.stderr)
         return []
+    return [figure for name, found in zip(names, measured, strict=True) for figure in _figures(name, found)]
 
 
 def _figures(name: str, found: PeerFigures) -> list[Figure]:

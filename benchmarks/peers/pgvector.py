@@ -1,20 +1,29 @@
-"""pgvector, asked by pgbench with prepared statements."""
+"""pgvector: asked by pgbench with prepared statements, and behind a Django view as a team would write it."""
 
 import os
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psycopg
 
+from benchmarks import wrk
 from benchmarks.bare_faiss import EF_CONSTRUCTION, EF_SEARCH, LINKS
+from benchmarks.client import Client, to_body
 from benchmarks.corpus import DIMENSION, Matrix, SearchSet
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth
 from benchmarks.latency import Latency, summarize
 from benchmarks.peers.peer import PeerFigures, Round
 from benchmarks.peers.postgres_server import VectorServer, vector_server
+from benchmarks.peers.server import peer_server
+from embedding_project.config import PROJECT_ROOT
+from supervisor.ports import pick_free_port
 
 # Postgres's binary COPY: a header, rows, a trailer; all numbers big-endian.
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -33,8 +42,13 @@ _ROW = np.dtype(
 _NEAREST = "SELECT id FROM peer_item ORDER BY vector <=> (SELECT vector FROM peer_query WHERE id = {id}) LIMIT {top_k}"
 
 
-def measure(folder: Path, data: SearchSet, truth: Truth, asked: Round) -> PeerFigures:
-    """Load the vectors, check the answers, measure. Raises BenchmarkError when pgvector is not there."""
+_VIEW_THREADS = 16
+_VIEW_START_SECONDS = 30.0
+
+
+def measure(folder: Path, data: SearchSet, truth: Truth, asked: Round) -> tuple[PeerFigures, PeerFigures]:
+    """By SQL, and behind a view: load the vectors, check the answers, measure. Raises BenchmarkError when pgvector is
+    not there."""
     with vector_server(folder / "pgvector") as server:
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute("CREATE EXTENSION vector")
@@ -46,7 +60,8 @@ def measure(folder: Path, data: SearchSet, truth: Truth, asked: Round) -> PeerFi
         script.write_text(f"\\set id random(0, {len(data.queries) - 1})\n{nearest};\n", encoding="utf-8")
         alone, _ = _run(server, script, clients=1, seconds=asked.seconds)
         many, rate = _run(server, script, clients=asked.crowd, seconds=asked.seconds)
-    return PeerFigures(
+        view = _view_figures(server, folder, data, truth, asked)
+    by_sql = PeerFigures(
         recall=truth.recall(found, asked.top_k),
         build_rate=build_rate,
         p50_ms=alone.p50_ms,
@@ -55,6 +70,47 @@ def measure(folder: Path, data: SearchSet, truth: Truth, asked: Round) -> PeerFi
         crowd_p99_ms=many.p99_ms,
         setting=f"pgvector {version[0] if version else '?'} in Postgres {server.version}, SQL, pgbench, prepared",
     )
+    return by_sql, replace(view, build_rate=build_rate)
+
+
+def _view_figures(server: VectorServer, folder: Path, data: SearchSet, truth: Truth, asked: Round) -> PeerFigures:
+    bodies = [to_body({"vector": query, "top_k": asked.top_k}) for query in data.queries]
+    file = wrk.write_bodies(folder / "view.jsonl", bodies)
+    with _view(server) as url:
+        client = Client(url)
+        found = [[hit["id"] for hit in client.post("/search", body)["hits"]] for body in bodies]
+        client.close()
+        alone = wrk.run(url, "/search", file, connections=1, seconds=asked.seconds)
+        many = wrk.run(url, "/search", file, connections=asked.crowd, seconds=asked.seconds)
+    return PeerFigures(
+        recall=truth.recall(found, asked.top_k),
+        build_rate=0.0,
+        p50_ms=alone.p50_ms,
+        p99_ms=alone.p99_ms,
+        crowd_rate=many.rate,
+        crowd_p99_ms=many.p99_ms,
+        setting="the same table behind one Django view with a pool, Granian with one process, HTTP",
+    )
+
+
+@contextmanager
+def _view(server: VectorServer) -> Iterator[str]:
+    """The service as a team would write it, with the HTTP server and the processes of ours."""
+    port = pick_free_port()
+    command = (
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1"),
+        *("--port", str(port), "--workers", "1", "--blocking-threads", str(_VIEW_THREADS)),
+        "benchmarks.peers.django_view:application",
+    )
+    environ = {
+        "VECTOR_DATABASE_URL": server.url,
+        "VECTOR_EF_SEARCH": str(EF_SEARCH),
+        "PYTHONPATH": str(PROJECT_ROOT),
+        "DJANGO_SETTINGS_MODULE": "",
+    }
+    url = f"http://127.0.0.1:{port}"
+    with peer_server(command, f"{url}/ready", _VIEW_START_SECONDS, environ):
+        yield url
 
 
 def _load(connection: psycopg.Connection, data: SearchSet) -> float:
