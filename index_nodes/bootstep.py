@@ -1,5 +1,6 @@
 """The node as part of a Celery worker, which starts and stops it. Threads of the node drain its searches."""
 
+import sys
 from typing import Any
 
 from celery import bootsteps
@@ -9,6 +10,10 @@ from index_nodes import service
 
 _JOIN_SECONDS = 3.0
 """Long enough for a search in progress. A stop does not wait for a search that hangs."""
+_SWITCH_SECONDS = 0.0005
+"""How long a thread may hold the interpreter while another one waits for it. A search waits for it after each call of
+Faiss. Beside a busy follower, p50 and p95 of a search were 2.2 and 10.5 ms with Python's 5 ms, 1.8 and 9.8 with 1 ms,
+1.8 and 6.4 with 0.5 ms, 1.9 and 7.1 with 0.2 ms; the follower kept its pace (20,000 x 384, 2 busy cores, medians)."""
 
 
 class RunningNode:
@@ -23,6 +28,7 @@ class RunningNode:
         ]
 
     def start(self) -> None:
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._node.start()
         for thread in self._searches:
             thread.start()
