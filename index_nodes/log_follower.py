@@ -43,8 +43,10 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     heartbeat_seconds: float = 1.0
+    news_heartbeat_seconds: float = 0.25
+    """When the replica has applied more of a log."""
     soonest_heartbeat_seconds: float = 0.025
-    """When there is news."""
+    """When somebody waits for this, or when a version has got another state."""
     load: LoadPace = USUAL_PACE
     light: LightRule = USUAL_RULE
 
@@ -65,7 +67,8 @@ class Follower:
         self._resting: dict[int, float] = {}
         """Versions that failed, and when each is tried again."""
         self._heartbeat_at = NEVER
-        self._reported: list[tuple[int, int, State]] = []
+        self._reported: dict[int, tuple[int, State]] = {}
+        """Version key -> applied sequence number and state of the last heartbeat."""
         self._changed_at = NEVER
         self._serving = Serving()
         self._stopping = threading.Event()
@@ -134,7 +137,7 @@ class Follower:
         busy = False
         for version_key, version in list(self._versions.items()):
             busy |= self._advance(connection, version, heads.versions[version_key], asked_at)
-        busy |= self._report_if_due(connection)
+        busy |= self._report_if_due(connection, heads)
         self._yield_to_lighter(connection)
         self._serving = Serving(
             epoch=self._epoch,
@@ -221,12 +224,15 @@ class Follower:
         for version in dropped:
             version.close()
 
-    def _report_if_due(self, connection: log_reader.Connection) -> bool:
+    def _report_if_due(self, connection: log_reader.Connection, heads: log_reader.Heads) -> bool:
         """Write the heartbeat when it is due, or has news; returns whether a version became ready."""
         now = time.monotonic()
-        states = [(key, version.applied, version.state(now)) for key, version in self._versions.items()]
-        news = states != self._reported
-        pause = self._pace.soonest_heartbeat_seconds if news else self._pace.heartbeat_seconds
+        states = {key: (version.applied, version.state(now)) for key, version in self._versions.items()}
+        pause = self._pace.heartbeat_seconds
+        if states != self._reported:
+            pause = min(pause, self._pace.news_heartbeat_seconds)
+            if any(self._is_awaited(key, *states[key], heads.versions[key]) for key in states):
+                pause = self._pace.soonest_heartbeat_seconds
         if now - self._heartbeat_at < pause or self._layout is None:
             return False
         rebuilds = log_reader.report(
@@ -240,6 +246,11 @@ class Follower:
             if not version.restoring:
                 self._rebuild(connection, version)
         return any(became_ready)
+
+    def _is_awaited(self, version_key: int, applied: int, state: State, head: log_reader.Head) -> bool:
+        """Whether what a version has to say should not wait."""
+        told_applied, told_state = self._reported.get(version_key, (0, None))
+        return state != told_state or told_applied < min(applied, head.awaited)
 
     def _rebuild(self, connection: log_reader.Connection, version: VersionReplica) -> None:
         # In this order: a node that dies in between throws away once more what it then has, and not too little.

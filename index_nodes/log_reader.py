@@ -26,7 +26,9 @@ _STATEMENT_MS = 10_000
 logger = logging.getLogger(__name__)
 
 _HEADS = """
-SELECT e.epoch, l.id, h.model_version_id, h.head, h.dimension
+SELECT e.epoch, l.id, h.model_version_id, h.head, h.dimension,
+       (SELECT coalesce(max(r.awaited_seq), 0) FROM shard_replica r
+        WHERE r.layout_id = l.id AND r.model_version_id = h.model_version_id AND r.shard = h.shard)
 FROM log_epoch e
 LEFT JOIN layout l ON l.status = 'active' AND l.shards > %(shard)s
 LEFT JOIN index_head h ON h.layout_id = l.id AND h.shard = %(shard)s
@@ -58,7 +60,9 @@ ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     documents = excluded.documents, graph_documents = excluded.graph_documents,
     unbuilt_documents = excluded.unbuilt_documents, built_per_second = excluded.built_per_second,
     loading_total = excluded.loading_total, segments = excluded.segments, snapshot_seq = excluded.snapshot_seq,
-    snapshot_at = excluded.snapshot_at, heartbeat = excluded.heartbeat
+    snapshot_at = excluded.snapshot_at,
+    awaited_seq = CASE WHEN shard_replica.epoch = excluded.epoch THEN shard_replica.awaited_seq ELSE 0 END,
+    heartbeat = excluded.heartbeat
 RETURNING model_version_id, rebuild_wanted
 """
 _REBUILD_BEGUN = """
@@ -80,6 +84,8 @@ class Head(NamedTuple):
     seq: int
     """Last sequence number of the log."""
     dimension: int
+    awaited: int = 0
+    """Up to here somebody waits until replicas say that they have applied the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +176,7 @@ def read_heads(connection: Connection, shard: int) -> Heads | None:
     if not rows:
         return None
     epoch, layout = rows[0][:2]
-    versions = {version_key: Head(seq, dimension) for _, _, version_key, seq, dimension in rows if version_key}
+    versions = {version_key: Head(*head) for _, _, version_key, *head in rows if version_key}
     return Heads(epoch=str(epoch), layout=layout, versions=versions)
 
 

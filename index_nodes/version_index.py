@@ -29,9 +29,8 @@ APPLY_RUN = 16
 search beside a busy follower took 5.7 ms instead of 2.2; the follower was no faster (20,000 x 384, 2 busy cores)."""
 FEW_UNBUILT = 256
 """Fewer documents in no graph are no backlog: they cost a search less than a tenth of a millisecond, and may stay."""
-_SHORTEST_BUILD_SECONDS = 0.001
-_RATE_WEIGHT = 0.3
-"""Of the last build in the running figure."""
+_MEMORY = 0.8
+"""How much a build counts in the pace after the next one."""
 logger = logging.getLogger(__name__)
 
 
@@ -71,7 +70,8 @@ class VersionIndex:
         self._agenda = agenda or BuildAgenda()
         self._unbuilt: dict[int, int] = {}
         """Namespace -> documents that are in no graph, where they are many."""
-        self._built_per_second = 0.0
+        self._built_rows = self._built_seconds = 0.0
+        """Of the builds, the last one most of all."""
         self._closed = False
         self._published = 0
         directory.mkdir(parents=True)
@@ -89,13 +89,12 @@ class VersionIndex:
     def built_per_second(self) -> float:
         """Documents brought into graphs a second by the last builds, their waits for the machine included; 0 when
         unknown."""
-        return self._built_per_second
+        return self._built_rows / self._built_seconds if self._built_seconds else 0.0
 
     def note_built(self, rows: int, seconds: float) -> None:
         """Learn how long a build took, from when it was due."""
-        rate = rows / max(seconds, _SHORTEST_BUILD_SECONDS)
-        known = self._built_per_second
-        self._built_per_second = known + _RATE_WEIGHT * (rate - known) if known else rate
+        self._built_rows = _MEMORY * self._built_rows + rows
+        self._built_seconds = _MEMORY * self._built_seconds + seconds
 
     def backlog(self) -> int:
         """Documents in no graph, of the namespace that has the most of them; 0 when these are few."""

@@ -123,6 +123,9 @@ class ShardReplica(models.Model):
         help_text="Sequence number of the oldest snapshot kept; 0 without one. The log is kept from there.",
     )
     snapshot_at = models.DateTimeField(null=True, blank=True, help_text="When the newest snapshot was verified.")
+    awaited_seq = models.BigIntegerField(
+        db_default=0, help_text="Sequence number that somebody waits for: the replica soon says when it has applied it."
+    )
     heartbeat = models.DateTimeField()
     rebuild_wanted = models.BooleanField(
         db_default=False,

@@ -1,14 +1,14 @@
 """Layouts, log epoch and replicas."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models.functions import Now
 
 from embeddings_app.models import LIVE_STATUSES, Layout, LayoutStatus, LogEpoch, ShardCounter, ShardReplica
-from embeddings_app.records.sql import rows
+from embeddings_app.records.sql import execute, rows
 
 HEARTBEAT_SECONDS = 5
 """A replica that was silent for longer does not count."""
@@ -118,6 +118,24 @@ def shard_backlogs(layout: int, version_key: int) -> list[ShardBacklog]:
 def forget_silent_replicas(hours: int) -> None:
     """Delete what replicas said of themselves that were silent for longer; one that comes back says it again."""
     ShardReplica.objects.filter(heartbeat__lt=Now() - timedelta(hours=hours)).delete()
+
+
+def await_seqs(layout: int, version_key: int, seqs: Mapping[int, int]) -> None:
+    """Shard -> sequence number: let the replicas of these shards say it soon when they have applied it."""
+    # Rows that are locked now are left to the next call: nobody waits for a heartbeat, and there is no deadlock.
+    execute(
+        """
+        UPDATE shard_replica SET awaited_seq = wanted.seq
+        FROM (
+            SELECT r.id, w.seq FROM shard_replica r
+            JOIN unnest(%s::int[], %s::bigint[]) AS w(shard, seq) ON w.shard = r.shard
+            WHERE r.layout_id = %s AND r.model_version_id = %s AND r.applied_seq < w.seq AND r.awaited_seq < w.seq
+            FOR NO KEY UPDATE OF r SKIP LOCKED
+        ) AS wanted
+        WHERE shard_replica.id = wanted.id
+        """,
+        [list(seqs), list(seqs.values()), layout, version_key],
+    )
 
 
 def applied_by_all(layout: int, version_key: int) -> dict[int, int]:

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection as django_connection
 
-from embeddings_app.records.topology import read_topology
+from embeddings_app.records.topology import applied_by_all, await_seqs, heads, read_topology
 from embeddings_app.services.documents.deleting import delete
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower, Pace
@@ -167,6 +167,30 @@ def test_a_retired_version_is_dropped(follower: Follower, connection: log_reader
         follower.round(connection)
         assert key not in follower.serving.versions
         assert before.closed
+
+
+def test_what_it_has_applied_is_said_at_once_when_somebody_waits_for_it(
+    database: str, tmp_path: Path, connection: log_reader.Connection
+) -> None:
+    (tmp_path / "node").mkdir()
+    slow = Pace(heartbeat_seconds=60, news_heartbeat_seconds=60, soonest_heartbeat_seconds=0)
+    follower = Follower(database, SHARD, REPLICA, tmp_path / "node", slow)
+    write("text 0")
+    converged(follower, connection)
+    layout, version = read_topology().layout, version_key()
+
+    def told() -> int:
+        for _ in range(3):
+            follower.round(connection)
+        return applied_by_all(layout, version)[SHARD]
+
+    for turn in range(2):
+        before = told()
+        write(*(f"text {turn} {number}" for number in range(20)))
+        head = heads(layout, version, [SHARD])[SHARD]
+        assert told() == before < head
+        await_seqs(layout, version, {SHARD: head})
+        assert told() == head
 
 
 def peer(*, state: str = "ready", unbuilt: int = 0, silent: float = 0.0) -> None:

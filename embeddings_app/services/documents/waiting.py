@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from embedding_project.threads.waiter import rest
 from embeddings_app.models import RecordState
 from embeddings_app.records.reading import record_states
-from embeddings_app.records.topology import Topology, applied_by_all
+from embeddings_app.records.topology import Topology, applied_by_all, await_seqs
 from embeddings_app.services.documents.positions import Position
 
 _POLL_SECONDS = 0.01
@@ -25,7 +25,11 @@ def wait_until_embedded(version_key: int, document_keys: Sequence[int], deadline
 
 def wait_until_applied(position: Position, topology: Topology, deadline: float) -> bool:
     """Poll until every replica that answers searches has applied `position`; False when the deadline came first."""
-    return any(applied_everywhere(position, topology) for _ in _polls(deadline))
+    for _ in _polls(deadline):
+        if applied_everywhere(position, topology):
+            return True
+        await_seqs(topology.layout, position.version_key, position.seqs)
+    return False
 
 
 def applied_everywhere(position: Position, topology: Topology) -> bool:
