@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from embedding_project.config import PROJECT_ROOT, inherited_environment
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
@@ -110,7 +108,7 @@ class BuildQueue:
         name = uuid.uuid4().hex
         vectors, output = index.directory / f"{name}.npy", index.directory / f"{name}.faiss"
         try:
-            np.save(vectors, job.added_vectors())
+            job.save_vectors(vectors, index.dimension)
             self._run_builder(index, job, (vectors, output), lock)
             index.publish(namespace_key, job, HnswSegment.read(rows, output))
         except Exception:

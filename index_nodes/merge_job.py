@@ -1,6 +1,8 @@
 """The input of one build, and the rows of the segment that it makes. Made under the lock, used without it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from index_nodes.merge_plan import MergePlan
 from index_nodes.rows import SegmentRows
 
 Segment = FlatSegment | HnswSegment
+_PIECE_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,8 +43,19 @@ class MergeJob:
         """Rows of the new graph."""
         return self.added + (self.base.rows.count if self.base else 0)
 
-    def added_vectors(self) -> Vector:
-        return np.concatenate([source.vectors[source.picked] for source in self.sources])
+    def added_vectors(self) -> Iterator[Vector]:
+        """The vectors of the rows to insert, piece by piece: together they may be larger than the free memory."""
+        for source in self.sources:
+            for start in range(0, len(source.picked), _PIECE_ROWS):
+                yield source.vectors[source.picked[start : start + _PIECE_ROWS]]
+
+    def save_vectors(self, path: Path, dimension: int) -> None:
+        """Write these vectors as one npy file. Raises OSError."""
+        with path.open("xb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": (self.added, dimension)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for piece in self.added_vectors():
+                file.write(np.ascontiguousarray(piece, "<f4").data)
 
     def rows(self) -> SegmentRows:
         """The rows of the new segment in the order of its graph, all dead until the segment is published."""

@@ -195,3 +195,13 @@ def test_rows_that_come_during_a_build_of_their_namespace_are_built_beside_it(in
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (4, 2), (8, 4), (64, 32)])
 def test_a_builder_takes_half_of_the_cores(cores: int, threads: int) -> None:
     assert builder_threads(cores) == threads
+
+
+def test_a_builder_gets_the_live_vectors_of_all_sources_in_order(index: VersionIndex, tmp_path: Path) -> None:
+    fill(index, VECTORS)
+    index.apply([state(7, None, revision=2), state(450, None, revision=2)], now=0.0)
+    build = index.next_build(now=1.0)
+    assert build
+    build[1].save_vectors(tmp_path / "added.npy", 16)
+    live = np.delete(VECTORS, [7, 450], axis=0)
+    np.testing.assert_array_equal(np.load(tmp_path / "added.npy", mmap_mode="r"), live)

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -115,7 +116,7 @@ class IndexMachine(RuleBasedStateMachine):
         rows, built = job.rows(), None
         if rows.count:
             output = self.index.directory / f"{id(job)}-{self.now}.faiss"
-            extend(job.base.path if job.base else None, job.added_vectors(), output)
+            extend(job.base.path if job.base else None, np.concatenate([*job.added_vectors()]), output)
             built = HnswSegment.read(rows, output)
         self.index.publish(namespace_key, job, built)
         self.job = None
