@@ -40,7 +40,7 @@ class SealRule:
     quiet_rows: int = 256
     """Enough rows for a graph after `quiet_seconds` without a new row."""
     quiet_seconds: float = 3.0
-    waiting_rows: int = 16_384
+    waiting_rows: int = 8_192
     """How many sealed rows a build waits for, at least, while rows keep coming."""
 
 

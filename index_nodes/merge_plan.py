@@ -16,8 +16,8 @@ MOST_GRAPH_ROWS = 2_097_152
 MOST_ADDED_ROWS = 262_144
 """Rows that leave their flat segments by one build: a minute or two, after which searches are faster."""
 MOST_WAITING_ROWS = 32_768
-"""While writes go on, a build waits for a quarter of the rows in graphs, but for no more rows than this: comparing them
-one by one takes 10 ms."""
+"""While writes go on, a build waits for as many rows as are in graphs, but for no more than this: comparing them one by
+one takes 10 ms."""
 MANY_GRAPHS = 16
 """Above this number, graphs are joined also while writes go on."""
 
@@ -55,7 +55,7 @@ def plan_merge(segments: Sequence[SegmentSize], *, loading: bool, waiting_rows: 
     free = [segment for segment in segments if not segment.busy]
     flats = [segment for segment in free if not segment.is_graph]
     graphs = sorted((segment for segment in free if segment.is_graph), key=lambda segment: segment.rows)
-    enough = max(waiting_rows, min(graph_rows // ABSORB_FACTOR, MOST_WAITING_ROWS)) if loading else 1
+    enough = max(waiting_rows, min(graph_rows, MOST_WAITING_ROWS)) if loading else 1
     if sum(flat.rows for flat in flats) >= enough:
         return _adding(flats, graphs)
     if worn := next((graph for graph in graphs if graph.worn), None):

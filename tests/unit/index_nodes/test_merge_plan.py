@@ -10,7 +10,7 @@ from index_nodes.merge_plan import (
     plan_merge,
 )
 
-WAITING = 16_384
+WAITING = 8_192
 
 
 def flat(serial: int, rows: int, live: int | None = None) -> SegmentSize:
@@ -66,9 +66,11 @@ def test_many_graphs_are_joined_also_while_rows_come() -> None:
     assert (len(found.absorbed), found.inserted) == (MANY_GRAPHS + 1, MANY_GRAPHS * 50_000)
 
 
-def test_while_rows_come_a_build_waits_for_a_share_of_the_graphs() -> None:
+def test_while_rows_come_a_build_waits_for_as_many_as_the_graphs_have() -> None:
     assert plan(flat(1, WAITING - 1), loading=True) is None
     assert plan(flat(1, WAITING), loading=True)
+    assert plan(graph(1, 2 * WAITING), flat(2, 2 * WAITING - 1), loading=True) is None
+    assert plan(graph(1, 2 * WAITING), flat(2, 2 * WAITING), loading=True)
     large = graph(1, 1_000_000)
     assert plan(large, flat(2, MOST_WAITING_ROWS - 1), loading=True) is None
     assert plan(large, flat(2, MOST_WAITING_ROWS), loading=True)
