@@ -34,6 +34,7 @@ NAMES = (
     "search",
     "search_inside",
     "search_peers",
+    "simulate",
     "upgrade",
     "upsert",
 )
