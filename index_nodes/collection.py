@@ -350,7 +350,7 @@ class Collection:
         if not wire:
             return [segment.rows.live_selection(self._moment) for segment in self._segments]
         node = from_wire(wire)
-        slots = self._columns.few(node)
+        slots = self._columns.few(node, self._slots.count)
         if slots is None:
             mask = self._columns.mask(node, self._slots.count)
             return [segment.rows.selection(mask) for segment in self._segments]

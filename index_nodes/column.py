@@ -5,6 +5,7 @@ for each document. Or else the postings of these codes give the slots that have 
 """
 
 import json
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,9 @@ Conditions = tuple[Condition, ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterCosts:
     few_slots: int = 4_096
-    """A filter that passes no more slots than this is evaluated on these alone."""
+    """A filter that passes no more slots than this may be evaluated on these alone,"""
+    slots_per_look: int = 64
+    """unless the collection has less than so many slots for each: a mask over these costs as much as a look at one."""
     values_per_test: int = 1_000
     """To fill a table with so many values costs about as much as to test one of them: about 3 us."""
 
@@ -73,6 +76,15 @@ def one_test(conditions: Sequence[Condition]) -> bool:
     return ranges and len({(condition.path, *_places(condition)) for condition in conditions}) == 1
 
 
+def _among(codes: Codes, wanted: Codes) -> Mask:
+    """Which of the codes are in `wanted`, which is in rising order."""
+    if not len(wanted):
+        return np.zeros(len(codes), np.bool_)
+    places = np.minimum(np.searchsorted(wanted, codes), len(wanted) - 1)
+    found: Mask = wanted[places] == codes
+    return found
+
+
 class Column:
     """The values of one field. The code of a value that no document has any more is used again."""
 
@@ -81,7 +93,7 @@ class Column:
         self._postings = Postings(costs.few_slots)
         self._codes = np.full(capacity, _ABSENT, np.int32)
         self._values: list[Any] = []
-        self._uses: list[int] = []
+        self._uses = array("i")
         self._free: list[int] = []
         self._code_of: dict[tuple[str, object], int] = {}
         self._ordered = {kind: SortedValues() for kind in ("number", "str", "timestamp", "instant")}
@@ -124,7 +136,7 @@ class Column:
         self._codes[: len(codes)] = codes
         self._values = [None] * count
         uses = np.bincount(codes[codes != _ABSENT], minlength=count)
-        self._uses = uses.tolist()
+        self._uses = array("i", uses.astype(np.int32).tobytes())
         self._postings.restore(codes, uses)
         for code, value in enumerate(state.values):
             if self._uses[code]:
@@ -141,14 +153,14 @@ class Column:
             self._ordered[kind].update(found)
 
     def mask(self, conditions: Conditions, slots: slice | Slots) -> Mask:
-        """Which of the slots have a value that passes `conditions`."""
+        """Which of the slots have a value that passes `conditions`. Slots that are given one by one should be few."""
         codes = self._codes[slots]
         if conditions[0].operator == "exists":
             return np.asarray(codes != _ABSENT)
         if isinstance(slots, np.ndarray):
-            few = self.few(conditions)
+            few = self.few(conditions, self._costs.few_slots)
             if few is not None:
-                return np.isin(codes, few)
+                return _among(codes, np.sort(few))
             if self._costs.values_per_test * len(codes) < len(self._values):
                 return self._test_each(conditions, codes)
         # The last entry answers for absent values, whose code is -1.
@@ -157,9 +169,9 @@ class Column:
         found: Mask = table[codes]
         return found
 
-    def few(self, conditions: Conditions) -> Codes | None:
-        """The codes that pass `conditions`; None when many slots have them, or when it would take long to tell."""
-        few, operator, operand = self._costs.few_slots, conditions[0].operator, conditions[0].operand
+    def few(self, conditions: Conditions, few: int) -> Codes | None:
+        """The codes that pass `conditions`; None when more than `few` slots have them, or it takes long to tell."""
+        operator, operand = conditions[0].operator, conditions[0].operand
         least = len(self._several)
         if operator == "exists":
             least += len(self._code_of)
@@ -174,7 +186,7 @@ class Column:
 
     def uses(self, codes: Codes) -> int:
         """How many slots have one of these codes."""
-        return sum(self._uses[code] for code in codes.tolist())
+        return int(np.frombuffer(self._uses, np.int32)[codes].sum()) if len(codes) else 0
 
     def slots(self, codes: Codes) -> Slots:
         """The slots that have one of these codes, and perhaps some others."""

@@ -11,7 +11,7 @@ import numpy as np
 from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, positive
 from index_nodes.collection_state import ColumnState
 from index_nodes.column import USUAL_COSTS, Column, Conditions, FilterCosts, Mask, one_test
-from index_nodes.postings import Slots
+from index_nodes.postings import Slots, distinct
 from index_nodes.sorted_values import Codes
 
 _NO_SLOTS = np.empty(0, np.int32)
@@ -60,38 +60,40 @@ class Columns:
             if path not in flat:
                 column.clear(slot)
 
-    def few(self, node: Filter) -> Slots | None:
-        """The slots that pass the filter, found without a look at the others; None when they may be many."""
-        found = self._fewest(node)
+    def few(self, node: Filter, count: int) -> Slots | None:
+        """Those of the first `count` slots that pass the filter, found without a look at the others; None when they may
+        be so many that a mask costs less."""
+        found = self._fewest(node, min(self._costs.few_slots, count // self._costs.slots_per_look))
         if found is None:
             return None
-        candidates = np.unique(np.concatenate([_NO_SLOTS, *(column.slots(codes) for column, codes in found.parts)]))
+        parts = [column.slots(codes) for column, codes in found.parts]
+        candidates = parts[0] if len(parts) == 1 else distinct(np.concatenate([_NO_SLOTS, *parts]))
         return candidates[self._mask(node, candidates, len(candidates))]
 
     def mask(self, node: Filter, count: int) -> Mask:
         """Which of the first `count` slots pass the filter. Slots of deleted documents have no metadata."""
         return self._mask(node, slice(count), count)
 
-    def _fewest(self, node: Filter) -> Few | None:
+    def _fewest(self, node: Filter, few: int) -> Few | None:
         if isinstance(node, Not):
             return None
         if isinstance(node, Condition):
             condition, negated = positive(node)
-            return None if negated else self._few_of((condition,))
+            return None if negated else self._few_of((condition,), few)
         if isinstance(node, And):
             tests, others = _tests_of(node)
-            parts = [*map(self._few_of, tests), *map(self._fewest, others)]
+            parts = [self._few_of(test, few) for test in tests] + [self._fewest(part, few) for part in others]
             return min((part for part in parts if part is not None), key=lambda part: part.slots, default=None)
-        parts = [self._fewest(part) for part in node.parts]
+        parts = [self._fewest(part, few) for part in node.parts]
         known = [part for part in parts if part is not None]
         together = Few(sum(part.slots for part in known), tuple(pair for part in known for pair in part.parts))
-        return together if len(known) == len(parts) and together.slots <= self._costs.few_slots else None
+        return together if len(known) == len(parts) and together.slots <= few else None
 
-    def _few_of(self, conditions: Conditions) -> Few | None:
+    def _few_of(self, conditions: Conditions, few: int) -> Few | None:
         column = self._columns.get(conditions[0].path)
         if column is None:
             return Few(0, ())
-        codes = column.few(conditions)
+        codes = column.few(conditions, few)
         return None if codes is None else Few(column.uses(codes), ((column, codes),))
 
     def _mask(self, node: Filter, slots: slice | Slots, count: int) -> Mask:

@@ -19,6 +19,13 @@ _SPARE = 16
 _TYPE: Final = "i"
 
 
+def distinct(slots: Slots) -> Slots:
+    """In rising order. np.unique takes three times as long for a few thousand."""
+    ordered = np.sort(slots)
+    different: Slots = ordered[np.diff(ordered, prepend=_NONE - 1) != 0]
+    return different
+
+
 class Postings:
     def __init__(self, few: int) -> None:
         self._few = few
@@ -58,7 +65,7 @@ class Postings:
             del self._more[code]
             self._many.add(code)
         else:
-            entries = np.unique(np.frombuffer(more, np.int32))
+            entries = distinct(np.array(more, np.int32))
             self._more[code] = array(_TYPE, entries[codes[entries] == code].tobytes())
 
     def forget(self, code: int) -> None:
@@ -69,11 +76,13 @@ class Postings:
 
     def slots(self, wanted: Codes, codes: Codes) -> Slots:
         """The slots that have one of the `wanted` codes, and perhaps some others, in rising order. `codes` by slot."""
-        listed = wanted.tolist()
+        if not len(wanted):
+            return np.empty(0, np.int32)
+        listed = wanted.tolist() if self._more or self._many else []
         for code in self._many.intersection(listed):
             self._more[code] = array(_TYPE, np.flatnonzero(codes == code).astype(np.int32).tobytes())
             self._many.remove(code)
         more = [np.array(self._more[code], np.int32) for code in listed if code in self._more]
-        found = np.unique(np.concatenate([np.frombuffer(self._first, np.int32)[wanted], *more]))
+        found = distinct(np.concatenate([np.frombuffer(self._first, np.int32)[wanted], *more]))
         slots: Slots = found[found != _NONE]
         return slots

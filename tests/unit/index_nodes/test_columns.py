@@ -16,8 +16,9 @@ PATHS = ("a", "b", "c.d")
 SLOTS = 6
 COSTS = {
     "usual": USUAL_COSTS,
-    "one slot is few": FilterCosts(few_slots=1, values_per_test=32),
-    "every value is tested": FilterCosts(few_slots=4, values_per_test=0),
+    "one slot is few": FilterCosts(few_slots=1, slots_per_look=1),
+    "all slots are few": FilterCosts(slots_per_look=1),
+    "every value is tested": FilterCosts(few_slots=4, slots_per_look=1, values_per_test=0),
 }
 numbers = st.one_of(
     st.integers(-3, 3),
@@ -85,7 +86,7 @@ def check(columns: Columns, node: Filter, kept: Sequence[dict[str, Any]]) -> Non
     """Both ways to evaluate a filter give what the oracle gives."""
     expected = [matches(node, row) for row in kept]
     assert columns.mask(node, len(kept)).tolist() == expected
-    few = columns.few(node)
+    few = columns.few(node, len(kept))
     assert few is None or few.tolist() == [slot for slot, passes in enumerate(expected) if passes]
 
 
@@ -131,6 +132,8 @@ def people() -> Columns:
         (And((Condition("name", "gt", "n05000"), Condition("name", "lte", "n05010"))), 10),
         (Or((Condition("team", "eq", 7), Condition("born", "lt", 7))), 27),
         (And((Or((Condition("team", "eq", 7), Condition("team", "eq", 8))), Condition("born", "gt", 9_000))), 4),
+        (Condition("born", "lt", 156), 156),
+        (Condition("born", "lt", 157), None),
         (Condition("even", "eq", True), None),
         (Condition("born", "gte", 5_000), None),
         (Condition("team", "ne", 7), None),
@@ -139,12 +142,12 @@ def people() -> Columns:
     ],
 )
 def test_few_slots_are_found_without_a_look_at_the_others(people: Columns, node: Filter, few: int | None) -> None:
-    found = people.few(node)
+    found = people.few(node, 10_000)
     assert (None if found is None else len(found)) == few
 
 
 def test_values_that_come_and_go_leave_no_postings() -> None:
-    columns = Columns(100, FilterCosts(few_slots=8, values_per_test=32))
+    columns = Columns(100, FilterCosts(few_slots=8))
     for number in range(5_000):
         columns.set_row(number % 3, {"flag": number % 2, "at": number})
         columns.set_row(3 + number % 97, {"flag": number % 7})
