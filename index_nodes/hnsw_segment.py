@@ -2,7 +2,8 @@
 
 This file avoids two traps of Faiss. Search parameters have an efSearch of their own, 16, which hides that of the index.
 A walk with a selector finds rows that pass, but only a third of the best ones when no row near the query passes
-(measured). So a walk asks for the nearest rows, drops those that do not pass, and scans rows when too few are left.
+(measured). So a walk asks for the nearest rows, drops those that do not pass, and when too few are left walks further,
+and at last scans rows.
 """
 
 import math
@@ -30,6 +31,9 @@ GRAPH_KIND: Mapping[str, Any] = {
 }
 """How this node makes its graphs. It reads no snapshot whose graphs were made in another way."""
 MAX_RAISED_EF = 1_500
+_FIRST_LOOK = 0.4
+"""Of `ef_search`: how many passing rows a first walk should see. Measured on 60,000 x 384 under a filter that passes a
+tenth at random: 2.9 ms instead of 6.2, recall@10 0.993 instead of 0.999."""
 _SCANNED_ROWS_PER_EF = 18
 """Measured on 30,000 x 384: one unit of ef costs as much as scanning 18 rows (1.35 us against 0.075 us)."""
 _SCAN_ROOT_FACTOR = 25
@@ -100,23 +104,44 @@ class HnswSegment:
         top_k = min(spec.top_k, selection.count)
         wide = min(top_k + _SPARE_ROWS, selection.count)
         # With a filter, the walk should see twice as many passing rows as needed, so that it seldom finds too few.
-        ef = raised_ef(spec.ef_search, wide if selection.whole else 2 * wide, selection.count, selection.total)
+        seen = wide if selection.whole else 2 * wide
+        widest = raised_ef(spec.ef_search, seen, selection.count, selection.total)
+        first_look = math.ceil(_FIRST_LOOK * spec.ef_search)
+        ef = max(spec.ef_search, raised_ef(first_look, seen, selection.count, selection.total))
         worth = spec.scan_factor * rows_worth_a_scan(selection.count, selection.total, ef)
         scanned = spec.exact or selection.count <= worth
         if scanned and len(queries) > _FEW_QUERIES:
             return scan(table, selection, queries, top_k)
-        found = self._scan(queries, selection, wide) if scanned else self._walk(queries, selection, wide, ef)
+        if scanned:
+            found = self._scan(queries, selection, wide)
+        else:
+            found = self._walk(queries, selection, wide, ef)
+            self._look_further(found, table, queries, selection, widest if widest > ef else None)
         best = settled(table, queries, found, wide)
         last, beyond = best.scores[:, top_k - 1], best.scores[:, -1]
         best = Candidates(best.scores[:, :top_k], best.rows[:, :top_k])
-        short, tied = np.isneginf(beyond), (beyond >= last - TIE_MARGIN) & (wide < selection.count)
+        tied = (beyond >= last - TIE_MARGIN) & (wide < selection.count)
         scannable = scanned or selection.count <= TIES_SCANNED_ROWS
-        if len(again := np.flatnonzero(short | (tied & scannable))):
+        if scannable and len(again := np.flatnonzero(tied)):
             best.scores[again], best.rows[again] = scan(table, selection, queries[again], top_k)
-        if not scannable and len(again := np.flatnonzero(tied & ~short)):
+        if not scannable and len(again := np.flatnonzero(tied)):
             further = self._walk(queries[again], selection, max(wide, MAX_RAISED_EF), ef)
             best.scores[again], best.rows[again] = settled(table, queries[again], further, top_k)
         return best
+
+    def _look_further(
+        self, found: Candidates, table: RowTable, queries: Vector, selection: Selection, ef: int | None
+    ) -> None:
+        """Fill up the lines of `found` that have too few rows: by a walk with `ef`, then by a scan."""
+        wide = found.rows.shape[1]
+        short = np.flatnonzero(np.isneginf(found.scores[:, -1]))
+        if ef and len(short):
+            found.scores[short], found.rows[short] = self._walk(queries[short], selection, wide, ef)
+            short = np.flatnonzero(np.isneginf(found.scores[:, -1]))
+        if 0 < len(short) <= _FEW_QUERIES:
+            found.scores[short], found.rows[short] = self._scan(queries[short], selection, wide)
+        elif len(short):
+            found.scores[short], found.rows[short] = scan(table, selection, queries[short], wide)
 
     def _walk(self, queries: Vector, selection: Selection, top_k: int, ef: int) -> Candidates:
         ef = min(max(ef, top_k), selection.total)
