@@ -24,6 +24,7 @@ NAMES = (
     "embed_gpu",
     "embed_uncached",
     "encoders",
+    "filtered",
     "keys",
     "namespaces",
     "overload",
@@ -39,33 +40,41 @@ NAMES = (
     "upsert",
 )
 
+SIZED = ("filtered",)
+"""Measurements whose number of vectors can be chosen."""
+_MAX_SIZE = 1_000_000
+
 
 def main(argv: Sequence[str]) -> int:
     """Run what was asked for; 0 when everything could be measured, whether or not goals were met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default")
     parser.add_argument("--stored", action="store_true", help="print the figures of the last runs, measure nothing")
+    parser.add_argument("--size", type=int, metavar="VECTORS", help=f"how many, for {', '.join(SIZED)} alone")
     arguments = parser.parse_args(argv)
     names = arguments.names or list(NAMES)
     if unknown := sorted(set(names) - set(NAMES)):
         parser.error(f"unknown: {', '.join(unknown)}")
+    if arguments.size is not None and not (names[0] in SIZED and len(names) == 1 and 1 <= arguments.size <= _MAX_SIZE):
+        parser.error(f"--size: 1 to {_MAX_SIZE:,}, for one of {', '.join(SIZED)}")
     if arguments.stored:
         print(render([(name, load(name)) for name in names if stored(name)]))
         return 0
-    return _one(names[0]) if len(names) == 1 else _several(names)
+    return _one(names[0], arguments.size) if len(names) == 1 else _several(names)
 
 
-def _one(name: str) -> int:
+def _one(name: str, size: int | None) -> int:
     machine, began = this_machine(), time.monotonic()
     print(f"{name}: {machine}\n{name}: {corpus.description()}", flush=True)
     try:
-        figures: list[Figure] = importlib.import_module(f"benchmarks.measurements.{name}").measure()
+        measure = importlib.import_module(f"benchmarks.measurements.{name}").measure
+        figures: list[Figure] = measure() if size is None else measure(size)
     except (BenchmarkError, ConfigError, StartError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     report = Report(
         name=name,
-        command=f"python -m benchmarks {name}",
+        command=f"python -m benchmarks {name}" + (f" --size {size}" if size else ""),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit(),
         seconds=round(time.monotonic() - began, 1),

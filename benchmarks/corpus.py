@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ _SEED = 20_240_607
 _CLUSTERS = 512
 _CLUSTER_AXES = 24
 """Directions in which a stand-in cluster spreads. Graphs find such neighbours more easily than those of real texts."""
+_ENLARGED_AT_ONCE = 10_000
 
 Matrix = NDArray[np.float32]
 
@@ -94,6 +96,29 @@ def search_set(size: int = BASE_VECTORS) -> SearchSet:
     everything /= np.linalg.norm(everything, axis=1, keepdims=True)
     end = size + HELD_OUT_QUERIES
     return SearchSet(documents=rows[:size], vectors=everything[:size], queries=everything[size:end])
+
+
+def enlarged_set(size: int, queries: int) -> tuple[Matrix, Matrix]:
+    """Vectors and queries of unit length. Where more vectors are asked for than there are, further ones lie among the
+    members of their cluster: a member, moved by half the way from one other member to another."""
+    known = search_set(min(size, BASE_VECTORS))
+    if size <= len(known.vectors):
+        return known.vectors, known.queries[:queries]
+    random = np.random.default_rng(_SEED)
+    kmeans = faiss.Kmeans(DIMENSION, _CLUSTERS, spherical=True, seed=1, niter=5)
+    kmeans.train(known.vectors)
+    owner = kmeans.index.search(known.vectors, 1)[1][:, 0]
+    ordered = np.argsort(owner, kind="stable")
+    first, count = np.searchsorted(owner[ordered], np.arange(_CLUSTERS)), np.bincount(owner, minlength=_CLUSTERS)
+    vectors = np.empty((size, DIMENSION), np.float32)
+    vectors[: len(known.vectors)] = known.vectors
+    for start in range(len(known.vectors), size, _ENLARGED_AT_ONCE):
+        rows = min(_ENLARGED_AT_ONCE, size - start)
+        cluster = owner[random.integers(len(owner), size=rows)]
+        one, other, third = (known.vectors[ordered[first[cluster] + random.integers(count[cluster])]] for _ in "abc")
+        vectors[start : start + rows] = one + (other - third) / 2
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors, known.queries[:queries]
 
 
 def _collected() -> Iterator[Document]:
