@@ -7,14 +7,14 @@ alone. Graphs are joined later, when nobody writes.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from embedding_project.contracts.limits import MOST_BUILT_AT_ONCE
+
 ABSORB_FACTOR = 4
 """A build extends a graph of at most so many times the rows that it adds: to copy 50 rows costs as much as to insert
 one."""
 MAX_DEAD_SHARE = 0.2
 MOST_GRAPH_ROWS = 2_097_152
 """A graph of 384 dimensions then takes 3.5 GB, and for the moment of a build as much again."""
-MOST_ADDED_ROWS = 262_144
-"""Rows that leave their flat segments by one build: a minute or two, after which searches are faster."""
 MOST_WAITING_ROWS = 32_768
 """While writes go on, a build waits for as many rows as are in graphs, but for no more than this: comparing them one by
 one takes 10 ms."""
@@ -70,7 +70,7 @@ def _adding(flats: Sequence[SegmentSize], graphs: Sequence[SegmentSize]) -> Merg
     taken: list[int] = []
     added = 0
     for flat in flats:
-        if taken and added + flat.live > MOST_ADDED_ROWS:
+        if taken and added + flat.live > MOST_BUILT_AT_ONCE:
             break
         taken.append(flat.serial)
         added += flat.live

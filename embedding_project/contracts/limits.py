@@ -49,3 +49,5 @@ WAIT_DEADLINE_SECONDS = 10.0
 
 EMBED_BATCH_ITEMS = 64
 EMBED_BATCH_WAIT_SECONDS = 0.005
+MOST_BUILT_AT_ONCE = 262_144
+"""Documents that one build of an index node brings into a graph: a minute or two, after which searches are faster."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.limits import MOST_BUILT_AT_ONCE
 from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.records.topology import ShardBacklog, shard_backlogs
 from embeddings_app.services.topology import topology
@@ -44,4 +45,7 @@ def forget_cached() -> None:
 def _seconds(backlog: ShardBacklog, bound: int) -> int:
     if backlog.built_per_second <= 0:
         return _RETRY_WITHOUT_RATE_SECONDS
-    return min(max(1, math.ceil((backlog.unbuilt - bound) / backlog.built_per_second)), MAX_RETRY_SECONDS)
+    # Documents come into graphs by whole builds. Half of one is what is left on average of the one under way.
+    under_way = min(backlog.unbuilt, MOST_BUILT_AT_ONCE) / 2
+    documents = max(backlog.unbuilt - bound, under_way)
+    return min(max(1, math.ceil(documents / backlog.built_per_second)), MAX_RETRY_SECONDS)

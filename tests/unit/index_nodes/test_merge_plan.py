@@ -1,8 +1,8 @@
 """The plan keeps graphs few and large, and old rows where they are."""
 
+from embedding_project.contracts.limits import MOST_BUILT_AT_ONCE
 from index_nodes.merge_plan import (
     MANY_GRAPHS,
-    MOST_ADDED_ROWS,
     MOST_GRAPH_ROWS,
     MOST_WAITING_ROWS,
     MergePlan,
@@ -80,8 +80,8 @@ def test_while_rows_come_a_build_waits_for_as_many_as_the_graphs_have() -> None:
 def test_no_graph_grows_beyond_the_bound() -> None:
     nearly = graph(1, MOST_GRAPH_ROWS - 100)
     assert plan(nearly, graph(2, MOST_GRAPH_ROWS // 2), graph(3, MOST_GRAPH_ROWS // 2 + 1)) is None
-    added = [flat(serial, MOST_ADDED_ROWS // 2) for serial in range(10, 16)]
-    assert plan(nearly, *added) == MergePlan(absorbed=(10, 11), base=None, inserted=MOST_ADDED_ROWS)
+    added = [flat(serial, MOST_BUILT_AT_ONCE // 2) for serial in range(10, 16)]
+    assert plan(nearly, *added) == MergePlan(absorbed=(10, 11), base=None, inserted=MOST_BUILT_AT_ONCE)
 
 
 def test_segments_of_a_build_in_progress_are_left_alone() -> None:

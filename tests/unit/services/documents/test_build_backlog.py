@@ -13,13 +13,14 @@ BOUND = 100_000
     [
         pytest.param([], 0, id="no shard that answers"),
         pytest.param([ShardBacklog(BOUND, 1_000.0)], 0, id="just below"),
-        pytest.param([ShardBacklog(BOUND + 2_500, 1_000.0)], 3, id="by the pace of the builds"),
-        pytest.param([ShardBacklog(BOUND + 1, 1_000.0)], 1, id="a second at least"),
+        pytest.param([ShardBacklog(BOUND + 200_500, 1_000.0)], 201, id="by the pace of the builds"),
+        pytest.param([ShardBacklog(BOUND + 1, 1_000.0)], 51, id="half of a build at least"),
+        pytest.param([ShardBacklog(BOUND + 1, 1e6)], 1, id="a second at least"),
         pytest.param([ShardBacklog(BOUND + 10_000_000, 1_000.0)], MAX_RETRY_SECONDS, id="a bounded wait"),
         pytest.param([ShardBacklog(BOUND + 1, 0.0)], 5, id="before the first build"),
         pytest.param(
-            [ShardBacklog(0, 1_000.0), ShardBacklog(BOUND + 5_000, 1_000.0), ShardBacklog(BOUND + 2_000, 100.0)],
-            20,
+            [ShardBacklog(0, 1_000.0), ShardBacklog(BOUND + 5_000, 1_000.0), ShardBacklog(BOUND + 2_000, 500.0)],
+            102,
             id="the slowest shard",
         ),
     ],
