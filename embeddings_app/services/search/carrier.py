@@ -26,7 +26,7 @@ from embeddings_app.services.search.shard_health import ShardHealth
 from embeddings_app.services.search.shard_link import ShardLink
 from embeddings_app.services.search.tickets import FanOut, SearchTicket
 
-SHARD_PATIENCE_SECONDS = 0.8
+SHARD_PATIENCE_SECONDS = 0.7
 """How long searches wait for a shard once their message has left, hedges included."""
 NEXT_HEDGE_SECONDS = 0.3
 LONG_QUEUE = 4
