@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -83,7 +83,9 @@ def task_template(app: Celery, task: str) -> TaskTemplate:
 
 def _published(app: Celery, task: str) -> dict[str, Any]:
     """The message that Celery writes for a task of a group."""
-    options = {"queue": "example", "expires": datetime.now(UTC), "argsrepr": _NO_REPR, "kwargsrepr": _NO_REPR}
+    # Celery warns of a time that is over.
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    options = {"queue": "example", "expires": soon, "argsrepr": _NO_REPR, "kwargsrepr": _NO_REPR}
     with Connection("memory://") as connection, connection.channel() as channel:
         producer = app.amqp.Producer(channel)
         group([app.signature(task, args=(b"",), options=options)]).apply_async(producer=producer)

@@ -96,7 +96,8 @@ def test_a_leader_that_is_killed_is_replaced_within_two_seconds(url: str, run: s
 
 
 def test_a_bad_text_is_tried_once_for_all_who_wait(url: str, run: str) -> None:
-    with _process(url, run, 0.3, 10, "model_error", "good") as one, _process(url, run, 0.3, 10, "model_error") as two:
+    # Long enough for all twenty to come while the text is computed, also on a busy machine.
+    with _process(url, run, 1.5, 10, "model_error", "good") as one, _process(url, run, 1.5, 10, "model_error") as two:
         redis = Redis.from_url(url)
         _until(lambda: int(redis.get(f"ready {run}") or 0) == 2)
         redis.set(f"go {run}", 1)

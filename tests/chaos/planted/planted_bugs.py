@@ -120,9 +120,12 @@ def _keep_old_rows(collection: Any) -> None:
     """An update leaves the old vector of the document in the index."""
     replace_vector = collection.Collection._replace_vector
 
-    def keeping(self: Any, slot: int, vector: Any, now: float) -> None:
+    def keeping(self: Any, slot: int, vector: Any, text_revision: int, now: float) -> None:
+        if self._slots.stamps[slot] >= 0:
+            rows = self._by_serial[int(self._slots.segments[slot])].rows
+            rows.text_revisions[int(self._slots.rows[slot])] = text_revision
         self._slots.stamps[slot] = -1
-        replace_vector(self, slot, vector, now)
+        replace_vector(self, slot, vector, text_revision, now)
 
     _put(collection.Collection, "_replace_vector", keeping)
 

@@ -142,3 +142,8 @@ def test_a_stock_worker_runs_both_kinds(redis: Redis, layout: int) -> None:
 
 def _groups(received: list[tuple[bytes, str]]) -> list[list[bytes]]:
     return [[payload for payload, name in received if name == group_id] for group_id in {name for _, name in received}]
+
+
+def test_the_example_of_celery_is_made_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    task_template.__wrapped__(query_app, SEARCH_TASK)
+    assert caplog.records == []
