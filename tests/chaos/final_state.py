@@ -52,9 +52,9 @@ _OF_DELETED = """
 SELECT v.model_version_id, count(*) FROM embedding_vector v JOIN document d ON d.id = v.document_id
 WHERE d.deleted GROUP BY 1
 """
+# Not the log of such a version: entries that name a tombstone stay in it until trimming finds both old enough.
 _KEPT = f"""
 SELECT m.id, (SELECT count(*) FROM embedding_record r WHERE r.model_version_id = m.id)
-    + (SELECT count(*) FROM shard_change c WHERE c.model_version_id = m.id)
     + (SELECT count(*) FROM shard_replica s
        WHERE s.model_version_id = m.id AND s.heartbeat > now() - make_interval(secs => %s))
     + (to_regclass('embedding_vector_v' || m.id) IS NOT NULL)::int
