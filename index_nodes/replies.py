@@ -44,13 +44,14 @@ class QueueLine:
         if answer:
             pipeline.rpush(answer.inbox, answer.reply.to_wire())
             self._written.add(answer.inbox)
-        if self._written and self._clock() >= self._renew_at:
-            for inbox in self._written:
-                pipeline.pexpire(inbox, REPLY_TTL_MS)
-            self._written.clear()
-            self._renew_at = self._clock() + _RENEW_SECONDS
+        renews = bool(self._written) and self._clock() >= self._renew_at
+        for inbox in self._written if renews else ():
+            pipeline.pexpire(inbox, REPLY_TTL_MS)
         if queues:
             pipeline.brpop(list(queues), timeout=seconds)
         results = pipeline.execute()
+        if renews:
+            self._written.clear()
+            self._renew_at = self._clock() + _RENEW_SECONDS
         popped = cast(tuple[bytes, bytes] | None, results[-1]) if queues else None
         return popped[1] if popped else None

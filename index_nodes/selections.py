@@ -4,6 +4,7 @@ A search runs beside writes. So the array that writes change, when each row died
 deaths make no difference: a row that died after the moment of the selection still belongs to it.
 """
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +14,7 @@ Mask = NDArray[np.bool_]
 RowNumbers = NDArray[np.int64]
 
 
-class Selection:
+class Selection(ABC):
     def __init__(self, total: int, count: int) -> None:
         self.total = total
         """Rows of the segment."""
@@ -29,10 +30,10 @@ class Selection:
         """Which of the given rows are selected."""
         return self.mask[rows]
 
-    @cached_property
+    @property
+    @abstractmethod
     def mask(self) -> Mask:
         """By row. Only for what reads all rows anyway."""
-        raise NotImplementedError
 
     def rows(self) -> RowNumbers:
         """The selected rows in rising order."""

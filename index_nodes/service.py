@@ -3,6 +3,8 @@
 import os
 from functools import cache
 
+from redis import Redis
+
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import SearchBatch
@@ -44,4 +46,9 @@ def answer_alone(batch: SearchBatch) -> None:
     """Search and reply, for a message that came another way than through the drainer. Raises RedisError."""
     answer = node().answer(batch)
     if answer:
-        push_reply(broker_client(load_config().redis_url), answer)
+        push_reply(_broker(), answer)
+
+
+@cache
+def _broker() -> Redis:
+    return broker_client(load_config().redis_url)

@@ -76,7 +76,7 @@ class Carrier:
         fanout.had_patience = fanout.deadline - time.monotonic() >= SHARD_PATIENCE_SECONDS
         sent_at = self._clock()
         messages = search_messages(fanout.layout, sorted(fanout.unheard), fanout.batch)
-        steps = self._steps(sent_at, on_overdue)
+        steps = self._steps(sent_at, fanout, on_overdue)
         try:
             # A fan-out of probes alone is sent, and not waited for.
             while fanout.missing or messages:
@@ -117,20 +117,21 @@ class Carrier:
         except ServiceError:
             return False
 
-    def _steps(self, sent_at: float, on_overdue: Callable[[], None]) -> deque[_Step]:
+    def _steps(self, sent_at: float, fanout: FanOut, on_overdue: Callable[[], None]) -> deque[_Step]:
+        """In the order of their times. Nobody is waited for beyond the last deadline of the searches."""
         overdue_at = sent_at + self._health.overdue_after()
+        patience = min(SHARD_PATIENCE_SECONDS, max(fanout.deadline - time.monotonic(), 0.0))
 
         def overdue(fanout: FanOut) -> list[QueuedMessage]:
             on_overdue()
             return self._hedge(fanout)
 
-        return deque(
-            (
-                _Step(overdue_at, overdue),
-                _Step(overdue_at + NEXT_HEDGE_SECONDS, self._hedge),
-                _Step(sent_at + SHARD_PATIENCE_SECONDS, self._give_up),
-            )
+        steps = (
+            _Step(overdue_at, overdue),
+            _Step(overdue_at + NEXT_HEDGE_SECONDS, self._hedge),
+            _Step(sent_at + patience, self._give_up),
         )
+        return deque(sorted(steps, key=lambda step: step.at))
 
     def _hedge(self, fanout: FanOut) -> list[QueuedMessage]:
         if fanout.tickets[0].topology.replicas < 2:
@@ -178,7 +179,11 @@ class Carrier:
         before them, are of no use any more."""
         while self._late and self._late[0].deadline <= time.monotonic():
             fanout = self._late.popleft()
-            self._link.drop_expired(fanout.key(shard) for shard in fanout.unheard)
+            try:
+                self._link.drop_expired(fanout.key(shard) for shard in fanout.unheard)
+            except ServiceError:
+                # The search that is to be carried now must not fail for this; a later fan-out clears the queue too.
+                return
 
 
 def _fail(tickets: Sequence[SearchTicket], code: str) -> None:

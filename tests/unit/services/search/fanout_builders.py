@@ -73,6 +73,8 @@ class Wire:
     lengths: dict[int, int] = field(default_factory=dict)
     cleared: set[int] = field(default_factory=set)
     fault: Exception | None = None
+    clear_fault: Exception | None = None
+    """When queues are cleared."""
     inbox: str = "reply.test"
 
     def exchange(self, messages: Sequence[QueuedMessage], seconds: float) -> list[SearchReply]:
@@ -99,4 +101,6 @@ class Wire:
         return self.lengths.get(key.shard, 0)
 
     def drop_expired(self, keys: Iterable[ShardKey]) -> None:
+        if self.clear_fault is not None:
+            raise self.clear_fault
         self.cleared |= {key.shard for key in keys}

@@ -160,9 +160,22 @@ def test_the_queue_of_a_silent_shard_is_cleared_once_its_messages_are_too_late(c
 
 
 def test_of_fanouts_that_are_over_nothing_is_left_in_the_queues(carried: Carried) -> None:
-    carried.carry(ticket(seconds=0), answers=only(0))
+    carried.carry(ticket(seconds=0), answers=nobody)
     carried.carry(ticket())
-    assert carried.wire.cleared == {1}
+    assert carried.wire.cleared == {0, 1}
+
+
+def test_a_queue_that_cannot_be_cleared_costs_no_search(carried: Carried) -> None:
+    carried.carry(ticket(seconds=0), answers=nobody)
+    carried.wire.clear_fault = Unavailable("broker_unavailable")
+    assert carried.carry(ticket()).outcomes == {0: HITS, 1: HITS}
+
+
+def test_no_shard_is_waited_for_beyond_the_deadline_of_the_searches(carried: Carried) -> None:
+    began = carried.wire.clock.now
+    sent = carried.carry(ticket(seconds=0.1), answers=nobody)
+    assert set(sent.outcomes.values()) == {SHARD_SILENT}
+    assert carried.wire.clock.now - began == pytest.approx(0.1, abs=0.05)
 
 
 def test_after_three_misses_a_shard_is_not_waited_for(carried: Carried) -> None:
