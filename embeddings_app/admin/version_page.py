@@ -6,7 +6,7 @@ from embeddings_app.admin.dashboard_numbers import COLLECTING, capped, rate
 from embeddings_app.admin.quantities import size
 from embeddings_app.admin.switch_question import verdict_on
 from embeddings_app.admin.version_actions import open_run
-from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.models import LIVE_STATUSES, ModelRegistry
 from embeddings_app.records.operations import ReplicaProgress
 from embeddings_app.services.model_versions.overview import overview
 from embeddings_app.services.model_versions.steps import way_on
@@ -33,7 +33,7 @@ def version_state(version: ModelRegistry) -> dict[str, Any]:
             ("Copies ready", str(found.ready) if live else "none: not live", ready_tone if live else "", ""),
             ("In Postgres", size(found.disk_bytes), "", ""),
             ("Memory of nodes", f"about {size(found.memory_bytes)}", "", ""),
-            *_traffic_tiles(version),
+            *(_traffic_tiles(version) if live else ()),
         ),
         "columns": COPY_COLUMNS,
         "copies": [_copy_row(copy) for copy in found.copies],
@@ -42,11 +42,10 @@ def version_state(version: ModelRegistry) -> dict[str, Any]:
 
 
 def _traffic_tiles(version: ModelRegistry) -> tuple[tuple[str, str, str, str], ...]:
-    """Counters know the model and not its version, so only the version that answers has any."""
-    if version.status != ModelStatus.ACTIVE:
-        return ()
-    span = traffic_history().recent(_NOW_SECONDS)
-    return (("Texts / s", COLLECTING if span is None else rate(span.model_texts_per_second(version.model_id)), "", ""),)
+    span, counted = traffic_history().recent(_NOW_SECONDS), (version.model_id, str(version.version))
+    texts = COLLECTING if span is None else rate(span.version_texts_per_second(counted))
+    searches = COLLECTING if span is None else rate(span.version_searches_per_second(counted))
+    return (("Texts / s", texts, "", ""), ("Searches / s", searches, "", ""))
 
 
 def _copy_row(copy: ReplicaProgress) -> tuple[str, ...]:

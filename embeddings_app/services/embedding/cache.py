@@ -57,7 +57,7 @@ class CachedVectors:
 
 def _count(spec: ModelSpec, outcome: str, tier: str, texts: int) -> None:
     if texts:
-        CACHE_LOOKUPS.labels(spec.model_id, outcome, tier).inc(texts)
+        CACHE_LOOKUPS.labels(spec.model_id, str(spec.version), outcome, tier).inc(texts)
 
 
 @cache

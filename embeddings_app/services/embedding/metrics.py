@@ -2,7 +2,9 @@
 
 from prometheus_client import Counter, Gauge
 
-CACHE_LOOKUPS = Counter("embed_cache_lookups", "Texts looked up in the embedding cache.", ["model", "outcome", "tier"])
+CACHE_LOOKUPS = Counter(
+    "embed_cache_lookups", "Texts looked up in the embedding cache.", ["model", "version", "outcome", "tier"]
+)
 """outcome: hit, miss; tier: local (this process's own copies), shared, none (a miss)"""
 LOCAL_BYTES = Gauge("embed_local_cache_bytes", "Held by local tiers.", ["model"], multiprocess_mode="livesum")
 LOCAL_ENTRIES = Gauge("embed_local_cache_entries", "Held by local tiers.", ["model"], multiprocess_mode="livesum")

@@ -10,6 +10,10 @@ _REQUESTS = "api_requests_total"
 _LATENCY = "api_request_seconds_bucket"
 _TEXTS = "embedder_items_total"
 _CACHE_LOOKUPS = "embed_cache_lookups_total"
+_SEARCHES = "api_searches_total"
+
+Version = tuple[str, str]
+"""Model id, and the version as the counters write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,10 @@ class Sample:
     """Texts that the embedders computed."""
     cache: Mapping[str, float]
     """hit, miss -> look-ups in the cache of vectors."""
-    models: Mapping[str, float] = field(default_factory=dict)
-    """Model id -> texts asked for, all its versions together."""
+    version_texts: Mapping[Version, float] = field(default_factory=dict)
+    """Texts asked for."""
+    version_searches: Mapping[Version, float] = field(default_factory=dict)
+    """Searches answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +76,13 @@ class Span:
     def texts_per_second(self) -> float:
         return _rise(self.first.texts, self.last.texts) / self.seconds
 
-    def model_texts_per_second(self, model_id: str) -> float:
-        """Texts of the model that somebody asked for, queries and documents."""
-        before, after = (sample.models.get(model_id, 0.0) for sample in (self.first, self.last))
+    def version_texts_per_second(self, version: Version) -> float:
+        """Texts that somebody asked for, queries and documents."""
+        before, after = (sample.version_texts.get(version, 0.0) for sample in (self.first, self.last))
+        return _rise(before, after) / self.seconds
+
+    def version_searches_per_second(self, version: Version) -> float:
+        before, after = (sample.version_searches.get(version, 0.0) for sample in (self.first, self.last))
         return _rise(before, after) / self.seconds
 
     def failed_share(self, route: str = "") -> float:
@@ -111,7 +121,8 @@ def read_sample(at: float, metrics: Iterable[Metric]) -> Sample:
     latency: dict[str, dict[float, float]] = defaultdict(dict)
     texts = 0.0
     lookups: dict[str, float] = defaultdict(float)
-    models: dict[str, float] = defaultdict(float)
+    version_texts: dict[Version, float] = defaultdict(float)
+    version_searches: dict[Version, float] = defaultdict(float)
     for sample in (sample for metric in metrics for sample in metric.samples):
         labels = sample.labels
         if sample.name == _REQUESTS:
@@ -122,8 +133,10 @@ def read_sample(at: float, metrics: Iterable[Metric]) -> Sample:
             texts += sample.value
         elif sample.name == _CACHE_LOOKUPS:
             lookups[labels["outcome"]] += sample.value
-            models[labels["model"]] += sample.value
-    return Sample(at, requests, latency, texts, lookups, models)
+            version_texts[labels["model"], labels["version"]] += sample.value
+        elif sample.name == _SEARCHES:
+            version_searches[labels["model"], labels["version"]] += sample.value
+    return Sample(at, requests, latency, texts, lookups, version_texts, version_searches)
 
 
 def quantile(buckets: Mapping[float, float], share: float) -> float | None:

@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 HEDGES = Counter("api_hedges", "Messages sent once more to a shard that was late, by what became of them.", ["outcome"])
 """outcome: sent, won (it brought the answer), withheld (no budget, or the queue is long)"""
 UNANSWERED = Counter("api_unanswered_shards", "Times a shard was given up by a fan-out.")
+SEARCHES = Counter("api_searches", "Searches answered, by the model version that answered.", ["model", "version"])
 PARTIAL_ANSWERS = Counter("api_partial_answers", "Searches answered without one of their shards.")
 OPEN_CIRCUITS = Gauge(
     "api_open_circuits", "Shards of a model version that searches do not wait for.", multiprocess_mode="livesum"

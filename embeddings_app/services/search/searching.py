@@ -26,7 +26,7 @@ from embeddings_app.services.embedding.hot_texts import count_queries
 from embeddings_app.services.quality.sampling import search_sampler
 from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
 from embeddings_app.services.search.hydration import SearchHit
-from embeddings_app.services.search.metrics import PARTIAL_ANSWERS
+from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, SEARCHES
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.version_search import VectorQuery, search_version
 from embeddings_app.services.topology import topology
@@ -90,6 +90,7 @@ def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> Search
         vector, about_query = _query_vector(request, spec, deadline)
     ef_search = registry.auto_ef(spec.version_key) if request.ef_search is None else request.ef_search
     best = search_version(_vector_query(request, spec, space.pk, vector, ef_search), deadline, watch)
+    SEARCHES.labels(spec.model_id, str(spec.version)).inc()
     if best.failed:
         PARTIAL_ANSWERS.inc()
     if request.model_version is None and best.hits and space.store_text:

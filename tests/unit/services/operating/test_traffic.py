@@ -35,7 +35,8 @@ class Counted:
             "api_request_seconds", "-", ["route"], buckets=(0.01, 0.1, 1.0), registry=self.registry
         )
         self.items = Counter("embedder_items", "-", ["lane", "outcome"], registry=self.registry)
-        self.lookups = Counter("embed_cache_lookups", "-", ["model", "outcome"], registry=self.registry)
+        self.lookups = Counter("embed_cache_lookups", "-", ["model", "version", "outcome"], registry=self.registry)
+        self.searches = Counter("api_searches", "-", ["model", "version"], registry=self.registry)
 
     def answer(self, route: str, status: int, seconds: float, times: int = 1) -> None:
         self.requests.labels(route, str(status)).inc(times)
@@ -104,8 +105,8 @@ def test_hits_of_the_cache_are_a_share_of_the_look_ups(history: TrafficHistory, 
     span = history.recent(60)
     assert span is not None
     assert span.cache_hit_share() is None
-    counted.lookups.labels("a", "hit").inc(3)
-    counted.lookups.labels("b", "miss").inc(1)
+    counted.lookups.labels("a", "1", "hit").inc(3)
+    counted.lookups.labels("b", "1", "miss").inc(1)
     later(history, clock)
     span = history.recent(60)
     assert span is not None
@@ -127,19 +128,21 @@ def test_nothing_is_known_before_the_second_sample(history: TrafficHistory) -> N
     assert history.windows(3) == []
 
 
-def test_texts_are_counted_for_each_model(history: TrafficHistory, counted: Counted, clock: Clock) -> None:
+def test_texts_and_searches_are_counted_for_each_version(
+    history: TrafficHistory, counted: Counted, clock: Clock
+) -> None:
     history.record()
-    counted.lookups.labels("a", "hit").inc(10)
-    counted.lookups.labels("a", "miss").inc(5)
-    counted.lookups.labels("b", "hit").inc(50)
+    counted.lookups.labels("a", "1", "hit").inc(10)
+    counted.lookups.labels("a", "1", "miss").inc(5)
+    counted.lookups.labels("a", "2", "hit").inc(50)
+    counted.searches.labels("a", "2").inc(20)
     later(history, clock)
     span = history.recent(60)
     assert span is not None
-    assert [span.model_texts_per_second(model) for model in ("a", "b", "c")] == [
-        15 / SAMPLE_SECONDS,
-        50 / SAMPLE_SECONDS,
-        0,
-    ]
+    versions = [("a", "1"), ("a", "2"), ("b", "1")]
+    texts = [span.version_texts_per_second(version) * SAMPLE_SECONDS for version in versions]
+    searches = [span.version_searches_per_second(version) * SAMPLE_SECONDS for version in versions]
+    assert (texts, searches) == ([15, 50, 0], [0, 20, 0])
 
 
 def test_the_oldest_samples_are_forgotten(history: TrafficHistory, clock: Clock) -> None:
