@@ -40,7 +40,7 @@ NAMES = (
     "upsert",
 )
 
-SIZED = ("filtered",)
+SIZED = ("filtered", "search")
 """Measurements whose number of vectors can be chosen."""
 _MAX_SIZE = 1_000_000
 

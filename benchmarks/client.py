@@ -35,6 +35,16 @@ class Client:
         body = value if isinstance(value, bytes) else to_body(value)
         return self._answer(self._http.post(path, content=body, headers=_HEADERS))
 
+    def post_patiently(self, path: str, value: object, limit_seconds: float) -> Json:
+        """The same, sent again as long as the service asks for patience. Raises BenchmarkError."""
+        body, until = value if isinstance(value, bytes) else to_body(value), time.monotonic() + limit_seconds
+        while True:
+            response = self._http.post(path, content=body, headers=_HEADERS)
+            wait = float(response.headers.get("Retry-After", 1))
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() + wait > until:
+                return self._answer(response)
+            time.sleep(wait)
+
     def get(self, path: str) -> Json:
         return self._answer(self._http.get(path))
 

@@ -23,6 +23,8 @@ COLLECTION = PROJECT_ROOT / ".." / "shared" / "data" / "debian"
 DIMENSION = 384
 BASE_VECTORS = 60_000
 HELD_OUT_QUERIES = 1_000
+_LARGE_QUERIES = 250
+"""Of a larger set: the right answers of each take a row as long as the set."""
 _SEED = 20_240_607
 _CLUSTERS = 512
 _CLUSTER_AXES = 24
@@ -85,6 +87,18 @@ def short_texts(count: int) -> list[str]:
 
 
 def search_set(size: int = BASE_VECTORS) -> SearchSet:
+    """Beyond BASE_VECTORS, an `enlarged_set` whose further documents have the metadata of known ones, and no text."""
+    if size <= BASE_VECTORS:
+        return _known_set(size)
+    known = _known_set(BASE_VECTORS)
+    vectors, queries = enlarged_set(size, _LARGE_QUERIES)
+    more = (
+        Document(f"more-{row}", "", known.documents[row % BASE_VECTORS].metadata) for row in range(BASE_VECTORS, size)
+    )
+    return SearchSet(documents=(*known.documents, *more), vectors=vectors, queries=queries)
+
+
+def _known_set(size: int) -> SearchSet:
     if is_real():
         stored = np.load(COLLECTION / "vectors.f16.npy").astype(np.float32)
         order = np.random.default_rng(_SEED).permutation(len(stored))
@@ -101,7 +115,7 @@ def search_set(size: int = BASE_VECTORS) -> SearchSet:
 def enlarged_set(size: int, queries: int) -> tuple[Matrix, Matrix]:
     """Vectors and queries of unit length. Where more vectors are asked for than there are, further ones lie among the
     members of their cluster: a member, moved by half the way from one other member to another."""
-    known = search_set(min(size, BASE_VECTORS))
+    known = _known_set(min(size, BASE_VECTORS))
     if size <= len(known.vectors):
         return known.vectors, known.queries[:queries]
     random = np.random.default_rng(_SEED)
