@@ -33,7 +33,8 @@ class Namespace(models.Model):
 class Document(models.Model):
     """One document. A deleted one stays as a tombstone without content, so that its revisions go on rising."""
 
-    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT)
+    # Without a check by Postgres for each row and without an index of its own: see decision 0029.
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     doc_id = models.TextField(db_collation="C")
     text = models.TextField(blank=True)
     metadata = models.JSONField(default=dict)

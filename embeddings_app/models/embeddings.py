@@ -17,8 +17,9 @@ class RecordState(models.TextChoices):
 class EmbeddingRecord(models.Model):
     """Where one document stands under one model version. A pending record is work, whatever the queues say."""
 
-    document = models.ForeignKey(Document, on_delete=models.CASCADE)
-    model_version = models.ForeignKey(ModelRegistry, on_delete=models.PROTECT)
+    # Without checks by Postgres for each row and without indexes of their own: see decision 0029.
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    model_version = models.ForeignKey(ModelRegistry, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     text_revision = models.IntegerField(default=0, help_text="Revision of the text that was embedded; 0 is none.")
     content_hash = models.BinaryField(default=b"")
     state = models.CharField(max_length=12, choices=RecordState.choices, default=RecordState.PENDING)

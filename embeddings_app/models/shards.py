@@ -72,8 +72,9 @@ class ShardChange(models.Model):
     """One entry of a log: a document that changed, or a bulk-built segment file that covers a range."""
 
     pk = models.CompositePrimaryKey("layout_id", "model_version_id", "shard", "seq")
-    layout = models.ForeignKey(Layout, on_delete=models.CASCADE)
-    model_version = models.ForeignKey(ModelRegistry, on_delete=models.CASCADE)
+    # Without checks by Postgres for each row and without indexes of their own: see decision 0029.
+    layout = models.ForeignKey(Layout, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    model_version = models.ForeignKey(ModelRegistry, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     shard = models.PositiveSmallIntegerField()
     seq = models.BigIntegerField()
     kind = models.CharField(max_length=8, default="document", choices=[(k, k) for k in ("document", "segment")])

@@ -64,15 +64,42 @@ def ended_versions() -> list[ModelRegistry]:
     return [version for version in ended if version.pk in held or version.status == ModelStatus.RETIRING]
 
 
+_EMBEDDED = """
+SELECT r.id, r.document_id FROM embedding_vector v
+JOIN embedding_record r ON r.document_id = v.document_id AND r.model_version_id = v.model_version_id
+WHERE v.model_version_id = %(version)s ORDER BY v.document_id LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED
+"""
+_WAITING = """
+SELECT id, document_id FROM embedding_record WHERE model_version_id = %(version)s AND state = 'pending'
+ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+_FAILED = """
+SELECT id, document_id FROM embedding_record WHERE model_version_id = %(version)s AND state = 'quarantined'
+ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+
+
 def delete_records(version_key: int, limit: int) -> int:
-    """Delete up to `limit` records of the version; how many."""
-    return execute(
-        """
-        DELETE FROM embedding_record WHERE id IN (
-            SELECT id FROM embedding_record WHERE model_version_id = %s LIMIT %s FOR UPDATE SKIP LOCKED)
-        """,
-        [version_key, limit],
-    )
+    """Delete up to `limit` records of the version, with their vectors; how many. Records that another transaction
+    holds are left to the next call.
+
+    No index leads from a version to its records. Its vectors do, and the partial indexes of records that wait or
+    failed. A vector goes with its record, so that the next call begins behind it.
+    """
+    for found in (_EMBEDDED, _WAITING, _FAILED):
+        deleted = execute(
+            f"""
+            WITH found AS MATERIALIZED ({found}), vectors AS (
+                DELETE FROM embedding_vector v USING found
+                WHERE v.model_version_id = %(version)s AND v.document_id = found.document_id
+            )
+            DELETE FROM embedding_record r USING found WHERE r.id = found.id
+            """,
+            {"version": version_key, "limit": limit},
+        )
+        if deleted:
+            return deleted
+    return 0
 
 
 def logs_of(version_key: int) -> list[LogFloor]:

@@ -15,7 +15,7 @@ from django.db import transaction
 from django_celery_beat.models import PeriodicTasks
 
 from embeddings_app import registry
-from embeddings_app.models import ApiKey, Document, Layout, LayoutStatus, LogEpoch
+from embeddings_app.models import ApiKey, Document, Layout, LayoutStatus, LogEpoch, ModelRegistry
 from embeddings_app.records import table_copy, vector_partitions
 from embeddings_app.records.topology import renew_epoch
 from embeddings_app.services import audit, namespaces
@@ -127,8 +127,6 @@ def _replace_everything(
     before = LogEpoch.objects.first()
     revoked = dict(ApiKey.objects.exclude(revoked_at=None).values_list("prefix", "revoked_at"))
     table_copy.empty_all()
-    for version_key in manifest.vector_versions:
-        vector_partitions.create_vector_partition(version_key)
     _copy_tables(directory, manifest, say)
     table_copy.analyze(table.name for table in manifest.tables)
     table_copy.advance_sequences(manifest.sequences)
@@ -150,8 +148,12 @@ def _replace_everything(
 
 def _copy_tables(directory: Path, manifest: Manifest, say: Say) -> None:
     files = {entry.path: entry for entry in manifest.files}
+    versions = {vector_partitions.vector_partition(key): key for key in manifest.vector_versions}
     with table_copy.references_checked_at_end():
-        for table in manifest.tables:
+        # The registry comes before the vectors: how a partition stores them depends on their dimension.
+        for table in sorted(manifest.tables, key=lambda entry: entry.name in versions):
+            if table.name in versions:
+                _create_partition(versions[table.name])
             if sorted(table_copy.columns(table.name)) != sorted(table.columns):
                 raise BackupRefused(f"table {table.name} has other columns than in the backup")
             rows = table_copy.copy_in(table.name, table.columns, checked_blocks(directory, files[table.path]))
@@ -159,6 +161,13 @@ def _copy_tables(directory: Path, manifest: Manifest, say: Say) -> None:
                 raise BackupDamaged(f"{table.path} holds {rows} rows, the manifest says {table.rows}")
             say(f"{table.name}: {rows:,} rows")
         say("checking references")
+
+
+def _create_partition(version_key: int) -> None:
+    version = ModelRegistry.objects.filter(pk=version_key).first()
+    if version is None:
+        raise BackupDamaged(f"it holds vectors of model version {version_key}, which it does not register")
+    vector_partitions.create_vector_partition(version.pk, version.dimension)
 
 
 def _keep_revoked(revoked: dict[str, datetime | None]) -> None:

@@ -18,7 +18,7 @@ _ACTOR = "service"
 
 def prepare_indexes(version: ModelRegistry) -> None:
     """The vector partition and the logs of a version, in the transaction that makes it live."""
-    vector_partitions.create_vector_partition(version.pk)
+    vector_partitions.create_vector_partition(version.pk, version.dimension)
     for layout in writable_layouts():
         create_counters(layout, version.pk)
 

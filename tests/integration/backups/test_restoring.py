@@ -83,8 +83,22 @@ def test_references_are_checked_again_after_a_restore(directory: Path) -> None:
     backup(directory)
     restore(directory)
     assert rows(count) == before
+    (counter,) = rows("SELECT min(id) FROM shard_counter")[0]
     with pytest.raises(IntegrityError, match="foreign key"):
-        rows("SET CONSTRAINTS ALL IMMEDIATE; UPDATE embedding_record SET model_version_id = 999999")
+        rows("SET CONSTRAINTS ALL IMMEDIATE; UPDATE shard_counter SET model_version_id = 999999 WHERE id = %s", counter)
+
+
+def test_vectors_are_stored_after_a_restore_as_before(directory: Path) -> None:
+    storage = """
+        SELECT c.relname, a.attstorage, c.reloptions FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'vector'
+        WHERE i.inhparent = 'embedding_vector'::regclass ORDER BY 1
+        """
+    before = rows(storage)
+    assert before
+    backup(directory)
+    restore(directory)
+    assert rows(storage) == before
 
 
 def test_a_backup_under_writers_is_one_moment(directory: Path) -> None:
