@@ -28,6 +28,8 @@ from index_nodes.tally import Tally, document_hash
 
 _CACHED_VIEWS = 32
 _MAX_BUILD_REST_SECONDS = 60.0
+_COUNTED_AT_ONCE = 16_384
+"""Documents whose numbers are Python objects at the same time."""
 OUTLIVED_SECONDS = 600.0
 """An empty collection is kept so long for its tombstones: an old state that comes late at all comes sooner."""
 
@@ -96,14 +98,14 @@ class Collection:
     def apply(self, state: DocumentState, now: float) -> None:
         """Take over the state of one document, unless the known state is as new. Raises ValueError on a bad vector."""
         number = StateNumber(state.revision, state.text_revision)
-        known = self._slots.known(state.document_key)
+        slot = self._slots.find(state.document_key)
+        known = self._slots.known(state.document_key, slot)
         if known is not None and number <= known:
             return
         if state.vector is not None and state.vector.shape != (self.dimension,):
             raise ValueError("the vector has another dimension than its model version")
         self._change()
         self._touched_at = now
-        slot = self._slots.find(state.document_key)
         if slot is not None and known is not None:
             self._tally.forget(state.document_key, known.revision, known.text_revision)
         if state.vector is None:
@@ -113,8 +115,8 @@ class Collection:
             slot = self._slots.add(state.document_key)
             if self._slots.capacity > self._columns.capacity:
                 self._columns.grow(self._slots.capacity)
-        if self._slots.stamps[slot] < 0 or self._slots.text_revisions[slot] != state.text_revision:
-            self._replace_vector(slot, state.vector, state.text_revision, now)
+        if self._slots.stamps.item(slot) < 0 or self._slots.text_revisions.item(slot) != state.text_revision:
+            self._replace_vector(slot, state.document_key, state.vector, state.text_revision, now)
         self._slots.revisions[slot] = state.revision
         self._slots.text_revisions[slot] = state.text_revision
         self._columns.set_row(slot, flatten(state.metadata))
@@ -227,11 +229,15 @@ class Collection:
             if segment.serial == state.fresh and isinstance(segment, FlatSegment):
                 self._fresh = segment
         self._next_serial, self._next_stamp = state.next_serial, state.next_stamp
+        self._count_documents()
+        self._check(state)
+
+    def _count_documents(self) -> None:
         live = self._slots.live()
         columns = (self._slots.document_keys, self._slots.revisions, self._slots.text_revisions)
-        hashes = map(document_hash, *(column[live].tolist() for column in columns))
-        self._tally.add(len(live), sum(hashes))
-        self._check(state)
+        for start in range(0, len(live), _COUNTED_AT_ONCE):
+            slots = live[start : start + _COUNTED_AT_ONCE]
+            self._tally.add(len(slots), sum(map(document_hash, *(column[slots].tolist() for column in columns))))
 
     def _restored(self, state: SegmentState) -> Segment:
         if len(state.slots) and not (state.slots.min() >= 0 and state.slots.max() < self._slots.count):
@@ -317,8 +323,8 @@ class Collection:
             self._slots.remove(document_key)
         self._slots.bury(document_key, number)
 
-    def _replace_vector(self, slot: int, vector: Vector, text_revision: int, now: float) -> None:
-        if self._slots.stamps[slot] >= 0:
+    def _replace_vector(self, slot: int, document_key: int, vector: Vector, text_revision: int, now: float) -> None:
+        if self._slots.stamps.item(slot) >= 0:
             self._kill_row(slot)
         if self._fresh is not None and self._fresh.rows.count >= self._seal_rule.rows:
             self._fresh = None
@@ -329,8 +335,7 @@ class Collection:
             self._count_segment(self._fresh, 1)
         stamp = self._next_stamp
         self._next_stamp += 1
-        key = int(self._slots.document_keys[slot])
-        self._slots.rows[slot] = self._fresh.append(slot, stamp, vector, key, text_revision)
+        self._slots.rows[slot] = self._fresh.append(slot, stamp, vector, document_key, text_revision)
         self._slots.segments[slot] = self._fresh.serial
         self._slots.stamps[slot] = stamp
         self._changed_at = now

@@ -4,16 +4,20 @@ A slot belongs to one live document. A delete frees the slot at once and leaves 
 state that arrives late cannot bring the document back.
 """
 
+from array import array
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index_nodes.collection_state import SlotState
+from index_nodes.slot_map import SlotMap
 
 MAX_TOMBSTONES = 100_000
 """The oldest go first. The log gives current states, so a state older than a tombstone is rare and comes soon."""
 _FIRST_CAPACITY = 16
+_DOUBLED_CAPACITY = 8_192
+"""Above it arrays grow by an eighth: the room that is not used yet would otherwise be half of them at its worst."""
 _KEPT = ("document_keys", "revisions", "text_revisions", "stamps")
 _ARRAYS = (*_KEPT, "segments", "rows")
 
@@ -38,8 +42,8 @@ class SlotTable:
         self.rows: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
         self.count = 0
         """Slots below this number have been used."""
-        self._slot_of: dict[int, int] = {}
-        self._free: list[int] = []
+        self._slot_of = SlotMap()
+        self._free = array("i")
         self._tombstones: dict[int, StateNumber] = {}
 
     @property
@@ -47,14 +51,13 @@ class SlotTable:
         return len(self.document_keys)
 
     def find(self, document_key: int) -> int | None:
-        return self._slot_of.get(document_key)
+        return self._slot_of.find(document_key)
 
-    def known(self, document_key: int) -> StateNumber | None:
-        """The newest known state of a document, live or deleted."""
-        slot = self._slot_of.get(document_key)
+    def known(self, document_key: int, slot: int | None) -> StateNumber | None:
+        """The newest known state of a document, live or deleted; `slot` is what `find` gives for it."""
         if slot is None:
             return self._tombstones.get(document_key)
-        return StateNumber(int(self.revisions[slot]), int(self.text_revisions[slot]))
+        return StateNumber(self.revisions.item(slot), self.text_revisions.item(slot))
 
     def add(self, document_key: int) -> int:
         """A slot for a document that has none."""
@@ -64,14 +67,14 @@ class SlotTable:
         else:
             slot = self.count
             if slot == self.capacity:
-                self._grow(2 * slot)
+                self._grow(2 * slot if slot < _DOUBLED_CAPACITY else slot + slot // 8)
             self.count += 1
-        self._slot_of[document_key] = slot
+        self._slot_of.add(document_key, slot)
         self.document_keys[slot] = document_key
         return slot
 
     def remove(self, document_key: int) -> None:
-        slot = self._slot_of.pop(document_key)
+        slot = self._slot_of.remove(document_key)
         self.stamps[slot] = -1
         self._free.append(slot)
 
@@ -95,10 +98,8 @@ class SlotTable:
         for name in _KEPT:
             getattr(self, name)[: self.count] = getattr(state, name)
         live = self.live()
-        self._slot_of = dict(zip(self.document_keys[live].tolist(), live.tolist(), strict=True))
-        if len(self._slot_of) != len(live):
-            raise ValueError("a document has two slots")
-        self._free = np.flatnonzero(self.stamps[: self.count] < 0).tolist()
+        self._slot_of.restore(self.document_keys[live], live)
+        self._free = array("i", np.flatnonzero(self.stamps[: self.count] < 0).astype(np.int32).tobytes())
         self._tombstones = {key: StateNumber(*number) for key, number in state.tombstones}
 
     def live(self) -> NDArray[np.int64]:
