@@ -4,7 +4,7 @@ Not thread-safe: its `VersionIndex` holds the lock. Searches use views, which ne
 its own, so other namespaces cost it neither time nor recall, and a search of a small namespace is exact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +61,9 @@ class DocumentState:
 
 
 class Collection:
-    def __init__(self, dimension: int, tally: Tally, seal_rule: SealRule) -> None:
+    def __init__(self, dimension: int, tally: Tally, seal_rule: SealRule, most_graph_rows: Callable[[], int]) -> None:
         self.dimension = dimension
+        self._most_graph_rows = most_graph_rows
         self._tally = Tally(tally)
         self._seal_rule = seal_rule
         self._slots = SlotTable()
@@ -308,7 +309,9 @@ class Collection:
             if segment is not self._fresh
         ]  # fmt: skip
         loading = now - self._changed_at < self._seal_rule.quiet_seconds
-        return plan_merge(sizes, loading=loading, waiting_rows=self._seal_rule.waiting_rows)
+        return plan_merge(
+            sizes, loading=loading, waiting_rows=self._seal_rule.waiting_rows, most_rows=self._most_graph_rows()
+        )
 
     def _count_segment(self, segment: Segment, change: int) -> None:
         if segment.is_graph:

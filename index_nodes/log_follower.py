@@ -20,7 +20,8 @@ import psycopg
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
 from index_nodes import log_reader
-from index_nodes.metrics import APPLIED_CHANGES, REBUILDS, THREAD_SEEN
+from index_nodes.memory_budget import MemoryBudget, NoRoom
+from index_nodes.metrics import APPLIED_CHANGES, REBUILDS, REFUSED_LOADS, THREAD_SEEN
 from index_nodes.serving import FENCE_SECONDS, NEVER, USUAL_RULE, LightRule, Serving
 from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
@@ -52,13 +53,22 @@ class Pace:
 
 
 class Follower:
-    def __init__(self, url: str, shard: int, replica: int, directory: Path, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        shard: int,
+        replica: int,
+        directory: Path,
+        pace: Pace | None = None,
+        memory: MemoryBudget | None = None,
+    ) -> None:
         self._url = url
         self._shard = shard
         self._replica = replica
         self._name = f"node-s{shard}-r{replica}"
         self._directory = directory
         self._pace = pace or Pace()
+        self._memory = memory or MemoryBudget()
         self._snapshots = directory / SNAPSHOTS_FOLDER
         self._epoch = ""
         self._layout: int | None = None
@@ -90,7 +100,7 @@ class Follower:
         return [
             SnapshotSource(log=version.log, epoch=epoch, seq=version.applied, index=version.index, store=version.store)
             for version in list(self._versions.values())
-            if version.state(now) != "loading"
+            if version.state(now) not in ("loading", "no_room")
         ]
 
     def start(self, *, keep_snapshots: bool) -> None:
@@ -164,7 +174,7 @@ class Follower:
 
     def _adopt(self, heads: log_reader.Heads) -> None:
         moved = (heads.epoch, heads.layout) != (self._epoch, self._layout)
-        self._drop(lambda version: moved or version.log.version_key not in heads.versions)
+        self._drop(lambda version: moved or version.log.version_key not in heads.versions or version.fits_now)
         self._epoch, self._layout = heads.epoch, heads.layout
         if heads.layout is None:
             return
@@ -177,15 +187,17 @@ class Follower:
             self._stored = set(heads.versions)
 
     def _begin(self, log: log_reader.Log, head: log_reader.Head) -> VersionReplica:
-        index = VersionIndex(head.dimension, self._directory / f"v{log.version_key}-{uuid.uuid4().hex}")
+        directory = self._directory / f"v{log.version_key}-{uuid.uuid4().hex}"
+        index = VersionIndex(head.dimension, directory, free=self._memory.free)
         store = SnapshotStore(self._snapshots / _store_name(log.version_key))
         wanted = Wanted(url=self._url, name=f"{self._name}-load", log=log, epoch=self._epoch, head=head)
-        return VersionReplica(log, index, store, SnapshotLoad(store, wanted, index), self._pace.load)
+        restoring = SnapshotLoad(store, wanted, index, self._memory)
+        return VersionReplica(log, index, store, restoring, self._memory, self._pace.load)
 
     def _advance(
         self, connection: log_reader.Connection, version: VersionReplica, head: log_reader.Head, asked_at: float
     ) -> bool:
-        if version.restoring:
+        if version.restoring or version.problem:
             return False
         before = version.applied
         try:
@@ -195,6 +207,12 @@ class Follower:
                 return False
         except psycopg.Error:
             raise
+        except NoRoom as error:
+            # The others are followed and answered: a process that takes too much would be killed with all of them.
+            logger.error("version %d is not loaded: %s", version.log.version_key, error)
+            REFUSED_LOADS.inc()
+            version.refuse(error)
+            return True
         except (LogBroken, log_reader.LogMoved) as error:
             self._begin_again(version, f"{type(error).__name__} {error}")
             return True
@@ -268,6 +286,7 @@ class Follower:
             epoch=self._epoch,
             applied=version.applied,
             state=state,
+            problem=version.problem,
             digest=digest,
             documents=documents,
             graph_documents=graph_documents,

@@ -15,12 +15,14 @@ from psycopg.types.json import set_json_loads
 from embedding_project.contracts.metadata import stored_metadata
 from embedding_project.contracts.vectors import Vector, from_bytes
 from index_nodes.collection import DocumentState
+from index_nodes.memory_plan import field_bytes
 from index_nodes.serving import LightRule
 
 CHANGES_AT_ONCE = 1_000
 LOAD_ROWS = 1_000
 COUNT_SECONDS = 2.0
 """How long a load waits for the number of its rows."""
+_SAMPLE_ROWS = 500
 _CONNECT_SECONDS = 2
 _STATEMENT_MS = 10_000
 logger = logging.getLogger(__name__)
@@ -43,21 +45,24 @@ SELECT seq, kind FROM shard_change
 WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND seq > %s ORDER BY seq LIMIT 1
 """
 _ROW_COUNT = "SELECT count(*) FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s"
+_SAMPLE = """
+SELECT metadata FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s LIMIT %s
+"""
 _ROWS = """
 SELECT document_key, namespace_key, revision, metadata, text_revision, vector
 FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s
 """
 _REPORT = """
-INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, digest, documents,
-                           graph_documents, unbuilt_documents, built_per_second, loading_total, segments,
+INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, problem, digest,
+                           documents, graph_documents, unbuilt_documents, built_per_second, loading_total, segments,
                            snapshot_seq, snapshot_at, heartbeat)
-VALUES (%(layout)s, %(version_key)s, %(shard)s, %(replica)s, %(epoch)s, %(applied)s, %(state)s, %(digest)s,
+VALUES (%(layout)s, %(version_key)s, %(shard)s, %(replica)s, %(epoch)s, %(applied)s, %(state)s, %(problem)s, %(digest)s,
         %(documents)s, %(graph_documents)s, %(unbuilt_documents)s, %(built_per_second)s, %(loading_total)s,
         jsonb_build_object('flat', %(flat_segments)s::int, 'graph', %(graph_segments)s::int),
         %(snapshot_seq)s, to_timestamp(%(snapshot_at)s::float8), now())
 ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
-    epoch = excluded.epoch, applied_seq = excluded.applied_seq, state = excluded.state, digest = excluded.digest,
-    documents = excluded.documents, graph_documents = excluded.graph_documents,
+    epoch = excluded.epoch, applied_seq = excluded.applied_seq, state = excluded.state, problem = excluded.problem,
+    digest = excluded.digest, documents = excluded.documents, graph_documents = excluded.graph_documents,
     unbuilt_documents = excluded.unbuilt_documents, built_per_second = excluded.built_per_second,
     loading_total = excluded.loading_total, segments = excluded.segments, snapshot_seq = excluded.snapshot_seq,
     snapshot_at = excluded.snapshot_at,
@@ -113,6 +118,8 @@ class Load(NamedTuple):
     head: int
     total: int
     """Number of rows; 0 when the count took too long."""
+    field_bytes: float
+    """About what the metadata of a row takes in memory, from a sample."""
     pieces: Iterator[list[DocumentState]]
 
 
@@ -136,7 +143,9 @@ class Report:
     epoch: str
     applied: int
     state: str
-    """loading, ready or behind."""
+    """loading, ready, behind or no_room."""
+    problem: str
+    """Why it is not loaded; empty when it is, or will be."""
     digest: int
     documents: int
     graph_documents: int
@@ -214,7 +223,7 @@ def open_load(url: str, name: str, log: Log, epoch: str, piece: int = LOAD_ROWS)
             if head is None:
                 raise LogMoved
             with closing(_load_rows(connection, log, head.dimension, piece)) as pieces:
-                yield Load(head.seq, _count_rows(connection, log), pieces)
+                yield Load(head.seq, _count_rows(connection, log), _field_bytes(connection, log), pieces)
 
 
 class LogMoved(Exception):
@@ -266,6 +275,11 @@ def _count_rows(connection: Connection, log: Log) -> int:
     except psycopg.errors.QueryCanceled:
         return 0
     return int(row[0]) if row else 0
+
+
+def _field_bytes(connection: Connection, log: Log) -> float:
+    found = connection.execute(_SAMPLE, (log.layout, log.version_key, log.shard, _SAMPLE_ROWS))
+    return field_bytes(metadata for (metadata,) in found)
 
 
 def _load_rows(connection: Connection, log: Log, dimension: int, piece: int) -> Generator[list[DocumentState]]:

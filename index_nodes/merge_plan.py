@@ -46,45 +46,48 @@ class MergePlan:
     """Rows to insert into a graph."""
 
 
-def plan_merge(segments: Sequence[SegmentSize], *, loading: bool, waiting_rows: int) -> MergePlan | None:
+def plan_merge(
+    segments: Sequence[SegmentSize], *, loading: bool, waiting_rows: int, most_rows: int = MOST_GRAPH_ROWS
+) -> MergePlan | None:
     """1. Bring sealed flat segments into a graph. 2. Rebuild a graph worn by deletes. 3. Join graphs of like sizes.
     None when no segment needs a build.
 
-    `loading`: whether writes go on, so that it pays to wait for more rows; for `waiting_rows` at least."""
+    `loading`: whether writes go on, so that it pays to wait for more rows; for `waiting_rows` at least. `most_rows`:
+    what a new graph may have; but the rows of one flat segment always get into a graph."""
     graph_rows = sum(segment.rows for segment in segments if segment.is_graph)
     free = [segment for segment in segments if not segment.busy]
     flats = [segment for segment in free if not segment.is_graph]
     graphs = sorted((segment for segment in free if segment.is_graph), key=lambda segment: segment.rows)
     enough = max(waiting_rows, min(graph_rows, MOST_WAITING_ROWS)) if loading else 1
     if sum(flat.rows for flat in flats) >= enough:
-        return _adding(flats, graphs)
-    if worn := next((graph for graph in graphs if graph.worn), None):
+        return _adding(flats, graphs, most_rows)
+    if worn := next((graph for graph in graphs if graph.worn and graph.live <= most_rows), None):
         return MergePlan(absorbed=(worn.serial,), base=None, inserted=worn.live)
-    growing = [graph for graph in graphs if graph.rows <= MOST_GRAPH_ROWS // 2]
+    growing = [graph for graph in graphs if graph.rows <= most_rows // 2]
     if loading and len(growing) <= MANY_GRAPHS:
         return None
-    return next(_joinings(graphs), None)
+    return next(_joinings(graphs, most_rows), None)
 
 
-def _adding(flats: Sequence[SegmentSize], graphs: Sequence[SegmentSize]) -> MergePlan:
+def _adding(flats: Sequence[SegmentSize], graphs: Sequence[SegmentSize], most_rows: int) -> MergePlan:
     taken: list[int] = []
     added = 0
     for flat in flats:
-        if taken and added + flat.live > MOST_BUILT_AT_ONCE:
+        if taken and added + flat.live > min(MOST_BUILT_AT_ONCE, most_rows):
             break
         taken.append(flat.serial)
         added += flat.live
-    most = min(ABSORB_FACTOR * added, MOST_GRAPH_ROWS - added)
+    most = min(ABSORB_FACTOR * added, most_rows - added)
     base = next((graph.serial for graph in reversed(graphs) if graph.rows <= most and not graph.worn), None)
     return MergePlan(absorbed=(*taken, base) if base is not None else tuple(taken), base=base, inserted=added)
 
 
-def _joinings(graphs: Sequence[SegmentSize]) -> Iterator[MergePlan]:
+def _joinings(graphs: Sequence[SegmentSize], most_rows: int) -> Iterator[MergePlan]:
     """Each run of graphs, smallest first, of which none is much larger than those before it together."""
     for start in range(len(graphs)):
         joined, gathered = [graphs[start]], graphs[start].live
         for graph in graphs[start + 1 :]:
-            if graph.rows > ABSORB_FACTOR * gathered or gathered + graph.rows > MOST_GRAPH_ROWS:
+            if graph.rows > ABSORB_FACTOR * gathered or gathered + graph.rows > most_rows:
                 break
             joined.append(graph)
             gathered += graph.live

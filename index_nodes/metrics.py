@@ -11,6 +11,7 @@ SEARCH_SECONDS = Histogram(
 )
 APPLIED_CHANGES = Counter("node_applied_changes_total", "Log entries applied.")
 REBUILDS = Counter("node_rebuilds_total", "Indexes loaded again because their log did not continue, or an audit asked.")
+REFUSED_LOADS = Counter("node_refused_loads_total", "Indexes not loaded because they do not fit into the memory.")
 BUILDS = Counter("node_builds_total", "Graphs built.", ["outcome"])
 """outcome: built, failed"""
 LOAD_SECONDS = Histogram(

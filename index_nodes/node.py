@@ -16,6 +16,7 @@ from index_nodes.build_lanes import LANES
 from index_nodes.build_queue import BuildQueue
 from index_nodes.hnsw_segment import search_one_thread_each
 from index_nodes.log_follower import Follower
+from index_nodes.memory_budget import MemoryBudget
 from index_nodes.metrics import QUERIES, SEARCH_SECONDS
 from index_nodes.replies import Addressed
 from index_nodes.scan import SearchSpec
@@ -30,12 +31,21 @@ logger = logging.getLogger(__name__)
 class ShardNode:
     """Any number of threads call `answer`; each must call `search_here` first."""
 
-    def __init__(self, *, database_url: str, nodes_dir: Path, shard: int, replica: int, snapshot_seconds: int) -> None:
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        nodes_dir: Path,
+        shard: int,
+        replica: int,
+        snapshot_seconds: int,
+        memory: MemoryBudget,
+    ) -> None:
         self._shard = shard
         self._replica = replica
         self._nodes_dir = nodes_dir
         name = f"s{shard}-r{replica}"
-        self._follower = Follower(database_url, shard, replica, nodes_dir / name)
+        self._follower = Follower(database_url, shard, replica, nodes_dir / name, memory=memory)
         self._builds = [BuildQueue(name, self._follower.indexes, nodes_dir, lane) for lane in LANES]
         self._snapshots = SnapshotWriter(name, self._follower.snapshot_sources, snapshot_seconds)
 

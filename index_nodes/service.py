@@ -9,6 +9,7 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import SearchBatch
 from index_nodes.drainer import SearchDrainer
+from index_nodes.memory_budget import MemoryBudget
 from index_nodes.node import ShardNode
 from index_nodes.replies import push_reply
 
@@ -27,6 +28,7 @@ def node() -> ShardNode:
         shard=config.node_shard,
         replica=config.node_replica,
         snapshot_seconds=config.snapshot_seconds,
+        memory=MemoryBudget(config.node_memory_bytes),
     )
 
 

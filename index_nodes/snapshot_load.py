@@ -18,6 +18,8 @@ import psycopg
 from embedding_project.observing.log_lines import place_of
 from index_nodes import log_reader
 from index_nodes.hnsw_segment import GRAPH_KIND
+from index_nodes.memory_budget import MemoryBudget, NoRoom
+from index_nodes.memory_plan import snapshot_bytes
 from index_nodes.metrics import LOAD_SECONDS, SNAPSHOTS
 from index_nodes.snapshot_check import Abandoned, check_graphs
 from index_nodes.snapshot_contents import read_contents
@@ -42,12 +44,13 @@ class Wanted:
 
 
 class SnapshotLoad:
-    def __init__(self, store: SnapshotStore, wanted: Wanted, index: VersionIndex) -> None:
+    def __init__(self, store: SnapshotStore, wanted: Wanted, index: VersionIndex, memory: MemoryBudget) -> None:
         self._store = store
+        self._memory = memory
         self._wanted = wanted
         self._index = index
         self._seq: int | None = None
-        self._error: psycopg.Error | None = None
+        self._error: psycopg.Error | NoRoom | None = None
         self._thread = threading.Thread(target=self._run, name="snapshot-load", daemon=True)
         self._thread.start()
 
@@ -57,7 +60,7 @@ class SnapshotLoad:
 
     def result(self) -> int | None:
         """The sequence number up to which the index contains the log; None when no snapshot could be used. Raises
-        psycopg.Error."""
+        psycopg.Error, NoRoom."""
         self._thread.join()
         if self._error:
             raise self._error
@@ -65,10 +68,10 @@ class SnapshotLoad:
 
     def _run(self) -> None:
         try:
-            self._seq = load_newest(self._store, self._wanted, self._index)
+            self._seq = load_newest(self._store, self._wanted, self._index, self._memory)
         except Abandoned:
             logger.info("a load from a snapshot was given up")
-        except psycopg.Error as error:
+        except (psycopg.Error, NoRoom) as error:
             self._error = error
         except OSError as error:
             logger.warning("snapshots cannot be used: %s", error)
@@ -77,10 +80,10 @@ class SnapshotLoad:
             logger.error("snapshots cannot be used: %s", place_of(error))
 
 
-def load_newest(store: SnapshotStore, wanted: Wanted, index: VersionIndex) -> int | None:
+def load_newest(store: SnapshotStore, wanted: Wanted, index: VersionIndex, memory: MemoryBudget) -> int | None:
     """Fill the empty index; returns the sequence number up to which it then contains the log. Damaged snapshots are set
     aside, and outdated ones removed. When none is left, returns None, and the index is still empty. Raises
-    psycopg.Error, OSError, Abandoned."""
+    psycopg.Error, OSError, Abandoned, and NoRoom when a good snapshot does not fit into the memory."""
     for folder in store.newest_first():
         began = time.monotonic()
         try:
@@ -90,6 +93,7 @@ def load_newest(store: SnapshotStore, wanted: Wanted, index: VersionIndex) -> in
                 SNAPSHOTS.labels("outdated").inc()
                 store.discard(folder)
                 continue
+            memory.require(snapshot_bytes(manifest), f"version {manifest.version_key}, snapshot {folder.name},")
             check_graphs(folder, manifest, lambda: index.closed)
             restore(folder, manifest, index)
         except SnapshotDamaged as error:

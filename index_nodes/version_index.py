@@ -8,11 +8,12 @@ are built and read without the lock.
 import logging
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from embedding_project.contracts.hits import ShardHits
+from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector
 from index_nodes.build_agenda import BuildAgenda
 from index_nodes.build_lanes import ANY_SIZE, Lane
@@ -20,7 +21,9 @@ from index_nodes.collection import Collection, DocumentState, SealRule
 from index_nodes.collection_state import CollectionState
 from index_nodes.collection_view import no_hits
 from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.memory_plan import graph_row_bytes
 from index_nodes.merge_job import MergeJob
+from index_nodes.merge_plan import MOST_GRAPH_ROWS
 from index_nodes.scan import SearchSpec
 from index_nodes.tally import Tally
 
@@ -29,6 +32,8 @@ APPLY_RUN = 16
 search beside a busy follower took 5.7 ms instead of 2.2; the follower was no faster (20,000 x 384, 2 busy cores)."""
 FEW_UNBUILT = 256
 """Fewer documents in no graph are no backlog: they cost a search less than a tenth of a millisecond, and may stay."""
+_BUILD_COPIES = 2
+"""Of a new graph, until it has replaced its sources: that of the builder, and that of the node."""
 _MEMORY = 0.8
 """How much a build counts in the pace after the next one."""
 logger = logging.getLogger(__name__)
@@ -59,7 +64,9 @@ class VersionIndex:
         directory: Path,
         seal_rule: SealRule | None = None,
         agenda: BuildAgenda | None = None,
+        free: Callable[[], int] | None = None,
     ) -> None:
+        """`free`: bytes of memory that a build may take; as many as it needs when left out."""
         self.dimension = dimension
         self.directory = directory
         """Where the files of its graphs are; `close` removes it."""
@@ -68,6 +75,7 @@ class VersionIndex:
         self._tally = Tally()
         self._collections: dict[int, Collection] = {}
         self._agenda = agenda or BuildAgenda()
+        self._free = free
         self._unbuilt: dict[int, int] = {}
         """Namespace -> documents that are in no graph, where they are many."""
         self._built_rows = self._built_seconds = 0.0
@@ -182,12 +190,19 @@ class VersionIndex:
         """Take over the collections of all namespaces, or none of them. Raises ValueError, RuntimeError."""
         tally, collections = Tally(), dict[int, Collection]()
         for namespace_key, state in states.items():
-            collections[namespace_key] = Collection(self.dimension, tally, self._seal_rule)
+            collections[namespace_key] = self._empty(tally)
             collections[namespace_key].restore(state)
         with self._lock:
             self._tally, self._collections = tally, collections
             for namespace_key in collections:
                 self._note_change(namespace_key)
+
+    def clear(self) -> None:
+        """Forget everything that is in memory, of an index that nobody searches."""
+        with self._lock:
+            for namespace_key in self._collections:
+                self._agenda.forget(namespace_key)
+            self._tally, self._collections, self._unbuilt = Tally(), {}, {}
 
     def close(self) -> None:
         """Build no more graphs and remove the files. A search that has begun can end: the vectors stay in memory."""
@@ -236,6 +251,14 @@ class VersionIndex:
     def _collection(self, namespace_key: int) -> Collection:
         collection = self._collections.get(namespace_key)
         if collection is None:
-            collection = Collection(self.dimension, self._tally, self._seal_rule)
-            self._collections[namespace_key] = collection
+            collection = self._collections[namespace_key] = self._empty(self._tally)
         return collection
+
+    def _empty(self, tally: Tally) -> Collection:
+        return Collection(self.dimension, tally, self._seal_rule, self._most_graph_rows)
+
+    def _most_graph_rows(self) -> int:
+        if self._free is None:
+            return MOST_GRAPH_ROWS
+        copies = _BUILD_COPIES * graph_row_bytes(self.dimension, VectorStorage.FP32)
+        return min(MOST_GRAPH_ROWS, max(self._free(), 0) // copies)

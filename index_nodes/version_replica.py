@@ -8,7 +8,10 @@ from typing import Literal
 
 import psycopg
 
+from embedding_project.contracts.vector_storage import VectorStorage
 from index_nodes.log_reader import LOAD_ROWS, Connection, Head, Load, Log, next_entry, open_load, read_changes
+from index_nodes.memory_budget import MemoryBudget, NoRoom, give_back_freed
+from index_nodes.memory_plan import IndexSize, load_bytes
 from index_nodes.metrics import LOAD_SECONDS
 from index_nodes.serving import MAX_LAG_SECONDS, NEVER, LightRule, ServedVersion
 from index_nodes.snapshot_load import SnapshotLoad
@@ -16,7 +19,7 @@ from index_nodes.snapshot_store import SnapshotStore
 from index_nodes.version_index import VersionIndex
 
 logger = logging.getLogger(__name__)
-State = Literal["loading", "ready", "behind"]
+State = Literal["loading", "ready", "behind", "no_room"]
 TELL_SECONDS = 5.0
 """Time between two log lines about the progress of a load from Postgres."""
 
@@ -47,6 +50,7 @@ class VersionReplica:
         index: VersionIndex,
         store: SnapshotStore,
         restoring: SnapshotLoad,
+        memory: MemoryBudget,
         pace: LoadPace = USUAL_PACE,
     ) -> None:
         self.log = log
@@ -56,9 +60,14 @@ class VersionReplica:
         self.caught_up_at = NEVER
         self.announced_at = float("inf")
         self.yields = False
+        self.problem = ""
+        """Why the index is not loaded; empty when it is, or will be."""
+        self._needed = 0
         self._loading = True
         self._restoring: SnapshotLoad | None = restoring
         self._load: Load | None = None
+        self._memory = memory
+        self._free_before = 0
         self._load_began_at = 0.0
         self._told_at = 0.0
         self._pace = pace
@@ -66,17 +75,33 @@ class VersionReplica:
 
     def close(self) -> None:
         """Give up the index, also in the middle of a load."""
+        self._give_up_load()
+        self.store.close()
+        self.index.close()
+
+    def _give_up_load(self) -> None:
+        self._load = None
         try:
             self._resources.close()
         except psycopg.Error as error:
             logger.info("a load was given up: %s", type(error).__name__)
-        self.store.close()
-        self.index.close()
 
     @property
     def restoring(self) -> bool:
         """Whether a thread still reads a snapshot, so that the follower has nothing to do for this version."""
         return self._restoring is not None and self._restoring.running
+
+    @property
+    def fits_now(self) -> bool:
+        """Of a version that was refused for want of memory: whether there is more of it now."""
+        return bool(self.problem) and self._memory.free() >= self._needed
+
+    def refuse(self, reason: NoRoom) -> None:
+        """Hold nothing, and say why, until `fits_now`. A snapshot stays where it is."""
+        self.problem, self._needed = str(reason), reason.needed
+        self._give_up_load()
+        self.index.clear()
+        give_back_freed()
 
     @property
     def loading_total(self) -> int:
@@ -85,7 +110,7 @@ class VersionReplica:
 
     def state(self, now: float) -> State:
         if self._loading:
-            return "loading"
+            return "no_room" if self.problem else "loading"
         return "ready" if now - self.caught_up_at < MAX_LAG_SECONDS else "behind"
 
     def served(self) -> ServedVersion:
@@ -110,7 +135,7 @@ class VersionReplica:
 
     def load_piece(self, url: str, name: str, epoch: str, now: float) -> bool:
         """Take over the loaded snapshot, or else the next rows of the table; False when the load has ended. Raises
-        psycopg.Error, LogMoved."""
+        psycopg.Error, LogMoved, and NoRoom when the index does not fit, or proves larger than it seemed."""
         if not self._loading:
             return False
         if self._restoring:
@@ -121,13 +146,37 @@ class VersionReplica:
         if self._load is None:
             self._load_began_at = self._told_at = now
             self._load = self._resources.enter_context(open_load(url, name, self.log, epoch, self._pace.rows))
+            self._plan(self._load)
         piece = next(self._load.pieces, None)
         if piece is None:
             self._end_load(self._load, now)
         else:
+            self._check_room(self._load)
             self.index.apply(piece, now)
             self._tell_progress(self._load, now)
         return True
+
+    def _plan(self, load: Load) -> None:
+        size = IndexSize(
+            rows=load.total,
+            dimension=self.index.dimension,
+            storage=VectorStorage.FP32,
+            field_bytes=load.field_bytes,
+        )
+        self._memory.require(
+            load_bytes(size), f"version {self.log.version_key}, {load.total:,} documents from Postgres,"
+        )
+        self._free_before = self._memory.free()
+
+    def _check_room(self, load: Load) -> None:
+        # Estimates may be wrong, the number of rows may be unknown, and other processes take memory too.
+        if self._memory.free() < -self._memory.spared // 2:
+            total = f"{load.total:,}" if load.total else "an unknown number of"
+            raise NoRoom(
+                f"version {self.log.version_key} is larger than it seemed: after {self.index.tally()[0]:,} of"
+                f" {total} documents no memory is free but a reserve",
+                self._free_before + self._memory.spared,
+            )
 
     def _tell_progress(self, load: Load, now: float) -> None:
         if now - self._told_at < self._pace.tell_seconds:

@@ -19,6 +19,7 @@ _STATE_COLOURS = {
     str(ReplicaState.READY): "success",
     str(ReplicaState.LOADING): "info",
     str(ReplicaState.BEHIND): "warning",
+    str(ReplicaState.NO_ROOM): "danger",
     _SILENT: "danger",
 }
 _REPLICA_LIST = (
@@ -92,6 +93,7 @@ class ShardReplicaAdmin(ReadOnlyAdmin):
     sortable_by = ()
     fields = (
         *_REPLICA_LIST,
+        "problem",
         "applied_seq",
         "digest",
         "epoch",

@@ -51,7 +51,7 @@ def _traffic_tiles(version: ModelRegistry) -> tuple[tuple[str, str, str, str], .
 def _copy_row(copy: ReplicaProgress) -> tuple[str, ...]:
     return (
         f"shard {copy.shard} replica {copy.replica}",
-        "ready" if copy.ready else "not ready",
+        "ready" if copy.ready else copy.problem or "not ready",
         f"{copy.lag:,}",
         f"{copy.documents:,}",
         f"{copy.graph_documents:,}",

@@ -134,6 +134,12 @@ _STORED_GAUGES: tuple[StateGauge[StoredState], ...] = (
         _replicas(lambda r: r.unbuilt_documents),
     ),
     StateGauge(
+        "replica_without_room",
+        "Whether the replica does not load the version for want of memory.",
+        _REPLICA,
+        _replicas(lambda r: bool(r.problem)),
+    ),
+    StateGauge(
         "search_recall", "Share of the ten nearest documents that sampled searches of clients find.", _VERSION, _recalls
     ),
     StateGauge("replicas_wanted", "Replicas of all shards that the layout asks for.", (), _wanted),

@@ -6,6 +6,7 @@ from embedding_project.contracts.model_spec import ModelType
 from embeddings_app.api.schema import parts
 from embeddings_app.models import ModelRegistry, ModelStatus, Scope
 from embeddings_app.services.access.callers import Caller
+from embeddings_app.services.model_versions.reading import version_problems
 from embeddings_app.services.model_versions.steps import way_on
 
 Json = dict[str, Any]
@@ -31,6 +32,9 @@ VERSION = parts.record(
         "status": {"type": "string", "enum": [status.value for status in ModelStatus]},
         "next_step": parts.described(parts.STRING, "What can be done with the version in this status."),
         "probe": parts.described(PROBE, "The newest probe; null before the first."),
+        "problems": parts.array(
+            parts.STRING, "What keeps index nodes from loading it. Empty for a key without the scope admin."
+        ),
         "created_at": TIME,
     }
 )
@@ -43,12 +47,14 @@ EXAMPLE = {
     "status": "probed",
     "next_step": way_on(ModelStatus.PROBED),
     "probe": {"passed": True, "problem": None, "at": "2026-01-31T12:00:05+00:00"},
+    "problems": [],
     "created_at": "2026-01-31T12:00:00+00:00",
 }
 
 
 def version_answer(version: ModelRegistry, caller: Caller) -> Json:
     """What a probe found may name files and hosts of the service, so only admins read it."""
+    is_admin = Scope.ADMIN in caller.scopes
     return {
         "model_id": version.model_id,
         "model_version": version.version,
@@ -57,7 +63,8 @@ def version_answer(version: ModelRegistry, caller: Caller) -> Json:
         "max_tokens": version.max_tokens,
         "status": version.status,
         "next_step": way_on(version.status),
-        "probe": _probe(version, shown=Scope.ADMIN in caller.scopes),
+        "probe": _probe(version, shown=is_admin),
+        "problems": version_problems(version) if is_admin else [],
         "created_at": version.created_at.isoformat(),
     }
 

@@ -94,6 +94,7 @@ class ReplicaState(models.TextChoices):
     LOADING = "loading"
     READY = "ready"
     BEHIND = "behind"
+    NO_ROOM = "no_room", "no room (not loaded for want of memory)"
 
 
 class ShardReplica(models.Model):
@@ -106,6 +107,7 @@ class ShardReplica(models.Model):
     epoch = models.UUIDField()
     applied_seq = models.BigIntegerField(default=0)
     state = models.CharField(max_length=8, choices=ReplicaState.choices)
+    problem = models.TextField(db_default="", blank=True, help_text="Why it is not loaded; empty when it is.")
     digest = models.BigIntegerField(default=0)
     documents = models.BigIntegerField(default=0, help_text="Live documents.")
     graph_documents = models.BigIntegerField(default=0, help_text="Live documents in HNSW segments.")

@@ -23,12 +23,14 @@ class LogFloor:
 
 def log_floors(retention_hours: int) -> list[LogFloor]:
     """Every log with its floor: what all its replicas that reported within the retention have applied, and, where they
-    keep snapshots, what their oldest one holds. A log nobody follows, such as a retired version's, is needed by none.
+    keep snapshots, what their oldest one holds. A replica that has no room for the version needs nothing but for these.
+    A log nobody follows, such as a retired version's, is needed by none.
     """
     found = rows(
         """
         SELECT c.layout_id, c.model_version_id, c.shard,
-               coalesce(min(least(r.applied_seq, nullif(r.snapshot_seq, 0))), c.head)
+               coalesce(min(least(CASE WHEN r.state <> 'no_room' THEN r.applied_seq END, nullif(r.snapshot_seq, 0))),
+                        c.head)
         FROM shard_counter c
         JOIN layout l ON l.id = c.layout_id
         JOIN model_registry m ON m.id = c.model_version_id

@@ -47,6 +47,8 @@ class ReplicaProgress:
     graph_documents: int
     unbuilt_documents: int
     """Of the namespace that has the most of them."""
+    problem: str
+    """Why it is not loaded; empty when it is, or will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def replica_progress() -> list[ReplicaProgress]:
                r.state = 'ready' AND r.epoch = e.epoch AND r.heartbeat > now() - make_interval(secs => %s),
                greatest(c.head - CASE WHEN r.epoch = e.epoch THEN r.applied_seq ELSE 0 END, 0),
                extract(epoch FROM now() - r.heartbeat)::float8, r.documents, r.graph_documents,
-               r.unbuilt_documents
+               r.unbuilt_documents, r.problem
         FROM shard_replica r
         JOIN layout l ON l.id = r.layout_id AND l.status = 'active'
         JOIN model_registry m ON m.id = r.model_version_id

@@ -33,6 +33,21 @@ class ShardBacklog:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaProblem:
+    """A replica that does not load a version."""
+
+    version_key: int
+    shard: int
+    replica: int
+    problem: str
+    """Why, for operators."""
+
+    @property
+    def place(self) -> str:
+        return f"shard {self.shard} replica {self.replica}"
+
+
+@dataclass(frozen=True, slots=True)
 class SearchedLog:
     layout: int
     version_key: int
@@ -98,6 +113,20 @@ def ready_replicas(layout: int) -> dict[int, int]:
         [layout, HEARTBEAT_SECONDS],
     )
     return dict(found)
+
+
+def replica_problems() -> list[ReplicaProblem]:
+    """What keeps replicas that live from loading a version."""
+    found = rows(
+        """
+        SELECT r.model_version_id, r.shard, r.replica, r.problem FROM shard_replica r
+        JOIN log_epoch e ON e.epoch = r.epoch JOIN layout l ON l.id = r.layout_id AND l.status = 'active'
+        WHERE r.problem <> '' AND r.heartbeat > now() - make_interval(secs => %s)
+        ORDER BY r.shard, r.replica, r.model_version_id
+        """,
+        [HEARTBEAT_SECONDS],
+    )
+    return [ReplicaProblem(*one) for one in found]
 
 
 def shard_backlogs(layout: int, version_key: int) -> list[ShardBacklog]:

@@ -7,6 +7,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embeddings_app import registry
 from embeddings_app.models import ModelRegistry, ModelStatus
+from embeddings_app.records.topology import replica_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +51,8 @@ def find_version(model_id: str, version: int) -> ModelRegistry:
     if found is None:
         raise ServiceError("unknown_model", f"no version {version} of {model_id!r} is registered", field="version")
     return found
+
+
+def version_problems(version: ModelRegistry) -> list[str]:
+    """What keeps index nodes from loading the version, in words."""
+    return [f"{one.place}: {one.problem}" for one in replica_problems() if one.version_key == version.pk]

@@ -18,7 +18,7 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.threads.refreshed import Refreshed
-from embeddings_app.records.topology import ready_replicas
+from embeddings_app.records.topology import ready_replicas, replica_problems
 from embeddings_app.services.jobs.sweep import SWEEP
 from embeddings_app.services.topology import topology
 
@@ -129,7 +129,9 @@ def _shards() -> Found:
     detail = ", ".join(
         f"shard {shard}: {_answering(count, current.replicas)}" for shard, count in sorted(counts.items())
     )
-    return Found(all(counts.values()), detail)
+    # Who has no key sees this too: not how much there is of what.
+    full = sorted({problem.place for problem in replica_problems()})
+    return Found(all(counts.values()), "; ".join([detail, *(f"{place} has no room for a version" for place in full)]))
 
 
 def _ask_broker(broker: Redis, config: Config) -> Findings:

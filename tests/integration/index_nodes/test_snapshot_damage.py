@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from index_nodes.memory_budget import MemoryBudget
 from index_nodes.metrics import SNAPSHOTS
 from index_nodes.snapshot_files import FORMAT, MANIFEST, SnapshotDamaged, decode, verified
 from index_nodes.snapshot_load import load_newest, restore
@@ -195,7 +196,7 @@ def test_a_snapshot_whose_graphs_were_made_in_another_way_is_removed(
         path = folder / MANIFEST
         path.write_bytes(rewritten(path.read_bytes(), **changes))
     index = VersionIndex(DIMENSION, tmp_path / "again")
-    assert load_newest(store, wanted(9), index) is None
+    assert load_newest(store, wanted(9), index, MemoryBudget()) is None
     assert index.tally() == (0, 0, 0)
     assert list(store._folder.iterdir()) == []
 
@@ -207,7 +208,7 @@ def test_a_damaged_one_is_set_aside_and_the_next_older_taken(
     flip(store.newest_first()[0], random.Random(1))
     before = SNAPSHOTS.labels("damaged")._value.get()
     index = VersionIndex(DIMENSION, tmp_path / "again")
-    assert load_newest(store, wanted(5), index) == 5
+    assert load_newest(store, wanted(5), index, MemoryBudget()) == 5
     assert index.tally() == written[0].tally()
     assert SNAPSHOTS.labels("damaged")._value.get() == before + 1
     assert {path.name for path in store._folder.iterdir()} == {f"damaged-{newest.name}", older.name}
@@ -219,7 +220,7 @@ def test_when_all_are_damaged_one_is_kept_to_look_at_and_the_index_is_empty(
     for folder in store.newest_first():
         (folder / MANIFEST).write_bytes(b"")
     index = VersionIndex(DIMENSION, tmp_path / "again")
-    assert load_newest(store, wanted(9), index) is None
+    assert load_newest(store, wanted(9), index, MemoryBudget()) is None
     assert index.tally() == (0, 0, 0)
     assert [path.name[:8] for path in store._folder.iterdir()] == ["damaged-"]
     assert (store.oldest_seq, store.newest_seq) == (0, None)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from embedding_project.contracts.filters import Condition, to_wire
+from index_nodes.memory_budget import MemoryBudget
 from index_nodes.metrics import SNAPSHOTS
 from index_nodes.scan import SearchSpec
 from index_nodes.snapshot_check import Abandoned, check_graphs
@@ -226,12 +227,12 @@ def test_a_snapshot_of_another_log_is_removed_and_the_next_one_taken(
     write(index, store, 5)
     write(index, store, 9)
     again = VersionIndex(DIMENSION, tmp_path / "again")
-    assert load_newest(store, wanted(5), again) == 5
+    assert load_newest(store, wanted(5), again, MemoryBudget()) == 5
     assert again.tally() == index.tally()
     assert store.newest_seq == 5
     for other in (wanted(5, epoch="another"), wanted(5, dimension=16)):
         write(index, store, 5)
-        assert load_newest(store, other, VersionIndex(DIMENSION, tmp_path / f"{id(other)}")) is None
+        assert load_newest(store, other, VersionIndex(DIMENSION, tmp_path / f"{id(other)}"), MemoryBudget()) is None
         assert store.newest_first() == []
 
 
@@ -242,7 +243,7 @@ def test_a_load_that_nobody_needs_any_more_ends_and_blames_nobody(
     again = VersionIndex(DIMENSION, tmp_path / "again")
     again.close()
     with pytest.raises(Abandoned):
-        load_newest(store, wanted(5), again)
+        load_newest(store, wanted(5), again, MemoryBudget())
     assert store.newest_first() == [folder]
 
 
@@ -334,7 +335,7 @@ def test_a_start_reads_every_file(index: VersionIndex, store: SnapshotStore, tmp
     folder = write(index, store, seq=1)
     known = CountedFiles()
     again = VersionIndex(DIMENSION, tmp_path / "again")
-    assert load_newest(SnapshotStore(folder.parent, known), wanted(1), again) == 1
+    assert load_newest(SnapshotStore(folder.parent, known), wanted(1), again, MemoryBudget()) == 1
     assert len(known.read) == len(list(folder.iterdir())) - 1
 
 

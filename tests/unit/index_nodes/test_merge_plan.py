@@ -92,3 +92,15 @@ def test_segments_of_a_build_in_progress_are_left_alone() -> None:
 
 def test_flat_rows_that_are_all_dead_are_removed() -> None:
     assert plan(flat(1, 300, live=0)) == MergePlan(absorbed=(1,), base=None, inserted=0)
+
+
+def test_no_graph_is_planned_that_does_not_fit_but_rows_get_into_one() -> None:
+    small = [graph(serial, 3_000) for serial in (1, 2, 3)]
+    found = plan_merge(small, loading=False, waiting_rows=WAITING, most_rows=7_000)
+    assert found == MergePlan(absorbed=(1, 2), base=2, inserted=3_000)
+    worn = graph(4, 10_000, live=7_500)
+    assert plan_merge([worn], loading=False, waiting_rows=WAITING, most_rows=7_000) is None
+    flats = [flat(serial, 4_096) for serial in (5, 6, 7)]
+    for most_rows in (0, 7_000):
+        found = plan_merge([*small, *flats], loading=False, waiting_rows=WAITING, most_rows=most_rows)
+        assert found == MergePlan(absorbed=(5,), base=None, inserted=4_096)

@@ -1,0 +1,32 @@
+"""What an index will take is known before it is loaded: from its rows, its vectors, and a sample of its metadata."""
+
+from dataclasses import replace
+
+from embedding_project.contracts.vector_storage import VectorStorage
+from index_nodes.memory_plan import IndexSize, field_bytes, load_bytes
+
+SIZE = IndexSize(rows=1_000_000, dimension=384, storage=VectorStorage.FP32, field_bytes=0.0)
+
+
+def test_a_million_vectors_take_what_was_measured_and_room_to_load() -> None:
+    assert 1.75e9 < load_bytes(SIZE) - 4 * 384 * 262_144 < 1.9e9
+
+
+def test_a_smaller_storage_saves_its_numbers_but_not_the_room_to_load() -> None:
+    half = replace(SIZE, storage=VectorStorage.FP16)
+    assert load_bytes(SIZE) - load_bytes(half) == 2 * 384 * SIZE.rows
+
+
+def test_a_small_index_has_all_of_its_rows_twice() -> None:
+    assert load_bytes(replace(SIZE, rows=1_000)) == 1_000 * (2 * 4 * 384 + 150 + 32 + 56)
+
+
+def test_values_that_repeat_cost_next_to_nothing() -> None:
+    few = field_bytes({"kind": number % 7, "tags": ["a", "b"]} for number in range(500))
+    many = field_bytes({"kind": number % 7, "title": f"title {number}"} for number in range(500))
+    assert few < 20
+    assert 300 < many < 400
+
+
+def test_no_documents_have_no_metadata() -> None:
+    assert field_bytes([]) == 0
