@@ -12,17 +12,22 @@ _NODES_LAG = ("slow postgres for a node",)
 _SLOW_EMBEDDING = ("slow broker", "freeze embedder-0")
 _FEW = Plan(
     documents=21,
+    small_namespaces=(),
     waits=("accepted", "searchable"),
     new_text_share=1.0,
     period_seconds=0.08,
     weights={"upsert": 60, "read_own_write": 40},
 )
 """Few documents, written again before their last text is embedded, and searched for at once."""
-_CONTENDED = Plan(documents=21, shared=1, period_seconds=0.05, weights={"contend": 80, "get": 20})
+_CONTENDED = Plan(small_namespaces=(), documents=21, shared=1, period_seconds=0.05, weights={"contend": 80, "get": 20})
 """Every client writes the same few documents."""
-_BROWSED = Plan(documents=63, waits=("searchable",), weights={"upsert": 40, "batch": 10, "browse": 50})
+_BROWSED = Plan(
+    small_namespaces=(), documents=63, waits=("searchable",), weights={"upsert": 40, "batch": 10, "browse": 50}
+)
 
-_WRITTEN = Plan(documents=420, waits=("accepted",), new_text_share=1.0, weights={"batch": 60, "find": 40})
+_WRITTEN = Plan(
+    small_namespaces=(), documents=420, waits=("accepted",), new_text_share=1.0, weights={"batch": 60, "find": 40}
+)
 """Many documents, of which some are rewritten while any others are embedded."""
 
 
@@ -33,7 +38,7 @@ class Scene:
     caught_by: tuple[str, ...]
     faults: tuple[str, ...] = _NODES_LAG
     seconds: float = 15.0
-    plan: Plan = field(default_factory=lambda: Plan(documents=63))
+    plan: Plan = field(default_factory=lambda: Plan(documents=63, small_namespaces=()))
     ends_under_fault: bool = False
     switches: int = 0
     """New versions of the model that must have come to answer; 0 leaves it at its first."""

@@ -16,6 +16,8 @@ from tests.chaos.history import ABSENT, Journal, Operation, Outcome, Written
 from tests.chaos.versions import KnownVersions
 
 NAMESPACES = ("red", "green", "blue")
+SMALL_NAMESPACES = tuple(f"small-{number}" for number in range(40))
+"""Each with one document of each of two clients."""
 _BATCH = 8
 _EMBEDDED_TEXTS = 4
 _EMBEDDING = {"embed": 1}
@@ -29,7 +31,8 @@ class Plan:
 
     clients: int = 7
     documents: int = 210
-    """Each with one writer, over all namespaces."""
+    """Each with one writer, over NAMESPACES."""
+    small_namespaces: tuple[str, ...] = SMALL_NAMESPACES
     shared: int = 2
     """Of each namespace, with the same ids in all of them; every client writes them."""
     period_seconds: float = 0.3
@@ -122,6 +125,12 @@ class _User:
         self._random = chance
         self._writes = writes
         self._own = [_place(one) for one in range(plan.documents) if one % plan.clients == number]
+        self._own += [
+            Place(namespace, f"{namespace}-{number}")
+            for place, namespace in enumerate(plan.small_namespaces)
+            if number in (place % plan.clients, (place + 1) % plan.clients)
+        ]
+        self._namespaces = [*NAMESPACES, *plan.small_namespaces]
         self._shared = [Place(namespace, f"shared-{one}") for namespace in NAMESPACES for one in range(plan.shared)]
         self._steps: dict[str, Callable[[], object]] = {
             "upsert": lambda: self._upsert(1),
@@ -140,7 +149,7 @@ class _User:
 
     def fill(self) -> None:
         """Write every document of its own once, so that all namespaces exist."""
-        for namespace in NAMESPACES:
+        for namespace in dict.fromkeys(place.namespace for place in self._own):
             self._send([place for place in self._own if place.namespace == namespace], "searchable")
 
     def step(self) -> None:
@@ -149,7 +158,7 @@ class _User:
 
     def _upsert(self, count: int) -> None:
         """One document, or a batch in any order that shares some with the other clients."""
-        namespace = self._random.choice(NAMESPACES)
+        namespace = self._random.choice(self._own).namespace
         mine = [place for place in self._own if place.namespace == namespace]
         places = self._random.sample(mine, min(count, len(mine)))
         if count > 1:
@@ -185,7 +194,7 @@ class _User:
     def _browse(self) -> None:
         field_name = self._random.choice([*CHOICES, ""])
         condition = (field_name, self._random.randrange(len(CHOICES[field_name]))) if field_name else None
-        self._client.search(search_for_anything(self._random.choice(NAMESPACES), condition))
+        self._client.search(search_for_anything(self._random.choice(self._namespaces), condition))
 
     def _get(self) -> None:
         known = [place for place, _ in self._writes.known()]
