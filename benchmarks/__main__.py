@@ -33,6 +33,8 @@ NAMES = (
     "readiness",
     "restart",
     "search",
+    "search_beside_writes",
+    "search_costs",
     "search_inside",
     "search_peers",
     "simulate",
@@ -40,7 +42,7 @@ NAMES = (
     "upsert",
 )
 
-SIZED = ("filtered", "search")
+SIZED = ("filtered", "search", "search_costs")
 """Measurements whose number of vectors can be chosen."""
 _MAX_SIZE = 1_000_000
 

@@ -61,6 +61,7 @@ class Config:
     node_replica: int = setting(kinds.whole(0, 15), "0")
     node_search_threads: int = setting(kinds.whole(0, 64), "0")
     node_memory_bytes: int = setting(kinds.whole(0, 2**50), "0")
+    heavy_search_ms: int = setting(kinds.whole(1, 1_000), "20")
     snapshot_seconds: int = setting(kinds.whole(0, 24 * 3600), "300")
     api_processes: int = setting(kinds.whole(1, 64), "1")
     api_threads: int = setting(kinds.whole(8, 1024), "96")

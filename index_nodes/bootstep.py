@@ -23,7 +23,7 @@ class RunningNode:
         self._node = service.node()
         self._drainers = service.drainers()
         self._searches = [
-            VitalThread(f"search-drainer-{number}", drainer.run, drainer.stop, _JOIN_SECONDS)
+            VitalThread(f"search-{drainer.lane}-{number}", drainer.run, drainer.stop, _JOIN_SECONDS)
             for number, drainer in enumerate(self._drainers)
         ]
 

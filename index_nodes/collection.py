@@ -10,17 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from embedding_project.contracts.filters import from_wire
+from embedding_project.contracts.filters import condition_count, from_wire
 from embedding_project.contracts.metadata import flatten
+from embedding_project.contracts.search_costs import filter_microseconds
 from embedding_project.contracts.vectors import Vector
 from index_nodes.build_agenda import NOT_BY_TIME, NextStep
 from index_nodes.collection_state import CollectionState, GraphFile, SegmentState
 from index_nodes.collection_view import CollectionView, SegmentView
 from index_nodes.columns import Columns
+from index_nodes.effort import Effort
+from index_nodes.filtered_view import FilteredView
 from index_nodes.flat_segment import FlatSegment
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob, MergeSource, Segment
 from index_nodes.merge_plan import MergePlan, SegmentSize, plan_merge
+from index_nodes.postings import Slots
 from index_nodes.rows import SegmentRows
 from index_nodes.selections import Selection
 from index_nodes.slots import SlotTable, StateNumber
@@ -92,6 +96,11 @@ class Collection:
         return self._segments
 
     @property
+    def documents(self) -> int:
+        """Live ones."""
+        return self._tally.documents
+
+    @property
     def unbuilt(self) -> int:
         """Live documents in no graph, which every search of the namespace compares one by one."""
         return self._tally.documents - self._tally.graph_documents
@@ -123,15 +132,31 @@ class Collection:
         self._columns.set_row(slot, flatten(state.metadata))
         self._tally.count(state.document_key, state.revision, state.text_revision)
 
-    def view(self, wire: str) -> CollectionView:
-        """What a search may return now: the live documents that pass the filter `wire`, all when it is empty."""
+    def view(self, wire: str, effort: Effort, tested_at_once: int) -> CollectionView | FilteredView:
+        """What a search may return now: the live documents that pass the filter `wire`, all when it is empty. When more
+        than `tested_at_once` documents must be tested on it, the view is only begun. Raises TooHeavy."""
         view = self._views.get(wire)
-        if view is None:
-            view = CollectionView(tuple(map(SegmentView.of, self._segments, self._select(wire))))
-            self._views[wire] = view
-            if len(self._views) > _CACHED_VIEWS:
-                del self._views[next(iter(self._views))]
-        return view
+        if view is not None:
+            return view
+        if not wire:
+            return self._viewed(wire, [segment.rows.live_selection(self._moment) for segment in self._segments])
+        node, count = from_wire(wire), self._slots.count
+        slots = self._columns.few(node, count)
+        if slots is not None:
+            return self._viewed(wire, self._picked(slots))
+        effort.afford(filter_microseconds(count, condition_count(node)))
+        if count > tested_at_once:
+            return FilteredView(node, self._segments, self._columns, self._slots, self._moment)
+        mask = self._columns.mask(node, count)
+        return self._viewed(wire, [segment.rows.selection(mask) for segment in self._segments])
+
+    def keep(self, wire: str, view: CollectionView, moment: int) -> None:
+        """Keep a view for further searches, if nothing has changed since the moment when it was begun."""
+        if moment != self._moment:
+            return
+        self._views[wire] = view
+        if len(self._views) > _CACHED_VIEWS:
+            del self._views[next(iter(self._views))]
 
     def next_step(self, now: float) -> NextStep:
         """Close the fresh segment if it is time, and say whether a build is due."""
@@ -353,15 +378,13 @@ class Collection:
         self._next_serial += 1
         return self._next_serial
 
-    def _select(self, wire: str) -> Sequence[Selection]:
-        """Of each segment."""
-        if not wire:
-            return [segment.rows.live_selection(self._moment) for segment in self._segments]
-        node = from_wire(wire)
-        slots = self._columns.few(node, self._slots.count)
-        if slots is None:
-            mask = self._columns.mask(node, self._slots.count)
-            return [segment.rows.selection(mask) for segment in self._segments]
+    def _viewed(self, wire: str, selections: Sequence[Selection]) -> CollectionView:
+        view = CollectionView(tuple(map(SegmentView.of, self._segments, selections)))
+        self.keep(wire, view, self._moment)
+        return view
+
+    def _picked(self, slots: Slots) -> Sequence[Selection]:
+        """The rows of the documents in these slots, by segment."""
         serials, rows = self._slots.segments[slots], self._slots.rows[slots].astype(np.int64)
         return [segment.rows.picked(np.sort(rows[serials == segment.serial])) for segment in self._segments]
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedding_project.contracts.hits import ShardHits
+from embedding_project.contracts.search_costs import scan_microseconds
 from embedding_project.contracts.vectors import Vector
+from index_nodes.effort import ANY_EFFORT, Effort
 from index_nodes.merge_job import Segment
 from index_nodes.scan import RowTable, SearchSpec
 from index_nodes.selections import Selection
@@ -31,13 +33,18 @@ class CollectionView:
     def __init__(self, segments: tuple[SegmentView, ...]) -> None:
         self._segments = tuple(view for view in segments if view.selection.count)
 
-    def search(self, queries: Vector, spec: SearchSpec) -> list[ShardHits]:
-        """The hits of each query: the best over all segments, equal scores by document key."""
+    def search(self, queries: Vector, spec: SearchSpec, effort: Effort = ANY_EFFORT) -> list[ShardHits]:
+        """The hits of each query: the best over all segments, equal scores by document key. Raises TooHeavy and
+        Overdue as `effort` says."""
         if not self._segments:
             return [no_hits() for _ in queries]
+        if spec.exact:
+            effort.afford(scan_microseconds(sum(view.selection.count for view in self._segments), queries.shape[1]))
         scores, keys, text_revisions = [], [], []
-        for view in self._segments:
-            found = view.segment.search(queries, view.table, view.selection, spec)
+        for number, view in enumerate(self._segments):
+            if number:
+                effort.go_on()
+            found = view.segment.search(queries, view.table, view.selection, spec, effort)
             scores.append(found.scores)
             keys.append(view.table.document_keys[found.rows])
             text_revisions.append(view.table.text_revisions[found.rows])

@@ -70,9 +70,9 @@ class Columns:
         candidates = parts[0] if len(parts) == 1 else distinct(np.concatenate([_NO_SLOTS, *parts]))
         return candidates[self._mask(node, candidates, len(candidates))]
 
-    def mask(self, node: Filter, count: int) -> Mask:
-        """Which of the first `count` slots pass the filter. Slots of deleted documents have no metadata."""
-        return self._mask(node, slice(count), count)
+    def mask(self, node: Filter, stop: int, start: int = 0) -> Mask:
+        """Which of the slots from `start` to `stop` pass the filter. Slots of deleted documents have no metadata."""
+        return self._mask(node, slice(start, stop), stop - start)
 
     def _fewest(self, node: Filter, few: int) -> Few | None:
         if isinstance(node, Not):

@@ -1,4 +1,4 @@
-"""The loop that drains a shard's search queues, one per model version, for as long as the replica may answer.
+"""The loop that drains a shard's search queues of one lane, one per model version, while the replica may answer.
 
 A replica that is behind with a version does not pop from the queue of that version; other replicas of the shard do. The
 loop takes one message at a time, so that replicas share the work. Celery would need four round trips and a task for a
@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from embedding_project.broker.envelope import MALFORMED, CorruptMessage, task_argument
 from embedding_project.contracts.limits import MAX_EF_SEARCH, MAX_TOP_K
 from embedding_project.contracts.messages import SearchBatch
-from embedding_project.contracts.queues import SEARCH_TASK
+from embedding_project.contracts.queues import SEARCH_TASK, SearchLane
 from embedding_project.observing.log_lines import place_of
 from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES, QUERIES
 from index_nodes.node import ShardNode
@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 
 class SearchDrainer:
-    def __init__(self, redis: Redis, node: ShardNode) -> None:
+    def __init__(self, redis: Redis, node: ShardNode, lane: SearchLane = SearchLane.LIGHT) -> None:
+        self.lane = lane
         self._line = QueueLine(redis)
         self._node = node
         self._stopping = threading.Event()
@@ -45,10 +46,10 @@ class SearchDrainer:
         self._stopping.set()
 
     def run(self) -> None:
-        self._node.search_here()
+        self._node.search_here(self.lane)
         answer: Addressed | None = None
         while not self._stopping.is_set():
-            queues = self._node.queues()
+            queues = self._node.queues(self.lane)
             raw = self._exchange(answer, self._in_turn(queues) if queues else [])
             answer = self._answer(raw) if raw is not None else None
             if not queues:
@@ -82,7 +83,7 @@ class SearchDrainer:
             logger.warning("dropped a message of %d bytes that is not a search: %s", len(raw), fault)
             return None
         try:
-            return self._node.answer(batch)
+            return self._node.answer(batch, self.lane)
         except Exception as error:  # noqa: BLE001
             # One message must not end the thread: a client that repeats the message would keep the shard away.
             QUERIES.labels("failed").inc(len(batch.queries))

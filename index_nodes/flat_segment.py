@@ -3,6 +3,7 @@
 import numpy as np
 
 from embedding_project.contracts.vectors import Vector
+from index_nodes.effort import ANY_EFFORT, Effort
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import Candidates, RowTable, SearchSpec, scan
 from index_nodes.selections import Selection
@@ -36,9 +37,12 @@ class FlatSegment:
         self._vectors[self.rows.count] = vector
         return self.rows.append(slot, stamp, document_key, text_revision)
 
-    def search(self, queries: Vector, table: RowTable, selection: Selection, spec: SearchSpec) -> Candidates:
-        """Always exact, also where `spec` does not ask for it. Reads only `table`, and so may run beside writes."""
-        return scan(table, selection, queries, spec.top_k)
+    def search(
+        self, queries: Vector, table: RowTable, selection: Selection, spec: SearchSpec, effort: Effort = ANY_EFFORT
+    ) -> Candidates:
+        """Always exact, also where `spec` does not ask for it. Reads only `table`, and so may run beside writes. Raises
+        Overdue."""
+        return scan(table, selection, queries, spec.top_k, effort)
 
     def _grow(self, capacity: int) -> None:
         grown = np.empty((capacity, self._vectors.shape[1]), np.float32)

@@ -15,7 +15,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_project.contracts.search_costs import scan_microseconds
 from embedding_project.contracts.vectors import Vector
+from index_nodes.effort import ANY_EFFORT, Effort
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import TIE_MARGIN, Candidates, RowTable, SearchSpec, scan, settled
 from index_nodes.selections import Selection
@@ -46,6 +48,8 @@ _SPARE_ROWS = 8
 """How many rows more than top_k a search asks for, to see that the last hit is better than the next row."""
 _FEW_QUERIES = 2
 """Up to so many queries Faiss scans rows in place; for more, a copy of the rows and a matrix product are faster."""
+_PIECE_ROWS = 65_536
+"""Rows that Faiss scans in one call, about 10 ms: between two calls a search can be left."""
 
 
 def new_graph(dimension: int) -> faiss.IndexHNSWFlat:
@@ -102,8 +106,11 @@ class HnswSegment:
         segment.sha256 = sha256 or sha256_of(path)
         return segment
 
-    def search(self, queries: Vector, table: RowTable, selection: Selection, spec: SearchSpec) -> Candidates:
-        """min(top_k, matching rows) rows for each query, always. Reads nothing that writes change."""
+    def search(
+        self, queries: Vector, table: RowTable, selection: Selection, spec: SearchSpec, effort: Effort = ANY_EFFORT
+    ) -> Candidates:
+        """min(top_k, matching rows) rows for each query, always. Reads nothing that writes change. Raises TooHeavy when
+        that takes a scan which `effort` does not allow, and Overdue."""
         top_k = min(spec.top_k, selection.count)
         wide = min(top_k + _SPARE_ROWS, selection.count)
         # With a filter, the walk should see twice as many passing rows as needed, so that it seldom finds too few.
@@ -114,18 +121,18 @@ class HnswSegment:
         worth = spec.scan_factor * rows_worth_a_scan(selection.count, selection.total, ef)
         scanned = spec.exact or selection.count <= worth
         if scanned and len(queries) > _FEW_QUERIES:
-            return scan(table, selection, queries, top_k)
+            return scan(table, selection, queries, top_k, effort)
         if scanned:
-            found = self._scan(queries, selection, wide)
+            found = self._scan(queries, selection, wide, effort)
         else:
             found = self._walk(queries, selection, wide, ef)
-            self._look_further(found, table, queries, selection, widest if widest > ef else None)
+            self._look_further(found, table, queries, selection, widest if widest > ef else None, effort)
         best = settled(table, queries, found, wide)
         last, beyond = best.scores[:, top_k - 1], best.scores[:, -1]
         best = Candidates(best.scores[:, :top_k], best.rows[:, :top_k])
         tied = np.flatnonzero((beyond >= last - TIE_MARGIN) & (wide < selection.count))
         if len(tied) and scanned:
-            best.scores[tied], best.rows[tied] = scan(table, selection, queries[tied], top_k)
+            best.scores[tied], best.rows[tied] = scan(table, selection, queries[tied], top_k, effort)
         elif len(tied):
             best.scores[tied], best.rows[tied] = self._among_ties(table, queries[tied], selection, top_k, ef)
         return best
@@ -149,7 +156,7 @@ class HnswSegment:
         return best
 
     def _look_further(
-        self, found: Candidates, table: RowTable, queries: Vector, selection: Selection, ef: int | None
+        self, found: Candidates, table: RowTable, queries: Vector, selection: Selection, ef: int | None, effort: Effort
     ) -> None:
         """Fill up the lines of `found` that have too few rows: by a walk with `ef`, then by a scan."""
         wide = found.rows.shape[1]
@@ -157,10 +164,12 @@ class HnswSegment:
         if ef and len(short):
             found.scores[short], found.rows[short] = self._walk(queries[short], selection, wide, ef)
             short = np.flatnonzero(np.isneginf(found.scores[:, -1]))
+        if len(short):
+            effort.afford(scan_microseconds(selection.count, queries.shape[1]))
         if 0 < len(short) <= _FEW_QUERIES:
-            found.scores[short], found.rows[short] = self._scan(queries[short], selection, wide)
+            found.scores[short], found.rows[short] = self._scan(queries[short], selection, wide, effort)
         elif len(short):
-            found.scores[short], found.rows[short] = scan(table, selection, queries[short], wide)
+            found.scores[short], found.rows[short] = scan(table, selection, queries[short], wide, effort)
 
     def _walk(self, queries: Vector, selection: Selection, top_k: int, ef: int) -> Candidates:
         ef = min(max(ef, top_k), selection.total)
@@ -171,12 +180,20 @@ class HnswSegment:
         seen.scores[~selection.has(seen.rows)] = -np.inf
         return seen.at(np.argsort(-seen.scores, axis=1, kind="stable")[:, :top_k])
 
-    def _scan(self, queries: Vector, selection: Selection, top_k: int) -> Candidates:
-        parameters = faiss.SearchParameters()
-        if not selection.whole:
-            rows = selection.rows()
-            parameters.sel = faiss.IDSelectorArray(rows)
-        return _found(*self._storage.search(queries, top_k, params=parameters))
+    def _scan(self, queries: Vector, selection: Selection, top_k: int, effort: Effort) -> Candidates:
+        rows = None if selection.whole else selection.rows()
+        best = Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
+        for start in range(0, selection.count, _PIECE_ROWS):
+            if start:
+                effort.go_on()
+            stop = min(start + _PIECE_ROWS, selection.count)
+            parameters = faiss.SearchParameters()
+            parameters.sel = (
+                faiss.IDSelectorRange(start, stop) if rows is None else faiss.IDSelectorArray(rows[start:stop])
+            )
+            best = best.beside(_found(*self._storage.search(queries, top_k, params=parameters)))
+            best = best.at(np.argsort(-best.scores, axis=1, kind="stable")[:, :top_k])
+        return best
 
 
 def _found(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> Candidates:

@@ -292,6 +292,7 @@ class Follower:
             graph_documents=graph_documents,
             unbuilt_documents=version.index.backlog(),
             built_per_second=version.index.built_per_second,
+            namespace_sizes=version.index.namespace_sizes(),
             loading_total=version.loading_total,
             flat_segments=flat_segments,
             graph_segments=graph_segments,

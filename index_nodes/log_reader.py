@@ -54,18 +54,18 @@ FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s
 """
 _REPORT = """
 INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, problem, digest,
-                           documents, graph_documents, unbuilt_documents, built_per_second, loading_total, segments,
-                           snapshot_seq, snapshot_at, heartbeat)
+                           documents, graph_documents, unbuilt_documents, built_per_second, namespace_sizes,
+                           loading_total, segments, snapshot_seq, snapshot_at, heartbeat)
 VALUES (%(layout)s, %(version_key)s, %(shard)s, %(replica)s, %(epoch)s, %(applied)s, %(state)s, %(problem)s, %(digest)s,
-        %(documents)s, %(graph_documents)s, %(unbuilt_documents)s, %(built_per_second)s, %(loading_total)s,
-        jsonb_build_object('flat', %(flat_segments)s::int, 'graph', %(graph_segments)s::int),
+        %(documents)s, %(graph_documents)s, %(unbuilt_documents)s, %(built_per_second)s, %(namespace_sizes)s::jsonb,
+        %(loading_total)s, jsonb_build_object('flat', %(flat_segments)s::int, 'graph', %(graph_segments)s::int),
         %(snapshot_seq)s, to_timestamp(%(snapshot_at)s::float8), now())
 ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     epoch = excluded.epoch, applied_seq = excluded.applied_seq, state = excluded.state, problem = excluded.problem,
     digest = excluded.digest, documents = excluded.documents, graph_documents = excluded.graph_documents,
     unbuilt_documents = excluded.unbuilt_documents, built_per_second = excluded.built_per_second,
-    loading_total = excluded.loading_total, segments = excluded.segments, snapshot_seq = excluded.snapshot_seq,
-    snapshot_at = excluded.snapshot_at,
+    namespace_sizes = excluded.namespace_sizes, loading_total = excluded.loading_total,
+    segments = excluded.segments, snapshot_seq = excluded.snapshot_seq, snapshot_at = excluded.snapshot_at,
     awaited_seq = CASE WHEN shard_replica.epoch = excluded.epoch THEN shard_replica.awaited_seq ELSE 0 END,
     heartbeat = excluded.heartbeat
 RETURNING model_version_id, rebuild_wanted
@@ -153,6 +153,8 @@ class Report:
     """Of the namespace with the most: what one search compares one by one."""
     built_per_second: float
     """Documents brought into graphs, lately; 0 when unknown."""
+    namespace_sizes: str
+    """JSON of `NamespaceSizes`."""
     loading_total: int
     """Rows of a load in progress; 0 when unknown, and when nothing is loaded."""
     flat_segments: int

@@ -3,12 +3,14 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 QUERIES = Counter("node_queries_total", "Queries by how they ended.", ["outcome"])
-"""outcome: answered, behind, failed, expired (nobody waits any more)"""
+"""outcome: answered, behind, failed, heavy (handed back, for the heavy lane), expired (nobody waits any more)"""
 SEARCH_SECONDS = Histogram(
     "node_search_seconds",
     "Duration of one message's searches.",
-    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
+    ["lane"],
+    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
 )
+"""lane: light, heavy"""
 APPLIED_CHANGES = Counter("node_applied_changes_total", "Log entries applied.")
 REBUILDS = Counter("node_rebuilds_total", "Indexes loaded again because their log did not continue, or an audit asked.")
 REFUSED_LOADS = Counter("node_refused_loads_total", "Indexes not loaded because they do not fit into the memory.")

@@ -1,19 +1,24 @@
 """A shard replica: a follower that keeps its indexes, a queue of builds, and the answer to one message of queries."""
 
 import logging
+import math
+import os
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 from embedding_project.contracts.hits import ShardHits
-from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery
+from embedding_project.contracts.messages import BEHIND, HEAVY, SearchBatch, SearchReply, ShardQuery
 from embedding_project.contracts.origins import distinct
+from embedding_project.contracts.queues import SearchLane
+from embedding_project.contracts.vectors import Vector
 from embedding_project.observing import tracing
 from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import serving
 from index_nodes.build_lanes import LANES
 from index_nodes.build_queue import BuildQueue
+from index_nodes.effort import Effort, Overdue, TooHeavy
 from index_nodes.hnsw_segment import search_one_thread_each
 from index_nodes.log_follower import Follower
 from index_nodes.memory_budget import MemoryBudget
@@ -22,8 +27,11 @@ from index_nodes.replies import Addressed
 from index_nodes.scan import SearchSpec
 from index_nodes.serving import Serving
 from index_nodes.snapshot_writer import SnapshotWriter
+from index_nodes.version_index import VersionIndex
 
 FAILED = "internal_error"
+_HEAVY_NICENESS = 5
+"""How much a thread of heavy searches stands back behind those of light ones, where cores are few."""
 Outcome = ShardHits | str
 logger = logging.getLogger(__name__)
 
@@ -40,7 +48,10 @@ class ShardNode:
         replica: int,
         snapshot_seconds: int,
         memory: MemoryBudget,
+        heavy_microseconds: float,
     ) -> None:
+        """`heavy_microseconds`: what a light search may cost at most."""
+        self._most = {SearchLane.LIGHT: heavy_microseconds, SearchLane.HEAVY: math.inf}
         self._shard = shard
         self._replica = replica
         self._nodes_dir = nodes_dir
@@ -62,29 +73,33 @@ class ShardNode:
             builds.stop()
         self._follower.stop()
 
-    def search_here(self) -> None:
+    def search_here(self, lane: SearchLane = SearchLane.LIGHT) -> None:
         """Make the calling thread a search thread."""
         search_one_thread_each()
+        if lane is SearchLane.HEAVY:
+            own = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, own, os.getpriority(os.PRIO_PROCESS, own) + _HEAVY_NICENESS)
 
-    def queues(self) -> tuple[str, ...]:
+    def queues(self, lane: SearchLane = SearchLane.LIGHT) -> tuple[str, ...]:
         """The queues that this replica must consume now; empty while it may not answer."""
-        return self._follower.serving.queues(self._shard, time.monotonic())
+        return self._follower.serving.queues(self._shard, time.monotonic(), lane)
 
-    def answer(self, batch: SearchBatch) -> Addressed | None:
+    def answer(self, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> Addressed | None:
         """Search; the reply for the asker, or None when the deadline of the batch is over."""
         # The wall clock may be set during the searches, so they use the monotonic clock.
         seconds_left = batch.deadline - time.time()
         if seconds_left <= 0:
             QUERIES.labels("expired").inc(len(batch.queries))
             return None
+        effort = Effort(deadline=time.monotonic() + seconds_left, most_microseconds=self._most[lane])
         with serving(distinct(batch.origins)):
-            return Addressed(batch.inbox, self._search(batch, time.monotonic() + seconds_left))
+            return Addressed(batch.inbox, self._search(batch, effort, lane))
 
-    def _search(self, batch: SearchBatch, deadline: float) -> SearchReply:
+    def _search(self, batch: SearchBatch, effort: Effort, lane: SearchLane) -> SearchReply:
         began, began_ns = time.perf_counter(), time.time_ns()
-        outcomes = search_batch(self._follower.serving, batch, deadline)
+        outcomes = search_batch(self._follower.serving, batch, effort)
         seconds = time.perf_counter() - began
-        SEARCH_SECONDS.observe(seconds)
+        SEARCH_SECONDS.labels(lane).observe(seconds)
         place = {"shard": self._shard, "replica": self._replica}
         tracing.record("search shard", batch.origins, began_ns, queries=len(batch.queries), **place)
         logger.debug("answered %d queries in %.1f ms", len(batch.queries), 1_000 * seconds)
@@ -93,39 +108,51 @@ class ShardNode:
         )
 
 
-def search_batch(
-    serving: Serving, batch: SearchBatch, deadline: float, clock: Callable[[], float] = time.monotonic
-) -> list[Outcome]:
+def search_batch(serving: Serving, batch: SearchBatch, effort: Effort) -> list[Outcome]:
     """An outcome for each query. One call searches all queries that differ in their vector only; no call begins after
-    `deadline`."""
+    the deadline."""
     groups: dict[ShardQuery, list[int]] = defaultdict(list)
     for place, query in enumerate(batch.queries):
         groups[query].append(place)
     outcomes: list[Outcome] = [FAILED] * len(batch.queries)
     for query, places in groups.items():
-        now = clock()
-        if now >= deadline:
+        now = effort.clock()
+        if now >= effort.deadline:
             QUERIES.labels("expired").inc(len(places))
             continue
-        for place, outcome in zip(places, _search_group(serving, batch, query, places, now), strict=True):
+        for place, outcome in zip(places, _search_group(serving, batch, query, places, now, effort), strict=True):
             outcomes[place] = outcome
     return outcomes
 
 
 def _search_group(
-    serving: Serving, batch: SearchBatch, query: ShardQuery, places: list[int], now: float
+    serving: Serving, batch: SearchBatch, query: ShardQuery, places: list[int], now: float, effort: Effort
 ) -> list[Outcome]:
     index = serving.index(query.version_key, batch.epoch, now)
     if index is None:
         QUERIES.labels("behind").inc(len(places))
         return [BEHIND] * len(places)
-    spec = SearchSpec(top_k=query.top_k, ef_search=query.ef_search, exact=query.exact, filter=query.filter)
     try:
-        hits: list[Outcome] = [*index.search(query.namespace_key, batch.vectors[places], spec)]
+        return _searched(index, query, batch.vectors[places], effort)
+    except Overdue:
+        QUERIES.labels("expired").inc(len(places))
+        return [FAILED] * len(places)
     except Exception as error:  # noqa: BLE001
         # Any error costs this group alone. Its message may quote a filter, so the log does not show it.
         QUERIES.labels("failed").inc(len(places))
         logger.error("a search failed with %s", place_of(error))
         return [FAILED] * len(places)
-    QUERIES.labels("answered").inc(len(places))
+
+
+def _searched(index: VersionIndex, query: ShardQuery, vectors: Vector, effort: Effort) -> list[Outcome]:
+    spec = SearchSpec(top_k=query.top_k, ef_search=query.ef_search, exact=query.exact, filter=query.filter)
+    try:
+        hits: list[Outcome] = [*index.search(query.namespace_key, vectors, spec, effort)]
+    except TooHeavy:
+        if len(vectors) > 1:
+            # It may be one of them alone: what lies near its vector decides.
+            return [_searched(index, query, vectors[place : place + 1], effort)[0] for place in range(len(vectors))]
+        QUERIES.labels("heavy").inc()
+        return [HEAVY]
+    QUERIES.labels("answered").inc(len(vectors))
     return hits

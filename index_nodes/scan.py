@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from embedding_project.contracts.hits import rounded_scores
 from embedding_project.contracts.vectors import Vector
+from index_nodes.effort import ANY_EFFORT, Effort
 from index_nodes.selections import Selection
 
 Keys = NDArray[np.int64]
@@ -71,14 +72,16 @@ def settled(table: RowTable, queries: Vector, candidates: Candidates, top_k: int
     return Candidates(shown, candidates.rows).at(np.lexsort((keys, -shown), axis=-1)[:, :top_k])
 
 
-def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int) -> Candidates:
-    """The `top_k` best selected rows for each query, settled; all of them when there are fewer."""
+def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int, effort: Effort = ANY_EFFORT) -> Candidates:
+    """The `top_k` best selected rows for each query, settled; all of them when there are fewer. Raises Overdue."""
     vectors, top_k = table.vectors, min(top_k, selection.count)
     # To copy rows together costs three times as much as to read them in place, so it pays for few rows only.
     picked = selection.rows() if 2 * selection.count < len(vectors) else None
     total = len(vectors) if picked is None else len(picked)
     best = Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
     for start in range(0, total, _BLOCK_ROWS):
+        if start:
+            effort.go_on()
         stop = min(start + _BLOCK_ROWS, total)
         if picked is None:
             numbers = np.arange(start, stop)

@@ -8,6 +8,7 @@ from redis import Redis
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import SearchBatch
+from embedding_project.contracts.queues import SearchLane
 from index_nodes.drainer import SearchDrainer
 from index_nodes.memory_budget import MemoryBudget
 from index_nodes.node import ShardNode
@@ -29,14 +30,17 @@ def node() -> ShardNode:
         replica=config.node_replica,
         snapshot_seconds=config.snapshot_seconds,
         memory=MemoryBudget(config.node_memory_bytes),
+        heavy_microseconds=1_000.0 * config.heavy_search_ms,
     )
 
 
 def drainers() -> list[SearchDrainer]:
-    """The loops that answer the searches of this process, each for a thread and over a connection of its own."""
+    """The loops that answer the searches of this process, each for a thread and over a connection of its own. Heavy
+    searches have one, so that they wait for each other and no light search for them."""
     config = load_config()
     threads = config.node_search_threads or usual_search_threads(len(os.sched_getaffinity(0)))
-    return [SearchDrainer(broker_client(config.redis_url), node()) for _ in range(threads)]
+    lanes = [*[SearchLane.LIGHT] * threads, SearchLane.HEAVY]
+    return [SearchDrainer(broker_client(config.redis_url), node(), lane) for lane in lanes]
 
 
 def usual_search_threads(cores: int) -> int:
@@ -45,8 +49,8 @@ def usual_search_threads(cores: int) -> int:
 
 
 def answer_alone(batch: SearchBatch) -> None:
-    """Search and reply, for a message that came another way than through the drainer. Raises RedisError."""
-    answer = node().answer(batch)
+    """Search and reply, for a message of any lane that came another way than through a drainer. Raises RedisError."""
+    answer = node().answer(batch, SearchLane.HEAVY)
     if answer:
         push_reply(_broker(), answer)
 

@@ -7,7 +7,7 @@ answer by itself.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from embedding_project.contracts.queues import search_queue
+from embedding_project.contracts.queues import SearchLane, search_queue
 from index_nodes.version_index import VersionIndex
 
 MAX_LAG_SECONDS = 1.0
@@ -70,13 +70,13 @@ class Serving:
     def fenced(self, now: float) -> bool:
         return now - self.heartbeat_at >= FENCE_SECONDS
 
-    def queues(self, shard: int, now: float) -> tuple[str, ...]:
+    def queues(self, shard: int, now: float, lane: SearchLane = SearchLane.LIGHT) -> tuple[str, ...]:
         """The queues of the versions that may answer. The replica does not consume the queue of a version that lags, or
         that a lighter replica answers."""
         if self.layout is None or self.fenced(now):
             return ()
         return tuple(
-            search_queue(self.layout, version_key, shard)
+            search_queue(self.layout, version_key, shard, lane)
             for version_key, version in self.versions.items()
             if version.answers(now) and not version.yields
         )

@@ -176,6 +176,8 @@ def instance() -> Iterator[str]:
     environ["SNAPSHOT_SECONDS"] = "3"
     # On a machine that is busy with tests texts wait; what is refused for that has tests of its own.
     environ["EMBED_MAX_WAIT_SECONDS"] = "10"
+    # An exact search of 2,000 vectors of 4,096 numbers is heavy then, and nothing in smaller tests.
+    environ["HEAVY_SEARCH_MS"] = "2"
     # Every search may become a sample, so that a test need not search until one does.
     environ["SEARCH_SAMPLE_SHARE"] = "1"
     with running_instance(var=var, port=free_port(), environ=environ, say=lambda _: None) as url:

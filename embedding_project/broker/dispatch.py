@@ -26,6 +26,7 @@ from embedding_project.contracts.queues import (
     REEMBED_CHUNK_TASK,
     REEMBED_WAVE_DONE_TASK,
     SEARCH_TASK,
+    SearchLane,
     embed_queue,
     search_queue,
 )
@@ -43,10 +44,12 @@ def _broker_errors() -> Iterator[None]:
         raise Unavailable("broker_unavailable") from error
 
 
-def search_messages(layout: int, shards: Iterable[int], batch: SearchBatch) -> list[QueuedMessage]:
+def search_messages(
+    layout: int, shards: Iterable[int], batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT
+) -> list[QueuedMessage]:
     """One task per shard, as one group, for the carrier of the searches to send."""
     version_key = batch.queries[0].version_key
-    queues = [search_queue(layout, version_key, shard) for shard in shards]
+    queues = [search_queue(layout, version_key, shard, lane) for shard in shards]
     return task_template(query_app, SEARCH_TASK).messages(queues, batch.to_wire(), batch.deadline)
 
 

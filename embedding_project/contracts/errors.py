@@ -74,7 +74,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "broker_unavailable": ErrorKind(503, True, "The message broker cannot be reached."),
     "database_unavailable": ErrorKind(503, True, "Postgres cannot be reached, or takes no more connections."),
     "busy": ErrorKind(503, True, "Other requests changed the same documents during each try."),
-    "too_slow": ErrorKind(503, True, "Postgres did not answer in time."),
+    "too_slow": ErrorKind(503, True, "Postgres did not answer in time, or the search reads too much for its time."),
     "not_caught_up": ErrorKind(503, True, "The index has not reached the position of the token yet."),
 }
 

@@ -134,6 +134,12 @@ def comparisons(node: Filter) -> Iterator[Condition]:
         yield from comparisons(part)
 
 
+def condition_count(node: Filter) -> int:
+    if isinstance(node, Condition):
+        return 1
+    return sum(map(condition_count, (node.part,) if isinstance(node, Not) else node.parts))
+
+
 def parse_filter(value: object, field: str = "filters") -> Filter | None:
     """The tree of a JSON filter; None for null or an empty object. Raises InvalidRequest."""
     if value is None or value == {}:

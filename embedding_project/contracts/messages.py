@@ -160,6 +160,8 @@ class SearchReply:
 
 BEHIND = "behind"
 """Outcome of a query to a replica that may not answer now; the sender may ask another replica."""
+HEAVY = "heavy"
+"""Outcome of a query that would take longer than a light one may; the sender may ask again on the heavy lane."""
 
 
 def decode_reply(data: bytes) -> EmbedReply | SearchReply:

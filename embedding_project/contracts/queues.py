@@ -1,5 +1,7 @@
 """Names of tasks and queues. With them the roles find each other, and need not import each other."""
 
+from enum import StrEnum
+
 SEARCH_TASK = "index_nodes.search_shard"
 EMBED_TASK = "workers.embed_texts"
 INDEX_TASK = "embeddings_app.index_documents"
@@ -19,6 +21,14 @@ def embed_queue(lane: str) -> str:
     return f"embed.{lane}"
 
 
-def search_queue(layout: int, version_key: int, shard: int) -> str:
+class SearchLane(StrEnum):
+    """Heavy searches read so much that others would wait for them: they travel alone, to a thread of their own."""
+
+    LIGHT = "light"
+    HEAVY = "heavy"
+
+
+def search_queue(layout: int, version_key: int, shard: int, lane: SearchLane = SearchLane.LIGHT) -> str:
     """The queue of one model version on one shard; only replicas that may answer for that version consume it."""
-    return f"search.l{layout}.v{version_key}.s{shard}"
+    name = f"search.l{layout}.v{version_key}.s{shard}"
+    return name if lane is SearchLane.LIGHT else f"{name}.{lane}"

@@ -117,6 +117,11 @@ class ShardReplica(models.Model):
     built_per_second = models.FloatField(
         db_default=0.0, help_text="Documents that it brought into graphs a second, lately; 0 when unknown."
     )
+    namespace_sizes = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Live documents of its largest namespaces, by key: named. No other namespace has more than: others.",
+    )
     loading_total = models.BigIntegerField(db_default=0, help_text="Documents to load while loading; 0 when unknown.")
     segments = models.JSONField(
         db_default=Value({}, models.JSONField()), blank=True, help_text="Segments of each kind: flat, graph."

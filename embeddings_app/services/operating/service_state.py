@@ -21,7 +21,7 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import Lane
-from embedding_project.contracts.queues import INDEX_QUEUE, embed_queue, search_queue
+from embedding_project.contracts.queues import INDEX_QUEUE, SearchLane, embed_queue, search_queue
 from embedding_project.threads.refreshed import Refreshed
 from embeddings_app.records.jobs import LastRun, last_runs
 from embeddings_app.records.measurements import VersionRecall, newest_recalls
@@ -42,6 +42,7 @@ PERIOD_SECONDS = 2.0
 _PAUSES = 20
 """After a round of questions at least so many times its duration is rested."""
 _ASK_SECONDS = 1.0
+_SEARCHES: Mapping[SearchLane, str] = {SearchLane.LIGHT: "searches", SearchLane.HEAVY: "heavy searches"}
 
 Value = TypeVar("Value")
 
@@ -122,8 +123,9 @@ def embed_load() -> EmbedLoad | None:
 def queue_purposes(logs: Sequence[SearchedLog]) -> dict[str, str]:
     """Every queue of a service with these logs -> what its messages are, for people."""
     searches = {
-        search_queue(log.layout, log.version_key, log.shard): f"searches of {log.version}, shard {log.shard}"
+        search_queue(log.layout, log.version_key, log.shard, lane): f"{words} of {log.version}, shard {log.shard}"
         for log in logs
+        for lane, words in _SEARCHES.items()
     }
     return {
         **{embed_queue(lane): f"texts to embed, {lane}" for lane in Lane},

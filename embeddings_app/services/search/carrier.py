@@ -3,13 +3,16 @@
 The replica that took a message may have died or be frozen, so the others of its shard get it again: when the answer is
 overdue, and once more after that. Then the searches go on without the shard. An answer that comes later still shows
 that the shard lives.
+
+A heavy search travels alone, and the shards have as much more patience as it costs. It is sent once more late, and only
+when a replica has taken it. How long it takes says nothing of the health of a shard.
 """
 
 import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +21,7 @@ from embedding_project.broker.dispatch import search_messages
 from embedding_project.broker.task_messages import QueuedMessage
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import SearchBatch, SearchReply
+from embedding_project.contracts.queues import SearchLane
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.waiter import on_the_wall
 from embeddings_app.services.search.circuits import ShardKey
@@ -32,6 +36,15 @@ NEXT_HEDGE_SECONDS = 0.3
 LONG_QUEUE = 4
 """Messages in a queue that make a hedge useless: its shard is not deaf, it is busy."""
 SHARD_SILENT = "index_unavailable"
+TOO_SLOW = "too_slow"
+"""Of a shard that did not finish a heavy search in time."""
+HEAVY_PATIENCE = 4.0
+"""Times the estimated cost of a heavy search that it may take beyond the patience of every search: nodes are busy, and
+those of other processes go before."""
+_LATE_HEDGE = 0.5
+"""Of its patience, before a heavy search is sent once more."""
+_HYDRATION_SECONDS = 0.1
+"""Of the time of a heavy search, kept to make hits of what came."""
 _REMEMBERED = 64
 """Fan-outs that ended without a shard, of which an answer is still understood."""
 logger = logging.getLogger(__name__)
@@ -69,14 +82,15 @@ class Carrier:
             _fail(tickets, "internal_error")
 
     def _carry(self, tickets: Sequence[SearchTicket], on_overdue: Callable[[], None]) -> None:
-        fanout = FanOut(tickets, self._batch(tickets))
+        patience = _patience(tickets)
+        fanout = FanOut(tickets, self._batch(tickets, patience))
         self._choose_shards(fanout)
         if not fanout.unheard:
             return
-        fanout.had_patience = fanout.deadline - time.monotonic() >= SHARD_PATIENCE_SECONDS
+        fanout.had_patience = patience >= SHARD_PATIENCE_SECONDS
         sent_at = self._clock()
-        messages = search_messages(fanout.layout, sorted(fanout.unheard), fanout.batch)
-        steps = self._steps(sent_at, fanout, on_overdue)
+        messages = self._messages(fanout, fanout.unheard, fanout.batch)
+        steps = self._steps(sent_at, patience, fanout, on_overdue)
         try:
             # A fan-out of probes alone is sent, and not waited for.
             while fanout.missing or messages:
@@ -90,12 +104,18 @@ class Carrier:
             if fanout.unheard:
                 self._late.append(fanout)
 
-    def _batch(self, tickets: Sequence[SearchTicket]) -> SearchBatch:
+    def _messages(self, fanout: FanOut, shards: Iterable[int], batch: SearchBatch) -> list[QueuedMessage]:
+        return search_messages(fanout.layout, sorted(shards), batch, fanout.lane)
+
+    def _batch(self, tickets: Sequence[SearchTicket], patience: float) -> SearchBatch:
+        heavy = tickets[0].lane is SearchLane.HEAVY
+        # A shard need not scan for longer than it is waited for. The late answer of a light search shows that it lives.
+        until = time.monotonic() + patience if heavy else max(ticket.deadline for ticket in tickets)
         return SearchBatch(
             fanout_id=uuid.uuid4().hex,
             inbox=self._link.inbox,
             epoch=tickets[0].topology.epoch,
-            deadline=on_the_wall(max(ticket.deadline for ticket in tickets)),
+            deadline=on_the_wall(until),
             queries=tuple(ticket.query for ticket in tickets),
             vectors=np.stack([ticket.vector for ticket in tickets]),
             origins=tuple(ticket.origin for ticket in tickets),
@@ -105,38 +125,36 @@ class Carrier:
         """Say which shards get the message, and give up those that no search waits for."""
         now = self._clock()
         silent = self._health.silent([fanout.key(shard) for shard in fanout.missing], now)
-        probes = {key.shard for key in silent if self._health.take_probe(key, now) and self._is_empty(key)}
+        probes = set() if fanout.heavy else {key.shard for key in silent if self._takes_probe(fanout, key, now)}
         for key in silent:
             fanout.give_up(key.shard, SHARD_SILENT)
         fanout.unheard = fanout.missing | probes
 
-    def _is_empty(self, key: ShardKey) -> bool:
+    def _takes_probe(self, fanout: FanOut, key: ShardKey, now: float) -> bool:
         # What lies in the queue is the better probe, and a queue that nobody consumes must not grow.
         try:
-            return self._link.queue_length(key) == 0
+            return self._health.take_probe(key, now) and self._link.queue_length(fanout.queue(key.shard)) == 0
         except ServiceError:
             return False
 
-    def _steps(self, sent_at: float, fanout: FanOut, on_overdue: Callable[[], None]) -> deque[_Step]:
+    def _steps(self, sent_at: float, patience: float, fanout: FanOut, on_overdue: Callable[[], None]) -> deque[_Step]:
         """In the order of their times. Nobody is waited for beyond the last deadline of the searches."""
+        give_up = _Step(sent_at + patience, self._give_up)
+        if fanout.heavy:
+            return deque((_Step(sent_at + _LATE_HEDGE * patience, self._hedge), give_up))
         overdue_at = sent_at + self._health.overdue_after()
-        patience = min(SHARD_PATIENCE_SECONDS, max(fanout.deadline - time.monotonic(), 0.0))
 
         def overdue(fanout: FanOut) -> list[QueuedMessage]:
             on_overdue()
             return self._hedge(fanout)
 
-        steps = (
-            _Step(overdue_at, overdue),
-            _Step(overdue_at + NEXT_HEDGE_SECONDS, self._hedge),
-            _Step(sent_at + patience, self._give_up),
-        )
+        steps = (_Step(overdue_at, overdue), _Step(overdue_at + NEXT_HEDGE_SECONDS, self._hedge), give_up)
         return deque(sorted(steps, key=lambda step: step.at))
 
     def _hedge(self, fanout: FanOut) -> list[QueuedMessage]:
         if fanout.tickets[0].topology.replicas < 2:
             return []
-        chosen = [shard for shard in sorted(fanout.missing) if self._may_hedge(fanout.key(shard))]
+        chosen = [shard for shard in sorted(fanout.missing) if self._may_hedge(fanout, shard)]
         HEDGES.labels("withheld").inc(len(fanout.missing) - len(chosen))
         if not chosen:
             return []
@@ -144,11 +162,13 @@ class Carrier:
         # An id of its own, to know which message brought the answer.
         batch = replace(fanout.batch, fanout_id=uuid.uuid4().hex)
         fanout.ids.add(batch.fanout_id)
-        return search_messages(fanout.layout, chosen, batch)
+        return self._messages(fanout, chosen, batch)
 
-    def _may_hedge(self, key: ShardKey) -> bool:
+    def _may_hedge(self, fanout: FanOut, shard: int) -> bool:
+        # A heavy search that lies in the queue waits for others, whichever replica takes it.
+        too_long = 1 if fanout.heavy else LONG_QUEUE
         try:
-            return self._link.queue_length(key) < LONG_QUEUE and self._health.take_hedge()
+            return self._link.queue_length(fanout.queue(shard)) < too_long and self._health.take_hedge()
         except ServiceError:
             # The broker is slow or away. Who waits hears of it when the patience is over.
             return False
@@ -157,6 +177,9 @@ class Carrier:
         now = self._clock()
         for shard in sorted(fanout.missing):
             UNANSWERED.inc()
+            if fanout.heavy:
+                fanout.give_up(shard, TOO_SLOW)
+                continue
             fanout.give_up(shard, SHARD_SILENT)
             if fanout.had_patience:
                 # A message that came late may have been dropped by a shard that is well.
@@ -168,7 +191,8 @@ class Carrier:
         if fanout is None or reply.shard not in fanout.unheard or len(reply.outcomes) != len(fanout.tickets):
             return
         fanout.unheard.discard(reply.shard)
-        self._health.answered(fanout.key(reply.shard), self._clock() - sent_at if fanout is current else None)
+        if not fanout.heavy:
+            self._health.answered(fanout.key(reply.shard), self._clock() - sent_at if fanout is current else None)
         if reply.shard in fanout.missing:
             fanout.land(reply)
             if reply.fanout_id != fanout.batch.fanout_id:
@@ -180,10 +204,19 @@ class Carrier:
         while self._late and self._late[0].deadline <= time.monotonic():
             fanout = self._late.popleft()
             try:
-                self._link.drop_expired(fanout.key(shard) for shard in fanout.unheard)
+                self._link.drop_expired(fanout.queue(shard) for shard in fanout.unheard)
             except ServiceError:
                 # The search that is to be carried now must not fail for this; a later fan-out clears the queue too.
                 return
+
+
+def _patience(tickets: Sequence[SearchTicket]) -> float:
+    """How long the searches wait for a shard from now on, in seconds."""
+    left = max(max(ticket.deadline for ticket in tickets) - time.monotonic(), 0.0)
+    if tickets[0].lane is SearchLane.LIGHT:
+        return min(SHARD_PATIENCE_SECONDS, left)
+    cost = max(ticket.microseconds for ticket in tickets) / 1_000_000
+    return min(SHARD_PATIENCE_SECONDS + HEAVY_PATIENCE * cost, max(left - _HYDRATION_SECONDS, 0.0))
 
 
 def _fail(tickets: Sequence[SearchTicket], code: str) -> None:

@@ -9,13 +9,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 
 from django.db import DatabaseError
 
+from embedding_project.contracts.queues import SearchLane
 from embedding_project.observing import tracing
 from embedding_project.threads.turns import request_turns
 from embeddings_app.services.search.carrier import SHARD_SILENT, Carrier
+from embeddings_app.services.search.heavy_line import HeavyLine
 from embeddings_app.services.search.hydration import Merged, verified_hits
 from embeddings_app.services.search.shard_health import ShardHealth
 from embeddings_app.services.search.shard_link import broker_link
@@ -23,8 +25,8 @@ from embeddings_app.services.search.tickets import SearchTicket
 
 WAYS = 2
 MAX_QUERIES = 64
-MAX_COST = 40_000
-"""Sum of ef and exact work units in one fan-out: about 50 ms on a node of two cores."""
+MAX_MICROSECONDS = 50_000.0
+"""What the light searches of one fan-out may cost a node together."""
 
 Finish = Callable[[Sequence[SearchTicket]], None]
 
@@ -106,12 +108,12 @@ class Carrying:
 
     def _companions(self, leader: SearchTicket) -> list[SearchTicket]:
         """Those that wait and go to the same index, the longest waiting first, within the cost of a fan-out."""
-        taken, cost, others = list[SearchTicket](), leader.cost, deque[SearchTicket]()
+        taken, cost, others = list[SearchTicket](), leader.microseconds, deque[SearchTicket]()
         while self._waiting and len(taken) < MAX_QUERIES - 1:
             ticket = self._waiting.popleft()
-            if _share_fanout(leader, ticket) and cost + ticket.cost <= MAX_COST:
+            if _share_fanout(leader, ticket) and cost + ticket.microseconds <= MAX_MICROSECONDS:
                 taken.append(ticket)
-                cost += ticket.cost
+                cost += ticket.microseconds
             else:
                 others.append(ticket)
         self._waiting.extendleft(reversed(others))
@@ -157,12 +159,29 @@ def _make_hits_if_possible(tickets: Sequence[SearchTicket]) -> None:
         return
 
 
+def carry(ticket: SearchTicket) -> None:
+    """Take a search to its shards and back, by `Carrying` or, on its own, by `HeavyLine`. Raises Unavailable when too
+    many heavy searches wait."""
+    if ticket.lane is SearchLane.HEAVY:
+        _heavy_line().carry(ticket)
+    else:
+        _carrying().carry(ticket)
+
+
 @cache
-def carrying() -> Carrying:
-    """That of this process, opened at first use."""
-    health = ShardHealth()
-    return Carrying(partial(_new_carrier, health), _make_hits_if_possible)
+def _carrying() -> Carrying:
+    return Carrying(_new_carrier, _make_hits_if_possible)
 
 
-def _new_carrier(health: ShardHealth) -> Carrier:
-    return Carrier(broker_link(), health)
+@cache
+def _heavy_line() -> HeavyLine:
+    return HeavyLine(_new_carrier)
+
+
+@cache
+def _health() -> ShardHealth:
+    return ShardHealth()
+
+
+def _new_carrier() -> Carrier:
+    return Carrier(broker_link(), _health())

@@ -10,6 +10,13 @@ PARTIAL_ANSWERS = Counter("api_partial_answers", "Searches answered without one 
 OPEN_CIRCUITS = Gauge(
     "api_open_circuits", "Shards of a model version that searches do not wait for.", multiprocess_mode="livesum"
 )
+HEAVY_SEARCHES = Gauge("api_heavy_searches", "Heavy searches under way or waiting for it.", multiprocess_mode="livesum")
+HEAVY_REFUSED = Counter("api_heavy_searches_refused", "Heavy searches refused, since too many waited before them.")
+HEAVY_SECONDS = Histogram(
+    "api_heavy_search_seconds",
+    "Duration of a heavy search on its way to the shards and back.",
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
 STAGE_SECONDS = Histogram(
     "api_search_stage_seconds",
     "Duration of one stage of a search.",

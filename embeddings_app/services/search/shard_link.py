@@ -14,8 +14,6 @@ from embedding_project.broker.task_messages import QueuedMessage
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import SearchReply, decode_reply
-from embedding_project.contracts.queues import search_queue
-from embeddings_app.services.search.circuits import ShardKey
 
 _GLANCE_SECONDS = 0.25
 """A broker that takes longer to tell the length of a queue is in no state for additional messages."""
@@ -50,10 +48,10 @@ class ShardLink(Protocol):
         """Send the messages, then wait so long for the next replies; gives those that are there by then. Raises
         Unavailable."""
 
-    def queue_length(self, key: ShardKey) -> int:
+    def queue_length(self, queue: str) -> int:
         """Messages nobody has taken yet. Raises Unavailable."""
 
-    def drop_expired(self, keys: Iterable[ShardKey]) -> None:
+    def drop_expired(self, queues: Iterable[str]) -> None:
         """Remove the messages that nobody waits for any more. Raises Unavailable."""
 
 
@@ -101,11 +99,11 @@ class BrokerLink:
             raise Unavailable("broker_unavailable") from error
         return list(_replies(cast(list[bytes], popped[1]))) if popped else []
 
-    def queue_length(self, key: ShardKey) -> int:
-        return self._queues.length(search_queue(*key))
+    def queue_length(self, queue: str) -> int:
+        return self._queues.length(queue)
 
-    def drop_expired(self, keys: Iterable[ShardKey]) -> None:
-        self._queues.drop_expired(search_queue(*key) for key in keys)
+    def drop_expired(self, queues: Iterable[str]) -> None:
+        self._queues.drop_expired(queues)
 
 
 def _replies(popped: Iterable[bytes]) -> Iterable[SearchReply]:

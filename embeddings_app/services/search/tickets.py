@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from embedding_project.contracts.hits import ShardHits
-from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery
+from embedding_project.contracts.messages import BEHIND, HEAVY, SearchBatch, SearchReply, ShardQuery
 from embedding_project.contracts.origins import NOBODY, Origin
+from embedding_project.contracts.queues import SearchLane, search_queue
 from embedding_project.contracts.vectors import Vector
 from embedding_project.threads.waiter import Waiter
 from embeddings_app.records.topology import Topology
 from embeddings_app.services.search.circuits import ShardKey
 from embeddings_app.services.search.hydration import SearchHit, Shown
-
-_EXACT_COST = 10_000
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -25,6 +24,9 @@ class SearchTicket:
     topology: Topology
     deadline: float
     """Monotonic seconds."""
+    microseconds: float = 0.0
+    """What the query probably costs a node."""
+    lane: SearchLane = SearchLane.LIGHT
     allow_partial: bool = True
     """Whether hits without some of the shards are of any use."""
     origin: Origin = NOBODY
@@ -33,23 +35,18 @@ class SearchTicket:
     """By shard: its hits, or an error code. What is there from the beginning is not asked for again."""
     shards: frozenset[int] = field(init=False)
     """Those to ask."""
-    hits: list[SearchHit] | None = None
+    hits: list[SearchHit] | None = field(default=None, init=False)
     """Verified, best first; None while nobody could make them."""
     search_ms: float = 0.0
     """What the slowest node needed for the message of this query."""
-    hydrate_ms: float = 0.0
-    leads: bool = False
+    hydrate_ms: float = field(default=0.0, init=False)
+    leads: bool = field(default=False, init=False)
     """Whether its thread is to carry the next fan-out."""
     done: Waiter = field(init=False)
 
     def __post_init__(self) -> None:
         self.shards = frozenset(range(self.topology.shards)) - self.outcomes.keys()
         self.done = Waiter(self.deadline)
-
-    @property
-    def cost(self) -> int:
-        """What the query asks of a node: ef, or the work of comparing with everything in the same unit."""
-        return _EXACT_COST if self.query.exact else max(self.query.ef_search, self.query.top_k)
 
     @property
     def answered(self) -> list[ShardHits]:
@@ -62,10 +59,19 @@ class SearchTicket:
         return frozenset(shard for shard, outcome in self.outcomes.items() if outcome == BEHIND)
 
     @property
+    def unsettled(self) -> frozenset[int]:
+        """Shards to ask again: those that are behind, and those for which the search was too heavy for its lane."""
+        return self.behind | self.too_heavy
+
+    @property
+    def too_heavy(self) -> frozenset[int]:
+        return frozenset(shard for shard, outcome in self.outcomes.items() if outcome == HEAVY)
+
+    @property
     def is_usable(self) -> bool:
         """Whether its answer can be made of the outcomes that are there."""
         count = len(self.answered)
-        return not self.behind and count > 0 and (self.allow_partial or count == self.topology.shards)
+        return not self.unsettled and count > 0 and (self.allow_partial or count == self.topology.shards)
 
     def land(self, shard: int, outcome: ShardHits | str, search_ms: float = 0.0) -> None:
         """Take the first outcome of a shard that was asked. For the thread that carries the ticket."""
@@ -108,8 +114,19 @@ class FanOut:
         """The last one among its tickets."""
         return max(ticket.deadline for ticket in self.tickets)
 
+    @property
+    def lane(self) -> SearchLane:
+        return self.tickets[0].lane
+
+    @property
+    def heavy(self) -> bool:
+        return self.lane is SearchLane.HEAVY
+
     def key(self, shard: int) -> ShardKey:
         return ShardKey(self.layout, self.tickets[0].query.version_key, shard)
+
+    def queue(self, shard: int) -> str:
+        return search_queue(*self.key(shard), self.lane)
 
     def land(self, reply: SearchReply) -> None:
         """Give every ticket its outcome of a shard."""

@@ -1,22 +1,26 @@
 """The search of one model version's index: a vector to the shards, their hits merged, verified and made whole.
 
-1. carried to one task per shard, with other searches  2. k-way merge  3. hydrate and verify  4. once more with a wider
-net when too many hits did not hold
+1. carried to one task per shard, with other searches, or alone when it is heavy  2. k-way merge  3. hydrate and verify
+4. once more with a wider net when too many hits did not hold
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.filters import Filter, to_wire
-from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import ShardQuery
 from embedding_project.contracts.origins import NOBODY
+from embedding_project.contracts.queues import SearchLane
 from embedding_project.contracts.vectors import Vector
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.waiter import rest
-from embeddings_app.services.search.carrying import carrying, make_hits
+from embeddings_app.services.search.carrier import TOO_SLOW
+from embeddings_app.services.search.carrying import carry, make_hits
+from embeddings_app.services.search.estimating import documents_in_a_shard, estimate, most
 from embeddings_app.services.search.hydration import Shown
 from embeddings_app.services.search.rounds import Round, best_round
 from embeddings_app.services.search.stopwatch import Stopwatch
@@ -73,24 +77,27 @@ def _round(query: VectorQuery, fetch: int, deadline: float, watch: Stopwatch) ->
 
 
 def _carried(query: VectorQuery, fetch: int, deadline: float) -> SearchTicket:
-    """The search with what the shards said. Shards whose replica was behind are asked again until the deadline."""
-    ticket = _ticket(query, fetch, deadline, {}, 0.0)
-    carrying().carry(ticket)
-    while ticket.behind and time.monotonic() + _BEHIND_PAUSE_SECONDS < deadline:
-        rest(_BEHIND_PAUSE_SECONDS)
-        known = {shard: outcome for shard, outcome in ticket.outcomes.items() if shard not in ticket.behind}
-        ticket = _ticket(query, fetch, deadline, known, ticket.search_ms)
-        carrying().carry(ticket)
+    """The search with what the shards said. Until the deadline, shards whose replica was behind are asked again, and
+    those for which the search was too heavy are asked on the heavy lane. Raises Unavailable when that is full."""
+    ticket = _ticket(query, fetch, deadline)
+    carry(ticket)
+    while ticket.unsettled and time.monotonic() + _BEHIND_PAUSE_SECONDS < deadline:
+        if ticket.behind:
+            rest(_BEHIND_PAUSE_SECONDS)
+        ticket = _again(ticket, query)
+        carry(ticket)
     # It may have been given up while another thread carried it.
     ticket.fail("index_unavailable")
     return ticket
 
 
-def _ticket(
-    query: VectorQuery, fetch: int, deadline: float, known: dict[int, ShardHits | str], search_ms: float
-) -> SearchTicket:
+def _ticket(query: VectorQuery, fetch: int, deadline: float) -> SearchTicket:
+    asked, current = _shard_query(query, fetch), topology()
+    documents = documents_in_a_shard(current.layout, query.version_key, query.namespace_key)
+    microseconds = estimate(asked, query.filter, len(query.vector), documents)
+    heavy = microseconds > 1_000 * load_config().heavy_search_ms
     return SearchTicket(
-        query=_shard_query(query, fetch),
+        query=asked,
         vector=query.vector,
         shown=Shown(
             namespace_key=query.namespace_key,
@@ -98,13 +105,24 @@ def _ticket(
             filter=query.filter,
             include=query.include,
         ),
-        topology=topology(),
+        topology=current,
         deadline=deadline,
+        microseconds=microseconds,
+        lane=SearchLane.HEAVY if heavy else SearchLane.LIGHT,
         allow_partial=query.allow_partial,
         origin=next(iter(current_origins()), NOBODY),
-        outcomes=known,
-        search_ms=search_ms,
     )
+
+
+def _again(ticket: SearchTicket, query: VectorQuery) -> SearchTicket:
+    """For the shards that gave no answer yet."""
+    known = {shard: outcome for shard, outcome in ticket.outcomes.items() if shard not in ticket.unsettled}
+    again = replace(ticket, topology=topology(), outcomes=known)
+    if not ticket.too_heavy:
+        return again
+    documents = documents_in_a_shard(again.topology.layout, query.version_key, query.namespace_key)
+    microseconds = most(ticket.query, query.filter, len(query.vector), documents)
+    return replace(again, lane=SearchLane.HEAVY, microseconds=microseconds)
 
 
 def _shard_query(query: VectorQuery, fetch: int) -> ShardQuery:
@@ -118,6 +136,6 @@ def _shard_query(query: VectorQuery, fetch: int) -> ShardQuery:
     )
 
 
-def _no_answer(outcomes: dict[int, ShardHits | str]) -> Unavailable:
-    telling = [code for code in ("internal_error", "broker_unavailable") if code in outcomes.values()]
+def _no_answer(outcomes: Mapping[int, object]) -> Unavailable:
+    telling = [code for code in ("internal_error", "broker_unavailable", TOO_SLOW) if code in outcomes.values()]
     return Unavailable(telling[0] if telling else "index_unavailable")

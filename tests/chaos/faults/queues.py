@@ -5,13 +5,14 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any, cast
 
 import msgpack
 from redis import Redis
 
 from embedding_project.contracts.messages import Lane
-from embedding_project.contracts.queues import INDEX_QUEUE, REEMBED_QUEUE, embed_queue, search_queue
+from embedding_project.contracts.queues import INDEX_QUEUE, REEMBED_QUEUE, SearchLane, embed_queue, search_queue
 from tests.chaos.cluster import SHARDS, Cluster, Servers
 from tests.chaos.faults.base import Fault, Part
 
@@ -71,7 +72,7 @@ def work_queues(cluster: Servers) -> list[str]:
     """Every queue that carries work, as of the active layout and the versions that answer."""
     ((layout,),) = cluster.rows("SELECT id FROM layout WHERE status = 'active'")
     versions = [key for (key,) in cluster.rows("SELECT id FROM model_registry WHERE status = 'active' ORDER BY id")]
-    searches = [search_queue(layout, version, shard) for version in versions for shard in range(SHARDS)]
+    searches = [search_queue(layout, *of) for of in product(versions, range(SHARDS), SearchLane)]
     return [INDEX_QUEUE, REEMBED_QUEUE, *map(embed_queue, Lane), *searches]
 
 

@@ -5,6 +5,7 @@ import json
 import time
 import uuid
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import msgpack
@@ -19,7 +20,7 @@ from embedding_project.broker.task_messages import task_template
 from embedding_project.celery import make_query_app, query_app
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import EmbedBatch, Lane, SearchBatch, ShardQuery
-from embedding_project.contracts.queues import EMBED_TASK, SEARCH_TASK, embed_queue, search_queue
+from embedding_project.contracts.queues import EMBED_TASK, SEARCH_TASK, SearchLane, embed_queue, search_queue
 from tests.unit.workers.models import HASHING
 
 QUERY = ShardQuery(version_key=1, namespace_key=2, top_k=3, ef_search=4, exact=False, filter="")
@@ -51,8 +52,8 @@ def _by_celery(task: str, queues: list[str], argument: bytes, deadline: float) -
     ).apply_async()
 
 
-def _by_template(redis: Redis, layout: int, batch: SearchBatch) -> None:
-    for message in search_messages(layout, (0, 1), batch):
+def _by_template(redis: Redis, layout: int, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> None:
+    for message in search_messages(layout, (0, 1), batch, lane):
         redis.lpush(message.queue, message.text)
 
 
@@ -125,19 +126,21 @@ def _worker_app(received: list[tuple[bytes, str]]) -> Celery:
     return app
 
 
-def test_a_stock_worker_runs_both_kinds(redis: Redis, layout: int) -> None:
+def test_a_stock_worker_runs_both_kinds_of_both_lanes(redis: Redis, layout: int) -> None:
     received: list[tuple[bytes, str]] = []
     app = _worker_app(received)
     batch = _batch()
-    queues = [search_queue(layout, QUERY.version_key, shard) for shard in (0, 1)]
+    of_lane = {lane: [search_queue(layout, QUERY.version_key, shard, lane) for shard in (0, 1)] for lane in SearchLane}
+    queues = [*chain(*of_lane.values())]
     with start_worker(app, pool="solo", queues=queues, perform_ping_check=False, shutdown_timeout=20):
-        _by_celery(SEARCH_TASK, queues, batch.to_wire(), batch.deadline)
-        _by_template(redis, layout, batch)
+        for lane in SearchLane:
+            _by_celery(SEARCH_TASK, of_lane[lane], batch.to_wire(), batch.deadline)
+            _by_template(redis, layout, batch, lane)
         until = time.monotonic() + 20
-        while len(received) < 4 and time.monotonic() < until:
+        while len(received) < 8 and time.monotonic() < until:
             time.sleep(0.01)
-    assert [payload for payload, _ in received] == [batch.to_wire()] * 4
-    assert sorted(map(len, _groups(received))) == [2, 2]
+    assert [payload for payload, _ in received] == [batch.to_wire()] * 8
+    assert sorted(map(len, _groups(received))) == [2, 2, 2, 2]
 
 
 def _groups(received: list[tuple[bytes, str]]) -> list[list[bytes]]:

@@ -20,7 +20,7 @@ from embedding_project.broker.inbox import REPLY_TTL_MS
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.messages import BEHIND, SearchBatch, SearchReply, ShardQuery, decode_reply
-from embedding_project.contracts.queues import SEARCH_TASK, search_queue
+from embedding_project.contracts.queues import SEARCH_TASK, SearchLane, search_queue
 from index_nodes.drainer import SearchDrainer, decode_search
 from index_nodes.metrics import CORRUPT_MESSAGES
 from index_nodes.node import ShardNode
@@ -37,13 +37,14 @@ class Replica(ShardNode):
         self.answered: list[SearchBatch] = []
         self.faults: list[Exception] = []
 
-    def search_here(self) -> None:
+    def search_here(self, lane: SearchLane = SearchLane.LIGHT) -> None:
         pass
 
-    def queues(self) -> tuple[str, ...]:
-        return self.ready_queues
+    def queues(self, lane: SearchLane = SearchLane.LIGHT) -> tuple[str, ...]:
+        heavy = lane is SearchLane.HEAVY
+        return tuple(queue for queue in self.ready_queues if queue.endswith(f".{SearchLane.HEAVY}") == heavy)
 
-    def answer(self, batch: SearchBatch) -> Addressed:
+    def answer(self, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
         if self.faults:
             raise self.faults.pop()
         self.answered.append(batch)
@@ -63,8 +64,10 @@ def redis() -> Redis:
 
 
 @contextmanager
-def draining(redis: Redis, replica: Replica, threads: int = 1) -> Iterator[None]:
-    drainers = [SearchDrainer(redis, replica) for _ in range(threads)]
+def draining(
+    redis: Redis, replica: Replica, threads: int = 1, lanes: Sequence[SearchLane] = (SearchLane.LIGHT,)
+) -> Iterator[None]:
+    drainers = [SearchDrainer(redis, replica, lane) for lane in lanes for _ in range(threads)]
     running = [threading.Thread(target=drainer.run) for drainer in drainers]
     for thread in running:
         thread.start()
@@ -78,8 +81,10 @@ def draining(redis: Redis, replica: Replica, threads: int = 1) -> Iterator[None]
             assert not thread.is_alive()
 
 
-def _send(redis: Redis, layout: int, shards: Sequence[int], batch: SearchBatch) -> None:
-    for message in search_messages(layout, shards, batch):
+def _send(
+    redis: Redis, layout: int, shards: Sequence[int], batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT
+) -> None:
+    for message in search_messages(layout, shards, batch, lane):
         redis.lpush(message.queue, message.text)
 
 
@@ -108,9 +113,9 @@ class Meeting(Replica):
         super().__init__(*queues)
         self._met = threading.Barrier(threads)
 
-    def answer(self, batch: SearchBatch) -> Addressed:
+    def answer(self, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
         self._met.wait(5)
-        return super().answer(batch)
+        return super().answer(batch, lane)
 
 
 def test_several_threads_answer_for_one_node_at_the_same_time(redis: Redis, layout: int) -> None:
@@ -121,6 +126,37 @@ def test_several_threads_answer_for_one_node_at_the_same_time(redis: Redis, layo
         _until(lambda: len(replica.answered) == len(sent))
     assert sorted(batch.fanout_id for batch in replica.answered) == sorted(batch.fanout_id for batch in sent)
     assert [redis.llen(batch.inbox) for batch in sent] == [1] * len(sent)
+
+
+class Held(Replica):
+    """Holds heavy searches until the test lets them go."""
+
+    def __init__(self, *queues: str) -> None:
+        super().__init__(*queues)
+        self.held, self.free = threading.Semaphore(0), threading.Event()
+
+    def answer(self, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
+        if lane is SearchLane.HEAVY:
+            self.held.release()
+            assert self.free.wait(20)
+        return super().answer(batch, lane)
+
+
+def test_light_searches_are_answered_while_heavy_ones_run_and_wait(redis: Redis, layout: int) -> None:
+    replica = Held(*(search_queue(layout, VERSION, 0, lane) for lane in SearchLane))
+    light, heavy = [_batch() for _ in range(20)], [_batch() for _ in range(2)]
+    with draining(redis, replica, lanes=tuple(SearchLane)):
+        for batch in heavy:
+            _send(redis, layout, (0,), batch, SearchLane.HEAVY)
+        assert replica.held.acquire(timeout=5)
+        for batch in light:
+            _send(redis, layout, (0,), batch)
+        _until(lambda: len(replica.answered) == len(light))
+        assert [batch.fanout_id for batch in replica.answered] == [batch.fanout_id for batch in light]
+        assert not replica.held.acquire(blocking=False), "one heavy search at a time"
+        replica.free.set()
+        _until(lambda: len(replica.answered) == len(light) + len(heavy))
+    assert [redis.llen(batch.inbox) for batch in (*light, *heavy)] == [1] * 22
 
 
 def test_a_group_is_answered_by_each_shard(redis: Redis, layout: int) -> None:

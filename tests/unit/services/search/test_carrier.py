@@ -1,60 +1,27 @@
 """A fan-out from its message to its outcomes, with shards that do as they are told and a clock that a wait moves."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import BEHIND, SearchReply
-from embeddings_app.services.search.carrier import LONG_QUEUE, SHARD_PATIENCE_SECONDS, SHARD_SILENT, Carrier
+from embedding_project.contracts.queues import search_queue
+from embeddings_app.services.search.carrier import LONG_QUEUE, SHARD_PATIENCE_SECONDS, SHARD_SILENT
 from embeddings_app.services.search.circuits import PROBE_SECONDS, TOLERATED_MISSES
 from embeddings_app.services.search.hedging import LATEST_SECONDS
-from embeddings_app.services.search.shard_health import ShardHealth
-from embeddings_app.services.search.tickets import SearchTicket
-from tests.unit.services.search.fanout_builders import HITS, TOPOLOGY, Sent, Wire, answer, ticket
-
-Answers = Callable[[Sent], Iterable[tuple[float, SearchReply]]]
-SOON = 0.001
-
-
-def everybody(sent: Sent) -> Iterable[tuple[float, SearchReply]]:
-    return [(SOON, answer(sent, shard)) for shard in sent.shards]
-
-
-def nobody(_: Sent) -> Iterable[tuple[float, SearchReply]]:
-    return ()
-
-
-def only(shard: int) -> Answers:
-    return lambda sent: [(SOON, answer(sent, shard))] if shard in sent.shards else []
-
-
-class Carried:
-    """A carrier, and how often others were let go before it was back."""
-
-    def __init__(self) -> None:
-        self.wire = Wire()
-        self.carrier = Carrier(self.wire, ShardHealth(), self.wire.clock)
-        self.overdue = 0
-
-    def carry(self, *tickets: SearchTicket, answers: Answers = everybody) -> SearchTicket:
-        self.wire.answers = answers
-        self.carrier.carry(tickets, self._overdue)
-        return tickets[0]
-
-    def _overdue(self) -> None:
-        self.overdue += 1
-
-    def open_circuit(self, shard: int) -> None:
-        for _ in range(TOLERATED_MISSES):
-            self.carry(ticket(), answers=only(1 - shard))
-        self.wire.sent.clear()
-        self.overdue = 0
-
-    @property
-    def sent_to(self) -> list[tuple[int, ...]]:
-        return [sent.shards for sent in self.wire.sent]
+from tests.unit.services.search.fanout_builders import (
+    HITS,
+    SOON,
+    TOPOLOGY,
+    Carried,
+    Sent,
+    answer,
+    nobody,
+    only,
+    ticket,
+)
 
 
 @pytest.fixture
@@ -162,7 +129,7 @@ def test_the_queue_of_a_silent_shard_is_cleared_once_its_messages_are_too_late(c
 def test_of_fanouts_that_are_over_nothing_is_left_in_the_queues(carried: Carried) -> None:
     carried.carry(ticket(seconds=0), answers=nobody)
     carried.carry(ticket())
-    assert carried.wire.cleared == {0, 1}
+    assert carried.wire.cleared == {search_queue(TOPOLOGY.layout, 1, shard) for shard in (0, 1)}
 
 
 def test_a_queue_that_cannot_be_cleared_costs_no_search(carried: Carried) -> None:

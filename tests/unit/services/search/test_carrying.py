@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from embeddings_app.services.search.carrying import Carrying
+from embeddings_app.services.search.carrying import MAX_MICROSECONDS, Carrying
 from embeddings_app.services.search.tickets import SearchTicket
 from tests.unit.services.search.fanout_builders import ticket
 
@@ -145,7 +145,7 @@ def test_searches_of_two_models_do_not_share_a_fanout(fanouts: FanOuts) -> None:
 
 
 def test_the_cost_of_a_fanout_is_bounded(fanouts: FanOuts) -> None:
-    fanouts.search(*(ticket(exact=True) for _ in range(12)))
+    fanouts.search(*(ticket(microseconds=MAX_MICROSECONDS / 4) for _ in range(12)))
     fanouts.bring_back(0)
     fanouts.wait_for(3)
     assert len(fanouts.left[2]) == 4
