@@ -5,8 +5,9 @@ at no others; where it passes many, the node hands the search back. One that can
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 from embedding_project.contracts.filters import And, Condition, Filter, Not, condition_count, positive
 from embedding_project.contracts.messages import ShardQuery
@@ -45,26 +46,32 @@ class ShardSizes:
         return max(self.named.get(namespace_key, 0), self.others)
 
 
-def estimate(query: ShardQuery, filter_: Filter | None, dimension: int, documents: int) -> float:
-    """Microseconds, of a light search: a node that finds that it would take much longer hands it back."""
-    cost = hits_microseconds(min(query.top_k, documents))
-    few = filter_ is not None and may_pass_few(filter_)
-    if filter_ is not None and not few:
-        cost += filter_microseconds(documents, condition_count(filter_))
+class Estimate(NamedTuple):
+    """Microseconds of a node's thread."""
+
+    sure: float
+    """What a search will cost that is as light as it may be: by this its lane is chosen."""
+    most: float
+    """What it costs when every document must be tested and, if it is exact, compared."""
+
+
+def estimate(query: ShardQuery, filter_: Filter | None, dimension: int, documents: int) -> Estimate:
+    hits = hits_microseconds(min(query.top_k, documents))
     scan = scan_microseconds(documents, dimension)
-    if query.exact and not few:
-        return cost + scan
     ef = max(query.ef_search, query.top_k)
-    if filter_ is not None:
-        ef = max(ef, 2 * query.top_k, min(_FILTERED * query.ef_search, _MOST_FILTERED))
-    return cost + min(walk_microseconds(ef, dimension), scan)
+    if filter_ is None:
+        cost = hits + (scan if query.exact else min(walk_microseconds(ef, dimension), scan))
+        return Estimate(cost, cost)
+    tests = filter_microseconds(documents, condition_count(filter_))
+    ef = max(ef, 2 * query.top_k, min(_FILTERED * query.ef_search, _MOST_FILTERED))
+    walk = min(walk_microseconds(ef, dimension), scan)
+    most = hits + tests + (scan if query.exact else walk)
+    return Estimate(hits + walk if may_pass_few(filter_) else most, most)
 
 
-def most(query: ShardQuery, filter_: Filter | None, dimension: int, documents: int) -> float:
-    """Microseconds, of a search for which a node says that it is heavy."""
-    conditions = condition_count(filter_) if filter_ is not None else 0
-    tests = filter_microseconds(documents, conditions) if conditions else 0.0
-    return hits_microseconds(min(query.top_k, documents)) + tests + scan_microseconds(documents, dimension)
+def of_heavy(query: ShardQuery, filter_: Filter | None, dimension: int, documents: int) -> float:
+    """Microseconds, at most, of a search for which a node said that it is heavy."""
+    return estimate(replace(query, exact=True), filter_, dimension, documents).most
 
 
 def may_pass_few(node: Filter) -> bool:

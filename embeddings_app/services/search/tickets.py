@@ -25,7 +25,7 @@ class SearchTicket:
     deadline: float
     """Monotonic seconds."""
     microseconds: float = 0.0
-    """What the query probably costs a node."""
+    """What the query may cost a node."""
     lane: SearchLane = SearchLane.LIGHT
     allow_partial: bool = True
     """Whether hits without some of the shards are of any use."""

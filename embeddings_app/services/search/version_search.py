@@ -20,7 +20,7 @@ from embedding_project.observing.tracing import span
 from embedding_project.threads.waiter import rest
 from embeddings_app.services.search.carrier import TOO_SLOW
 from embeddings_app.services.search.carrying import carry, make_hits
-from embeddings_app.services.search.estimating import documents_in_a_shard, estimate, most
+from embeddings_app.services.search.estimating import documents_in_a_shard, estimate, of_heavy
 from embeddings_app.services.search.hydration import Shown
 from embeddings_app.services.search.rounds import Round, best_round
 from embeddings_app.services.search.stopwatch import Stopwatch
@@ -94,8 +94,9 @@ def _carried(query: VectorQuery, fetch: int, deadline: float) -> SearchTicket:
 def _ticket(query: VectorQuery, fetch: int, deadline: float) -> SearchTicket:
     asked, current = _shard_query(query, fetch), topology()
     documents = documents_in_a_shard(current.layout, query.version_key, query.namespace_key)
-    microseconds = estimate(asked, query.filter, len(query.vector), documents)
-    heavy = microseconds > 1_000 * load_config().heavy_search_ms
+    cost = estimate(asked, query.filter, len(query.vector), documents)
+    light = 1_000.0 * load_config().heavy_search_ms
+    heavy = cost.sure > light
     return SearchTicket(
         query=asked,
         vector=query.vector,
@@ -107,7 +108,8 @@ def _ticket(query: VectorQuery, fetch: int, deadline: float) -> SearchTicket:
         ),
         topology=current,
         deadline=deadline,
-        microseconds=microseconds,
+        # What turns out to cost more is handed back.
+        microseconds=cost.most if heavy else min(cost.most, light),
         lane=SearchLane.HEAVY if heavy else SearchLane.LIGHT,
         allow_partial=query.allow_partial,
         origin=next(iter(current_origins()), NOBODY),
@@ -121,7 +123,7 @@ def _again(ticket: SearchTicket, query: VectorQuery) -> SearchTicket:
     if not ticket.too_heavy:
         return again
     documents = documents_in_a_shard(again.topology.layout, query.version_key, query.namespace_key)
-    microseconds = most(ticket.query, query.filter, len(query.vector), documents)
+    microseconds = of_heavy(ticket.query, query.filter, len(query.vector), documents)
     return replace(again, lane=SearchLane.HEAVY, microseconds=microseconds)
 
 

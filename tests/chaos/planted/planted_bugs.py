@@ -104,8 +104,8 @@ def _search_all_namespaces(version_index: Any) -> None:
     """The index searches whatever namespace comes first."""
     search = version_index.VersionIndex.search
 
-    def anywhere(self: Any, namespace_key: int, queries: Any, spec: Any) -> Any:
-        return search(self, min(self._collections, default=namespace_key), queries, spec)
+    def anywhere(self: Any, namespace_key: int, *asked: Any) -> Any:
+        return search(self, min(self._collections, default=namespace_key), *asked)
 
     _put(version_index.VersionIndex, "search", anywhere)
 

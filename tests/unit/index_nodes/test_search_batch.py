@@ -103,3 +103,14 @@ def test_what_is_too_heavy_for_its_lane_is_handed_back_and_the_others_are_answer
     assert [outcomes[1], outcomes[3]] == [HEAVY, HEAVY]
     assert [keys(outcomes[place])[0] for place in (0, 2)] == [0, 2]
     assert keys(search_batch(serving, batch(heavy), ANY_EFFORT)[0])[0] == 0
+
+
+def test_a_search_is_left_in_the_middle_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    index, now = VersionIndex(8, tmp_path / "v"), time.monotonic()
+    fill(index, clustered_vectors(20_000, 8))
+    version = ServedVersion(index=index, caught_up_at=now, announced_at=0.0)
+    served = Serving(epoch="e", layout=1, heartbeat_at=now, versions={1: version})
+    expired, times = QUERIES.labels("expired")._value.get(), iter([now, now + 0.1, now + 0.2])
+    effort = Effort(deadline=now + 0.2, clock=lambda: next(times))
+    assert search_batch(served, batch(replace(query(), exact=True)), effort) == [FAILED]
+    assert QUERIES.labels("expired")._value.get() == expired + 1
