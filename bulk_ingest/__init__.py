@@ -1,4 +1,4 @@
-"""Bulk ingestion builds segments directly, past the online path.
+"""Bulk ingestion: files of documents with their vectors, loaded past the online path by binary COPY.
 
-The package holds its place in the import rules; no engine ships yet.
+`job.py` leads a job through its stages, in `python -m bulk_ingest`; its tasks run in processes of their own.
 """

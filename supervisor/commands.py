@@ -29,6 +29,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "reembed": "give documents vectors of a new version: estimate, start, pause, cancel",
         "warm_cache": "embed the texts of a file ahead of time",
     },
+    "Documents": {"bulk_ingest": "load files of documents with vectors: plan, run, pause, resume, abort"},
     "Keys": {"apikey": "make, list and revoke API keys"},
     "Backups": {
         "backup": "write a backup while the service runs",

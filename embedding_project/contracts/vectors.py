@@ -3,6 +3,7 @@
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +48,27 @@ def checked_vector(value: object, dimension: int, field: str) -> Vector:
     if not {float, int}.issuperset(map(type, value)):
         raise InvalidRequest("invalid_type", "must hold numbers only", field=field)
     try:
-        with np.errstate(over="ignore", under="ignore"):
-            vector = np.array(value, dtype=np.float64).astype(np.float32)
+        numbers = np.array(value, dtype=np.float64)
     except OverflowError:
         raise InvalidRequest("invalid_number", field=field) from None
-    if not np.isfinite(vector).all():
-        raise InvalidRequest("invalid_number", field=field)
-    if not vector.any():
-        raise InvalidRequest("zero_vector", field=field)
-    return unit_length(vector)
+    vectors, (fault,) = unit_vectors(numbers.reshape(1, -1))
+    if fault:
+        raise InvalidRequest(fault, field=field)
+    found: Vector = vectors[0]
+    return found
+
+
+def unit_vectors(numbers: NDArray[np.floating[Any]]) -> tuple[Vector, list[str]]:
+    """Vectors of unit length, and what is wrong with each: an error code, empty for nothing. Shape (n, d)."""
+    with np.errstate(over="ignore", under="ignore"):
+        vectors = numbers.astype(np.float32)
+    finite, some = np.isfinite(vectors).all(axis=1), vectors.any(axis=1)
+    good = finite & some
+    if good.all():
+        return unit_length(vectors), [""] * len(vectors)
+    vectors[~good] = 1.0
+    faults = np.where(finite, np.where(some, "", "zero_vector"), "invalid_number")
+    return unit_length(vectors), faults.tolist()
 
 
 def frame(vector: Vector, tokens: int, *, truncated: bool, unknown: bool) -> bytes:

@@ -1,6 +1,16 @@
 """Tables. Queries live in `records` and `registry`, decisions in `services`."""
 
 from embeddings_app.models.access import ApiKey, AuditEvent, Scope
+from embeddings_app.models.bulk import (
+    OPEN_BULK_STATES,
+    BulkBlock,
+    BulkBucket,
+    BulkFile,
+    BulkJob,
+    BulkState,
+    BulkTouched,
+    BulkWish,
+)
 from embeddings_app.models.documents import Document, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
 from embeddings_app.models.hot_texts import HotTexts
@@ -27,10 +37,18 @@ from embeddings_app.models.shards import (
 __all__ = [
     "EDITABLE_STATUSES",
     "LIVE_STATUSES",
+    "OPEN_BULK_STATES",
     "OPEN_STATES",
     "SEARCHABLE_STATUSES",
     "ApiKey",
     "AuditEvent",
+    "BulkBlock",
+    "BulkBucket",
+    "BulkFile",
+    "BulkJob",
+    "BulkState",
+    "BulkTouched",
+    "BulkWish",
     "Document",
     "EmbeddingRecord",
     "EmbeddingVector",

@@ -7,6 +7,7 @@ from typing import Any
 
 from embedding_project.contracts.metadata import canonical, stored_metadata
 from embedding_project.contracts.vectors import Vector
+from embeddings_app.records import bulk_blocks
 from embeddings_app.records.sql import execute, rows
 from embeddings_app.records.transactions import RetryTransaction
 
@@ -139,6 +140,7 @@ def _update(changed: Sequence[StoredDocument]) -> None:
             *_columns([item.content for item in changed]),
         ],
     )
+    bulk_blocks.touch([item.key for item in changed])
 
 
 def _columns(contents: Sequence[DocumentContent]) -> list[list[Any]]:
@@ -177,6 +179,7 @@ def make_tombstone(document_key: int) -> None:
         """,
         [document_key],
     )
+    bulk_blocks.touch([document_key])
     execute("DELETE FROM embedding_record WHERE document_id = %s", [document_key])
     execute(
         """

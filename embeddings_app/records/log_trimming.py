@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embeddings_app.models import LIVE_STATUSES
+from embeddings_app.records.bulk_blocks import unregistered
 from embeddings_app.records.sql import execute, row, rows
 
 
@@ -103,7 +104,7 @@ def _purge_tombstones(version_key: int, document_keys: Sequence[int | None], ret
     """Delete those of the documents that are tombstones older than the retention, and than all that is left in the logs
     of their shard under every version of the model."""
     return execute(
-        """
+        f"""
         WITH oldest AS MATERIALIZED (
             SELECT l.shards, c.shard, first.created_at
             FROM shard_counter c
@@ -122,6 +123,8 @@ def _purge_tombstones(version_key: int, document_keys: Sequence[int | None], ret
               -- goes a minute too early leaves a gap: a replica that needs its entry loads its shard again.
               AND NOT EXISTS (SELECT 1 FROM oldest o WHERE o.shard = d.shard_hash %% o.shards
                               AND o.created_at < d.updated_at - interval '1 minute')
+              -- The registration of the block names it in the log once more.
+              AND NOT {unregistered("d")}
             ORDER BY d.namespace_id, d.doc_id FOR UPDATE
         )
         DELETE FROM document d USING purged WHERE d.id = purged.id

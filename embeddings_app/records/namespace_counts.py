@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from embeddings_app.records.bulk_blocks import hidden
 from embeddings_app.records.sql import row
 
 COUNT_CAP = 100_000
@@ -27,13 +28,15 @@ def count_first(
 ) -> tuple[NamespaceCounts, bool]:
     """Live documents by state, and whether these are all documents."""
     found = row(
-        """
-        SELECT count(*), count(*) FILTER (WHERE r.state = 'pending'), count(*) FILTER (WHERE r.text_revision > 0),
-               count(*) FILTER (WHERE r.state = 'quarantined'),
-               count(*) FILTER (WHERE r.text_revision > 0 AND d.shard_hash %% %s = ANY(%s::int[]))
-        FROM (SELECT id, shard_hash FROM document WHERE namespace_id = %s AND NOT deleted ORDER BY doc_id LIMIT %s)
-            AS d
-        LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
+        f"""
+        SELECT count(*), count(*) FILTER (WHERE state = 'pending' OR state = 'ready' AND hidden),
+               count(*) FILTER (WHERE text_revision > 0 AND NOT hidden),
+               count(*) FILTER (WHERE state = 'quarantined'),
+               count(*) FILTER (WHERE text_revision > 0 AND NOT hidden AND shard_hash %% %s = ANY(%s::int[]))
+        FROM (SELECT d.shard_hash, r.state, r.text_revision, {hidden("d", "r.model_version_id")} AS hidden
+              FROM (SELECT id, shard_hash, revision FROM document WHERE namespace_id = %s AND NOT deleted
+                    ORDER BY doc_id LIMIT %s) AS d
+              LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s) AS first
         """,
         [shards, list(silent), namespace_key, cap + 1, version_key],
     )

@@ -9,6 +9,7 @@ import psycopg
 from django.db import connection
 
 from embedding_project.contracts.metadata import stored_metadata
+from embeddings_app.records.bulk_blocks import hidden
 from embeddings_app.records.sql import row, rows
 
 
@@ -38,6 +39,10 @@ class DocumentRow:
     stored_text_revision: int | None
 
 
+_TOLD_STATE = f"CASE WHEN r.state = 'ready' AND {hidden('d', 'r.model_version_id')} THEN 'pending' ELSE r.state END"
+"""A document whose vector is hidden from index nodes is not indexed yet."""
+
+
 def hydrate(
     version_key: int, document_keys: Collection[int], *, with_metadata: bool, with_text: bool
 ) -> dict[int, HitRow]:
@@ -61,9 +66,9 @@ def hydrate(
 
 def read_document(namespace_key: int, version_key: int, doc_id: str) -> DocumentRow | None:
     found = row(
-        """
+        f"""
         SELECT d.id, d.doc_id, d.text, d.metadata::text, d.revision, d.text_revision, d.updated_at,
-               r.state, r.text_revision
+               {_TOLD_STATE}, r.text_revision
         FROM document d LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
         WHERE d.namespace_id = %s AND d.doc_id = %s AND NOT d.deleted
         """,
@@ -84,9 +89,12 @@ def read_vector(version_key: int, document_key: int) -> bytes | None:
 
 
 def record_states(version_key: int, document_keys: Sequence[int]) -> dict[int, str]:
-    """Document key -> state of its record."""
+    """Document key -> state of its record, as clients are told it."""
     found = rows(
-        "SELECT document_id, state FROM embedding_record WHERE model_version_id = %s AND document_id = ANY(%s)",
+        f"""
+        SELECT r.document_id, {_TOLD_STATE} FROM embedding_record r JOIN document d ON d.id = r.document_id
+        WHERE r.model_version_id = %s AND r.document_id = ANY(%s)
+        """,
         [version_key, list(document_keys)],
     )
     return dict(found)

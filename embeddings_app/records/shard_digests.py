@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from embeddings_app.records.bulk_blocks import hidden
 from embeddings_app.records.sql import execute, rows
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
 
@@ -109,7 +110,7 @@ def _contents(shards: int, version_key: int, go_on: Callable[[], bool]) -> dict[
 def _range(shards: int, version_key: int, after: int) -> list[tuple[int | None, int, int, int, int]]:
     """Shard, documents, sum of the hashes, unsettled documents and last key of the range, for each shard in it."""
     return rows(
-        """
+        f"""
         WITH v AS MATERIALIZED (
             SELECT document_id, text_revision FROM embedding_vector
             WHERE model_version_id = %(version)s AND document_id > %(after)s ORDER BY document_id LIMIT %(limit)s
@@ -121,6 +122,7 @@ def _range(shards: int, version_key: int, after: int) -> list[tuple[int | None, 
         FROM v LEFT JOIN document d ON d.id = v.document_id AND NOT d.deleted
           -- Else the planner may read the whole table for each range.
           AND d.id > %(after)s AND d.id <= (SELECT max(document_id) FROM v)
+          AND NOT {hidden("d", "%(version)s")}
         GROUP BY 1
         """,
         {"version": version_key, "after": after, "limit": RANGE_DOCUMENTS, "shards": shards},

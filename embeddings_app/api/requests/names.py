@@ -1,7 +1,6 @@
 """Names a caller may choose, of documents, namespaces and models: in bodies, in paths, and in query parameters."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,36 +8,15 @@ from django.http import QueryDict
 from django.urls.converters import StringConverter
 
 from embedding_project.contracts.errors import InvalidRequest
-from embedding_project.contracts.limits import MAX_DOC_ID_BYTES, MAX_MODEL_ID_LENGTH
-from embedding_project.contracts.names import NAMESPACE_PATTERN
-from embedding_project.contracts.text import storable
-from embeddings_app.api.requests.fields import Fields, checked_string
+from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH
+from embedding_project.contracts.names import checked_doc_id, checked_namespace, matching
+from embeddings_app.api.requests.fields import Fields
 
 DEFAULT_NAMESPACE = "default"
 MODEL_ID_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9._/-]{{0,{MAX_MODEL_ID_LENGTH - 1}}}$"
 RAW_PATH = "embedding_project.raw_path"
 """Key of the WSGI environment under which the server keeps the path as it came, one character a byte."""
-_NAMESPACE = re.compile(NAMESPACE_PATTERN)
 _MODEL_ID = re.compile(MODEL_ID_PATTERN)
-
-
-def checked_doc_id(value: object, field: str) -> str:
-    """1 to 512 bytes of UTF-8, kept exactly as they are. Raises InvalidRequest."""
-    doc_id = checked_string(value, field)
-    # The length in characters comes first: a long string must not be walked to be refused.
-    fits = 1 <= len(doc_id) <= MAX_DOC_ID_BYTES and storable(doc_id) and len(doc_id.encode()) <= MAX_DOC_ID_BYTES
-    if not fits or any(unicodedata.category(character) == "Cc" for character in doc_id):
-        raise InvalidRequest(
-            "invalid_value", f"an id has 1 to {MAX_DOC_ID_BYTES} bytes and no control characters", field=field
-        )
-    # HTTP clients take these parts out of a URL before they send it, which gives the id of another document.
-    if not {".", ".."}.isdisjoint(doc_id.split("/")):
-        raise InvalidRequest("invalid_value", "an id has no part that is '.' or '..' between slashes", field=field)
-    return doc_id
-
-
-def checked_namespace(value: object, field: str = "namespace") -> str:
-    return _matching(value, _NAMESPACE, field)
 
 
 def namespace_of(fields: Fields) -> str:
@@ -50,14 +28,7 @@ def model_id_of(fields: Fields) -> str | None:
 
 
 def checked_model_id(value: object, field: str) -> str:
-    return _matching(value, _MODEL_ID, field)
-
-
-def _matching(value: object, pattern: re.Pattern[str], field: str) -> str:
-    name = checked_string(value, field)
-    if not pattern.fullmatch(name):
-        raise InvalidRequest("invalid_value", f"the name must match {pattern.pattern}", field=field)
-    return name
+    return matching(value, _MODEL_ID, field)
 
 
 class RestOfPath(StringConverter):

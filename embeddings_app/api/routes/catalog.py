@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embedding_project.contracts.model_spec import ModelSpec
-from embedding_project.contracts.names import NAMESPACE_PATTERN
+from embedding_project.contracts.names import NAMESPACE_PATTERN, checked_namespace
 from embeddings_app.api.middleware import caller_of
-from embeddings_app.api.requests.names import checked_model_id, checked_namespace
+from embeddings_app.api.requests.names import checked_model_id
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation

@@ -8,12 +8,13 @@ from rest_framework.response import Response
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_UPSERT_DOCUMENTS
 from embedding_project.contracts.metadata import checked_metadata
+from embedding_project.contracts.names import checked_doc_id
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.admission import admission
 from embeddings_app.api.error_shapes import error_body
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
-from embeddings_app.api.requests.names import checked_doc_id, model_id_of, namespace_of
+from embeddings_app.api.requests.names import model_id_of, namespace_of
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation

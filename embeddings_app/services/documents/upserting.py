@@ -128,19 +128,24 @@ def _store(
     left = _with_claimed_fields(space, request, checked)
     model_locks.lock_shared(spec.model_id)
     version_keys = [version.version_key for version in registry.live_specs(spec.model_id)]
-    stored = documents.write_documents(space.pk, [item for item in left if isinstance(item, DocumentContent)])
+    in_order = iter(store(space.pk, version_keys, [item for item in left if isinstance(item, DocumentContent)]))
+    return [item if isinstance(item, RefusedDocument) else next(in_order) for item in left]
+
+
+def store(namespace_key: int, version_keys: Sequence[int], contents: Sequence[DocumentContent]) -> list[StoredDocument]:
+    """Write documents with their embeddings and the log, in the caller's transaction, which holds the lock of the
+    model. Those without a vector become work. Raises RetryTransaction."""
+    stored = documents.write_documents(namespace_key, contents)
     renewed = [item for item in stored if item.new_text]
-    if spec.type is ModelType.EXTERNAL:
-        _write_client_vectors(version_keys, renewed)
-    elif renewed:
-        embeddings.mark_pending([item.key for item in renewed], version_keys)
+    if without_vector := [item.key for item in renewed if item.content.vector is None]:
+        embeddings.mark_pending(without_vector, version_keys)
+    _write_client_vectors(version_keys, renewed)
     documents.drop_unneeded_texts([item.key for item in stored])
     entries = [
         changes.ChangedDocument(item.key, item.revision, item.content.shard_hash) for item in stored if item.to_log
     ]
     changes.append_changes(writable_layouts(), version_keys, entries)
-    in_order = iter(stored)
-    return [item if isinstance(item, RefusedDocument) else next(in_order) for item in left]
+    return stored
 
 
 def _with_claimed_fields(

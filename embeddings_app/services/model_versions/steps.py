@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import ModelRegistry, ModelStatus
+from embeddings_app.records import bulk_jobs
 from embeddings_app.services import audit
 
 STEPS: Mapping[ModelStatus, tuple[ModelStatus, ...]] = {
@@ -33,6 +34,16 @@ _WAYS_ON: Mapping[ModelStatus, str] = {
 }
 
 
+_HELD_UP_BY_BULK_JOBS = (
+    ModelStatus.BACKFILLING,
+    ModelStatus.SHADOW,
+    ModelStatus.ACTIVE,
+    ModelStatus.STANDBY,
+    ModelStatus.RETIRING,
+)
+"""Into these a version does not go while a bulk job writes vectors of its model for the version that is active."""
+
+
 def way_on(status: str) -> str:
     """What an operator can do with a version in this state."""
     return _WAYS_ON[ModelStatus(status)]
@@ -53,6 +64,10 @@ def take_step(
     before = ModelStatus(version.status)
     if status not in STEPS[before]:
         raise illegal(version, status.value)
+    if status in _HELD_UP_BY_BULK_JOBS and bulk_jobs.any_open(version.model_id):
+        raise ServiceError(
+            "illegal_step", f"a bulk job loads documents of {version.model_id!r}: wait for its end, or abort it"
+        )
     if not ModelRegistry.objects.filter(pk=version.pk, status=before).update(status=status):
         version.refresh_from_db()
         raise illegal(version, status.value)

@@ -1,0 +1,148 @@
+"""Rows spread to buckets of neighbouring ids, and a bucket read back in the order of its ids.
+
+A spread file holds some thousand rows of one input file as Arrow IPC: one record batch for each bucket that has rows
+among them. Postgres compares ids byte by byte, and so do the splitters.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_ingest.durable import replaced
+from bulk_ingest.rows import Row
+
+SPREAD_ROWS = 65_536
+"""Of one spread file: some hundred MB in memory."""
+_FOLDER = "spread"
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadFile:
+    """One spread file, and how many rows of each bucket it has, in the order of its batches."""
+
+    name: str
+    rows: Mapping[int, int]
+    """Bucket -> rows, in rising order."""
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"name": self.name, "rows": list(self.rows.items())}
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> "SpreadFile":
+        return cls(wire["name"], {int(bucket): int(count) for bucket, count in wire["rows"]})
+
+
+def splitters_of(ids: Sequence[str], buckets: int) -> list[str]:
+    """The first ids of all buckets but the first, so that each has about as many of the ids."""
+    ordered = sorted({doc_id.encode() for doc_id in ids})
+    places = {round(place * len(ordered) / buckets) for place in range(1, buckets)}
+    return [ordered[place].decode() for place in sorted(places) if 0 < place < len(ordered)]
+
+
+def schema(dimension: int) -> pa.Schema:
+    return pa.schema(
+        [
+            ("file", pa.int32()),
+            ("row", pa.int64()),
+            ("doc_id", pa.binary()),
+            ("text", pa.binary()),
+            ("metadata", pa.binary()),
+            ("content_hash", pa.binary(32)),
+            ("shard_hash", pa.int32()),
+            ("vector", pa.binary(4 * dimension)),
+        ]
+    )
+
+
+class Spreader:
+    """Spreads the rows of one input file."""
+
+    def __init__(self, folder: Path, file_number: int, splitters: Sequence[str], dimension: int) -> None:
+        self._folder = folder
+        self._number = file_number
+        self._splitters = [splitter.encode() for splitter in splitters]
+        self._schema = schema(dimension)
+
+    def spread(self, batches: Iterable[Sequence[Row]], rows_at_once: int = SPREAD_ROWS) -> list[SpreadFile]:
+        """Write all rows; gives the files, which replace those of an earlier try. Raises OSError."""
+        files: list[SpreadFile] = []
+        waiting: list[Row] = []
+        for rows in batches:
+            waiting += rows
+            while len(waiting) >= rows_at_once:
+                files.append(self._write(len(files), waiting[:rows_at_once]))
+                del waiting[:rows_at_once]
+        if waiting:
+            files.append(self._write(len(files), waiting))
+        return files
+
+    def _write(self, piece: int, rows: Sequence[Row]) -> SpreadFile:
+        name = f"{self._number:06d}-{piece:06d}.arrow"
+        numbers = [bisect_right(self._splitters, row.doc_id.encode()) for row in rows]
+        counts = dict(sorted(Counter(numbers).items()))
+        order = sorted(range(len(rows)), key=numbers.__getitem__)
+        table = self._table([rows[place] for place in order])
+        with replaced(self._folder / _FOLDER / name) as file, pa.ipc.new_file(file, self._schema) as writer:
+            start = 0
+            for count in counts.values():
+                writer.write_batch(table.slice(start, count))
+                start += count
+        return SpreadFile(name, counts)
+
+    def _table(self, rows: Sequence[Row]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.array([self._number] * len(rows), pa.int32()),
+                pa.array([row.number for row in rows], pa.int64()),
+                pa.array([row.doc_id.encode() for row in rows], pa.binary()),
+                pa.array([row.text.encode() for row in rows], pa.binary()),
+                pa.array([_json(row.metadata) for row in rows], pa.binary()),
+                pa.array([row.content_hash for row in rows], pa.binary(32)),
+                pa.array([row.shard_hash for row in rows], pa.int32()),
+                pa.array([row.vector for row in rows], self._schema.field("vector").type),
+            ],
+            schema=self._schema,
+        )
+
+
+def _json(metadata: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(metadata) if metadata else b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The rows of a bucket in the order of their ids, each id once."""
+
+    rows: pa.Table
+    duplicates: int
+    """Rows left out because a later row of the input has their id."""
+
+
+def read_bucket(folder: Path, number: int, files: Iterable[SpreadFile], dimension: int) -> Bucket:
+    """All rows of a bucket, from the spread files in the order of the input. The last of equal ids wins. Raises OSError
+    and pyarrow.ArrowException."""
+    batches = list(_batches(folder / _FOLDER, number, files))
+    table = pa.Table.from_batches(batches, schema(dimension))
+    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in ("doc_id", "file", "row")])
+    table = table.take(order).combine_chunks()
+    if table.num_rows < 2:
+        return Bucket(table, 0)
+    ids = table["doc_id"].combine_chunks()
+    differs = pc.not_equal(ids.slice(0, len(ids) - 1), ids.slice(1))
+    last = table.filter(pa.concat_arrays([differs, pa.array([True])]))
+    return Bucket(last.combine_chunks(), table.num_rows - last.num_rows)
+
+
+def _batches(folder: Path, number: int, files: Iterable[SpreadFile]) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        if number not in file.rows:
+            continue
+        with pa.memory_map(str(folder / file.name)) as source:
+            yield pa.ipc.open_file(source).get_batch(list(file.rows).index(number))

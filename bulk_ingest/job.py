@@ -1,0 +1,243 @@
+"""Leads one job through its stages: spread, load, register. Each step may be repeated after a death at any moment."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from django.db import connection
+from django.db.utils import Error
+
+from bulk_ingest.buckets import SpreadFile
+from bulk_ingest.loading import BucketRefused, BucketTask, load_bucket
+from bulk_ingest.pool import WorkersDied, work_on
+from bulk_ingest.sources.files import InputFile
+from bulk_ingest.sources.raw import Columns, SourceError
+from bulk_ingest.spreading import SpreadTask, TooManyRejects, spread_file
+from embedding_project.contracts.errors import ServiceError, Unavailable
+from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish
+from embeddings_app.records import bulk_blocks, bulk_jobs, table_copy
+from embeddings_app.records.topology import applied_by_all, heads, read_topology
+from embeddings_app.records.transactions import in_transaction
+from embeddings_app.records.vector_partitions import vector_partition
+from embeddings_app.services.bulk import aborting, registering
+from embeddings_app.services.bulk.jobs import move
+from embeddings_app.services.documents.build_backlog import check_backlog
+
+LEASE_SECONDS = 8.0
+"""So long after the death of a leader nobody else leads. Two leaders at once would cost time and no correctness."""
+HEARTBEAT_SECONDS = 2.0
+OPENED_AT_ONCE = 2_000
+"""Documents that become visible together: nodes apply so many in much less than the second that they may lag."""
+_FOLLOW_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+_LEASE_POLL_SECONDS = 0.2
+_MAX_WAIT_SECONDS = 5.0
+
+
+FAILURES = (SourceError, BucketRefused, TooManyRejects, WorkersDied, ServiceError, OSError)
+"""After these the job has failed. What Postgres or a signal interrupts goes on when somebody leads the job again."""
+
+
+class LeaseLost(Exception):
+    """Another process works on the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """This process, as the leader of jobs."""
+
+    name: str
+    """Of no other process."""
+    work_dir: Path
+    """Holds a folder for each job."""
+    workers: int
+
+    def folder(self, job_key: int) -> Path:
+        return self.work_dir / str(job_key)
+
+    def lead(self, job_key: int) -> BulkJob:
+        """Work on the job until it ends, fails or is paused; gives it as it is then. Raises LeaseLost."""
+        self._take_lease(job_key)
+        try:
+            with _Heartbeat(job_key, self.name) as heartbeat:
+                try:
+                    self._run(job_key, heartbeat.holds)
+                except FAILURES as error:
+                    move(BulkJob.objects.get(pk=job_key), BulkState.FAILED, error=str(error))
+        finally:
+            bulk_jobs.give_back(job_key, self.name)
+        if not heartbeat.holds():
+            raise LeaseLost(f"another process works on bulk job {job_key}")
+        return BulkJob.objects.select_related("namespace", "model_version").get(pk=job_key)
+
+    def _take_lease(self, job_key: int) -> None:
+        """Wait as long as a leader that has died may still hold it. Raises LeaseLost."""
+        until = time.monotonic() + LEASE_SECONDS + HEARTBEAT_SECONDS
+        while not bulk_jobs.take_lease(job_key, self.name, LEASE_SECONDS):
+            if time.monotonic() > until:
+                raise LeaseLost(f"another process works on bulk job {job_key}")
+            time.sleep(_LEASE_POLL_SECONDS)
+
+    def _run(self, job_key: int, holds: Callable[[], bool]) -> None:
+        while holds():
+            job = BulkJob.objects.select_related("namespace", "model_version").get(pk=job_key)
+            if job.wanted == BulkWish.ABORT and job.state not in (BulkState.DONE, BulkState.ABORTED):
+                self._abort(job)
+                return
+            if job.wanted != BulkWish.RUN or job.state in (BulkState.DONE, BulkState.ABORTED):
+                return
+            if str(job.epoch) != read_topology().epoch:
+                raise BucketRefused("epoch_changed: a backup was restored since the job was made; abort it")
+            self._step(job, holds)
+
+    def _step(self, job: BulkJob, holds: Callable[[], bool]) -> None:
+        def go_on() -> bool:
+            return holds() and BulkJob.objects.filter(pk=job.pk, wanted=BulkWish.RUN).exists()
+
+        if job.state == BulkState.FAILED:
+            move(job, _state_before_failure(job))
+        elif job.state == BulkState.PLANNED:
+            self._spread(job, go_on)
+        elif job.state == BulkState.LOADING:
+            self._load(job, go_on)
+        elif job.state == BulkState.REGISTERING:
+            self._register(job, go_on)
+        else:
+            raise ServiceError("illegal_step", f"{job}: abort it")
+
+    def _spread(self, job: BulkJob, go_on: Callable[[], bool]) -> None:
+        left = BulkFile.objects.filter(job=job, spread__isnull=True).order_by("number")
+        tasks = [self._spread_task(job, file) for file in left]
+        for _ in work_on(tasks, spread_file, self.workers, go_on):
+            if bulk_jobs.count_rows(job.pk).rejected > job.options["max_rejects"]:
+                raise TooManyRejects(f"more than {job.options['max_rejects']} rows are rejected")
+        if not left.exists():
+            rows = bulk_jobs.count_rows(job.pk)
+            keys = max(rows.read - rows.rejected, 1)
+            in_transaction(lambda: bulk_blocks.reserve(job.pk, job.model_version_id, keys))
+            move(job, BulkState.LOADING)
+
+    def _spread_task(self, job: BulkJob, file: BulkFile) -> SpreadTask:
+        formats = job.options["formats"]
+        return SpreadTask(
+            job_key=job.pk,
+            number=file.number,
+            file=InputFile(
+                path=Path(file.path), size=file.size, modified_ns=file.modified_ns, format=formats[file.number]
+            ),
+            folder=self.folder(job.pk),
+            namespace=job.namespace.name,
+            dimension=job.model_version.dimension,
+            columns=Columns(**job.options["columns"]),
+            splitters=tuple(job.splitters),
+            max_rejects=job.options["max_rejects"],
+        )
+
+    def _load(self, job: BulkJob, go_on: Callable[[], bool]) -> None:
+        files = [
+            SpreadFile.from_wire(wire)
+            for file in BulkFile.objects.filter(job=job).order_by("number")
+            for wire in file.spread or ()
+        ]
+        loaded = bulk_jobs.loaded_buckets(job.pk)
+        block = bulk_blocks.reserve(job.pk, job.model_version_id, 0)
+        tasks, first_key = [], block.first_key
+        for number in range(len(job.splitters) + 1):
+            if number not in loaded:
+                tasks.append(self._bucket_task(job, number, files, first_key))
+            first_key += sum(file.rows.get(number, 0) for file in files)
+        for _ in work_on(tasks, load_bucket, self.workers, go_on):
+            pass
+        if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
+            registering.check_counts(job)
+            table_copy.analyze(["document", "embedding_record", vector_partition(job.model_version_id)])
+            move(job, BulkState.REGISTERING)
+
+    def _bucket_task(self, job: BulkJob, number: int, files: list[SpreadFile], first_key: int) -> BucketTask:
+        return BucketTask(
+            job_key=job.pk,
+            number=number,
+            folder=self.folder(job.pk),
+            files=tuple(file for file in files if number in file.rows),
+            dimension=job.model_version.dimension,
+            first_key=first_key,
+            on_existing=job.options["on_existing"],
+        )
+
+    def _register(self, job: BulkJob, go_on: Callable[[], bool]) -> None:
+        while go_on():
+            try:
+                check_backlog(job.model_version_id)
+            except Unavailable as busy:
+                time.sleep(min(busy.retry_after_seconds, _MAX_WAIT_SECONDS))
+                continue
+            if registering.open_part(job.pk, OPENED_AT_ONCE).ended:
+                shutil.rmtree(self.folder(job.pk) / "spread", ignore_errors=True)
+                return
+            _let_nodes_follow(job.model_version_id, time.monotonic() + _FOLLOW_SECONDS)
+
+    def _abort(self, job: BulkJob) -> None:
+        aborting.begin_abort(job)
+        while aborting.delete_part(job.pk):
+            pass
+        aborting.end_abort(job)
+        shutil.rmtree(self.folder(job.pk), ignore_errors=True)
+
+
+def _state_before_failure(job: BulkJob) -> BulkState:
+    """Where a failed job goes on. What makes it certain is written by the step that ends a stage."""
+    if not hasattr(job, "bulkblock"):
+        return BulkState.PLANNED
+    return BulkState.REGISTERING if job.bulkblock.opened_to >= job.bulkblock.first_key else BulkState.LOADING
+
+
+def _let_nodes_follow(version_key: int, deadline: float) -> None:
+    """Wait until the replicas that answer searches have applied the log: one that lags answers no longer."""
+    topology = read_topology()
+    wanted = heads(topology.layout, version_key, range(topology.shards))
+    while time.monotonic() < deadline:
+        applied = applied_by_all(topology.layout, version_key)
+        if all(seq >= wanted.get(shard, 0) for shard, seq in applied.items()):
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+class _Heartbeat:
+    """Renews the lease in a thread of its own."""
+
+    def __init__(self, job_key: int, name: str) -> None:
+        self._job_key = job_key
+        self._name = name
+        self._ended = threading.Event()
+        self._held_until = time.monotonic() + LEASE_SECONDS
+        self._lost = False
+        self._thread = threading.Thread(target=self._renew, name="bulk-lease", daemon=True)
+
+    def holds(self) -> bool:
+        return not self._lost and time.monotonic() < self._held_until
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _renew(self) -> None:
+        try:
+            while not self._ended.wait(HEARTBEAT_SECONDS):
+                asked_at = time.monotonic()
+                try:
+                    if not bulk_jobs.take_lease(self._job_key, self._name, LEASE_SECONDS):
+                        self._lost = True
+                        return
+                    self._held_until = asked_at + LEASE_SECONDS
+                except Error:
+                    continue  # the lease is believed in until it runs out
+        finally:
+            connection.close()

@@ -1,0 +1,146 @@
+"""One bucket of a job into Postgres: everything in one transaction, exactly once."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from django.db import IntegrityError
+
+from bulk_ingest import copying
+from bulk_ingest.buckets import Bucket, SpreadFile, read_bucket
+from bulk_ingest.copying import NewRows
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.metadata import stored_metadata
+from embedding_project.contracts.vectors import from_bytes
+from embeddings_app import registry
+from embeddings_app.models import BulkJob
+from embeddings_app.records import bulk_loading, model_locks
+from embeddings_app.records.bulk_loading import ExistingDocument, LoadedRows
+from embeddings_app.records.documents import DocumentContent
+from embeddings_app.records.table_copy import copy_in
+from embeddings_app.records.transactions import RetryTransaction, in_transaction
+from embeddings_app.records.vector_partitions import vector_partition
+from embeddings_app.services.documents.upserting import store
+
+OnExisting = Literal["update", "skip", "fail"]
+_WRITTEN_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketTask:
+    """A bucket to load. A second task of the same bucket changes nothing."""
+
+    job_key: int
+    number: int
+    folder: Path
+    files: tuple[SpreadFile, ...]
+    """In the order of the input."""
+    dimension: int
+    first_key: int
+    """Of the bucket: its n-th row has the n-th key from here, whichever attempt loads it."""
+    on_existing: OnExisting
+
+
+class BucketRefused(Exception):
+    """The job cannot go on with this bucket; the message says why."""
+
+
+def load_bucket(task: BucketTask) -> bool:
+    """Load the rows of the bucket; False when the job takes no more. Raises BucketRefused, OSError, django.db.Error."""
+    try:
+        bucket = read_bucket(task.folder, task.number, task.files, task.dimension)
+        return in_transaction(lambda: _load(task, bucket))
+    except (ServiceError, pa.ArrowException) as error:
+        # Neither can be sent to another process.
+        raise BucketRefused(f"bucket {task.number}: {error}") from None
+
+
+def _load(task: BucketTask, bucket: Bucket) -> bool:
+    """1. the job still loads, and its version is the only one  2. the row of the bucket  3. documents there are, locked
+    in order  4. new ones by COPY  5. changed ones as an upsert writes them, with the log, whose counters come last."""
+    began = time.monotonic()
+    job = bulk_loading.begin(task.job_key)
+    if job is None:
+        return False
+    model_locks.lock_shared(job.namespace.model_id)
+    live = [spec.version_key for spec in registry.live_specs(job.namespace.model_id)]
+    if live != [job.model_version_id]:
+        raise BucketRefused("the model has another live version than when the job was planned")
+    if not bulk_loading.begin_bucket(task.job_key, task.number):
+        return True
+    doc_ids = [doc_id.decode() for doc_id in bucket.rows["doc_id"].to_pylist()]
+    existing = {found.doc_id: found for found in bulk_loading.lock_existing(job, doc_ids)} if doc_ids else {}
+    fate = np.array([_fate(existing.get(doc_id), task.on_existing) for doc_id in doc_ids], dtype="S1")
+    _copy(job, task, bucket.rows, fate == _INSERT)
+    updated, unchanged = _update(job, bucket.rows.filter(pa.array(fate == _UPDATE)))
+    counts = LoadedRows(
+        inserted=int((fate == _INSERT).sum()),
+        updated=updated,
+        unchanged=unchanged + int((fate == _KEEP).sum()),
+        superseded=int((fate == _SUPERSEDED).sum()),
+        duplicates=bucket.duplicates,
+    )
+    bulk_loading.end_bucket(task.job_key, task.number, counts, time.monotonic() - began)
+    return True
+
+
+_INSERT, _UPDATE, _KEEP, _SUPERSEDED = b"i", b"u", b"k", b"s"
+
+
+def _fate(existing: ExistingDocument | None, on_existing: OnExisting) -> bytes:
+    if existing is None:
+        return _INSERT
+    if existing.newer:
+        return _SUPERSEDED
+    if existing.deleted or on_existing == "update":
+        return _UPDATE
+    if on_existing == "fail":
+        raise BucketRefused(f"the document {existing.doc_id!r} exists, and the job was told to fail then")
+    return _KEEP
+
+
+def _copy(job: BulkJob, task: BucketTask, rows: pa.Table, inserted: Any) -> None:
+    if not inserted.any():
+        return
+    new = NewRows(
+        keys=task.first_key + np.flatnonzero(inserted),
+        namespace_key=job.namespace_id,
+        version_key=job.model_version_id,
+        microseconds=bulk_loading.transaction_microseconds(),
+        rows=(rows if inserted.all() else rows.filter(pa.array(inserted))).combine_chunks(),
+        store_text=job.namespace.store_text,
+    )
+    try:
+        copy_in("document", copying.DOCUMENT_COLUMNS, copying.document_blocks(new))
+    except IntegrityError as error:
+        raise RetryTransaction("a document was inserted by another writer") from error
+    copy_in("embedding_record", copying.RECORD_COLUMNS, copying.record_blocks(new))
+    copy_in(vector_partition(job.model_version_id), copying.VECTOR_COLUMNS, copying.vector_blocks(new))
+
+
+def _update(job: BulkJob, rows: pa.Table) -> tuple[int, int]:
+    """Write documents that exist as an upsert does; how many were changed, and how many were as they are."""
+    changed = 0
+    for start in range(0, rows.num_rows, _WRITTEN_AT_ONCE):
+        contents = _contents(rows.slice(start, _WRITTEN_AT_ONCE), job.model_version.dimension)
+        stored = store(job.namespace_id, [job.model_version_id], contents)
+        changed += sum(item.changed for item in stored)
+    return changed, rows.num_rows - changed
+
+
+def _contents(rows: pa.Table, dimension: int) -> Sequence[DocumentContent]:
+    return [
+        DocumentContent(
+            doc_id=row["doc_id"].decode(),
+            text=row["text"].decode(),
+            metadata=stored_metadata(row["metadata"]),
+            content_hash=row["content_hash"],
+            vector=from_bytes(row["vector"], dimension)[0],
+            shard_hash=row["shard_hash"],
+        )
+        for row in rows.to_pylist()
+    ]

@@ -1,0 +1,1 @@
+"""Files of rows, each as batches of raw values whatever its format."""

@@ -1,0 +1,108 @@
+"""JSON lines, plain or compressed: one object a line."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from bulk_ingest.sources.raw import BATCH_ROWS, Columns, RawBatch, SourceError
+from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.limits import MAX_BODY_BYTES
+from embeddings_app.api.strict_json import strict_loads
+
+MAX_LINE_BYTES = MAX_BODY_BYTES
+"""No request could have brought more."""
+_MARK = b"\xef\xbb\xbf"
+_PIECE = 1 << 20
+
+
+def read(path: Path, columns: Columns) -> Iterator[RawBatch]:
+    """Raises SourceError."""
+    rows: list[tuple[int, Any, str]] = []
+    for number, line in _lines(path):
+        rows.append((number, *_parsed(line)))
+        if len(rows) == BATCH_ROWS:
+            yield _batch(rows, columns)
+            rows = []
+    if rows:
+        yield _batch(rows, columns)
+
+
+def sample_ids(path: Path, columns: Columns, wanted: int) -> tuple[list[str], int]:
+    """About so many ids of all over the file, and the number of its lines. Reads it whole. Raises SourceError."""
+    ids: list[str] = []
+    step, rows = 1, 0
+    for number, line in _lines(path):
+        rows += 1
+        if number % step == 0:
+            value, _ = _parsed(line)
+            doc_id = value.get(columns.doc_id)
+            if isinstance(doc_id, str):
+                ids.append(doc_id)
+        if len(ids) >= 2 * wanted:
+            ids, step = ids[::2], 2 * step
+    return ids, rows
+
+
+def _parsed(line: bytes | None) -> tuple[dict[str, Any], str]:
+    """The object of a line, and what is wrong with it as an error code."""
+    if line is None:
+        return {}, "invalid_value"
+    try:
+        value = strict_loads(line)
+    except InvalidRequest as error:
+        return {}, error.code
+    return (value, "") if isinstance(value, dict) else ({}, "invalid_type")
+
+
+def _batch(rows: list[tuple[int, Any, str]], columns: Columns) -> RawBatch:
+    values = [value for _, value, _ in rows]
+    return RawBatch(
+        first_row=rows[0][0],
+        doc_ids=[value.get(columns.doc_id) for value in values],
+        texts=[value.get(columns.text) for value in values],
+        vectors=[value.get(columns.vector) for value in values],
+        metadata=[value.get(columns.metadata) for value in values],
+        faults={place: fault for place, (_, _, fault) in enumerate(rows) if fault},
+        numbers=[number for number, _, _ in rows],
+    )
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """Number and content of each line that is not blank; None for one that is too long. The last may lack its end."""
+    number = 0
+    try:
+        with _opened(path) as file:
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                whole = len(line) <= MAX_LINE_BYTES
+                if not whole and not line.endswith(b"\n"):
+                    _skip_line(file)
+                line = line.removeprefix(_MARK) if number == 1 else line
+                if line.strip():
+                    yield number, line if whole else None
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+        raise SourceError(f"{path}: damaged after line {number}: {error}") from error
+
+
+def _skip_line(file: IO[bytes]) -> None:
+    while (piece := file.readline(_PIECE)) and not piece.endswith(b"\n"):
+        pass
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    if path.suffix == ".gz":
+        with gzip.open(path) as file:
+            yield file  # type: ignore[misc]
+    elif path.suffix == ".zst":
+        with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as stream:
+            yield io.BufferedReader(stream)
+    else:
+        with path.open("rb") as file:
+            yield file

@@ -1,0 +1,111 @@
+"""Parquet files: columns by name, row group by row group."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bulk_ingest.sources.raw import BATCH_ROWS, Columns, RawBatch, SourceError, Vectors
+
+_SAMPLED_GROUPS = 16
+
+
+def count_rows(path: Path, columns: Columns) -> int:
+    """From the footer. Raises SourceError, also when the file has no column of ids or of vectors."""
+    with _opened(path) as file:
+        _check_columns(path, file.schema_arrow, columns)
+        return int(file.metadata.num_rows)
+
+
+def sample_ids(path: Path, columns: Columns, wanted: int) -> list[str]:
+    """About so many ids, from row groups all over the file. Raises SourceError."""
+    with _opened(path) as file:
+        groups = file.metadata.num_row_groups
+        if not groups:
+            return []
+        picked = sorted({round(place * (groups - 1) / _SAMPLED_GROUPS) for place in range(_SAMPLED_GROUPS + 1)})
+        found = []
+        for group in picked:
+            ids = _read_ids(path, file, group, columns)
+            step = max(1, len(ids) * len(picked) // wanted)
+            found += [doc_id for doc_id in ids[::step] if isinstance(doc_id, str)]
+        return found
+
+
+def read(path: Path, columns: Columns) -> Iterator[RawBatch]:
+    """Raises SourceError."""
+    with _opened(path) as file:
+        names = _check_columns(path, file.schema_arrow, columns)
+        first_row = 1
+        try:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False):
+                yield _raw(batch, columns, first_row)
+                first_row += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise SourceError(f"{path}: damaged after row {first_row - 1}: {error}") from error
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{path}: no Parquet: {error}") from error
+
+
+def _check_columns(path: Path, schema: pa.Schema, columns: Columns) -> list[str]:
+    missing = [name for name in (columns.doc_id, columns.vector) if name not in schema.names]
+    if missing:
+        raise SourceError(f"{path}: no column {', '.join(missing)}; it has {', '.join(schema.names)}")
+    return [name for name in (columns.doc_id, columns.text, columns.vector, columns.metadata) if name in schema.names]
+
+
+def _read_ids(path: Path, file: pq.ParquetFile, group: int, columns: Columns) -> Sequence[Any]:
+    try:
+        ids: list[Any] = file.read_row_group(group, columns=[columns.doc_id], use_threads=False)[0].to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{path}: damaged in row group {group}: {error}") from error
+    return ids
+
+
+def _raw(batch: pa.RecordBatch, columns: Columns, first_row: int) -> RawBatch:
+    absent = [None] * batch.num_rows
+
+    def values(name: str) -> Sequence[Any]:
+        return batch.column(name).to_pylist() if name in batch.schema.names else absent
+
+    return RawBatch(
+        first_row=first_row,
+        doc_ids=values(columns.doc_id),
+        texts=values(columns.text),
+        vectors=_vectors(batch.column(columns.vector)),
+        metadata=values(columns.metadata),
+        faults={},
+    )
+
+
+def _vectors(column: pa.Array) -> Vectors:
+    """A matrix where all vectors have one length: no number becomes an object."""
+    width = _width(column)
+    if width is not None:
+        numbers = column.flatten()
+        if not numbers.null_count and pa.types.is_floating(numbers.type):
+            matrix: Vectors = numbers.to_numpy(zero_copy_only=False).reshape(len(column), width)
+            return matrix
+    values: Sequence[Any] = column.to_pylist()
+    return values
+
+
+def _width(column: pa.Array) -> int | None:
+    """The length of all vectors; None where there is none, or a null."""
+    kind = column.type
+    if column.null_count or not len(column):
+        return None
+    if pa.types.is_fixed_size_list(kind):
+        return int(kind.list_size)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        lengths = np.diff(column.offsets.to_numpy())
+        return int(lengths[0]) if (lengths == lengths[0]).all() else None
+    return None

@@ -1,0 +1,46 @@
+"""What every source gives: raw values of rows, in the order of the file, unchecked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+BATCH_ROWS = 4_096
+Vectors: TypeAlias = Sequence[Any] | NDArray[np.floating[Any]]
+
+
+class SourceError(Exception):
+    """A file cannot be read: it is damaged, has changed since the plan, or lacks a column. The message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Names of the columns, or members, that are read; others are ignored."""
+
+    doc_id: str = "id"
+    text: str = "text"
+    vector: str = "vector"
+    metadata: str = "metadata"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawBatch:
+    """Rows of one file. A value that is None was left out."""
+
+    first_row: int
+    """Number of the first row in its file; lines and rows count from 1."""
+    doc_ids: Sequence[Any]
+    texts: Sequence[Any]
+    vectors: Vectors
+    """A matrix where the column holds vectors of one length and no nulls."""
+    metadata: Sequence[Any]
+    """Objects, pairs, or JSON in a string."""
+    faults: Mapping[int, str]
+    """Place in the batch -> error code, of rows that could not be read at all."""
+    numbers: Sequence[int] | None = None
+    """Of each row in its file, where some lines are no rows."""
+
+    def row_number(self, place: int) -> int:
+        return self.numbers[place] if self.numbers is not None else self.first_row + place

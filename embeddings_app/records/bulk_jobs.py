@@ -1,0 +1,82 @@
+"""Bulk jobs as rows: which are open, who works on one, and what their files and buckets add up to."""
+
+from dataclasses import dataclass
+
+from embeddings_app.models import OPEN_BULK_STATES, BulkJob
+from embeddings_app.records.sql import execute, row, rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowCounts:
+    """What became of the rows of a job; each is counted once."""
+
+    read: int
+    inserted: int
+    updated: int
+    unchanged: int
+    superseded: int
+    duplicates: int
+    rejected: int
+
+    @property
+    def add_up(self) -> bool:
+        outcomes = (self.inserted, self.updated, self.unchanged, self.superseded, self.duplicates, self.rejected)
+        return self.read == sum(outcomes)
+
+
+def any_open(model_id: str) -> bool:
+    """Whether a job loads documents of the model. Call it in a statement after a lock of the model."""
+    return BulkJob.objects.filter(model_version__model_id=model_id, state__in=OPEN_BULK_STATES).exists()
+
+
+def take_lease(job_key: int, worker: str, seconds: float) -> bool:
+    """Become the one who works on the job, or stay it; False while somebody else is."""
+    return bool(
+        execute(
+            """
+            UPDATE bulk_job SET worker = %(worker)s, lease_until = now() + make_interval(secs => %(seconds)s)
+            WHERE id = %(job)s AND (worker IN ('', %(worker)s) OR lease_until < now())
+            """,
+            {"job": job_key, "worker": worker, "seconds": seconds},
+        )
+    )
+
+
+def give_back(job_key: int, worker: str) -> None:
+    """Let others work on the job at once."""
+    execute("UPDATE bulk_job SET worker = '', lease_until = NULL WHERE id = %s AND worker = %s", [job_key, worker])
+
+
+def has_worker(job_key: int) -> bool:
+    (found,) = row("SELECT worker <> '' AND lease_until > now() FROM bulk_job WHERE id = %s", [job_key])
+    return bool(found)
+
+
+def count_rows(job_key: int) -> RowCounts:
+    """Of the files that were spread and the buckets that were loaded."""
+    read, rejected = row(
+        "SELECT coalesce(sum(rows), 0), coalesce(sum(rejected), 0) FROM bulk_file WHERE job_id = %s", [job_key]
+    )
+    loaded = row(
+        """
+        SELECT coalesce(sum(inserted), 0), coalesce(sum(updated), 0), coalesce(sum(unchanged), 0),
+               coalesce(sum(superseded), 0), coalesce(sum(duplicates), 0)
+        FROM bulk_bucket WHERE job_id = %s
+        """,
+        [job_key],
+    )
+    inserted, updated, unchanged, superseded, duplicates = map(int, loaded)
+    return RowCounts(
+        read=int(read),
+        inserted=inserted,
+        updated=updated,
+        unchanged=unchanged,
+        superseded=superseded,
+        duplicates=duplicates,
+        rejected=int(rejected),
+    )
+
+
+def loaded_buckets(job_key: int) -> set[int]:
+    """Numbers of the buckets whose rows are in the tables."""
+    return {number for (number,) in rows("SELECT number FROM bulk_bucket WHERE job_id = %s", [job_key])}

@@ -1,0 +1,152 @@
+"""What a bucket of a bulk job reads and writes, inside of its transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from embeddings_app.models import BulkJob, BulkState
+from embeddings_app.records import bulk_blocks
+from embeddings_app.records.changes import ChangedDocument
+from embeddings_app.records.sql import execute, row, rows
+
+_LIMITS = "SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '60s'"
+_IDS_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRows:
+    """What became of the rows of a bucket."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    duplicates: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingDocument:
+    doc_id: str
+    deleted: bool
+    newer: bool
+    """Whether a client wrote or deleted it after the job was made."""
+
+
+def begin(job_key: int) -> BulkJob | None:
+    """Hold off the end of the job until the transaction ends; None when it takes no more buckets."""
+    execute(_LIMITS)
+    execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [f"bulk:{job_key}"])
+    # A statement of its own, so that it sees what was done by whoever held the lock.
+    return (
+        BulkJob.objects.select_related("namespace", "model_version")
+        .filter(pk=job_key, state=BulkState.LOADING, epoch__in=_epochs())
+        .first()
+    )
+
+
+def _epochs() -> list[str]:
+    return [epoch for (epoch,) in rows("SELECT epoch::text FROM log_epoch")]
+
+
+def wait_for_buckets(job_key: int) -> None:
+    """Wait for every transaction that loads a bucket. Later ones see the state that the caller has committed before."""
+    execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"bulk:{job_key}"])
+
+
+def begin_bucket(job_key: int, number: int) -> bool:
+    """Insert the row of a bucket before its documents; False when it is loaded already. Waits while another
+    transaction loads it."""
+    return bool(
+        execute(
+            """
+            INSERT INTO bulk_bucket (job_id, number, inserted, updated, unchanged, superseded, duplicates, seconds)
+            VALUES (%s, %s, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+            """,
+            [job_key, number],
+        )
+    )
+
+
+def end_bucket(job_key: int, number: int, counts: LoadedRows, seconds: float) -> None:
+    execute(
+        """
+        UPDATE bulk_bucket SET inserted = %s, updated = %s, unchanged = %s, superseded = %s, duplicates = %s,
+                               seconds = %s
+        WHERE job_id = %s AND number = %s
+        """,
+        [
+            *(counts.inserted, counts.updated, counts.unchanged, counts.superseded, counts.duplicates),
+            *(seconds, job_key, number),
+        ],
+    )
+
+
+def lock_existing(job: BulkJob, doc_ids: Sequence[str]) -> list[ExistingDocument]:
+    """Those of the documents that there are, tombstones too; `doc_ids` are in order. Locked as writers lock them."""
+    (any_near,) = row(
+        "SELECT EXISTS (SELECT 1 FROM document WHERE namespace_id = %s AND doc_id >= %s AND doc_id <= %s)",
+        [job.namespace_id, doc_ids[0], doc_ids[-1]],
+    )
+    found: list[ExistingDocument] = []
+    for start in range(0, len(doc_ids) if any_near else 0, _IDS_AT_ONCE):
+        part = rows(
+            """
+            SELECT doc_id, deleted, updated_at > %s FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)
+            ORDER BY doc_id FOR NO KEY UPDATE
+            """,
+            [job.created_at, job.namespace_id, list(doc_ids[start : start + _IDS_AT_ONCE])],
+        )
+        found += [ExistingDocument(*one) for one in part]
+    return found
+
+
+def transaction_microseconds() -> int:
+    """The time of the transaction, as binary COPY takes it."""
+    (microseconds,) = row("SELECT (extract(epoch FROM now() - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint")
+    return int(microseconds)
+
+
+@dataclass(frozen=True, slots=True)
+class UnloggedDocument:
+    key: int
+    shard_hash: int
+
+
+def unlogged_documents(block: bulk_blocks.Block, limit: int) -> tuple[list[UnloggedDocument], int]:
+    """The next documents of a closed block that no client has changed, and the key up to which these are all."""
+    found = rows(
+        """
+        SELECT id, shard_hash, revision FROM document WHERE id > %s AND id <= %s ORDER BY id LIMIT %s
+        """,
+        [block.opened_to, block.last_key, limit],
+    )
+    reached = found[-1][0] if len(found) == limit else block.last_key
+    return [UnloggedDocument(key, hashed) for key, hashed, revision in found if revision == 1], reached
+
+
+def touched_documents(job_key: int) -> list[ChangedDocument]:
+    """The documents of the block of the job that clients have changed while it was closed, tombstones too."""
+    found = rows(
+        """
+        SELECT d.id, d.revision, d.shard_hash FROM bulk_touched t JOIN document d ON d.id = t.document_id
+        WHERE t.job_id = %s ORDER BY d.id
+        """,
+        [job_key],
+    )
+    return [ChangedDocument(*one) for one in found]
+
+
+def delete_unchanged(version_key: int, first_key: int, last_key: int, limit: int) -> int:
+    """Delete up to `limit` documents of a block that are as the job wrote them; how many. In the caller's
+    transaction."""
+    found = rows(
+        """
+        SELECT id FROM document WHERE id BETWEEN %s AND %s AND revision = 1
+        ORDER BY id LIMIT %s FOR UPDATE
+        """,
+        [first_key, last_key, limit],
+    )
+    keys = [key for (key,) in found]
+    execute("DELETE FROM embedding_record WHERE document_id = ANY(%s)", [keys])
+    execute("DELETE FROM embedding_vector WHERE model_version_id = %s AND document_id = ANY(%s)", [version_key, keys])
+    execute("DELETE FROM document WHERE id = ANY(%s)", [keys])
+    return len(keys)

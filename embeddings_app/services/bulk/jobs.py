@@ -1,0 +1,142 @@
+"""Bulk jobs as operators see them: made, paused, resumed, aborted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError
+from django.db.models.functions import Now
+
+from embedding_project.contracts.errors import InvalidRequest, ServiceError
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embeddings_app import registry
+from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish, Namespace
+from embeddings_app.records import model_locks, namespaces
+from embeddings_app.records.topology import read_topology
+from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services import audit
+from embeddings_app.services.namespaces import check_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFile:
+    """A file as the plan found it."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What a job is to load."""
+
+    namespace: str
+    model_id: str | None
+    files: Sequence[PlannedFile]
+    splitters: Sequence[str]
+    options: Mapping[str, Any]
+    idempotency_key: str | None = None
+    """The same key again means the same job."""
+
+
+def target_spec(namespace: str, model_id: str | None) -> ModelSpec:
+    """The version whose vectors a job into the namespace writes. Raises ServiceError unless clients bring its vectors,
+    and while the model has another live version."""
+    space = Namespace.objects.filter(name=namespace).first()
+    if space is not None:
+        check_model(space, model_id)
+    spec = registry.active_spec(model_id or (space.model_id if space else None))
+    if spec.type is not ModelType.EXTERNAL:
+        raise InvalidRequest(
+            "text_required",
+            f"model {spec.model_id!r} embeds text, and a bulk job loads vectors: use /v1/upsert",
+            field="model_id",
+        )
+    _refuse_second_version(spec)
+    return spec
+
+
+def _refuse_second_version(spec: ModelSpec) -> None:
+    if [live.version_key for live in registry.live_specs(spec.model_id)] != [spec.version_key]:
+        raise ServiceError(
+            "illegal_step", f"model {spec.model_id!r} has another live version: retire it, or wait for its run"
+        )
+
+
+def make_job(new: NewJob, actor: str) -> BulkJob:
+    """The job, made now or with the same key before. Raises ServiceError."""
+    made = _of_key(new.idempotency_key)
+    if made is not None:
+        return made
+    spec = target_spec(new.namespace, new.model_id)
+    try:
+        return in_transaction(lambda: _make(new, spec, actor))
+    except IntegrityError as error:
+        if made := _of_key(new.idempotency_key):
+            return made
+        raise ServiceError("illegal_step", f"a bulk job into namespace {new.namespace!r} is open already") from error
+
+
+def _of_key(key: str | None) -> BulkJob | None:
+    return BulkJob.objects.filter(idempotency_key=key).first() if key else None
+
+
+def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
+    model_locks.lock_shared(spec.model_id)
+    _refuse_second_version(spec)
+    space = namespaces.claim_namespace(new.namespace, spec.model_id)
+    check_model(space, spec.model_id)
+    job = BulkJob.objects.create(
+        namespace=space,
+        model_version_id=spec.version_key,
+        epoch=read_topology().epoch,
+        options=dict(new.options),
+        splitters=list(new.splitters),
+        idempotency_key=new.idempotency_key,
+        actor=actor,
+    )
+    BulkFile.objects.bulk_create(
+        [
+            BulkFile(job=job, number=number, path=file.path, size=file.size, modified_ns=file.modified_ns)
+            for number, file in enumerate(new.files)
+        ]
+    )
+    audit.record(actor, "bulk.planned", str(job), {"namespace": new.namespace, "files": len(new.files)})
+    return job
+
+
+def find_job(key: int) -> BulkJob:
+    """Raises ServiceError (unknown_run)."""
+    job = BulkJob.objects.select_related("namespace", "model_version").filter(pk=key).first()
+    if job is None:
+        raise ServiceError("unknown_run", f"there is no bulk job {key}")
+    return job
+
+
+_CAN: Mapping[BulkWish, Sequence[str]] = {
+    BulkWish.PAUSE: (BulkState.PLANNED, BulkState.LOADING, BulkState.REGISTERING),
+    BulkWish.RUN: (BulkState.PLANNED, BulkState.LOADING, BulkState.REGISTERING, BulkState.FAILED, BulkState.ABORTING),
+    BulkWish.ABORT: (BulkState.PLANNED, BulkState.LOADING, BulkState.FAILED, BulkState.ABORTING),
+}
+
+
+def want(job: BulkJob, wish: BulkWish, actor: str) -> None:
+    """Ask for a pause, for work to go on, or for the end of the job; whoever works on it looks between its tasks.
+
+    Raises ServiceError when the state of the job does not allow it: once documents become visible there is no abort.
+    """
+    if not BulkJob.objects.filter(pk=job.pk, state__in=_CAN[wish]).update(wanted=wish):
+        job.refresh_from_db()
+        raise ServiceError("illegal_step", f"{job}, so it cannot be asked to {wish.value}")
+    audit.record(actor, f"bulk.{wish.value}", str(job))
+    job.refresh_from_db()
+
+
+def move(job: BulkJob, state: BulkState, *, error: str = "") -> None:
+    """Take the job to its next state, if it is still as it was read. Raises ServiceError."""
+    ended = Now() if state in (BulkState.DONE, BulkState.ABORTED) else None
+    moved = BulkJob.objects.filter(pk=job.pk, state=job.state).update(state=state, error=error, ended_at=ended)
+    if not moved:
+        raise ServiceError("illegal_step", f"{job} was moved by somebody else")
+    job.refresh_from_db()

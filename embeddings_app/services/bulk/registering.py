@@ -1,0 +1,58 @@
+"""The end of a bulk job: its block of keys opens part by part, with entries of the log for what becomes visible."""
+
+from dataclasses import asdict, dataclass
+
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app import registry
+from embeddings_app.models import BulkBlock, BulkJob, BulkState, BulkTouched
+from embeddings_app.records import bulk_blocks, bulk_jobs, bulk_loading, changes, model_locks
+from embeddings_app.records.changes import ChangedDocument
+from embeddings_app.records.topology import writable_layouts
+from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services import audit
+from embeddings_app.services.bulk.jobs import move
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    documents: int
+    """That became visible."""
+    ended: bool
+    """Whether the job is done."""
+
+
+def check_counts(job: BulkJob) -> None:
+    """Raises ServiceError unless every row that was read has exactly one outcome."""
+    counts = bulk_jobs.count_rows(job.pk)
+    if not counts.add_up:
+        raise ServiceError("internal_error", f"the rows of {job} do not add up: {asdict(counts)}")
+
+
+def open_part(job_key: int, limit: int) -> Opened:
+    """Make up to `limit` documents of the block visible. Raises ServiceError when the job does not register."""
+    return in_transaction(lambda: _open_part(job_key, limit))
+
+
+def _open_part(job_key: int, limit: int) -> Opened:
+    """1. the block, before the log  2. what nobody has changed gets its first entry  3. at the end, what was changed
+    gets one behind it, and the job ends."""
+    job = BulkJob.objects.select_related("namespace").get(pk=job_key)
+    model_locks.lock_shared(job.namespace.model_id)
+    if job.state != BulkState.REGISTERING or not registry.is_live(job.model_version_id):
+        raise ServiceError("illegal_step", f"{job} does not register")
+    row = BulkBlock.objects.select_for_update(no_key=True).get(pk=job.pk)
+    block = bulk_blocks.Block(row.first_key, row.last_key, row.opened_to)
+    unlogged, reached = bulk_loading.unlogged_documents(block, limit)
+    row.opened_to = reached
+    row.save(update_fields=["opened_to"])
+    entries = [ChangedDocument(found.key, 1, found.shard_hash) for found in unlogged]
+    ended = reached == row.last_key
+    if ended:
+        entries += bulk_loading.touched_documents(job.pk)
+        BulkTouched.objects.filter(job=job).delete()
+        counts = asdict(bulk_jobs.count_rows(job.pk))
+        BulkJob.objects.filter(pk=job.pk).update(counts=counts)
+        move(job, BulkState.DONE)
+        audit.record(job.actor, "bulk.done", str(job), counts)
+    changes.append_changes(writable_layouts(), [job.model_version_id], entries)
+    return Opened(len(unlogged), ended)

@@ -1,0 +1,282 @@
+"""Whole bulk jobs by the command, in real processes that are killed, paused and aborted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embedding_project.config import PROJECT_ROOT
+from embeddings_app.models import BulkBucket, BulkJob, BulkWish, ModelRegistry
+from embeddings_app.services.bulk.jobs import want
+from tests.integration.bulk_loads import MODEL, SPACE, external_model, new_job, source_row, upsert_rows, write_lines
+from tests.integration.bulk_steps import seen_by_nodes
+from tests.integration.indexing_steps import rows
+
+ROWS, BUCKET_ROWS = 4_000, 10
+PATIENCE_SECONDS = 60.0
+LOGS_WITH_GAPS = """
+SELECT c.head, count(s.seq) FROM shard_counter c
+LEFT JOIN shard_change s USING (layout_id, model_version_id, shard) GROUP BY c.id HAVING c.head <> count(s.seq)
+"""
+
+
+@pytest.fixture
+def version(database: str) -> ModelRegistry:
+    return external_model()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Two files with some rows in both, and some bad ones."""
+    ids = [f"doc/{number:05d}" for number in range(ROWS)]
+    write_lines(tmp_path / "a.jsonl", [source_row(doc_id, "first") for doc_id in ids[: ROWS // 2 + 100]])
+    bad = [{"id": f"bad {number}"} for number in range(50)]
+    write_lines(tmp_path / "b.jsonl", [*(source_row(doc_id, "last") for doc_id in reversed(ids[ROWS // 2 :])), *bad])
+    return tmp_path
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts commands; none outlives the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: object, program: Sequence[str] = ("-m", "bulk_ingest")) -> subprocess.Popen[str]:
+        argv = [sys.executable, *program, *map(str, arguments)]
+        started.append(
+            subprocess.Popen(argv, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _run(source: Path, *options: object) -> Sequence[object]:
+    return ("run", source, "--namespace", SPACE, "--model-id", MODEL, "--bucket-rows", BUCKET_ROWS, *options)
+
+
+def _ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, out, err
+
+
+def _until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+def _loading() -> BulkJob | None:
+    """The job, once some of its buckets are loaded and many are not."""
+    return BulkJob.objects.first() if BulkBucket.objects.count() > 3 else None
+
+
+def _children(process: "subprocess.Popen[str]") -> list[int]:
+    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in found}
+    return [pid for pid, command in commands.items() if b"spawn_main" in command]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def _check_loaded(version: ModelRegistry) -> None:
+    """Every row once, found by nodes that load and by those that follow the log."""
+    assert rows("SELECT count(*), count(DISTINCT doc_id) FROM document WHERE NOT deleted") == [(ROWS, ROWS)]
+    assert rows("SELECT text, count(*) FROM document GROUP BY 1 ORDER BY 1") == [
+        ("first", ROWS // 2),
+        ("last", ROWS // 2),
+    ]
+    for table in ("embedding_record", "embedding_vector"):
+        assert rows(f"SELECT count(*) FROM {table} WHERE model_version_id = %s", version.pk) == [(ROWS,)]
+    assert len(seen_by_nodes(version.pk)) == ROWS
+    logged = rows("SELECT count(DISTINCT document_key), count(*) FROM index_feed WHERE vector IS NOT NULL")
+    assert logged == [(ROWS, ROWS)]
+    assert rows(LOGS_WITH_GAPS) == []
+    job = BulkJob.objects.get()
+    assert job.counts == {
+        "read": ROWS + 150,
+        "inserted": ROWS,
+        "updated": 0,
+        "unchanged": 0,
+        "superseded": 0,
+        "duplicates": 100,
+        "rejected": 50,
+    }
+
+
+def test_a_job_loads_everything_and_says_what_it_left_out(version: ModelRegistry, source: Path, start: Start) -> None:
+    code, out, err = _ended(start(*_run(source, "--key", "once")))
+    assert (code, err.count("Traceback")) == (3, 0), err
+    _check_loaded(version)
+    job = BulkJob.objects.get()
+    assert f"bulk job {job.pk}  {SPACE}  done" in out
+    code, out, _ = _ended(start("rejects", job.pk))
+    rejects = [json.loads(line) for line in out.splitlines()]
+    assert len(rejects) == 50
+    assert rejects[0] == {
+        "file": str(source / "b.jsonl"),
+        "row": ROWS // 2 + 1,
+        "doc_id": "bad 0",
+        "field": "vector",
+        "code": "vector_required",
+    }
+    code, out, _ = _ended(start("show", job.pk, "--json"))
+    assert json.loads(out)["rows"]["inserted"] == ROWS
+    code, out, _ = _ended(start(*_run(source, "--key", "once")))
+    assert (code, BulkJob.objects.count()) == (3, 1)
+
+
+def test_the_same_input_again_changes_nothing(version: ModelRegistry, source: Path, start: Start) -> None:
+    _ended(start(*_run(source)))
+    entries = rows("SELECT count(*) FROM shard_change")
+    assert _ended(start(*_run(source)))[0] == 3
+    assert rows("SELECT count(*) FROM shard_change") == entries
+    assert BulkJob.objects.latest("pk").counts["unchanged"] == ROWS
+
+
+def test_a_worker_that_is_killed_costs_nothing(version: ModelRegistry, source: Path, start: Start) -> None:
+    process = start(*_run(source))
+    _until(_loading)
+    for _ in range(2):
+        os.kill(_until(lambda: _children(process))[0], signal.SIGKILL)
+        time.sleep(0.2)
+    assert _ended(process)[0] == 3
+    _check_loaded(version)
+
+
+def test_a_leader_that_is_killed_leaves_nobody_and_another_goes_on(
+    version: ModelRegistry, source: Path, start: Start
+) -> None:
+    process = start(*_run(source))
+    job = _until(_loading)
+    children = _children(process)
+    assert children
+    process.kill()
+    process.communicate()
+    _until(lambda: not any(map(_lives, children)))
+    before = BulkBucket.objects.count()
+    assert 0 < before < ROWS // BUCKET_ROWS
+    assert seen_by_nodes(version.pk) == set()
+    assert _ended(start("resume", job.pk))[0] == 3
+    _check_loaded(version)
+
+
+def test_a_leader_that_is_killed_while_documents_become_visible_goes_on(
+    version: ModelRegistry, source: Path, start: Start
+) -> None:
+    """Nothing is logged twice or left out, whatever part had become visible."""
+    process = start(*_run(source))
+    _until(lambda: rows("SELECT 1 FROM shard_change LIMIT 1"))
+    process.kill()
+    process.communicate()
+    job = BulkJob.objects.get()
+    assert _ended(start("resume", job.pk))[0] in (1, 3)  # it may have been done
+    _check_loaded(version)
+
+
+def test_a_pause_ends_the_process_and_the_job_goes_on_later(version: ModelRegistry, source: Path, start: Start) -> None:
+    process = start(*_run(source))
+    job = _until(_loading)
+    want(job, BulkWish.PAUSE, "tests")
+    assert _ended(process)[0] == 4
+    loaded = BulkBucket.objects.count()
+    assert 0 < loaded < ROWS // BUCKET_ROWS
+    assert "pause wanted" in _ended(start("list"))[1]
+    assert _ended(start("resume", job.pk))[0] == 3
+    _check_loaded(version)
+
+
+def test_a_pause_is_asked_for_by_the_command(version: ModelRegistry, source: Path, start: Start) -> None:
+    job = new_job(source)
+    assert _ended(start("pause", job.pk, program=("manage.py", "bulk_ingest")))[0] == 0
+    job.refresh_from_db()
+    assert job.wanted == "pause"
+
+
+def test_an_abort_removes_what_was_loaded_and_keeps_what_clients_changed(
+    version: ModelRegistry, source: Path, start: Start
+) -> None:
+    upsert_rows([source_row("online")])
+    process = start(*_run(source))
+    job = _until(_loading)
+    want(job, BulkWish.PAUSE, "tests")
+    _ended(process)
+    ((changed,),) = rows("SELECT doc_id FROM document WHERE id >= 1099511627776 ORDER BY id LIMIT 1")
+    upsert_rows([source_row(changed, "changed")])
+    code, _, err = _ended(start("abort", job.pk))
+    assert code == 0, err
+    assert rows("SELECT doc_id FROM document ORDER BY 1") == [(changed,), ("online",)]
+    assert rows("SELECT count(*) FROM embedding_record") == rows("SELECT count(*) FROM embedding_vector") == [(2,)]
+    assert len(seen_by_nodes(version.pk)) == 2
+    job.refresh_from_db()
+    assert job.state == "aborted"
+    assert _ended(start("resume", job.pk))[0] == 1
+
+
+def test_a_job_with_too_many_rejects_fails_and_can_be_aborted(
+    version: ModelRegistry, source: Path, start: Start
+) -> None:
+    code, _, err = _ended(start(*_run(source, "--max-rejects", "49")))
+    assert (code, "more than 49 rows are rejected" in err) == (1, True)
+    job = BulkJob.objects.get()
+    assert job.state == "failed"
+    assert _ended(start(*_run(source)))[0] == 1  # one open job a namespace
+    assert _ended(start("abort", job.pk))[0] == 0
+    assert rows("SELECT 1 FROM document") == []
+
+
+def test_an_input_that_changed_since_the_plan_fails_the_job(version: ModelRegistry, source: Path, start: Start) -> None:
+    process = start(*_run(source))
+    job = _until(BulkJob.objects.first)
+    with (source / "b.jsonl").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    code, _, err = _ended(process)
+    # The change may have come after both files were read.
+    assert (code, "changed since the job was planned" in err) in ((1, True), (3, False))
+    job.refresh_from_db()
+    assert job.state in ("failed", "done")
+
+
+def test_a_plan_writes_nothing(version: ModelRegistry, source: Path, start: Start) -> None:
+    options = ("--namespace", "another", "--model-id", MODEL)
+    code, out, _ = _ended(start("plan", source, *options))
+    assert (code, out.splitlines()[0]) == (0, f"2 files, about {ROWS + 150:,} rows, 1 buckets, dimension 8")
+    assert rows("SELECT 1 FROM bulk_job UNION ALL SELECT 1 FROM namespace") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "/nothing/here", "--namespace", "x", "--model-id", MODEL), "no such file"),
+        (("run", "/nothing/here", "--namespace", "BAD", "--model-id", MODEL), "must match"),
+        (("run", "/nothing/here", "--namespace", "x"), "embeds text"),
+        (("run", "/nothing/here", "--namespace", "x", "--model-id", "none"), "no model"),
+        (("show", "12345"), "no bulk job 12345"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    version: ModelRegistry, start: Start, arguments: tuple[str, ...], said: str
+) -> None:
+    code, _, err = _ended(start(*arguments))
+    assert code == 1
+    assert said in err
+    assert len(err.splitlines()) == 1

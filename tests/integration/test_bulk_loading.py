@@ -1,0 +1,252 @@
+"""Buckets in Postgres: rows as an upsert writes them, exactly once, and what happens when clients write meanwhile."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from bulk_ingest.loading import BucketRefused, load_bucket
+from embeddings_app.models import BulkBlock, BulkJob, BulkState, ModelRegistry
+from embeddings_app.records import bulk_jobs
+from embeddings_app.services.documents.deleting import delete
+from tests.integration.bulk_loads import (
+    MODEL,
+    SPACE,
+    external_model,
+    source_row,
+    spread_job,
+    upsert_rows,
+    write_lines,
+)
+from tests.integration.bulk_steps import seen_by_nodes, told_by_the_log, touched
+from tests.integration.indexing_steps import in_thread, rows
+
+COLUMNS_OF_ROWS = """
+SELECT d.doc_id, d.text, d.metadata::text, d.content_hash, d.revision, d.text_revision, d.deleted, d.shard_hash,
+       r.text_revision, r.content_hash, r.state, r.lease_until, r.attempts, r.batch_limit, r.last_error,
+       v.text_revision, v.vector
+FROM document d JOIN namespace n ON n.id = d.namespace_id
+LEFT JOIN embedding_record r ON r.document_id = d.id
+LEFT JOIN embedding_vector v ON v.document_id = d.id AND v.model_version_id = r.model_version_id
+WHERE n.name = %s ORDER BY d.doc_id
+"""
+"""All but keys and times, which are checked apart."""
+
+
+@pytest.fixture
+def version(database: str) -> ModelRegistry:
+    return external_model()
+
+
+def _lines(folder: Path, *rows: dict[str, Any]) -> Path:
+    return write_lines(folder / "rows.jsonl", rows)
+
+
+def _many() -> list[dict[str, Any]]:
+    found = [
+        source_row(f"doc/{number:03d}", f"text {number} ü\n\"'\\", {"n": number, "f": number / 3, "t": ["a", None]})
+        for number in range(40)
+    ]
+    return [
+        *found,
+        source_row("without text"),
+        source_row("zero", "text", {}),
+        source_row("ü/ß", " text ", {"big": 2**63}),
+    ]
+
+
+def _revision(doc_id: str) -> tuple[int, str, bool]:
+    return rows("SELECT revision, text, deleted FROM document WHERE doc_id = %s", doc_id)[0]
+
+
+def test_the_rows_are_those_that_an_upsert_of_the_same_input_writes(version: ModelRegistry, tmp_path: Path) -> None:
+    upsert_rows(_many(), "online")
+    loaded = spread_job(_lines(tmp_path, *_many()), tmp_path)
+    assert loaded.load() == {"inserted": len(_many())}
+    online = rows(COLUMNS_OF_ROWS, "online")
+    # The namespace is part of what decides the shard.
+    assert [row[:7] + row[8:] for row in rows(COLUMNS_OF_ROWS, SPACE)] == [row[:7] + row[8:] for row in online]
+    upsert_rows(_many())
+    assert rows("SELECT DISTINCT revision FROM document") == [(1,)]
+
+
+def test_keys_follow_the_ids_and_times_are_those_of_the_transaction(version: ModelRegistry, tmp_path: Path) -> None:
+    loaded = spread_job(_lines(tmp_path, *reversed(_many())), tmp_path)
+    loaded.load()
+    block = BulkBlock.objects.get(pk=loaded.job.pk)
+    keys = rows("SELECT id FROM document ORDER BY doc_id")
+    assert [key for (key,) in keys] == list(range(block.first_key, block.last_key + 1))
+    times = "SELECT count(*) FROM {} WHERE abs(extract(epoch FROM now() - created_at)) > 60"
+    assert rows(times.format("document")) == rows(times.format("embedding_record")) == [(0,)]
+    assert rows("SELECT count(*) FROM document WHERE created_at <> updated_at") == [(0,)]
+
+
+def test_nothing_is_in_the_log_nor_seen_by_nodes(version: ModelRegistry, tmp_path: Path) -> None:
+    spread_job(_lines(tmp_path, *_many()), tmp_path).load()
+    assert rows("SELECT count(*) FROM shard_change") == [(0,)]
+    assert seen_by_nodes(version.pk) == set()
+
+
+def test_a_bucket_is_loaded_once_however_often_it_is_asked_for(version: ModelRegistry, tmp_path: Path) -> None:
+    loaded = spread_job(_lines(tmp_path, *_many()), tmp_path)
+    loaded.load()
+    before = rows("SELECT id, xmin::text FROM document ORDER BY id")
+    assert loaded.load() == {"inserted": len(_many())}
+    assert rows("SELECT id, xmin::text FROM document ORDER BY id") == before
+
+
+def test_a_second_attempt_waits_for_the_first(version: ModelRegistry, tmp_path: Path) -> None:
+    loaded = spread_job(_lines(tmp_path, *_many()), tmp_path, bucket_rows=1_000)
+    (task,) = loaded.tasks()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert load_bucket(task)
+            second = pool.submit(in_thread, load_bucket, task)
+            with pytest.raises(TimeoutError):
+                second.result(0.5)
+        assert second.result(10)
+    assert rows("SELECT count(*) FROM document") == [(len(_many()),)]
+
+
+def test_an_attempt_that_failed_leaves_nothing_and_the_next_gives_the_same_keys(
+    version: ModelRegistry, tmp_path: Path
+) -> None:
+    loaded = spread_job(_lines(tmp_path, *_many()), tmp_path, bucket_rows=1_000)
+    (task,) = loaded.tasks()
+    with transaction.atomic():
+        load_bucket(task)
+        first = rows("SELECT id, doc_id FROM document ORDER BY id")
+        transaction.set_rollback(True)
+    assert rows("SELECT 1 FROM document UNION ALL SELECT 1 FROM bulk_bucket") == []
+    load_bucket(task)
+    assert rows("SELECT id, doc_id FROM document ORDER BY id") == first
+
+
+def test_the_last_of_equal_ids_is_loaded(version: ModelRegistry, tmp_path: Path) -> None:
+    path = _lines(tmp_path, source_row("a", "first"), source_row("b", "text"), source_row("a", "last"))
+    assert spread_job(path, tmp_path).load() == {"inserted": 2, "duplicates": 1}
+    assert _revision("a") == (1, "last", False)
+
+
+def test_documents_that_exist_are_updated_with_their_entry_of_the_log(version: ModelRegistry, tmp_path: Path) -> None:
+    upsert_rows(
+        [source_row("same", "text", {"n": 1}), source_row("new text", "old"), source_row("metadata", "m", {"n": 1})]
+    )
+    entries = rows("SELECT count(*) FROM shard_change")[0][0]
+    path = _lines(
+        tmp_path,
+        source_row("same", "text", {"n": 1.0}),
+        source_row("new text", "new"),
+        source_row("metadata", "m", {"n": 2}),
+        source_row("another"),
+    )
+    loaded = spread_job(path, tmp_path)
+    assert loaded.load() == {"inserted": 1, "updated": 2, "unchanged": 1}
+    assert _revision("new text") == (2, "new", False)
+    assert rows("SELECT count(*) FROM shard_change") == [(entries + 2,)]
+    for doc_id in ("new text", "metadata"):
+        ((key,),) = rows("SELECT id FROM document WHERE doc_id = %s", doc_id)
+        assert told_by_the_log(key) == (2, False, True)
+
+
+def test_documents_that_exist_can_be_skipped(version: ModelRegistry, tmp_path: Path) -> None:
+    upsert_rows([source_row("a", "old")])
+    path = _lines(tmp_path, source_row("a", "new"), source_row("b"))
+    assert spread_job(path, tmp_path, on_existing="skip").load() == {"inserted": 1, "unchanged": 1}
+    assert _revision("a") == (1, "old", False)
+
+
+def test_documents_that_exist_can_end_the_job(version: ModelRegistry, tmp_path: Path) -> None:
+    upsert_rows([source_row("b", "old")])
+    loaded = spread_job(_lines(tmp_path, source_row("a"), source_row("b")), tmp_path, on_existing="fail")
+    with pytest.raises(BucketRefused, match="'b' exists"):
+        loaded.load()
+    assert rows("SELECT doc_id FROM document") == [("b",)]
+
+
+@pytest.mark.parametrize("on_existing", ["update", "skip", "fail"])
+def test_a_document_deleted_before_the_job_is_written_again(
+    version: ModelRegistry, tmp_path: Path, on_existing: Any
+) -> None:
+    upsert_rows([source_row("a", "old")])
+    delete(SPACE, "a")
+    loaded = spread_job(_lines(tmp_path, source_row("a", "new")), tmp_path, on_existing=on_existing)
+    assert loaded.load() == {"updated": 1}
+    assert _revision("a") == (3, "new", False)
+
+
+def test_what_clients_wrote_and_deleted_since_the_job_was_made_is_newer(version: ModelRegistry, tmp_path: Path) -> None:
+    upsert_rows([source_row("deleted"), source_row("changed", "old"), source_row("older", "old")])
+    path = _lines(tmp_path, *(source_row(doc_id, "loaded") for doc_id in ("deleted", "changed", "inserted", "older")))
+    loaded = spread_job(path, tmp_path)
+    time.sleep(0.01)
+    upsert_rows([source_row("inserted", "online"), source_row("changed", "online")])
+    delete(SPACE, "deleted")
+    assert loaded.load() == {"updated": 1, "superseded": 3}
+    assert [_revision(doc_id) for doc_id in ("inserted", "changed", "deleted", "older")] == [
+        (1, "online", False),
+        (2, "online", False),
+        (2, "", True),
+        (2, "loaded", False),
+    ]
+
+
+def test_an_insert_by_a_client_that_is_under_way_wins(version: ModelRegistry, tmp_path: Path) -> None:
+    loaded = spread_job(_lines(tmp_path, *_many()), tmp_path, bucket_rows=1_000)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            upsert_rows([source_row("doc/007", "online")])
+            loading = pool.submit(in_thread, loaded.load)
+            with pytest.raises(TimeoutError):
+                loading.result(0.5)
+        assert loading.result(20) == {"inserted": len(_many()) - 1, "superseded": 1}
+    assert _revision("doc/007") == (1, "online", False)
+
+
+def test_clients_change_and_delete_what_was_loaded(version: ModelRegistry, tmp_path: Path) -> None:
+    loaded = spread_job(_lines(tmp_path, *(source_row(doc_id, doc_id) for doc_id in "abcd")), tmp_path)
+    loaded.load()
+    keys = dict(rows("SELECT doc_id, id FROM document"))
+    upsert_rows([source_row("a", "new"), source_row("b", "b", {"n": 1}), source_row("c", "c")])
+    delete(SPACE, "d")
+    assert touched(loaded.job) == [keys["a"], keys["b"], keys["d"]]
+    assert [told_by_the_log(keys[doc_id]) for doc_id in "abcd"] == [
+        (2, False, True),
+        (2, False, True),
+        (0, False, False),
+        (2, True, False),
+    ]
+    assert seen_by_nodes(version.pk) == {(keys["a"], 2), (keys["b"], 2)}
+
+
+def test_texts_are_not_kept_where_the_namespace_keeps_none(version: ModelRegistry, tmp_path: Path) -> None:
+    rows("INSERT INTO namespace (name, model_id, store_text, fields, created_at) VALUES (%s, %s, false, '{}', now()) "
+         "RETURNING 1", SPACE, MODEL)  # fmt: skip
+    upsert_rows([source_row("online", "secret")])
+    spread_job(_lines(tmp_path, source_row("a", "secret"), source_row("online", "secret")), tmp_path).load()
+    assert rows("SELECT doc_id, text, revision FROM document ORDER BY 1") == [("a", "", 1), ("online", "", 1)]
+    upsert_rows([source_row("a", "secret")])
+    assert _revision("a") == (1, "", False)
+
+
+def test_a_job_that_ended_takes_no_more_buckets(version: ModelRegistry, tmp_path: Path) -> None:
+    loaded = spread_job(_lines(tmp_path, *_many()), tmp_path)
+    for state in (BulkState.ABORTING, BulkState.FAILED, BulkState.REGISTERING):
+        BulkJob.objects.filter(pk=loaded.job.pk).update(state=state)
+        assert [load_bucket(task) for task in loaded.tasks()] == [False] * (len(loaded.job.splitters) + 1)
+    BulkJob.objects.filter(pk=loaded.job.pk).update(state=BulkState.LOADING, epoch="0" * 32)
+    assert not load_bucket(next(loaded.tasks()))
+    assert rows("SELECT 1 FROM document") == []
+
+
+def test_rejects_are_counted_and_the_fields_of_the_others_are_claimed(version: ModelRegistry, tmp_path: Path) -> None:
+    bad: list[dict[str, Any]] = [{"id": "x"}, {"id": "", "vector": [1.0] * 8}, {"id": "y", "vector": [0.0] * 8}]
+    loaded = spread_job(_lines(tmp_path, *bad, source_row("a", "text", {"n": 1, "o": {"p": 2}})), tmp_path)
+    assert loaded.load() == {"inserted": 1}
+    counts = bulk_jobs.count_rows(loaded.job.pk)
+    assert (counts.read, counts.rejected) == (4, 3)
+    assert rows("SELECT fields FROM namespace WHERE name = %s", SPACE) == [(["n", "o.p"],)]
+    connection.close()
