@@ -33,6 +33,7 @@ NAMES = (
     "readiness",
     "restart",
     "search",
+    "search_beside_heavy",
     "search_beside_writes",
     "search_costs",
     "search_inside",

@@ -48,8 +48,8 @@ _SPARE_ROWS = 8
 """How many rows more than top_k a search asks for, to see that the last hit is better than the next row."""
 _FEW_QUERIES = 2
 """Up to so many queries Faiss scans rows in place; for more, a copy of the rows and a matrix product are faster."""
-_PIECE_ROWS = 65_536
-"""Rows that Faiss scans in one call, about 10 ms: between two calls a search can be left."""
+_PIECE_NUMBERS = 65_536 * 384
+"""Numbers of rows that Faiss scans in one call, about 10 ms: between two calls a search can be left."""
 
 
 def new_graph(dimension: int) -> faiss.IndexHNSWFlat:
@@ -183,10 +183,11 @@ class HnswSegment:
     def _scan(self, queries: Vector, selection: Selection, top_k: int, effort: Effort) -> Candidates:
         rows = None if selection.whole else selection.rows()
         best = Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
-        for start in range(0, selection.count, _PIECE_ROWS):
+        piece = max(_PIECE_NUMBERS // queries.shape[1], 1)
+        for start in range(0, selection.count, piece):
             if start:
                 effort.go_on()
-            stop = min(start + _PIECE_ROWS, selection.count)
+            stop = min(start + piece, selection.count)
             parameters = faiss.SearchParameters()
             parameters.sel = (
                 faiss.IDSelectorRange(start, stop) if rows is None else faiss.IDSelectorArray(rows[start:stop])

@@ -12,8 +12,9 @@ from index_nodes.effort import ANY_EFFORT, Effort
 from index_nodes.selections import Selection
 
 Keys = NDArray[np.int64]
-_BLOCK_ROWS = 8_192
-"""12 MiB of 384 floats: large enough for the matrix product, small enough to stay in the cache."""
+_MOST_BLOCK_ROWS, _LEAST_BLOCK_ROWS = 8_192, 256
+_BLOCK_NUMBERS = _MOST_BLOCK_ROWS * 384
+"""12 MiB: large enough for the matrix product, small enough to stay in the cache."""
 TIE_MARGIN = 4e-6
 """Scores that differ by more in single precision differ after rounding too."""
 
@@ -79,10 +80,11 @@ def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int, eff
     picked = selection.rows() if 2 * selection.count < len(vectors) else None
     total = len(vectors) if picked is None else len(picked)
     best = Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
-    for start in range(0, total, _BLOCK_ROWS):
+    block = min(max(_BLOCK_NUMBERS // vectors.shape[1], _LEAST_BLOCK_ROWS), _MOST_BLOCK_ROWS)
+    for start in range(0, total, block):
         if start:
             effort.go_on()
-        stop = min(start + _BLOCK_ROWS, total)
+        stop = min(start + block, total)
         if picked is None:
             numbers = np.arange(start, stop)
             scores = _scores(vectors[start:stop], queries)
@@ -93,7 +95,7 @@ def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int, eff
             scores = _scores(vectors[numbers], queries)
         found = _near_the_best(Candidates(scores, np.broadcast_to(numbers, scores.shape)), top_k)
         best = _near_the_best(best.beside(found), top_k)
-        if best.rows.shape[1] > 2 * top_k + _BLOCK_ROWS:
+        if best.rows.shape[1] > 2 * top_k + _MOST_BLOCK_ROWS:
             # Many rows have almost the same score: choose among them before there are more.
             best = settled(table, queries, best, top_k)
     return settled(table, queries, best, top_k)

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection as django_connection
 
+from embeddings_app.records.shard_sizes import ReplicaSizes, read_sizes
 from embeddings_app.records.topology import applied_by_all, await_seqs, heads, read_topology
 from embeddings_app.services.documents.deleting import delete
 from index_nodes import log_reader
@@ -191,6 +192,18 @@ def test_what_it_has_applied_is_said_at_once_when_somebody_waits_for_it(
         assert told() == before < head
         await_seqs(layout, version, {SHARD: head})
         assert told() == head
+
+
+def test_a_heartbeat_says_how_large_namespaces_may_be(follower: Follower, connection: log_reader.Connection) -> None:
+    write(*(f"text {number}" for number in range(10)))
+    converged(follower, connection)
+    documents = served(follower).tally()[0]
+    of_log = read_topology().layout, version_key()
+    assert read_sizes(*of_log) == [ReplicaSizes({}, documents)]
+    rows("UPDATE shard_replica SET namespace_sizes = %s::jsonb RETURNING id", '{"named": {"7": 9000}, "others": 3}')
+    assert read_sizes(*of_log) == [ReplicaSizes({7: 9_000}, 3)]
+    rows("UPDATE shard_replica SET namespace_sizes = NULL RETURNING id")
+    assert read_sizes(*of_log) == [ReplicaSizes({}, documents)]
 
 
 def peer(*, state: str = "ready", unbuilt: int = 0, silent: float = 0.0) -> None:

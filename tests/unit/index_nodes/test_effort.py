@@ -103,7 +103,7 @@ def scanned_segment(vectors: Vector, path: Path) -> HnswSegment:
 @pytest.mark.parametrize("share", [1.0, 0.95])
 def test_a_graph_is_scanned_by_pieces_that_together_are_the_whole(tmp_path: Path, queries: int, share: float) -> None:
     random = np.random.default_rng(0)
-    vectors = unit_length(random.standard_normal((150_000, 4)).astype(np.float32))
+    vectors = unit_length(random.standard_normal((7_500, 8_192), dtype=np.float32))
     segment = scanned_segment(vectors, tmp_path / "graph")
     table = RowTable(segment.vectors, segment.rows.document_keys, segment.rows.text_revisions)
     passing, looks = random.random(len(vectors)) < share, []
