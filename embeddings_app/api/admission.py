@@ -84,6 +84,8 @@ class Admission:
         self.embeds = Slots(threads // 2, embeds_again)
         self.waits = Slots(threads // 4)
         """Upserts that wait until they are indexed or searchable."""
+        self.walks = Slots(threads // 4)
+        """Listings, counts and changes of documents by a filter: each may keep Postgres busy for seconds."""
         self.searches = Slots(threads - THREADS_BESIDE_SEARCHES)
 
 

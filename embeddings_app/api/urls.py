@@ -5,6 +5,8 @@ from django.urls import path, register_converter
 from embeddings_app.api.requests.names import RestOfPath
 from embeddings_app.api.routes.catalog import Model, Models, NamespaceOverview
 from embeddings_app.api.routes.docs import Docs, OpenApi
+from embeddings_app.api.routes.document_changes import DocumentDelete, DocumentUpdate
+from embeddings_app.api.routes.document_lists import DocumentCount, DocumentFacet, DocumentGet, DocumentQuery
 from embeddings_app.api.routes.documents import Document
 from embeddings_app.api.routes.embed import Embed
 from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
@@ -30,6 +32,12 @@ urlpatterns = [
     path("v1/tokenize", Tokenize.as_view()),
     path("v1/upsert", Upsert.as_view()),
     path("v1/search", Search.as_view()),
+    path("v1/documents/query", DocumentQuery.as_view()),
+    path("v1/documents/get", DocumentGet.as_view()),
+    path("v1/documents/count", DocumentCount.as_view()),
+    path("v1/documents/facet", DocumentFacet.as_view()),
+    path("v1/documents/update", DocumentUpdate.as_view()),
+    path("v1/documents/delete", DocumentDelete.as_view()),
     path("v1/vectors/<doc_id:doc_id>", Document.as_view()),
     path("v1/namespaces/<str:name>", NamespaceOverview.as_view()),
     path("v1/models", Models.as_view()),

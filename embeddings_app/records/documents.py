@@ -169,22 +169,35 @@ def drop_unneeded_texts(document_keys: Sequence[int]) -> None:
     )
 
 
-def make_tombstone(document_key: int) -> None:
-    """Empty a locked document and its embeddings of every version."""
+def make_tombstones(document_keys: Sequence[int]) -> None:
+    """Empty locked documents and their embeddings of every version."""
+    keys = list(document_keys)
     execute(
         """
         UPDATE document SET deleted = true, revision = revision + 1, text = '', metadata = '{}', content_hash = '',
                             updated_at = now()
-        WHERE id = %s
+        WHERE id = ANY(%s)
         """,
-        [document_key],
+        [keys],
     )
-    bulk_blocks.touch([document_key])
-    execute("DELETE FROM embedding_record WHERE document_id = %s", [document_key])
+    bulk_blocks.touch(keys)
+    execute("DELETE FROM embedding_record WHERE document_id = ANY(%s)", [keys])
     execute(
         """
         DELETE FROM embedding_vector
-        WHERE document_id = %s AND model_version_id IN (SELECT id FROM model_registry)
+        WHERE document_id = ANY(%s) AND model_version_id IN (SELECT id FROM model_registry)
         """,
-        [document_key],
+        [keys],
     )
+
+
+def replace_metadata(changed: Mapping[int, Mapping[str, Any]]) -> None:
+    """Document key -> its new metadata. The rows are locked; each gets its next revision."""
+    execute(
+        """
+        UPDATE document d SET metadata = n.metadata::jsonb, revision = d.revision + 1, updated_at = now()
+        FROM unnest(%s::bigint[], %s::text[]) AS n(id, metadata) WHERE d.id = n.id
+        """,
+        [list(changed), [json.dumps(metadata, ensure_ascii=False) for metadata in changed.values()]],
+    )
+    bulk_blocks.touch(list(changed))

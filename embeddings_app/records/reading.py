@@ -10,7 +10,7 @@ from django.db import connection
 
 from embedding_project.contracts.metadata import stored_metadata
 from embeddings_app.records.bulk_blocks import hidden
-from embeddings_app.records.sql import row, rows
+from embeddings_app.records.sql import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +64,30 @@ def hydrate(
         }
 
 
-def read_document(namespace_key: int, version_key: int, doc_id: str) -> DocumentRow | None:
-    found = row(
+def read_documents(namespace_key: int, version_key: int, doc_ids: Sequence[str]) -> dict[str, DocumentRow]:
+    """Id -> document, of those that live."""
+    found = rows(
         f"""
         SELECT d.id, d.doc_id, d.text, d.metadata::text, d.revision, d.text_revision, d.updated_at,
                {_TOLD_STATE}, r.text_revision
         FROM document d LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-        WHERE d.namespace_id = %s AND d.doc_id = %s AND NOT d.deleted
+        WHERE d.namespace_id = %s AND d.doc_id = ANY(%s) AND NOT d.deleted
         """,
-        [version_key, namespace_key, doc_id],
+        [version_key, namespace_key, list(doc_ids)],
     )
-    if found is None:
-        return None
-    key, found_id, text, metadata, *rest = found
-    return DocumentRow(key, found_id, text, stored_metadata(metadata), *rest)
+    return {
+        doc_id: DocumentRow(key, doc_id, text, stored_metadata(metadata), *rest)
+        for key, doc_id, text, metadata, *rest in found
+    }
 
 
-def read_vector(version_key: int, document_key: int) -> bytes | None:
-    found = row(
-        "SELECT vector FROM embedding_vector WHERE model_version_id = %s AND document_id = %s",
-        [version_key, document_key],
+def read_vectors(version_key: int, document_keys: Sequence[int]) -> dict[int, bytes]:
+    """Document key -> vector, where there is one."""
+    found = rows(
+        "SELECT document_id, vector FROM embedding_vector WHERE model_version_id = %s AND document_id = ANY(%s)",
+        [version_key, list(document_keys)],
     )
-    return bytes(found[0]) if found else None
+    return {key: bytes(vector) for key, vector in found}
 
 
 def record_states(version_key: int, document_keys: Sequence[int]) -> dict[int, str]:

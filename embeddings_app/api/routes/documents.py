@@ -1,11 +1,10 @@
 """GET and DELETE /v1/vectors/{doc_id}"""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embeddings_app.api.document_answers import DOCUMENT, EXAMPLE, document_json
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.fields import one_of
 from embeddings_app.api.requests.names import doc_id_in_path, namespace_parameter
@@ -14,9 +13,9 @@ from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
 from embeddings_app.models import Scope
 from embeddings_app.services.documents.deleting import delete
-from embeddings_app.services.documents.reading import DocumentView, read_document
+from embeddings_app.services.documents.reading import read_document
 
-Json = dict[str, Any]
+_STORED = {"metadata", "text"}
 _PATH = OpenApiParameter(
     "doc_id",
     parts.DOC_ID,
@@ -28,33 +27,6 @@ _INCLUDE = OpenApiParameter(
     "include", {"type": "string", "enum": ["vector"]}, OpenApiParameter.QUERY, description="Also return the vector."
 )
 _ERRORS = (*errors.GUARDED, *errors.NAMESPACED, "unknown_namespace")
-_DOCUMENT = parts.record(
-    {
-        "id": parts.DOC_ID,
-        "namespace": parts.STRING,
-        "text": parts.described({"type": "string", "nullable": True}, "Null where none is stored."),
-        "metadata": parts.METADATA,
-        "revision": parts.REVISION,
-        "state": {"type": "string", "enum": ["pending", "indexed", "quarantined"]},
-        "stale": parts.described(parts.BOOLEAN, "Searches still use the vector of an earlier text."),
-        "updated_at": {"type": "string", "format": "date-time"},
-        "vector": parts.described(
-            {"type": "array", "items": parts.NUMBER, "nullable": True},
-            "Of unit length; only with include=vector, and null until there is one.",
-        ),
-    },
-    optional=("vector",),
-)
-_DOCUMENT_EXAMPLE = {
-    "id": "notes/1",
-    "namespace": "default",
-    "text": "Foxes live in dens.",
-    "metadata": {"lang": "en"},
-    "revision": 1,
-    "state": "indexed",
-    "stale": False,
-    "updated_at": "2026-01-31T12:00:00+00:00",
-}
 _DELETED = parts.record(
     {
         "id": parts.DOC_ID,
@@ -73,7 +45,7 @@ class Document(ApiView):
         "Read a document",
         tag="documents",
         parameters=[_PATH, _NAMESPACE, _INCLUDE],
-        answers=[Answer(_DOCUMENT, "The document as it is stored.", {"document": _DOCUMENT_EXAMPLE})],
+        answers=[Answer(DOCUMENT, "The document as it is stored.", {"document": EXAMPLE})],
         errors=[*_ERRORS, *errors.MODEL, "invalid_type", "unknown_document"],
     )
     def get(self, request: Request, doc_id: str) -> Response:
@@ -81,7 +53,7 @@ class Document(ApiView):
         parameters = request.query_params
         with_vector = "include" in parameters and one_of(parameters["include"], ["vector"], "include") == "vector"
         document = read_document(_permitted_namespace(request), doc_id, with_vector)
-        return Response(_document(document, with_vector=with_vector))
+        return Response(document_json(document, frozenset(_STORED | {"vector"} if with_vector else _STORED)))
 
     @operation(
         "delete_document",
@@ -104,17 +76,3 @@ def _permitted_namespace(request: Request) -> str:
     namespace = namespace_parameter(request.query_params)
     caller_of(request).require_namespace(namespace)
     return namespace
-
-
-def _document(document: DocumentView, *, with_vector: bool) -> Json:
-    answer: Json = {
-        "id": document.doc_id,
-        "namespace": document.namespace,
-        "text": document.text,
-        "metadata": document.metadata,
-        "revision": document.revision,
-        "state": document.state,
-        "stale": document.stale,
-        "updated_at": document.updated_at,
-    }
-    return {**answer, "vector": document.vector} if with_vector else answer

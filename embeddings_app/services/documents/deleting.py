@@ -1,11 +1,15 @@
-"""Deletes: once answered, no search that starts later shows the document."""
+"""Deletes: once answered, no search that starts later shows the documents."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from embedding_project.contracts.filters import Filter, matches
 from embedding_project.contracts.keys import InputType, hashed_cache_key
+from embedding_project.contracts.metadata import flatten
 from embeddings_app import registry
 from embeddings_app.models import Namespace
 from embeddings_app.records import changes, documents, model_locks
+from embeddings_app.records.documents import LockedDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import namespaces
@@ -24,22 +28,45 @@ class DeleteResult:
 def delete(namespace: str, doc_id: str) -> DeleteResult:
     """Leave a tombstone of the document, tell every live index, forget its cached vectors. Idempotent."""
     space = namespaces.namespace(namespace)
-    result, text_hash = in_transaction(lambda: _delete(space, doc_id))
-    DELETED.inc(result.deleted)
-    if text_hash:
-        specs = registry.live_specs(space.model_id)
-        cached_vectors().forget([hashed_cache_key(spec, kind, text_hash) for spec in specs for kind in InputType])
-    return result
+    found, gone = in_transaction(lambda: _delete(space, [doc_id], None))
+    _forget_vectors(space, gone)
+    row = found.get(doc_id)
+    if row is None:
+        return DeleteResult(0, deleted=False)
+    return DeleteResult(row.revision + len(gone), deleted=bool(gone))
 
 
-def _delete(space: Namespace, doc_id: str) -> tuple[DeleteResult, bytes]:
-    """The outcome, with the hash of the text: the text itself may not be stored."""
+def delete_many(space: Namespace, doc_ids: Sequence[str], filter_: Filter | None = None) -> int:
+    """Delete those of the documents that live and pass the filter while they are locked; gives how many."""
+    _, gone = in_transaction(lambda: _delete(space, doc_ids, filter_))
+    _forget_vectors(space, gone)
+    return len(gone)
+
+
+def _delete(
+    space: Namespace, doc_ids: Sequence[str], filter_: Filter | None
+) -> tuple[dict[str, LockedDocument], list[LockedDocument]]:
+    """The rows as they were, and those of them that became tombstones."""
     model_locks.lock_shared(space.model_id)
     specs = registry.live_specs(space.model_id)
-    row = documents.lock_documents(space.pk, [doc_id]).get(doc_id)
-    if row is None or row.deleted:
-        return DeleteResult(row.revision if row else 0, deleted=False), b""
-    documents.make_tombstone(row.key)
-    entry = changes.ChangedDocument(row.key, row.revision + 1, row.shard_hash)
-    changes.append_changes(writable_layouts(), [spec.version_key for spec in specs], [entry])
-    return DeleteResult(row.revision + 1, deleted=True), row.content_hash
+    found = documents.lock_documents(space.pk, doc_ids)
+    gone = [
+        row
+        for row in found.values()
+        if not row.deleted and (filter_ is None or matches(filter_, flatten(row.metadata)))
+    ]
+    if gone:
+        documents.make_tombstones([row.key for row in gone])
+        entries = [changes.ChangedDocument(row.key, row.revision + 1, row.shard_hash) for row in gone]
+        changes.append_changes(writable_layouts(), [spec.version_key for spec in specs], entries)
+    return found, gone
+
+
+def _forget_vectors(space: Namespace, gone: Sequence[LockedDocument]) -> None:
+    """By the hashes of the texts: the texts themselves may not be stored."""
+    DELETED.inc(len(gone))
+    hashes = {row.content_hash for row in gone if row.content_hash}
+    if hashes:
+        specs = registry.live_specs(space.model_id)
+        keys = [hashed_cache_key(spec, kind, one) for one in hashes for spec in specs for kind in InputType]
+        cached_vectors().forget(keys)

@@ -20,6 +20,12 @@ class Position:
     """Shard -> sequence number that must have been applied."""
 
 
+def newest(topology: Topology, version_key: int) -> Position:
+    """Of everything that was written so far."""
+    seqs = heads(topology.layout, version_key, range(topology.shards))
+    return Position(topology.epoch, topology.layout, version_key, seqs)
+
+
 def encode(position: Position) -> str:
     seqs = {str(shard): seq for shard, seq in position.seqs.items()}
     return signing.dumps([position.epoch, position.layout, position.version_key, seqs], salt=_SALT)

@@ -1,14 +1,17 @@
-"""Reads of single documents."""
+"""Reads of documents by their ids."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector, from_bytes
 from embeddings_app import registry
 from embeddings_app.models import RecordState
 from embeddings_app.records import reading
+from embeddings_app.records.reading import DocumentRow
 from embeddings_app.services import namespaces
 
 
@@ -29,13 +32,23 @@ class DocumentView:
 
 def read_document(namespace: str, doc_id: str, include_vector: bool) -> DocumentView:
     """The document as it is now. Raises unknown_namespace or unknown_document."""
+    found = read_documents(namespace, [doc_id], include_vector)
+    if not found:
+        raise ServiceError("unknown_document", f"no document {doc_id[:200]!r} in namespace {namespace!r}")
+    return found[0]
+
+
+def read_documents(namespace: str, doc_ids: Sequence[str], include_vector: bool) -> list[DocumentView]:
+    """The documents there are now, in the order of `doc_ids`. Raises unknown_namespace."""
     space = namespaces.namespace(namespace)
     spec = registry.active_spec(space.model_id)
-    row = reading.read_document(space.pk, spec.version_key, doc_id)
-    if row is None:
-        raise ServiceError("unknown_document", f"no document {doc_id[:200]!r} in namespace {namespace!r}")
-    raw = reading.read_vector(spec.version_key, row.key) if include_vector else None
-    stored = row.stored_text_revision or 0
+    found = reading.read_documents(space.pk, spec.version_key, doc_ids)
+    vectors = reading.read_vectors(spec.version_key, [row.key for row in found.values()]) if include_vector else {}
+    return [_view(found[doc_id], namespace, spec, vectors) for doc_id in doc_ids if doc_id in found]
+
+
+def _view(row: DocumentRow, namespace: str, spec: ModelSpec, vectors: Mapping[int, bytes]) -> DocumentView:
+    raw, stored = vectors.get(row.key), row.stored_text_revision or 0
     state = row.state or RecordState.PENDING
     return DocumentView(
         doc_id=row.doc_id,

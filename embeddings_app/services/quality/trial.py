@@ -19,7 +19,7 @@ from embedding_project.contracts.vectors import Vector, from_bytes, unit_length
 from embedding_project.threads.waiter import rest
 from embeddings_app import registry
 from embeddings_app.database.patience import answered_by
-from embeddings_app.records.reading import read_vector
+from embeddings_app.records.reading import read_vectors
 from embeddings_app.services.embedding.embed import embed_texts
 from embeddings_app.services.quality.queries import SampleQuery
 from embeddings_app.services.search.hydration import SearchHit
@@ -111,7 +111,7 @@ def query_vector(spec: ModelSpec, query: SampleQuery, deadline: float, *, use_ca
     if query.vector is not None:
         return query.vector
     if query.document_key is not None:
-        stored = read_vector(spec.version_key, query.document_key)
+        stored = read_vectors(spec.version_key, [query.document_key]).get(query.document_key)
         if stored is None:
             raise NoAnswer
         vector: Vector = from_bytes(stored, spec.dimension)[0]

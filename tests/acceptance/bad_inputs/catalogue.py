@@ -1,6 +1,6 @@
 """The catalogue of bad input: every row, in the order of the reference page."""
 
-from tests.acceptance.bad_inputs import documents, requests, searches, texts, versions
+from tests.acceptance.bad_inputs import document_lists, documents, requests, searches, texts, versions
 
 CASES = [
     *requests.syntax(),
@@ -11,6 +11,7 @@ CASES = [
     *texts.tei(),
     *documents.upsert(),
     *documents.upsert_of_several(),
+    *document_lists.document_lists(),
     *searches.vectors(),
     *searches.search(),
     *requests.urls(),

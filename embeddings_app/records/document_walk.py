@@ -1,0 +1,150 @@
+"""Walks over the documents of a namespace, in the order of their ids, a window of rows at a time.
+
+A statement reads the rows of one window, however few of them pass the filter: no walk holds Postgres for long, and
+whoever walks can stop between two windows. A walk by id leaves out no document that lives all the time, and shows none
+twice.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from embedding_project.contracts.filters import Filter, matches, typed
+from embedding_project.contracts.metadata import flatten, stored_metadata, values_of
+from embeddings_app.records.filter_sql import narrowing
+from embeddings_app.records.sql import rows
+
+WINDOW_ROWS = 10_000
+MOST_LISTED_AT_ONCE = 1_000
+"""Documents with their metadata that one statement returns."""
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A document that passes the filter of the walk."""
+
+    key: int
+    doc_id: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one step of a walk found."""
+
+    passed: tuple[Passed, ...]
+    last: str | None
+    """The id up to which the walk has come; None at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many documents of one window pass."""
+
+    count: int
+    last: str | None
+    """As in Window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    namespace_key: int
+    filter: Filter | None
+    descending: bool = False
+    window: int = WINDOW_ROWS
+
+    def step(self, after: str | None, most: int) -> Window:
+        """The next documents that pass, after the id `after`: at most `most`, and those of one window of rows."""
+        narrowed = narrowing(self.filter)
+        limit = min(most, MOST_LISTED_AT_ONCE)
+        found = self._read(
+            f"SELECT id, doc_id, metadata::text FROM w WHERE {narrowed.sql} ORDER BY doc_id {self._order} LIMIT %s",
+            after,
+            [*narrowed.parameters, limit],
+        )
+        (_, last, rows_read), *listed = found
+        passing = (Passed(key, doc_id, stored_metadata(metadata)) for key, doc_id, metadata in listed)
+        passed = tuple(one for one in passing if narrowed.exact or self._matches(one))
+        if len(listed) == limit:
+            return Window(passed, listed[-1][1])
+        return Window(passed, last if int(rows_read) == self.window else None)
+
+    def count(self, after: str | None) -> Counted:
+        """How many documents of the next window of rows pass."""
+        narrowed = narrowing(self.filter)
+        if not narrowed.exact:
+            found = self.step(after, MOST_LISTED_AT_ONCE)
+            return Counted(len(found.passed), found.last)
+        (_, last, rows_read), (count, _, _) = self._read(
+            f"SELECT count(*), NULL, NULL FROM w WHERE {narrowed.sql}", after, narrowed.parameters
+        )
+        return Counted(count, last if int(rows_read) == self.window else None)
+
+    def values(self, after: str | None, path: str) -> tuple[Counter[tuple[str, Value]], str | None]:
+        """(Type, value) -> documents of the next window that pass and have the value at the dotted path `path`, alone
+        or in a list; and the id up to which the walk has come, None at its end."""
+        counts: Counter[tuple[str, Value]] = Counter()
+        narrowed = narrowing(self.filter)
+        if not narrowed.exact or "." in path:
+            window = self.step(after, MOST_LISTED_AT_ONCE)
+            for one in window.passed:
+                counts.update(_distinct(flatten(one.metadata).get(path)))
+            return counts, window.last
+        (_, last, rows_read), *groups = self._read(
+            f"""
+            SELECT count(*), (metadata -> %s)::text AS value, NULL FROM w
+            WHERE {narrowed.sql} AND metadata -> %s IS NOT NULL GROUP BY 2
+            """,
+            after,
+            [path, *narrowed.parameters, path],
+        )
+        for count, value, _ in groups:
+            for scalar in _distinct(flatten(stored_metadata(f'{{"value": {value}}}')).get("value")):
+                counts[scalar] += count
+        return counts, last if int(rows_read) == self.window else None
+
+    def _matches(self, one: Passed) -> bool:
+        return self.filter is None or matches(self.filter, flatten(one.metadata))
+
+    @property
+    def _order(self) -> str:
+        return "DESC" if self.descending else "ASC"
+
+    def _read(self, query: str, after: str | None, parameters: Sequence[Any]) -> list[Any]:
+        """The rows of `query` over the window `w`; before them one with the last id of the window and its number of
+        rows."""
+        sign = "<" if self.descending else ">"
+        start = f"AND doc_id {sign} %s" if after is not None else ""
+        return rows(
+            f"""
+            WITH w AS MATERIALIZED (
+                SELECT id, doc_id, metadata FROM document WHERE namespace_id = %s AND NOT deleted {start}
+                ORDER BY doc_id {self._order} LIMIT %s
+            )
+            SELECT 0::bigint, (SELECT doc_id FROM w ORDER BY doc_id {_opposite(self._order)} LIMIT 1),
+                   (SELECT count(*) FROM w)::text
+            UNION ALL (SELECT * FROM ({query}) AS q)
+            """,
+            [self.namespace_key, *([] if after is None else [after]), self.window, *parameters],
+        )
+
+
+def _opposite(order: str) -> str:
+    return "ASC" if order == "DESC" else "DESC"
+
+
+def _distinct(value: object) -> Iterator[tuple[str, Value]]:
+    """The scalars at a path, each once: a document counts once for each of its values."""
+    seen = set()
+    for found in values_of(value):
+        for scalar in found if isinstance(found, list) else (found,):
+            if isinstance(scalar, str | int | float) and typed(scalar) not in seen:
+                seen.add(typed(scalar))
+                yield _keyed(scalar)
+
+
+def _keyed(scalar: Value) -> tuple[str, Value]:
+    kind, value = typed(scalar)
+    return kind, value  # type: ignore[return-value]

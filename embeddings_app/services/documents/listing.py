@@ -1,0 +1,105 @@
+"""Documents of a namespace by a filter on their metadata: listed, counted, and their values counted.
+
+All of it walks the documents in Postgres, so it is exact and needs no index; what takes longer than the time given to
+one request says how far it has come.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.filters import Filter
+from embeddings_app.records.document_walk import WINDOW_ROWS, Value, Walk
+from embeddings_app.services import namespaces
+from embeddings_app.services.documents.cursors import Cursor
+from embeddings_app.services.documents.reading import DocumentView, read_documents
+
+LISTING_SECONDS = 1.0
+"""Then a page is answered with what was found."""
+COUNTING_SECONDS = 2.0
+MOST_DISTINCT_VALUES = 100_000
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentPage:
+    documents: tuple[DocumentView, ...]
+    after: Cursor | None
+    """Where the next page begins; None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    count: int
+    is_exact: bool
+    """Otherwise there are at least as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    values: tuple[tuple[Value, int], ...]
+    """Value and number of its documents, the most frequent first."""
+    is_exact: bool
+    """Otherwise there are at least as many, and values may be missing."""
+
+
+def list_documents(
+    namespace: str,
+    filter_: Filter | None,
+    *,
+    limit: int,
+    after: Cursor | None = None,
+    descending: bool = False,
+    with_vector: bool = False,
+    clock: Clock = time.monotonic,
+    window: int = WINDOW_ROWS,
+) -> DocumentPage:
+    """The next `limit` documents that pass, in the order of their ids; fewer when the time is over. Raises
+    unknown_namespace, InvalidRequest for a cursor of another listing."""
+    space = namespaces.namespace(namespace)
+    if after is not None and after.descending != descending:
+        raise InvalidRequest("invalid_value", "the cursor belongs to a listing in the other order", field="cursor")
+    walk, until = Walk(space.pk, filter_, descending, window), clock() + LISTING_SECONDS
+    found: list[str] = []
+    last = after.doc_id if after else None
+    while True:
+        step = walk.step(last, limit - len(found))
+        found += [one.doc_id for one in step.passed]
+        last = step.last
+        if last is None or len(found) == limit or clock() >= until:
+            break
+    documents = tuple(read_documents(namespace, found, with_vector))
+    return DocumentPage(documents=documents, after=None if last is None else Cursor(last, descending))
+
+
+def count_documents(
+    namespace: str, filter_: Filter | None, clock: Clock = time.monotonic, window: int = WINDOW_ROWS
+) -> Count:
+    """How many documents pass, counted for two seconds at most. Raises unknown_namespace."""
+    walk, until = Walk(namespaces.namespace(namespace).pk, filter_, window=window), clock() + COUNTING_SECONDS
+    total, last = 0, None
+    while True:
+        counted = walk.count(last)
+        total, last = total + counted.count, counted.last
+        if last is None or clock() >= until:
+            return Count(total, is_exact=last is None)
+
+
+def count_values(namespace: str, path: str, filter_: Filter | None, limit: int, clock: Clock = time.monotonic) -> Facet:
+    """The most frequent values at a dotted path, with the number of their documents, counted for two seconds at most.
+    Raises unknown_namespace."""
+    walk, until = Walk(namespaces.namespace(namespace).pk, filter_), clock() + COUNTING_SECONDS
+    counts: Counter[tuple[str, Value]] = Counter()
+    last, whole = None, True
+    while True:
+        found, last = walk.values(last, path)
+        counts.update(found)
+        if len(counts) > MOST_DISTINCT_VALUES:
+            # What is rare so far is left out, and the answer says that it is not exact.
+            counts, whole = Counter(dict(counts.most_common(MOST_DISTINCT_VALUES // 2))), False
+        if last is None or clock() >= until:
+            break
+    best = sorted(counts.items(), key=lambda item: (-item[1], item[0][0], item[0][1]))[:limit]
+    return Facet(tuple((value, number) for (_, value), number in best), is_exact=whole and last is None)
