@@ -27,6 +27,7 @@ NAMES = (
     "filtered",
     "keys",
     "namespaces",
+    "node_memory",
     "overload",
     "pipeline",
     "quality",
@@ -43,7 +44,7 @@ NAMES = (
     "upsert",
 )
 
-SIZED = ("filtered", "search", "search_costs")
+SIZED = ("filtered", "node_memory", "search", "search_costs")
 """Measurements whose number of vectors can be chosen."""
 _MAX_SIZE = 1_000_000
 

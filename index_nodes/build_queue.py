@@ -125,6 +125,7 @@ class BuildQueue:
     def _run_builder(self, index: VersionIndex, job: MergeJob, files: tuple[Path, Path], lock: int) -> None:
         vectors, output = files
         command = [sys.executable, "-m", "index_nodes.builder", "--vectors", str(vectors), "--output", str(output)]
+        command += ["--storage", index.storage]
         if job.base:
             command += ["--base", str(job.base.path)]
         environment = inherited_environment() | {

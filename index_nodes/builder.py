@@ -1,4 +1,5 @@
 """The build process: python -m index_nodes.builder --vectors new.npy --output graph.faiss [--base graph.faiss]
+    [--storage fp16]
 
 Inserts vectors into a new graph, or into a copy of an existing one, and writes the result. It runs at low priority in a
 process of its own, since inserting takes whole cores for seconds. The node starts it by exec and never by a fork, which
@@ -13,8 +14,9 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector
-from index_nodes.hnsw_segment import new_graph
+from index_nodes.graph_storage import new_graph, read_graph, storage_for, storage_of, vectors_of
 
 NICENESS = 5
 """As for other background roles. With 10, rows waited so long for a graph on a busy machine that searches slowed."""
@@ -26,10 +28,10 @@ NODE_GONE = 3
 """Exit status when the node that asked for the graph has ended."""
 
 
-def extend(base: Path | None, vectors: Vector, output: Path) -> None:
+def extend(base: Path | None, vectors: Vector, output: Path, storage: VectorStorage = VectorStorage.FP32) -> None:
     """Write the graph of `base` and `vectors` to `output`, whole or not at all."""
     parent = os.getppid()
-    graph = faiss.read_index(str(base)) if base else new_graph(vectors.shape[1])
+    graph = _begun(base, vectors, storage)
     for start in range(0, len(vectors), _ADD_ROWS):
         if os.getppid() != parent:
             sys.exit(NODE_GONE)
@@ -41,14 +43,30 @@ def extend(base: Path | None, vectors: Vector, output: Path) -> None:
     unfinished.rename(output)
 
 
+def _begun(base: Path | None, vectors: Vector, storage: VectorStorage) -> faiss.IndexHNSW:
+    """The graph with the rows of `base`, and ready for those of `vectors`."""
+    earlier = read_graph(base) if base else None
+    held = storage_for(storage, len(vectors) + (earlier.ntotal if earlier else 0))
+    if earlier is None:
+        return new_graph(vectors.shape[1], held, [vectors])
+    if storage_of(earlier) is held:
+        return earlier
+    # A small graph grows: its rows move into one that holds them in fewer bytes.
+    known = vectors_of(earlier)
+    graph = new_graph(vectors.shape[1], held, [known, vectors])
+    graph.add(known[:])
+    return graph
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vectors", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--base", type=Path)
+    parser.add_argument("--storage", type=VectorStorage, default=VectorStorage.FP32)
     arguments = parser.parse_args()
     os.nice(NICENESS)
-    extend(arguments.base, np.load(arguments.vectors, mmap_mode="r"), arguments.output)
+    extend(arguments.base, np.load(arguments.vectors, mmap_mode="r"), arguments.output, arguments.storage)
 
 
 if __name__ == "__main__":

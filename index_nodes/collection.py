@@ -395,6 +395,6 @@ def _captured(segment: Segment) -> SegmentState:
         serial=segment.serial,
         slots=segment.rows.slots,
         stamps=segment.rows.stamps,
-        vectors=None if graph else segment.vectors,
+        vectors=segment.vectors if isinstance(segment, FlatSegment) else None,
         graph=graph,
     )

@@ -7,9 +7,7 @@ and at last scans rows.
 """
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import faiss
 import numpy as np
@@ -18,20 +16,12 @@ from numpy.typing import NDArray
 from embedding_project.contracts.search_costs import scan_microseconds
 from embedding_project.contracts.vectors import Vector
 from index_nodes.effort import ANY_EFFORT, Effort
+from index_nodes.graph_storage import RoundedVectors, read_graph, vectors_of
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import TIE_MARGIN, Candidates, RowTable, SearchSpec, scan, settled
 from index_nodes.selections import Selection
 from index_nodes.snapshot_files import sha256_of
 
-GRAPH_NEIGHBOURS = 16
-EF_CONSTRUCTION = 200
-GRAPH_KIND: Mapping[str, Any] = {
-    "faiss": faiss.__version__,
-    "metric": "inner_product",
-    "neighbours": GRAPH_NEIGHBOURS,
-    "ef_construction": EF_CONSTRUCTION,
-}
-"""How this node makes its graphs. It reads no snapshot whose graphs were made in another way."""
 MAX_RAISED_EF = 1_500
 _FIRST_LOOK = 0.4
 """Of `ef_search`: how many passing rows a first walk should see. Measured on 60,000 x 384 under a filter that passes a
@@ -47,15 +37,10 @@ they cost two walks; each such query had cost a scan of the graph, 10 to 20 ms f
 _SPARE_ROWS = 8
 """How many rows more than top_k a search asks for, to see that the last hit is better than the next row."""
 _FEW_QUERIES = 2
-"""Up to so many queries Faiss scans rows in place; for more, a copy of the rows and a matrix product are faster."""
+"""Up to so many queries Faiss scans rows in place; for more, a copy of the rows and a matrix product are faster.
+Rounded vectors are copied for one query too: Faiss would look at every row to find the selected ones."""
 _PIECE_NUMBERS = 65_536 * 384
 """Numbers of rows that Faiss scans in one call, about 10 ms: between two calls a search can be left."""
-
-
-def new_graph(dimension: int) -> faiss.IndexHNSWFlat:
-    graph = faiss.IndexHNSWFlat(dimension, GRAPH_NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = EF_CONSTRUCTION
-    return graph
 
 
 def search_one_thread_each() -> None:
@@ -80,7 +65,7 @@ def rows_worth_a_scan(matching: int, total: int, ef: int) -> float:
 class HnswSegment:
     is_graph = True
 
-    def __init__(self, rows: SegmentRows, graph: faiss.IndexHNSWFlat, path: Path) -> None:
+    def __init__(self, rows: SegmentRows, graph: faiss.IndexHNSW, path: Path) -> None:
         self.serial = 0
         """The collection sets it when it publishes the segment."""
         self.rows = rows
@@ -89,18 +74,17 @@ class HnswSegment:
         self.sha256 = ""
         """Of that file when it was read."""
         self._graph = graph
-        self._storage = faiss.downcast_index(graph.storage)
-        count, dimension = graph.ntotal, graph.d
-        # A view without a copy: the graph never changes and lives as long as this segment.
-        pointer = self._storage.get_xb()  # type: ignore[attr-defined]
-        self.vectors: Vector = faiss.rev_swig_ptr(pointer, count * dimension).reshape(count, dimension)
+        self._held = faiss.downcast_index(graph.storage)
+        # The graph never changes, and lives as long as this segment.
+        self.vectors = vectors_of(graph)
+        self._few_queries = 0 if isinstance(self.vectors, RoundedVectors) else _FEW_QUERIES
 
     @classmethod
     def read(cls, rows: SegmentRows, path: Path, sha256: str | None = None) -> "HnswSegment":
         """`sha256`: of the file, when it is known. Raises RuntimeError when the file is damaged, and ValueError when it
         does not hold `rows`."""
-        graph = faiss.read_index(str(path))
-        if not isinstance(graph, faiss.IndexHNSWFlat) or graph.ntotal != rows.count:
+        graph = read_graph(path)
+        if graph.ntotal != rows.count:
             raise ValueError("the file does not hold the rows from which it was built")
         segment = cls(rows, graph, path)
         segment.sha256 = sha256 or sha256_of(path)
@@ -120,7 +104,7 @@ class HnswSegment:
         ef = max(spec.ef_search, raised_ef(first_look, seen, selection.count, selection.total))
         worth = spec.scan_factor * rows_worth_a_scan(selection.count, selection.total, ef)
         scanned = spec.exact or selection.count <= worth
-        if scanned and len(queries) > _FEW_QUERIES:
+        if scanned and len(queries) > self._few_queries:
             return scan(table, selection, queries, top_k, effort)
         if scanned:
             found = self._scan(queries, selection, wide, effort)
@@ -166,7 +150,7 @@ class HnswSegment:
             short = np.flatnonzero(np.isneginf(found.scores[:, -1]))
         if len(short):
             effort.afford(scan_microseconds(selection.count, queries.shape[1]))
-        if 0 < len(short) <= _FEW_QUERIES:
+        if 0 < len(short) <= self._few_queries:
             found.scores[short], found.rows[short] = self._scan(queries[short], selection, wide, effort)
         elif len(short):
             found.scores[short], found.rows[short] = scan(table, selection, queries[short], wide, effort)
@@ -192,7 +176,7 @@ class HnswSegment:
             parameters.sel = (
                 faiss.IDSelectorRange(start, stop) if rows is None else faiss.IDSelectorArray(rows[start:stop])
             )
-            best = best.beside(_found(*self._storage.search(queries, top_k, params=parameters)))
+            best = best.beside(_found(*self._held.search(queries, top_k, params=parameters)))
             best = best.at(np.argsort(-best.scores, axis=1, kind="stable")[:, :top_k])
         return best
 

@@ -174,7 +174,7 @@ class Follower:
 
     def _adopt(self, heads: log_reader.Heads) -> None:
         moved = (heads.epoch, heads.layout) != (self._epoch, self._layout)
-        self._drop(lambda version: moved or version.log.version_key not in heads.versions or version.fits_now)
+        self._drop(lambda version: moved or version.fits_now or not _is_of(version, heads))
         self._epoch, self._layout = heads.epoch, heads.layout
         if heads.layout is None:
             return
@@ -188,7 +188,7 @@ class Follower:
 
     def _begin(self, log: log_reader.Log, head: log_reader.Head) -> VersionReplica:
         directory = self._directory / f"v{log.version_key}-{uuid.uuid4().hex}"
-        index = VersionIndex(head.dimension, directory, free=self._memory.free)
+        index = VersionIndex(head.dimension, directory, free=self._memory.free, storage=head.storage)
         store = SnapshotStore(self._snapshots / _store_name(log.version_key))
         wanted = Wanted(url=self._url, name=f"{self._name}-load", log=log, epoch=self._epoch, head=head)
         restoring = SnapshotLoad(store, wanted, index, self._memory)
@@ -197,7 +197,7 @@ class Follower:
     def _advance(
         self, connection: log_reader.Connection, version: VersionReplica, head: log_reader.Head, asked_at: float
     ) -> bool:
-        if version.restoring or version.problem:
+        if version.restoring or version.problem or version.waits:
             return False
         before = version.applied
         try:
@@ -304,6 +304,12 @@ class Follower:
         # A writer does not wait for a replica that is behind, and so not for one that has ended.
         self._serving = Serving()
         log_reader.report(connection, [self._report(version, "behind") for version in self._versions.values()])
+
+
+def _is_of(version: VersionReplica, heads: log_reader.Heads) -> bool:
+    """Whether the version is still live, and its graphs are of its storage."""
+    head = heads.versions.get(version.log.version_key)
+    return head is not None and head.storage == version.index.storage
 
 
 def _store_name(version_key: int) -> str:

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.types.json import set_json_loads
 
 from embedding_project.contracts.metadata import stored_metadata
+from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector, from_bytes
 from index_nodes.collection import DocumentState
 from index_nodes.memory_plan import field_bytes
@@ -28,7 +29,7 @@ _STATEMENT_MS = 10_000
 logger = logging.getLogger(__name__)
 
 _HEADS = """
-SELECT e.epoch, l.id, h.model_version_id, h.head, h.dimension,
+SELECT e.epoch, l.id, h.model_version_id, h.head, h.dimension, h.storage,
        (SELECT coalesce(max(r.awaited_seq), 0) FROM shard_replica r
         WHERE r.layout_id = l.id AND r.model_version_id = h.model_version_id AND r.shard = h.shard)
 FROM log_epoch e
@@ -89,6 +90,8 @@ class Head(NamedTuple):
     seq: int
     """Last sequence number of the log."""
     dimension: int
+    storage: VectorStorage = VectorStorage.FP32
+    """Of the vectors in graphs."""
     awaited: int = 0
     """Up to here somebody waits until replicas say that they have applied the log."""
 
@@ -187,7 +190,11 @@ def read_heads(connection: Connection, shard: int) -> Heads | None:
     if not rows:
         return None
     epoch, layout = rows[0][:2]
-    versions = {version_key: Head(*head) for _, _, version_key, *head in rows if version_key}
+    versions = {
+        version_key: Head(seq, dimension, VectorStorage(storage), awaited)
+        for _, _, version_key, seq, dimension, storage, awaited in rows
+        if version_key
+    }
     return Heads(epoch=str(epoch), layout=layout, versions=versions)
 
 

@@ -22,8 +22,8 @@ _CODE_BYTES = 5
 """Of a field that a document has or lacks."""
 _VALUE_BYTES = 320
 """Of a value of a field: as an object, in a dict, and in the order of the values."""
-_UNBUILT_ROWS = 262_144
-"""Of a load from Postgres: rows in no graph yet, which are held as they came."""
+UNBUILT_ROWS = 262_144
+"""Of a load from Postgres: at most about so many rows of a namespace are in no graph yet, and are held as they came."""
 _COPIES = 2
 """Of the arrays of a snapshot: as read, and taken apart by namespace."""
 _VALUE_FACTOR = 8
@@ -47,7 +47,7 @@ def graph_row_bytes(dimension: int, storage: VectorStorage) -> int:
 def load_bytes(size: IndexSize) -> int:
     """What an index takes at most while it is loaded from Postgres."""
     document = graph_row_bytes(size.dimension, size.storage) + _SLOT_BYTES + size.field_bytes
-    unbuilt = min(size.rows, _UNBUILT_ROWS) * VectorStorage.FP32.bytes_a_number * size.dimension
+    unbuilt = min(size.rows, UNBUILT_ROWS) * VectorStorage.FP32.bytes_a_number * size.dimension
     return round(size.rows * document) + unbuilt
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from embedding_project.contracts.vectors import Vector
 from index_nodes.flat_segment import FlatSegment
+from index_nodes.graph_storage import Vectors
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_plan import MergePlan
 from index_nodes.rows import SegmentRows
@@ -20,7 +21,7 @@ _PIECE_ROWS = 16_384
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MergeSource:
     segment: Segment
-    vectors: Vector
+    vectors: Vectors
     """Of a sealed segment: they no longer change."""
     picked: NDArray[np.int64]
     """The rows that were live when the job was made. At its end the collection checks whether they still are."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from embedding_project.contracts.hits import rounded_scores
 from embedding_project.contracts.vectors import Vector
 from index_nodes.effort import ANY_EFFORT, Effort
+from index_nodes.graph_storage import Vectors
 from index_nodes.selections import Selection
 
 Keys = NDArray[np.int64]
@@ -35,7 +36,7 @@ class SearchSpec:
 class RowTable(NamedTuple):
     """The rows of a segment as a search sees them: three arrays of one length that do not change meanwhile."""
 
-    vectors: Vector
+    vectors: Vectors
     document_keys: Keys
     text_revisions: NDArray[np.int32]
 

@@ -17,7 +17,8 @@ import faiss
 import numpy as np
 
 from embedding_project.config import PROJECT_ROOT, inherited_environment
-from index_nodes.hnsw_segment import GRAPH_NEIGHBOURS
+from embedding_project.contracts.vector_storage import VectorStorage
+from index_nodes.graph_storage import GRAPH_NEIGHBOURS, read_graph, storage_for, storage_of, vectors_of
 from index_nodes.snapshot_contents import is_graph
 from index_nodes.snapshot_files import Manifest, SnapshotDamaged, read_manifest
 
@@ -70,19 +71,22 @@ def check_graphs(folder: Path, manifest: Manifest, unwanted: Callable[[], bool])
 
 def check(path: Path, manifest: Manifest) -> None:
     """Raises BadGraph, and the errors of Faiss."""
-    graph = faiss.read_index(str(path))
-    if not isinstance(graph, faiss.IndexHNSWFlat) or graph.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise BadGraph("not a graph over inner products")
-    storage = faiss.downcast_index(graph.storage)
-    if not isinstance(storage, faiss.IndexFlat) or {graph.d, storage.d} != {manifest.dimension}:
+    graph = read_graph(path)
+    storage = storage_for(VectorStorage(manifest.storage), graph.ntotal)
+    if storage_of(graph) is not storage:
+        raise BadGraph(f"its vectors are not {storage}")
+    held: Any = faiss.downcast_index(graph.storage)
+    if {graph.d, held.d} != {manifest.dimension} or held.code_size != storage.bytes_a_number * graph.d:
         raise BadGraph("another dimension")
-    if not graph.ntotal or storage.ntotal != graph.ntotal or storage.codes.size() != 4 * graph.d * graph.ntotal:
+    if not graph.ntotal or held.ntotal != graph.ntotal or held.codes.size() != held.code_size * graph.ntotal:
         raise BadGraph("another number of vectors")
+    if storage is VectorStorage.SQ8 and held.sq.trained.size() != 2 * graph.d:
+        raise BadGraph("another number of ranges")
     _check_links(graph)
-    _check_answers(graph, storage)
+    _check_answers(graph)
 
 
-def _check_links(graph: faiss.IndexHNSWFlat) -> None:
+def _check_links(graph: faiss.IndexHNSW) -> None:
     hnsw: Any = graph.hnsw
     count = graph.ntotal
     levels = faiss.vector_to_array(hnsw.levels)
@@ -101,9 +105,9 @@ def _check_links(graph: faiss.IndexHNSWFlat) -> None:
         raise BadGraph("a link leads out of the graph")
 
 
-def _check_answers(graph: faiss.IndexHNSWFlat, storage: faiss.IndexFlat) -> None:
+def _check_answers(graph: faiss.IndexHNSW) -> None:
     picked = np.unique(np.linspace(0, graph.ntotal - 1, _QUERIES).astype(np.int64))
-    queries = np.stack([storage.reconstruct(int(row)) for row in picked])
+    queries = vectors_of(graph)[picked]
     own = np.einsum("ij,ij->i", queries, queries)
     if not np.isfinite(own).all():
         raise BadGraph("a vector is not finite")

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 MANIFEST = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 _MAX_MANIFEST_BYTES = 64 * 2**20
 _FILE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}\.(npy|jsonl|faiss)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -124,6 +124,8 @@ class Manifest:
     seq: int
     """The snapshot has every change of the log up to this number, and perhaps later ones."""
     dimension: int
+    storage: str
+    """How the graphs hold vectors, see `VectorStorage`."""
     metric: str
     neighbours: int
     """M of the graphs; with `metric`, `ef_construction` and `faiss`, see `GRAPH_KIND`."""

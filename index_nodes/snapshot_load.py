@@ -17,7 +17,7 @@ import psycopg
 
 from embedding_project.observing.log_lines import place_of
 from index_nodes import log_reader
-from index_nodes.hnsw_segment import GRAPH_KIND
+from index_nodes.graph_storage import GRAPH_KIND
 from index_nodes.memory_budget import MemoryBudget, NoRoom
 from index_nodes.memory_plan import snapshot_bytes
 from index_nodes.metrics import LOAD_SECONDS, SNAPSHOTS
@@ -118,6 +118,8 @@ def _unfit(manifest: Manifest, wanted: Wanted) -> str:
         return "it is of another epoch or layout"
     if (manifest.version_key, manifest.shard, manifest.dimension) != (log.version_key, log.shard, head.dimension):
         return "it is of another log"
+    if manifest.storage != head.storage:
+        return f"it holds vectors as {manifest.storage}, and the version holds them as {head.storage}"
     if any(getattr(manifest, name) != value for name, value in GRAPH_KIND.items()):
         return f"its graphs were made in another way, by Faiss {manifest.faiss}"
     if manifest.seq > head.seq:

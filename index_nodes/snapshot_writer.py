@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
 from index_nodes.collection_state import CollectionState
-from index_nodes.hnsw_segment import GRAPH_KIND
+from index_nodes.graph_storage import GRAPH_KIND
 from index_nodes.log_reader import Log
 from index_nodes.metrics import SNAPSHOT_SECONDS, SNAPSHOTS, THREAD_SEEN
 from index_nodes.snapshot_contents import array_bytes, graph_name, write_contents
@@ -166,6 +166,7 @@ def _fill(folder: Path, source: SnapshotSource, spared_bytes: int) -> Manifest:
         shard=source.log.shard,
         seq=source.seq,
         dimension=dimension,
+        storage=source.index.storage.value,
         **GRAPH_KIND,
         documents=sum(state.documents for state in states.values()),
         digest=sum(state.digest for state in states.values()) % DIGEST_MODULUS,

@@ -71,10 +71,13 @@ class VersionIndex:
         agenda: BuildAgenda | None = None,
         free: Callable[[], int] | None = None,
         filter_piece: int = FILTER_PIECE,
+        storage: VectorStorage = VectorStorage.FP32,
     ) -> None:
         """`free`: bytes of memory that a build may take; as many as it needs when left out. `filter_piece`: how many
         documents are tested on a filter before the lock is free again for a moment."""
         self.dimension = dimension
+        self.storage = storage
+        """Of the vectors in graphs; the others are as they came."""
         self.directory = directory
         """Where the files of its graphs are; `close` removes it."""
         self._seal_rule = seal_rule or SealRule()
@@ -292,5 +295,5 @@ class VersionIndex:
     def _most_graph_rows(self) -> int:
         if self._free is None:
             return MOST_GRAPH_ROWS
-        copies = _BUILD_COPIES * graph_row_bytes(self.dimension, VectorStorage.FP32)
+        copies = _BUILD_COPIES * graph_row_bytes(self.dimension, self.storage)
         return min(MOST_GRAPH_ROWS, max(self._free(), 0) // copies)

@@ -11,7 +11,7 @@ import psycopg
 from embedding_project.contracts.vector_storage import VectorStorage
 from index_nodes.log_reader import LOAD_ROWS, Connection, Head, Load, Log, next_entry, open_load, read_changes
 from index_nodes.memory_budget import MemoryBudget, NoRoom, give_back_freed
-from index_nodes.memory_plan import IndexSize, load_bytes
+from index_nodes.memory_plan import UNBUILT_ROWS, IndexSize, load_bytes
 from index_nodes.metrics import LOAD_SECONDS
 from index_nodes.serving import MAX_LAG_SECONDS, NEVER, LightRule, ServedVersion
 from index_nodes.snapshot_load import SnapshotLoad
@@ -92,6 +92,12 @@ class VersionReplica:
         return self._restoring is not None and self._restoring.running
 
     @property
+    def waits(self) -> bool:
+        """Whether a load from Postgres waits for builds: rows in no graph take more memory than they will in one."""
+        loads = self._load is not None and self.index.storage is not VectorStorage.FP32
+        return loads and self.index.backlog() >= UNBUILT_ROWS
+
+    @property
     def fits_now(self) -> bool:
         """Of a version that was refused for want of memory: whether there is more of it now."""
         return bool(self.problem) and self._memory.free() >= self._needed
@@ -160,7 +166,7 @@ class VersionReplica:
         size = IndexSize(
             rows=load.total,
             dimension=self.index.dimension,
-            storage=VectorStorage.FP32,
+            storage=self.index.storage,
             field_bytes=load.field_bytes,
         )
         self._memory.require(

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from embedding_project.contracts.vector_storage import VectorStorage
+
 
 class ModelType(StrEnum):
     TRANSFORMERS = "transformers"
@@ -55,6 +57,8 @@ class ModelSpec:
     """Name of the secret of the embedders for the endpoint; the secret itself is in no message and no table."""
     requests_per_minute: int = 0
     """The limit of the endpoint for all embedders together; 0 for no limit."""
+    storage: VectorStorage = VectorStorage.FP32
+    """How index nodes hold its vectors in graphs; changes no vector."""
 
     def prompt(self, input_type: str) -> str:
         return self.query_prompt if input_type == "query" else self.document_prompt
@@ -64,7 +68,8 @@ class ModelSpec:
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "ModelSpec":
-        return cls(**{**wire, "type": ModelType(wire["type"]), "runtime": Runtime(wire["runtime"])})
+        kinds = {"type": ModelType, "runtime": Runtime, "storage": VectorStorage}
+        return cls(**{**wire, **{name: kind(wire[name]) for name, kind in kinds.items()}})
 
 
 PACKAGED_MODEL = ModelSpec(

@@ -82,7 +82,7 @@ class ModelRegistryAdmin(VersionActions):
                 "description": "Blank in a new version: as the files say. Blank in a draft that is changed: nothing.",
             },
         ),
-        ("How it is run", {"fields": (("runtime", "dtype"), "token_encoding")}),
+        ("How it is run", {"fields": (("runtime", "dtype"), ("token_encoding", "storage"))}),
         (
             "How good it must be",
             {

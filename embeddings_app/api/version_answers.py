@@ -3,6 +3,7 @@
 from typing import Any
 
 from embedding_project.contracts.model_spec import ModelType
+from embedding_project.contracts.vector_storage import VectorStorage
 from embeddings_app.api.schema import parts
 from embeddings_app.models import ModelRegistry, ModelStatus, Scope
 from embeddings_app.services.access.callers import Caller
@@ -12,6 +13,9 @@ from embeddings_app.services.model_versions.steps import way_on
 Json = dict[str, Any]
 TIME = {"type": "string", "format": "date-time"}
 TYPE = {"type": "string", "enum": [kind.value for kind in ModelType]}
+STORAGE = parts.described(
+    {"type": "string", "enum": [kind.value for kind in VectorStorage]}, "How index nodes hold its vectors in graphs."
+)
 PROBE = parts.record(
     {
         "passed": parts.BOOLEAN,
@@ -29,6 +33,7 @@ VERSION = parts.record(
         "type": TYPE,
         "dimension": {"type": "integer", "minimum": 1},
         "max_tokens": {"type": "integer", "minimum": 1},
+        "storage": STORAGE,
         "status": {"type": "string", "enum": [status.value for status in ModelStatus]},
         "next_step": parts.described(parts.STRING, "What can be done with the version in this status."),
         "probe": parts.described(PROBE, "The newest probe; null before the first."),
@@ -44,6 +49,7 @@ EXAMPLE = {
     "type": "transformers",
     "dimension": 384,
     "max_tokens": 256,
+    "storage": "fp32",
     "status": "probed",
     "next_step": way_on(ModelStatus.PROBED),
     "probe": {"passed": True, "problem": None, "at": "2026-01-31T12:00:05+00:00"},
@@ -61,6 +67,7 @@ def version_answer(version: ModelRegistry, caller: Caller) -> Json:
         "type": version.type,
         "dimension": version.dimension,
         "max_tokens": version.max_tokens,
+        "storage": version.storage,
         "status": version.status,
         "next_step": way_on(version.status),
         "probe": _probe(version, shown=is_admin),

@@ -9,6 +9,7 @@ from django.db import models
 from embedding_project.config import load_config
 from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_TEXT_BYTES
 from embedding_project.contracts.model_spec import ModelType, Runtime
+from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.model_sources.endpoints import endpoint_problem
 
 
@@ -65,6 +66,13 @@ class ModelRegistry(models.Model):
     )
     min_dimension = models.PositiveIntegerField(
         default=0, help_text="vectors may be cut down to this dimension; 0 if the model was not trained for it"
+    )
+    storage = models.CharField(
+        max_length=8,
+        choices=[(kind.value, kind.value) for kind in VectorStorage],
+        default=VectorStorage.FP32.value,
+        db_default=VectorStorage.FP32.value,
+        help_text="how index nodes hold its vectors in graphs; fixed once there are vectors",
     )
     token_encoding = models.CharField(
         max_length=16,
@@ -132,7 +140,8 @@ class ModelRegistry(models.Model):
     def clean(self) -> None:
         """What no single field can tell. Raises ValidationError with the field to change."""
         if self.status not in EDITABLE_STATUSES:
-            return  # these fields stay as they are
+            self._check_storage()
+            return  # the other fields stay as they are
         problems = self._source_problems()
         if "versions" in self.model_id.split("/")[1:]:
             # /v1/models/a/versions has the versions of `a`.
@@ -141,6 +150,13 @@ class ModelRegistry(models.Model):
             problems["min_dimension"] = f"Must be at most the dimension, {self.dimension}."
         if problems:
             raise ValidationError(problems)
+
+    def _check_storage(self) -> None:
+        before = ModelRegistry.objects.filter(pk=self.pk).values_list("storage", flat=True).first()
+        if before not in (None, self.storage):
+            raise ValidationError(
+                {"storage": f"The graphs of this version are {before}: register another version for {self.storage}."}
+            )
 
     def _source_problems(self) -> dict[str, str]:
         if self.type == ModelType.OPENAI:

@@ -24,6 +24,7 @@ class HitRow:
     current_text_revision: int
     metadata: dict[str, Any] | None
     text: str | None
+    vector: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +42,36 @@ class DocumentRow:
 
 _TOLD_STATE = f"CASE WHEN r.state = 'ready' AND {hidden('d', 'r.model_version_id')} THEN 'pending' ELSE r.state END"
 """A document whose vector is hidden from index nodes is not indexed yet."""
+_VECTOR = "JOIN embedding_vector v ON v.document_id = d.id AND v.model_version_id = %(version)s"
 
 
 def hydrate(
-    version_key: int, document_keys: Collection[int], *, with_metadata: bool, with_text: bool
+    version_key: int, document_keys: Collection[int], *, with_metadata: bool, with_text: bool, with_vector: bool
 ) -> dict[int, HitRow]:
     """Document key -> row, of those that still live and have a vector of the version."""
     query = f"""
         SELECT d.id, d.namespace_id, d.doc_id, r.text_revision, d.text_revision,
-               {"d.metadata::text" if with_metadata else "NULL::text"}, {"d.text" if with_text else "NULL::text"}
-        FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-        WHERE d.id = ANY(%s) AND NOT d.deleted
+               {"d.metadata::text" if with_metadata else "NULL::text"}, {"d.text" if with_text else "NULL::text"},
+               {"v.vector" if with_vector else "NULL::bytea"}
+        FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %(version)s
+        {_VECTOR if with_vector else ""}
+        WHERE d.id = ANY(%(keys)s) AND NOT d.deleted
         """
     connection.ensure_connection()
     # Every search comes here: a prepared statement, past the layers that write parameters into the text. Django must
     # still hear of errors, or it would keep a broken connection.
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(query, [version_key, list(document_keys)], prepare=True)
+        # As text, a vector would be twice as long, and read digit by digit.
+        parameters = {"version": version_key, "keys": list(document_keys)}
+        cursor.execute(query, parameters, prepare=True, binary=with_vector)
         return {
-            key: HitRow(space, doc_id, stored, current, None if metadata is None else stored_metadata(metadata), text)
-            for key, space, doc_id, stored, current, metadata, text in cursor.fetchall()
+            key: HitRow(space, doc_id, stored, current, _read_metadata(metadata), text, vector)
+            for key, space, doc_id, stored, current, metadata, text, vector in cursor.fetchall()
         }
+
+
+def _read_metadata(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else stored_metadata(text)
 
 
 def read_documents(namespace_key: int, version_key: int, doc_ids: Sequence[str]) -> dict[str, DocumentRow]:

@@ -31,6 +31,7 @@ DRAFT = THRESHOLDS | {
     "pooling": "mean",
     "max_tokens": "16",
     "dtype": "fp32",
+    "storage": "fp32",
     "runtime": "auto",
     "requests_per_minute": "0",
     "status": "active",
@@ -133,6 +134,7 @@ def add(client: httpx.Client, **changes: str) -> str:
     """What the page says after a version is added; the fields that are not named are left blank."""
     blank = dict.fromkeys(("dimension", "pooling", "normalize", "max_tokens", "min_dimension"), "")
     values = {"version": "1", "modality": "text", "dtype": "fp32", "runtime": "auto", "requests_per_minute": "0"}
+    values |= {"storage": "fp32"}
     return html.unescape(submit(client, f"{VERSIONS}add/", THRESHOLDS | values | blank | changes).text)
 
 

@@ -22,6 +22,7 @@ OPERATORS, OWNERS = frozenset({Role.OPERATOR, Role.OWNER}), frozenset({Role.OWNE
 NEW_VERSION = {
     "model_id": "made-by-hand", "version": "1", "type": "external", "modality": "text", "dimension": "4",
     "pooling": "mean", "max_tokens": "16", "dtype": "fp32", "runtime": "auto", "requests_per_minute": "0",
+    "storage": "fp32",
     "gate_samples": "50", "gate_recall": "0.95", "gate_overlap": "0.3", "gate_slowdown": "2.0",
     "gate_ndcg_drop": "0.02", "recall_target": "0.97",
 }  # fmt: skip

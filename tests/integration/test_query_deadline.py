@@ -51,6 +51,6 @@ def test_a_connection_that_waits_for_a_lock_is_freed_too(database: str) -> None:
     with psycopg.connect(database) as other:
         other.execute("LOCK TABLE document IN ACCESS EXCLUSIVE MODE")
         with answered_by(time.monotonic() + 0.1), pytest.raises(OperationalError) as slow:
-            hydrate(1, [1], with_metadata=True, with_text=True)
+            hydrate(1, [1], with_metadata=True, with_text=True, with_vector=False)
         assert _cancelled_at_its_deadline(slow.value)
     assert _ask("SELECT count(*) FROM document") == (0,)

@@ -11,6 +11,7 @@ from embedding_project.contracts.limits import (
     MAX_TEXT_BYTES,
 )
 from embedding_project.contracts.model_spec import ModelType, Runtime
+from embedding_project.contracts.vector_storage import VectorStorage
 from embeddings_app.api.requests.fields import Fields, one_of
 from embeddings_app.api.schema import parts
 
@@ -30,6 +31,10 @@ _TOLD: dict[str, parts.Schema] = {
     "min_dimension": parts.described({"type": "integer", "minimum": 0, "maximum": MAX_DIMENSION}, _AS_THE_FILES_SAY),
     "dtype": parts.described({"type": "string", "enum": ["fp32", "fp16", "bf16"]}, "Left out: fp32."),
     "runtime": parts.described({"type": "string", "enum": [kind.value for kind in Runtime]}, "Left out: auto."),
+    "storage": parts.described(
+        {"type": "string", "enum": [kind.value for kind in VectorStorage]},
+        "How index nodes hold its vectors in graphs. Left out: fp32.",
+    ),
     "token_encoding": parts.described(
         {"type": "string", "enum": ["own"]}, "own: clients may send token ids. Left out: only texts."
     ),

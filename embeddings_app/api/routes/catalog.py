@@ -15,7 +15,7 @@ from embeddings_app.api.requests.names import checked_model_id
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
-from embeddings_app.api.version_answers import TYPE
+from embeddings_app.api.version_answers import STORAGE, TYPE
 from embeddings_app.models import ModelStatus, Scope
 from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.model_versions.reading import ModelView, list_models, read_model
@@ -60,6 +60,7 @@ _MODEL = parts.record(
         "dimension": {"type": "integer", "minimum": 1},
         "status": {"type": "string", "enum": [status.value for status in ModelStatus if status != ModelStatus.RETIRED]},
         "max_tokens": {"type": "integer", "minimum": 1},
+        "storage": STORAGE,
     }
 )
 _MODEL_EXAMPLE = {
@@ -69,6 +70,7 @@ _MODEL_EXAMPLE = {
     "dimension": 384,
     "status": "active",
     "max_tokens": 256,
+    "storage": "fp32",
 }
 _OPENAI_MODEL = parts.record(
     {
@@ -136,6 +138,7 @@ def _model(spec: ModelSpec, status: str) -> Json:
         "dimension": spec.dimension,
         "status": status,
         "max_tokens": spec.max_tokens,
+        "storage": spec.storage,
     }
 
 

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelType, Runtime
+from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.model_sources.model_folder import ModelFilesError
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
@@ -21,7 +22,7 @@ from embeddings_app.services.model_versions.switching import switch
 _FIELDS = (
     *("model_id", "type", "artifact", "dimension", "pooling", "normalize", "max_tokens", "query_prompt"),
     *("document_prompt", "dtype", "runtime", "min_dimension", "token_encoding", "endpoint", "endpoint_model"),
-    *("secret_name", "requests_per_minute"),
+    *("secret_name", "requests_per_minute", "storage"),
 )
 
 
@@ -45,6 +46,11 @@ class Command(ServiceCommand):
         run = parser.add_argument_group("how it is run")
         run.add_argument("--dtype", help="fp32, or bf16 where the device has it, or fp16 on a GPU")
         run.add_argument("--runtime", choices=[kind.value for kind in Runtime])
+        run.add_argument(
+            "--storage",
+            choices=[kind.value for kind in VectorStorage],
+            help="how index nodes hold its vectors in graphs: fp32, fp16 or sq8",
+        )
         run.add_argument("--token-encoding", help="own: clients may send token ids instead of text")
         remote = parser.add_argument_group("type openai")
         remote.add_argument("--endpoint", help="base URL, such as https://api.example.org/v1")

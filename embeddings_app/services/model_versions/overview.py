@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from embedding_project.contracts.vector_storage import VectorStorage
 from embeddings_app.models import ModelRegistry
 from embeddings_app.records.operations import (
     COUNT_CAP,
@@ -49,7 +50,9 @@ def overview(version: ModelRegistry) -> Overview:
         copies=sorted(copies, key=lambda copy: (copy.shard, copy.replica)),
         ready=count_replicas(ready.values(), topology.shards, topology.replicas),
         disk_bytes=partition_bytes(version.pk),
-        memory_bytes=node_bytes(sum(copy.documents for copy in copies), version.dimension),
+        memory_bytes=node_bytes(
+            sum(copy.documents for copy in copies), version.dimension, VectorStorage(version.storage)
+        ),
     )
 
 

@@ -89,6 +89,7 @@ def _search(
 ) -> tuple[SearchHit, ...]:
     asked = VectorQuery(
         version_key=spec.version_key,
+        storage=spec.storage,
         namespace_key=query.namespace_key,
         vector=vector,
         top_k=top_k,

@@ -17,6 +17,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.keys import InputType, cache_key
 from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.vector_storage import VectorStorage
 from embeddings_app import registry
 from embeddings_app.database.patience import answered_by
 from embeddings_app.models import ModelRegistry
@@ -83,7 +84,7 @@ def _estimate(version: ModelRegistry) -> Estimate:
     tokens = round(documents * _mean_tokens(texts, spec) * len(texts) / max(len(sample), 1))
     topology = read_topology()
     vector = _NUMBER_BYTES * spec.dimension
-    memory = node_bytes(documents, spec.dimension) * topology.replicas
+    memory = node_bytes(documents, spec.dimension, spec.storage) * topology.replicas
     return Estimate(
         documents=documents,
         counted=counted,
@@ -96,9 +97,9 @@ def _estimate(version: ModelRegistry) -> Estimate:
     )
 
 
-def node_bytes(documents: int, dimension: int) -> int:
+def node_bytes(documents: int, dimension: int, storage: VectorStorage) -> int:
     """About what so many documents take in the memory of a node."""
-    return documents * (_NUMBER_BYTES * dimension + _NODE_BYTES)
+    return documents * (storage.bytes_a_number * dimension + _NODE_BYTES)
 
 
 def check_room(expected: Estimate, room: Room | None = None) -> None:

@@ -144,7 +144,9 @@ def make_hits(tickets: Sequence[SearchTicket]) -> None:
     if not usable:
         return
     began, began_ns = time.perf_counter(), time.time_ns()
-    found = verified_hits([Merged(ticket.answered, ticket.query.top_k, ticket.shown) for ticket in usable])
+    found = verified_hits(
+        [Merged(ticket.answered, ticket.query.top_k, ticket.shown, ticket.vector) for ticket in usable]
+    )
     for ticket, hits in zip(usable, found, strict=True):
         ticket.hits = hits
         ticket.hydrate_ms = 1_000 * (time.perf_counter() - began)

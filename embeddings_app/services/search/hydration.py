@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from embedding_project.contracts.filters import Filter, matches
 from embedding_project.contracts.hits import Hit, ShardHits, merge_hits
 from embedding_project.contracts.metadata import flatten
+from embedding_project.contracts.vectors import Vector
 from embeddings_app.records.reading import HitRow, hydrate
+from embeddings_app.services.search.rescoring import exactly_scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Shown:
     version_key: int
     filter: Filter | None
     include: frozenset[str]
+    rounded: bool = False
+    """Whether the graphs hold rounded vectors, so that scores are made from those that Postgres has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Merged:
     fetch: int
     """How many of the best hits to look at."""
     shown: Shown
+    query: Vector
 
 
 def verified_hits(searches: Sequence[Merged]) -> list[list[SearchHit]]:
@@ -53,8 +58,7 @@ def verified_hits(searches: Sequence[Merged]) -> list[list[SearchHit]]:
         keys[_columns(search.shown)].update(hit.document_key for hit in hits)
     rows = {columns: hydrate(columns.version_key, wanted, **columns.asked) for columns, wanted in keys.items()}
     return [
-        _verified(hits, rows[_columns(search.shown)], search.shown)
-        for search, hits in zip(searches, merged, strict=True)
+        _verified(hits, rows[_columns(search.shown)], search) for search, hits in zip(searches, merged, strict=True)
     ]
 
 
@@ -64,21 +68,25 @@ class _Columns(NamedTuple):
     version_key: int
     with_metadata: bool
     with_text: bool
+    with_vector: bool
 
     @property
     def asked(self) -> dict[str, bool]:
-        return {"with_metadata": self.with_metadata, "with_text": self.with_text}
+        return {"with_metadata": self.with_metadata, "with_text": self.with_text, "with_vector": self.with_vector}
 
 
 def _columns(shown: Shown) -> _Columns:
     with_metadata = "metadata" in shown.include or shown.filter is not None
-    return _Columns(shown.version_key, with_metadata, "text" in shown.include)
+    return _Columns(shown.version_key, with_metadata, "text" in shown.include, shown.rounded)
 
 
-def _verified(hits: Sequence[Hit], rows: Mapping[int, HitRow], shown: Shown) -> list[SearchHit]:
-    return [
-        _search_hit(hit, row, shown) for hit in hits if (row := rows.get(hit.document_key)) and _holds(hit, row, shown)
-    ]
+def _verified(hits: Sequence[Hit], rows: Mapping[int, HitRow], search: Merged) -> list[SearchHit]:
+    shown = search.shown
+    held = [hit for hit in hits if (row := rows.get(hit.document_key)) and _holds(hit, row, shown)]
+    if shown.rounded:
+        vectors = {key: row.vector for key, row in rows.items() if row.vector is not None}
+        held = exactly_scored(search.query, held, vectors)
+    return [_search_hit(hit, rows[hit.document_key], shown) for hit in held]
 
 
 def _holds(hit: Hit, row: HitRow, shown: Shown) -> bool:

@@ -8,8 +8,6 @@ from django.db import InterfaceError, OperationalError
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.services.search.hydration import SearchHit
 
-_SPARE_HITS = 4
-"""Fetched beyond top_k, so that a hit or two that no longer hold cost no second round."""
 _WIDER = 4
 _SHORTEST_ROUND_SECONDS = 0.05
 """With less time than this a second round would only be late."""
@@ -28,12 +26,13 @@ class Round:
     """Whether a shard returned as many hits as it was asked for."""
 
 
-def best_round(ask: Callable[[int], Round], top_k: int, seconds_left: Callable[[], float]) -> Round:
-    """The better of two rounds; `ask` does one for a number of hits. Raises what the first one raises.
+def best_round(ask: Callable[[int], Round], top_k: int, spare: int, seconds_left: Callable[[], float]) -> Round:
+    """The better of two rounds; `ask` does one for a number of hits, `spare` of them beyond `top_k`. Raises what the
+    first one raises.
 
     A second round that fails, finds no more or loses a shard leaves the first answer as it is.
     """
-    fetch = top_k + _SPARE_HITS
+    fetch = top_k + spare
     first = ask(fetch)
     if len(first.hits) >= top_k or not first.may_have_more or seconds_left() < _SHORTEST_ROUND_SECONDS:
         return first

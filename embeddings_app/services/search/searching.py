@@ -129,6 +129,7 @@ def _vector_query(
 ) -> VectorQuery:
     return VectorQuery(
         version_key=spec.version_key,
+        storage=spec.storage,
         namespace_key=namespace_key,
         vector=vector,
         top_k=request.top_k,

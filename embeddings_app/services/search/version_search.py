@@ -14,6 +14,7 @@ from embedding_project.contracts.filters import Filter, to_wire
 from embedding_project.contracts.messages import ShardQuery
 from embedding_project.contracts.origins import NOBODY
 from embedding_project.contracts.queues import SearchLane
+from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector
 from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
@@ -22,6 +23,7 @@ from embeddings_app.services.search.carrier import TOO_SLOW
 from embeddings_app.services.search.carrying import carry, make_hits
 from embeddings_app.services.search.estimating import documents_in_a_shard, estimate, of_heavy
 from embeddings_app.services.search.hydration import Shown
+from embeddings_app.services.search.rescoring import spare_hits
 from embeddings_app.services.search.rounds import Round, best_round
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.tickets import SearchTicket
@@ -35,6 +37,8 @@ class VectorQuery:
     """What is asked of the index of one version."""
 
     version_key: int
+    storage: VectorStorage
+    """Of the vectors in the graphs of the version."""
     namespace_key: int
     vector: Vector
     """Shape (d,), unit length, d the dimension of the version."""
@@ -52,7 +56,10 @@ def search_version(query: VectorQuery, deadline: float, watch: Stopwatch) -> Rou
     """The best hits, `top_k` or somewhat more, by `deadline`. Raises Unavailable when shards are missing that may not
     be, and DatabaseError."""
     return best_round(
-        lambda fetch: _round(query, fetch, deadline, watch), query.top_k, lambda: deadline - time.monotonic()
+        lambda fetch: _round(query, fetch, deadline, watch),
+        query.top_k,
+        spare_hits(query.storage, query.top_k),
+        lambda: deadline - time.monotonic(),
     )
 
 
@@ -105,6 +112,7 @@ def _ticket(query: VectorQuery, fetch: int, deadline: float) -> SearchTicket:
             version_key=query.version_key,
             filter=query.filter,
             include=query.include,
+            rounded=query.storage is not VectorStorage.FP32,
         ),
         topology=current,
         deadline=deadline,

@@ -25,6 +25,8 @@ def versions() -> Iterator[Case]:
         ("dimension a string", {**good, "dimension": "8"}, 400, "invalid_type", "dimension"),
         ("min_dimension above the dimension", {**good, "min_dimension": 9}, 400, "invalid_value", "min_dimension"),
         ("an unknown pooling", {**good, "pooling": "max"}, 400, "invalid_value", "pooling"),
+        ("an unknown storage", {**good, "storage": "pq"}, 400, "invalid_value", "storage"),
+        ("storage a number", {**good, "storage": 8}, 400, "invalid_type", "storage"),
         ("normalize a number", {**good, "normalize": 1}, 400, "invalid_type", "normalize"),
         ("an artifact of 513 characters", {**good, "artifact": "x" * 513}, 400, "invalid_value", "artifact"),
         ("an artifact of 300 characters", {**good, "artifact": "x" * 300, "dimension": None}, 400, "missing_field",

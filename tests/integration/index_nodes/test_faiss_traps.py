@@ -13,9 +13,11 @@ import faiss
 import numpy as np
 import pytest
 
+from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector
 from index_nodes.builder import extend
-from index_nodes.hnsw_segment import GRAPH_NEIGHBOURS, HnswSegment, new_graph, search_one_thread_each
+from index_nodes.graph_storage import GRAPH_NEIGHBOURS, new_graph
+from index_nodes.hnsw_segment import HnswSegment, search_one_thread_each
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import RowTable
 from index_nodes.selections import MaskedRows
@@ -27,8 +29,8 @@ NEW, ASKED = VECTORS[:ROWS], VECTORS[ROWS:]
 
 
 @pytest.fixture(scope="module")
-def graph() -> faiss.IndexHNSWFlat:
-    graph = new_graph(32)
+def graph() -> faiss.IndexHNSW:
+    graph = new_graph(32, VectorStorage.FP32)
     graph.add(NEW)
     return graph
 
@@ -48,7 +50,7 @@ def recall(rows: np.ndarray, queries: Vector = ASKED) -> float:
     return float(np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(exact.tolist(), rows.tolist(), strict=True)]))
 
 
-def test_search_parameters_hide_the_ef_of_the_index(graph: faiss.IndexHNSWFlat) -> None:
+def test_search_parameters_hide_the_ef_of_the_index(graph: faiss.IndexHNSW) -> None:
     graph.hnsw.efSearch = 200
     _, with_index_ef = graph.search(ASKED, 10)
     _, with_default = graph.search(ASKED, 10, params=parameters())
@@ -57,7 +59,7 @@ def test_search_parameters_hide_the_ef_of_the_index(graph: faiss.IndexHNSWFlat) 
     assert np.array_equal(with_default, with_16)
 
 
-def test_a_selector_is_ignored_without_the_bounded_queue(graph: faiss.IndexHNSWFlat) -> None:
+def test_a_selector_is_ignored_without_the_bounded_queue(graph: faiss.IndexHNSW) -> None:
     selector = selector_of(np.arange(ROWS) % 10 == 0)
     bounded = parameters(efSearch=200, sel=selector, bounded_queue=True)
     unbounded = parameters(efSearch=200, sel=selector, bounded_queue=False)
@@ -69,7 +71,7 @@ def test_a_selector_is_ignored_without_the_bounded_queue(graph: faiss.IndexHNSWF
 def test_a_graph_may_return_fewer_rows_than_match_and_a_segment_never(tmp_path: Path) -> None:
     # Two far islands, and a filter that leaves only the far one: a narrow walk ends before it gets there.
     near, far = clustered_vectors(3_000, 32, seed=1, clusters=1), -clustered_vectors(3_000, 32, seed=1, clusters=1)
-    graph = new_graph(32)
+    graph = new_graph(32, VectorStorage.FP32)
     graph.add(np.concatenate([near, far]))
     matching = np.arange(6_000) >= 3_000
     narrow = parameters(efSearch=20, sel=selector_of(matching))
@@ -80,7 +82,7 @@ def test_a_graph_may_return_fewer_rows_than_match_and_a_segment_never(tmp_path: 
     assert np.all(found.rows >= 3_000)
 
 
-def test_a_graph_built_in_many_adds_is_as_good_as_one_built_at_once(graph: faiss.IndexHNSWFlat, tmp_path: Path) -> None:
+def test_a_graph_built_in_many_adds_is_as_good_as_one_built_at_once(graph: faiss.IndexHNSW, tmp_path: Path) -> None:
     base, output = None, tmp_path / "first.faiss"
     for number, part in enumerate(np.array_split(NEW, 10)):
         output = tmp_path / f"{number}.faiss"
@@ -100,7 +102,7 @@ def test_parameters_of_the_graph_survive_the_file(tmp_path: Path) -> None:
     assert graph.metric_type == faiss.METRIC_INNER_PRODUCT
     assert graph.hnsw.efConstruction == 200
     assert graph.hnsw.nb_neighbors(1) == GRAPH_NEIGHBOURS  # type: ignore[attr-defined]  # untyped in Faiss
-    assert np.array_equal(HnswSegment(SegmentRows.empty(1), graph, tmp_path).vectors, NEW[:300])
+    assert np.array_equal(HnswSegment(SegmentRows.empty(1), graph, tmp_path).vectors[:], NEW[:300])
 
 
 def test_each_searching_thread_must_say_that_it_uses_one_thread() -> None:

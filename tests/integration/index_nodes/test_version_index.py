@@ -116,7 +116,9 @@ class IndexMachine(RuleBasedStateMachine):
         rows, built = job.rows(), None
         if rows.count:
             output = self.index.directory / f"{id(job)}-{self.now}.faiss"
-            extend(job.base.path if job.base else None, np.concatenate([*job.added_vectors()]), output)
+            extend(
+                job.base.path if job.base else None, np.concatenate([*job.added_vectors()]), output, self.index.storage
+            )
             built = HnswSegment.read(rows, output)
         self.index.publish(namespace_key, job, built)
         self.job = None

@@ -35,7 +35,7 @@ BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
     ("/v1/models/{model_id}/versions", registration, {"type": "external"},
      {"artifact", "dimension", "pooling", "normalize", "max_tokens", "query_prompt", "document_prompt",
       "min_dimension", "dtype", "runtime", "token_encoding", "endpoint", "endpoint_model", "secret_name",
-      "requests_per_minute"}),
+      "requests_per_minute", "storage"}),
     ("/v1/models/{model_id}/versions/{version}/start", documents_per_second, {}, {"documents_per_second"}),
     ("/v1/models/{model_id}/versions/{version}/switch", switching, {}, {"override", "reason"}),
 ]  # fmt: skip

@@ -69,6 +69,6 @@ def build_all(index: VersionIndex, now: float = 1e9) -> None:
         rows, built = job.rows(), None
         if rows.count:
             output = index.directory / f"{uuid.uuid4().hex}.faiss"
-            extend(job.base.path if job.base else None, np.concatenate([*job.added_vectors()]), output)
+            extend(job.base.path if job.base else None, np.concatenate([*job.added_vectors()]), output, index.storage)
             built = HnswSegment.read(rows, output)
         index.publish(namespace_key, job, built)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from embedding_project.contracts.vector_storage import VectorStorage
 from index_nodes.log_reader import Head, Log
 from index_nodes.snapshot_load import Wanted
 from index_nodes.snapshot_store import SnapshotStore
@@ -22,14 +23,16 @@ def write(index: VersionIndex, store: SnapshotStore, seq: int, spared_bytes: int
     return write_snapshot(source(index, store, seq), spared_bytes)
 
 
-def wanted(seq: int, epoch: str = EPOCH, dimension: int = DIMENSION) -> Wanted:
+def wanted(
+    seq: int, epoch: str = EPOCH, dimension: int = DIMENSION, storage: VectorStorage = VectorStorage.FP32
+) -> Wanted:
     """Of a log whose head is `seq`, so that nobody needs to be asked whether it continues."""
-    return Wanted(url="", name="", log=LOG, epoch=epoch, head=Head(seq, dimension))
+    return Wanted(url="", name="", log=LOG, epoch=epoch, head=Head(seq, dimension, storage))
 
 
-def mixed_index(directory: Path) -> VersionIndex:
+def mixed_index(directory: Path, storage: VectorStorage = VectorStorage.FP32) -> VersionIndex:
     """Two namespaces, one with a graph and fresh rows, deletes, and metadata of every type."""
-    index = VersionIndex(DIMENSION, directory)
+    index = VersionIndex(DIMENSION, directory, storage=storage)
     vectors = clustered_vectors(700, DIMENSION)
     values = [None, 1, 2.5, True, "text", ["a", 1, [2]], 10**30]
     fill(index, vectors[:600], [{"kind": values[key % 7], "author": {"name": f"n{key % 50}"}} for key in range(600)])

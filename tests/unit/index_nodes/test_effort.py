@@ -10,9 +10,11 @@ import pytest
 
 from embedding_project.contracts.filters import Condition, Not, to_wire
 from embedding_project.contracts.search_costs import filter_microseconds, scan_microseconds
+from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector, unit_length
 from index_nodes.effort import ANY_EFFORT, Effort, Overdue, TooHeavy
-from index_nodes.hnsw_segment import HnswSegment, new_graph
+from index_nodes.graph_storage import new_graph
+from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import Candidates, RowTable, SearchSpec, scan
 from index_nodes.selections import LiveRows, MaskedRows
@@ -91,7 +93,7 @@ def test_a_scan_that_nobody_waits_for_is_left_between_two_blocks() -> None:
 def scanned_segment(vectors: Vector, path: Path) -> HnswSegment:
     """Its graph has vectors and no links, which only walks need, and which take long to make."""
     count = len(vectors)
-    graph = new_graph(vectors.shape[1])
+    graph = new_graph(vectors.shape[1], VectorStorage.FP32)
     faiss.downcast_index(graph.storage).add(vectors)
     graph.ntotal = count
     numbers = np.arange(count)

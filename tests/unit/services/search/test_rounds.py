@@ -9,7 +9,7 @@ from embedding_project.contracts.errors import Unavailable
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.rounds import Round, best_round
 
-TOP_K = 10
+TOP_K, SPARE = 10, 4
 
 
 def _round(hits: int, *failed: int, may_have_more: bool = True) -> Round:
@@ -39,14 +39,14 @@ def _seconds(seconds: float) -> Callable[[], float]:
 def test_a_wider_round_is_taken_when_it_has_more() -> None:
     first, second = _round(3), _round(10)
     asked = Asked(first, second)
-    assert best_round(asked, TOP_K, _seconds(1)) is second
+    assert best_round(asked, TOP_K, SPARE, _seconds(1)) is second
     assert asked.fetched == [14, 56]
 
 
 @pytest.mark.parametrize("first", [_round(10), _round(3, may_have_more=False)], ids=["enough", "there is no more"])
 def test_one_round_is_enough_when_a_second_would_bring_nothing(first: Round) -> None:
     asked = Asked(first)
-    assert best_round(asked, TOP_K, _seconds(1)) is first
+    assert best_round(asked, TOP_K, SPARE, _seconds(1)) is first
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_one_round_is_enough_when_a_second_would_bring_nothing(first: Round) -> 
 )
 def test_a_second_round_that_is_no_better_leaves_the_first_answer(second: Round | Exception) -> None:
     first = _round(3)
-    assert best_round(Asked(first, second), TOP_K, _seconds(1)) is first
+    assert best_round(Asked(first, second), TOP_K, SPARE, _seconds(1)) is first
 
 
 def test_no_second_round_begins_without_time_for_it() -> None:
     first = _round(3)
     asked = Asked(first)
-    assert best_round(asked, TOP_K, _seconds(0.049)) is first
+    assert best_round(asked, TOP_K, SPARE, _seconds(0.049)) is first
 
 
 def test_what_the_first_round_raises_is_heard() -> None:
     with pytest.raises(Unavailable):
-        best_round(Asked(Unavailable("index_unavailable")), TOP_K, _seconds(1))
+        best_round(Asked(Unavailable("index_unavailable")), TOP_K, SPARE, _seconds(1))

@@ -1,0 +1,161 @@
+"""A version whose nodes hold rounded vectors: its answers have the scores of the exact ones, and it comes to be as any
+other version does."""
+
+import time
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+
+from embedding_project.contracts.hits import ShardHits
+from embedding_project.contracts.vector_storage import VectorStorage
+from embedding_project.contracts.vectors import Vector, unit_length
+from embeddings_app import registry
+from embeddings_app.models import ModelRegistry, Namespace
+from embeddings_app.services.search.hydration import Merged, SearchHit, Shown, verified_hits
+from index_nodes import log_reader
+from index_nodes.graph_storage import storage_of
+from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.log_follower import Follower
+from index_nodes.snapshot_writer import write_snapshot
+from index_nodes.version_index import VersionIndex
+from tests.integration.indexing_steps import embedded, index, rows
+from tests.integration.reembedding_steps import SPACE, Versions, forget_model, new_model, start, status, work, write
+from tests.integration.test_index_node import REPLICA, SHARD, until
+from tests.integration.test_snapshot_restart import loads
+from tests.unit.index_nodes.builders import build_all, spec
+
+DOCUMENTS = [f"text {number}" for number in range(700)]
+
+
+@pytest.fixture
+def versions(database: str) -> Iterator[Versions]:
+    """The second version differs in its storage alone."""
+    first, second = new_model()
+    ModelRegistry.objects.filter(pk=second.pk).update(dimension=first.dimension, storage="fp16")
+    second.refresh_from_db()
+    yield first, second
+    forget_model(first)
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[log_reader.Connection]:
+    with log_reader.connect(database, "test-node") as opened:
+        yield opened
+
+
+@pytest.fixture
+def follower(database: str, tmp_path: Path) -> Iterator[Follower]:
+    (tmp_path / "node").mkdir()
+    made = Follower(database, SHARD, REPLICA, tmp_path / "node")
+    yield made
+    made._drop(lambda _: True)
+
+
+def filled(versions: Versions) -> None:
+    """All documents under both versions."""
+    first, second = versions
+    for start_at in range(0, len(DOCUMENTS), 100):
+        write(first, *DOCUMENTS[start_at : start_at + 100])
+    index()
+    run = start(second)
+    work(run)
+    assert (run.state, status(second)) == ("finished", "shadow")
+
+
+def followed(follower: Follower, connection: log_reader.Connection, version: ModelRegistry) -> VersionIndex:
+    def ready() -> bool:
+        served = follower.serving.versions.get(version.pk)
+        return served is not None and served.answers(time.monotonic())
+
+    follower.round(connection)
+    until(follower, connection, ready)
+    found = follower.serving.index(version.pk, follower.serving.epoch, time.monotonic())
+    assert found is not None
+    return found
+
+
+def shown(version: ModelRegistry, found: ShardHits, query: Vector) -> list[SearchHit]:
+    rounded = registry.spec_of(version).storage is not VectorStorage.FP32
+    space = Namespace.objects.get(name=SPACE).pk
+    what = Shown(namespace_key=space, version_key=version.pk, filter=None, include=frozenset(), rounded=rounded)
+    return verified_hits([Merged([found], len(found.scores), what, query)])[0]
+
+
+def test_a_version_of_another_storage_is_filled_and_answers_with_the_same_scores(
+    versions: Versions, follower: Follower, connection: log_reader.Connection
+) -> None:
+    filled(versions)
+    space = Namespace.objects.get(name=SPACE).pk
+    answers = []
+    query = unit_length(np.ones(versions[0].dimension, np.float32))
+    for version in versions:
+        held = followed(follower, connection, version)
+        assert held.storage == version.storage
+        build_all(held)
+        (graph,) = (one for one in held._collections[space].segments if isinstance(one, HnswSegment))
+        assert storage_of(graph._graph) == version.storage
+        answers.append(shown(version, held.search(space, query[np.newaxis], spec(30))[0], query)[:10])
+    assert answers[0] == answers[1]
+    assert len(answers[0]) == 10
+    vector = embedded(answers[1][0].doc_id, versions[0].dimension).vector
+    assert vector is not None
+    assert answers[1][0].score == pytest.approx(float(unit_length(vector) @ query), abs=1e-6)
+
+
+def test_scores_of_a_node_are_not_believed_when_its_vectors_are_rounded(versions: Versions) -> None:
+    filled(versions)
+    first, second = versions
+    keys = dict(rows("SELECT doc_id, id FROM document"))
+    query = unit_length(np.ones(first.dimension, np.float32))
+    wrong = ShardHits(
+        np.array([0.9, 0.8, 0.7], np.float32), np.array([keys[text] for text in DOCUMENTS[:3]]), np.ones(3, np.int32)
+    )
+    vectors = np.concatenate([[embedded(text, first.dimension).vector] for text in DOCUMENTS[:3]])
+    exact = np.round(unit_length(vectors) @ query, 5)
+    assert [hit.score for hit in shown(first, wrong, query)] == pytest.approx([0.9, 0.8, 0.7])
+    hits = shown(second, wrong, query)
+    assert [hit.score for hit in hits] == pytest.approx(sorted(exact, reverse=True), abs=1e-5)
+    assert [hit.doc_id for hit in hits] == [DOCUMENTS[place] for place in np.argsort(-exact, kind="stable")]
+
+
+def test_a_snapshot_of_another_storage_costs_a_load_from_postgres(
+    versions: Versions, database: str, tmp_path: Path, connection: log_reader.Connection
+) -> None:
+    filled(versions)
+    (tmp_path / "node").mkdir()
+    follower = Follower(database, SHARD, REPLICA, tmp_path / "node")
+    followed(follower, connection, versions[1])
+    (source,) = (one for one in follower.snapshot_sources() if one.log.version_key == versions[1].pk)
+    folder = write_snapshot(source)
+    rows("UPDATE model_registry SET storage = 'sq8' WHERE id = %s RETURNING id", versions[1].pk)
+    before = loads("postgres")
+    assert followed(follower, connection, versions[1]).storage is VectorStorage.SQ8
+    assert loads("postgres") > before
+    assert not folder.exists()
+    follower._drop(lambda _: True)
+
+
+def test_the_storage_is_fixed_once_there_are_vectors(versions: Versions) -> None:
+    first, second = versions
+    second.storage = VectorStorage.SQ8
+    second.full_clean()
+    first.storage = VectorStorage.FP16
+    with pytest.raises(ValidationError, match="The graphs of this version are fp32: register another version for fp16"):
+        first.full_clean()
+
+
+def test_it_is_registered_with_its_storage(versions: Versions) -> None:
+    name = versions[0].model_id
+    options = ("register_model", "--model-id", name, "--type", "external", "--dimension", "8")
+    call_command(*options, "--storage", "sq8", stdout=StringIO())
+    call_command(*options, stdout=StringIO())
+    newest, before = ModelRegistry.objects.filter(model_id=name)[:2]
+    assert (before.storage, newest.storage) == ("sq8", "fp32")
+    assert registry.spec_of(before).storage is VectorStorage.SQ8
+    with pytest.raises(CommandError, match="invalid choice: 'pq'"):
+        call_command(*options, "--storage", "pq", stdout=StringIO())
