@@ -58,6 +58,8 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "illegal_step": ErrorKind(409, False, "The model version, or the run, cannot take this step in its state."),
     "does_not_fit": ErrorKind(409, False, "The machine has too little disk or memory for what was asked."),
     "gate_closed": ErrorKind(409, False, "The model version was not measured lately, or is not good enough to answer."),
+    "namespace_in_use": ErrorKind(409, False, "A bulk job loads documents into the namespace."),
+    "namespace_exists": ErrorKind(409, False, "The namespace has other settings, which cannot be changed."),
     "model_mismatch": ErrorKind(409, False, "The namespace belongs to another model."),
     "token_expired": ErrorKind(409, False, "The token is of another log epoch, layout or model version."),
     "body_too_large": ErrorKind(413, False, "The body is larger than 8 MiB."),

@@ -3,13 +3,14 @@
 from django.urls import path, register_converter
 
 from embeddings_app.api.requests.names import RestOfPath
-from embeddings_app.api.routes.catalog import Model, Models, NamespaceOverview
+from embeddings_app.api.routes.catalog import Model, Models
 from embeddings_app.api.routes.docs import Docs, OpenApi
 from embeddings_app.api.routes.document_changes import DocumentDelete, DocumentUpdate
 from embeddings_app.api.routes.document_lists import DocumentCount, DocumentFacet, DocumentGet, DocumentQuery
 from embeddings_app.api.routes.documents import Document
 from embeddings_app.api.routes.embed import Embed
 from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
+from embeddings_app.api.routes.namespaces import Namespaces, OneNamespace
 from embeddings_app.api.routes.openai import Embeddings
 from embeddings_app.api.routes.reembed_runs import Cancel, FailedTexts, Pause, Resume, Run, Runs
 from embeddings_app.api.routes.search import Search
@@ -39,7 +40,8 @@ urlpatterns = [
     path("v1/documents/update", DocumentUpdate.as_view()),
     path("v1/documents/delete", DocumentDelete.as_view()),
     path("v1/vectors/<doc_id:doc_id>", Document.as_view()),
-    path("v1/namespaces/<str:name>", NamespaceOverview.as_view()),
+    path("v1/namespaces", Namespaces.as_view()),
+    path("v1/namespaces/<str:name>", OneNamespace.as_view()),
     path("v1/models", Models.as_view()),
     # A model id holds slashes, so what ends in more than an id comes first.
     path("v1/models/<model_id:model_id>/versions", Versions.as_view()),

@@ -21,6 +21,9 @@ class Namespace(models.Model):
     )
     fields = ArrayField(models.TextField(), default=list, blank=True, help_text="Metadata fields seen so far.")
     created_at = models.DateTimeField(auto_now_add=True)
+    dropped_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Its documents go; its name is free for another namespace."
+    )
 
     class Meta:
         db_table = "namespace"

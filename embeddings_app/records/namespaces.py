@@ -1,7 +1,7 @@
 """Namespaces: made by the first write, with the metadata fields their documents use."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 
 from embedding_project.contracts.filters import typed
@@ -14,19 +14,53 @@ _LOOK_ROWS = 1_000
 _LOOK_SECONDS = 1.0
 
 
-def claim_namespace(name: str, model_id: str) -> Namespace:
-    """The namespace of that name, made with this model at the first write."""
+def claim_namespace(name: str, model_id: str, *, store_text: bool = True) -> Namespace:
+    """The namespace of that name, made with these settings when there is none."""
     found = Namespace.objects.filter(name=name).first()
     if found is not None:
         return found
     execute(
         """
         INSERT INTO namespace (name, model_id, store_text, fields, created_at)
-        VALUES (%s, %s, true, '{}', now()) ON CONFLICT (name) DO NOTHING
+        VALUES (%s, %s, %s, '{}', now()) ON CONFLICT (name) DO NOTHING
         """,
-        [name, model_id],
+        [name, model_id, store_text],
     )
     return Namespace.objects.get(name=name)
+
+
+def free_name(space: Namespace) -> None:
+    """Take the namespace out of everybody's sight: no name that a client may choose leads to it any more."""
+    execute(
+        "UPDATE namespace SET name = '.dropped-' || id, dropped_at = now() WHERE id = %s AND dropped_at IS NULL",
+        [space.pk],
+    )
+
+
+def dropped_namespaces() -> list[Namespace]:
+    """Those whose documents go, the oldest first."""
+    return list(Namespace.objects.filter(dropped_at__isnull=False).order_by("dropped_at", "pk"))
+
+
+def forget_namespace(space: Namespace) -> bool:
+    """Delete the row of a dropped namespace once not even a tombstone is left; gives whether."""
+    return bool(
+        execute(
+            """
+            DELETE FROM namespace n WHERE n.id = %s AND n.dropped_at IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM document d WHERE d.namespace_id = n.id)
+            """,
+            [space.pk],
+        )
+    )
+
+
+def list_namespaces(names: Collection[str] | None, after: str, limit: int) -> list[Namespace]:
+    """Namespaces in the order of their names, after one of them; of all, or of `names` alone."""
+    found = Namespace.objects.filter(dropped_at__isnull=True, name__gt=after)
+    if names is not None:
+        found = found.filter(name__in=names)
+    return list(found.order_by("name")[:limit])
 
 
 def claim_fields(

@@ -40,6 +40,10 @@ def _route(method: str, path: str) -> str:
     if method == "POST" and "/versions" in path:
         rest = "" if path.endswith("/versions") else "/{version}/{step}"
         return "POST /v1/models/{model_id}/versions" + rest
+    if path.startswith("/v1/documents/"):
+        return f"{method} {path}"
+    if path.startswith("/v1/namespaces") and method != "DELETE":
+        return f"{method} /v1/namespaces" + ("/{name}" if path.startswith("/v1/namespaces/") else "")
     known = (
         "/v1/embeddings",
         "/v1/embed",
@@ -48,11 +52,10 @@ def _route(method: str, path: str) -> str:
         "/v1/upsert",
         "/v1/search",
         "/v1/vectors/",
-        "/v1/namespaces/",
     )
     start = next((start for start in known if path.startswith(start)), "other paths")
-    names = {"/v1/vectors/": "/v1/vectors/{doc_id}", "/v1/namespaces/": "/v1/namespaces/{name}"}
-    usual = dict.fromkeys(known[:6], "POST") | {"/v1/namespaces/": "GET"}
+    names = {"/v1/vectors/": "/v1/vectors/{doc_id}"}
+    usual = dict.fromkeys(known[:6], "POST")
     if start == "other paths" or usual.get(start, method) != method:
         return "Methods and paths"
     return f"{method} {names.get(start, start)}"

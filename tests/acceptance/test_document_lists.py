@@ -92,6 +92,24 @@ def test_changed_metadata_is_what_filters_see_and_the_vector_stays(api: httpx.Cl
     assert ask(api, "update", ids=["wal", "none"], set={"lang": "no"})["updated"] == 1
 
 
+def test_a_namespace_is_made_listed_and_dropped(api: httpx.Client) -> None:
+    url = "/v1/namespaces/short-lived"
+    made = api.put(url, json={"store_text": False})
+    assert (made.status_code, made.json()["store_text"], made.json()["count"]) == (201, False, 0)
+    assert api.put(url, json={"store_text": False}).status_code == 200
+    assert api.put(url).json()["error"]["code"] == "namespace_exists"
+    ok(api.post("/v1/upsert", json={"namespace": "short-lived", "id": "a", "text": "soon gone", "wait": "searchable"}))
+    listed = ok(api.get("/v1/namespaces", params={"after": "short-live", "limit": 1}))["namespaces"]
+    assert [(entry["name"], entry["count"]) for entry in listed] == [("short-lived", 1)]
+    assert ok(api.delete(url)) == {"name": "short-lived", "dropped": True}
+    assert ok(api.delete(url))["dropped"] is False
+    search = {"namespace": "short-lived", "query": "soon"}
+    assert api.post("/v1/search", json=search).json()["error"]["code"] == "unknown_namespace"
+    ok(api.post("/v1/upsert", json={"namespace": "short-lived", "id": "b", "text": "new", "wait": "searchable"}))
+    assert [hit["id"] for hit in ok(api.post("/v1/search", json=search))["hits"]] == ["b"]
+    ok(api.delete(url))
+
+
 @pytest.mark.usefixtures("animals")
 def test_a_search_with_the_token_of_an_update_sees_it(api: httpx.Client) -> None:
     token = ask(api, "update", all=True, set={"seen": "yes"})["token"]

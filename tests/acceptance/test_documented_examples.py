@@ -28,6 +28,8 @@ CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
     ("POST /v1/documents/update", 0, "/v1/documents/update", {"all": True, "set": {"year": 2019}, "namespace": SPACE}),
     ("GET /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/2?namespace={SPACE}", None),
     ("DELETE /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/1?namespace={SPACE}", None),
+    ("GET /v1/namespaces", 0, "/v1/namespaces", None),
+    ("DELETE /v1/namespaces/{name}", 0, "/v1/namespaces/no-such", None),
     ("GET /v1/namespaces/{name}", 0, f"/v1/namespaces/{SPACE}", None),
     ("GET /v1/models", 0, "/v1/models", None),
     ("GET /v1/models/{model_id}", 0, "/v1/models/all-MiniLM-L6-v2", None),

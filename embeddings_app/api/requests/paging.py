@@ -29,11 +29,17 @@ def run_in_path(value: str) -> int:
     return _whole_number(value, MAX_KEY, "run_id")
 
 
+def limit_of(parameters: QueryDict) -> int:
+    """How many items the page may have. Raises InvalidRequest."""
+    limit = parameters.get("limit")
+    return DEFAULT_PAGE_ITEMS if limit is None else _whole_number(limit, MAX_PAGE_ITEMS, "limit")
+
+
 def page_of(parameters: QueryDict) -> Page:
     """The page that the query parameters ask for. Raises InvalidRequest."""
-    limit, after = (parameters.get(name) for name in PAGE_PARAMETERS)
+    after = parameters.get("after")
     return Page(
-        limit=DEFAULT_PAGE_ITEMS if limit is None else _whole_number(limit, MAX_PAGE_ITEMS, "limit"),
+        limit=limit_of(parameters),
         after=None if after is None else _whole_number(after, MAX_KEY, "after"),
     )
 

@@ -1,7 +1,6 @@
-"""GET /v1/namespaces/{name}, GET /v1/models and GET /v1/models/{model_id}"""
+"""GET /v1/models and GET /v1/models/{model_id}"""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
@@ -9,49 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embedding_project.contracts.model_spec import ModelSpec
-from embedding_project.contracts.names import NAMESPACE_PATTERN, checked_namespace
-from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.names import checked_model_id
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
 from embeddings_app.api.version_answers import STORAGE, TYPE
-from embeddings_app.models import ModelStatus, Scope
-from embeddings_app.services.documents.namespace_status import namespace_status
+from embeddings_app.models import ModelStatus
 from embeddings_app.services.model_versions.reading import ModelView, list_models, read_model
 
 Json = dict[str, Any]
-_NAME = {"type": "string", "pattern": NAMESPACE_PATTERN}
-_NAMESPACE = parts.record(
-    {
-        "name": parts.STRING,
-        "model_id": parts.STRING,
-        "count": parts.described(parts.COUNT, "Documents."),
-        "pending": parts.described(parts.COUNT, "Documents that wait for the vector of their text."),
-        "searchable": parts.described(parts.COUNT, "Documents that every answering replica has applied."),
-        "quarantined": parts.described(parts.COUNT, "Documents whose text could not be embedded."),
-        "count_is_exact": parts.described(
-            parts.BOOLEAN, "If not, there is more than these numbers say: they stop at 100,000."
-        ),
-        "fields": parts.array(parts.STRING, "Metadata fields that count for the limit of 64."),
-        "unused_fields": parts.described(
-            parts.array(parts.STRING),
-            "Those of them that no document has. null when that takes too long to say.",
-            nullable=True,
-        ),
-    }
-)
-_NAMESPACE_EXAMPLE = {
-    "name": "default",
-    "model_id": "all-MiniLM-L6-v2",
-    "count": 1200,
-    "pending": 3,
-    "searchable": 1197,
-    "quarantined": 0,
-    "count_is_exact": True,
-    "fields": ["author.name", "lang"],
-    "unused_fields": [],
-}
 _MODEL = parts.record(
     {
         "model_id": parts.STRING,
@@ -90,23 +55,6 @@ _MODELS = parts.record(
 )
 _MODEL_ID = parts.described({"type": "string", "minLength": 1}, "The rest of the path; slashes need no escape.")
 _MODELS_EXAMPLE = {"object": "list", "data": [_OPENAI_EXAMPLE], "models": [_MODEL_EXAMPLE]}
-
-
-class NamespaceOverview(ApiView):
-    scopes = {"GET": (Scope.SEARCH, Scope.WRITE)}
-
-    @operation(
-        "get_namespace",
-        "Count the documents of a namespace",
-        tag="documents",
-        parameters=[OpenApiParameter("name", _NAME, OpenApiParameter.PATH)],
-        answers=[Answer(_NAMESPACE, "How far its documents have come.", {"namespace": _NAMESPACE_EXAMPLE})],
-        errors=[*errors.GUARDED, *errors.NAMESPACED, *errors.MODEL, "unknown_namespace"],
-    )
-    def get(self, request: Request, name: str) -> Response:
-        namespace = checked_namespace(name, "name")
-        caller_of(request).require_namespace(namespace)
-        return Response(asdict(namespace_status(namespace)))
 
 
 class Models(ApiView):

@@ -27,7 +27,7 @@ from embeddings_app.api.document_answers import (
     include_of,
     next_of,
 )
-from embeddings_app.api.parsing import json_object
+from embeddings_app.api.parsing import json_object, optional_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import namespace_of
 from embeddings_app.api.routes.base import ApiView
@@ -109,7 +109,7 @@ class DocumentQuery(ApiView):
         errors=[*_ERRORS, "invalid_filter", "invalid_text"],
     )
     def post(self, request: Request) -> Response:
-        fields = Fields(json_object(request), _QUERY)
+        fields = Fields(optional_object(request), _QUERY)
         namespace, filter_ = namespace_of(fields), parse_filter(fields.optional("filters"))
         limit, include, cursor = fields.integer("limit"), include_of(fields), cursor_of(fields)
         descending = fields.choice("order") == "-id"
@@ -161,7 +161,7 @@ class DocumentCount(ApiView):
         errors=[*_ERRORS, "invalid_filter"],
     )
     def post(self, request: Request) -> Response:
-        fields = Fields(json_object(request), _COUNT)
+        fields = Fields(optional_object(request), _COUNT)
         namespace, filter_ = namespace_of(fields), parse_filter(fields.optional("filters"))
         with self.admitted(request, inputs=1, places=admission().walks, namespace=namespace):
             counted = count_documents(namespace, filter_)

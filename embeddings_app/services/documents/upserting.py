@@ -121,12 +121,13 @@ def _raise_if_none_is_left(documents_: Sequence[DocumentContent | RefusedDocumen
 def _store(
     request: UpsertRequest, spec: ModelSpec, checked: Sequence[DocumentContent | RefusedDocument]
 ) -> list[StoredDocument | RefusedDocument]:
-    """1. fix the model and fields of the namespace  2. lock the documents  3. write them  4. mark or write embeddings
-    5. the log, whose counters are the last locks taken."""
+    """1. hold off a change of the model's versions, and a drop of the namespace  2. fix its model and fields
+    3. lock the documents  4. write them  5. mark or write embeddings  6. the log, whose counters are the last locks
+    taken."""
+    model_locks.lock_shared(spec.model_id)
     space = namespaces.claim_namespace(request.namespace, spec.model_id)
     check_model(space, spec.model_id)
     left = _with_claimed_fields(space, request, checked)
-    model_locks.lock_shared(spec.model_id)
     version_keys = [version.version_key for version in registry.live_specs(spec.model_id)]
     in_order = iter(store(space.pk, version_keys, [item for item in left if isinstance(item, DocumentContent)]))
     return [item if isinstance(item, RefusedDocument) else next(in_order) for item in left]

@@ -12,6 +12,7 @@ CASES = [
     *documents.upsert(),
     *documents.upsert_of_several(),
     *document_lists.document_lists(),
+    *document_lists.namespaces(),
     *searches.vectors(),
     *searches.search(),
     *requests.urls(),

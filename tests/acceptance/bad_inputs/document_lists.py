@@ -73,3 +73,23 @@ def _changes() -> Iterator[Case]:
     yield post(
         "a dry run of an update", path, {**body, "set": {"a": 1}, "dry_run": True}, 400, "unknown_field", "dry_run"
     )
+
+
+def namespaces() -> Iterator[Case]:
+    def put(name: str, path: str, body: bytes, status: int, code: str, field: str) -> Case:
+        return Case(name=name, path=path, method="PUT", content=body, status=status, code=code, field=field)
+
+    path = "/v1/namespaces/made-wrong"
+    yield put("a name with capitals", "/v1/namespaces/Made", b"{}", 400, "invalid_value", "name")
+    yield put("a name of 64 characters", f"/v1/namespaces/{'x' * 64}", b"{}", 400, "invalid_value", "name")
+    yield put("an unknown field", path, b'{"shards":4}', 400, "unknown_field", "shards")
+    yield put("store_text a string", path, b'{"store_text":"no"}', 400, "invalid_type", "store_text")
+    yield put("a model that is not registered", path, b'{"model_id":"no-such"}', 404, "unknown_model", "model_id")
+    yield put("another model than it has", f"/v1/namespaces/{TEXT_SPACE}", b'{"model_id":"external-8"}', 409,
+              "namespace_exists", "name")  # fmt: skip
+    for query, field in (("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("after=A", "after")):
+        yield Case(
+            name=query, path=f"/v1/namespaces?{query}", method="GET", status=400, code="invalid_value", field=field
+        )
+    yield Case(name="the name that dropped ones have", path="/v1/namespaces/.dropped-1", method="DELETE", status=400,
+               code="invalid_value", field="name")  # fmt: skip

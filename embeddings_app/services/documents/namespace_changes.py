@@ -1,0 +1,114 @@
+"""Namespaces made on purpose, listed, and dropped.
+
+A drop takes the name away from the namespace. From then on nobody finds it, and a write makes a new one of that name.
+Its documents go in the background, as any deletes: so index nodes free what they hold, and logs and tombstones are
+trimmed. The row of the namespace is the last to go.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.threads.waiter import rest
+from embeddings_app import registry
+from embeddings_app.models import OPEN_BULK_STATES, BulkJob, Namespace
+from embeddings_app.records import model_locks, namespaces, operations
+from embeddings_app.records.document_walk import Walk
+from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services import audit
+from embeddings_app.services import namespaces as known_namespaces
+from embeddings_app.services.documents.deleting import delete_many
+from embeddings_app.services.namespaces import FRESH_SECONDS
+
+CHUNK_DOCUMENTS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceEntry:
+    name: str
+    model_id: str
+    store_text: bool
+    created_at: datetime
+    count: int
+    count_is_exact: bool
+    """Otherwise there are at least as many documents."""
+
+
+def list_namespaces(names: Collection[str], after: str, limit: int) -> list[NamespaceEntry]:
+    """In the order of their names; those of `names`, or all when there are none."""
+    found = namespaces.list_namespaces(names or None, after, limit)
+    counts = operations.count_documents([space.pk for space in found])
+    return [_entry(space, counts[space.pk].counted) for space in found]
+
+
+def create(name: str, model_id: str | None, *, store_text: bool, actor: str) -> tuple[NamespaceEntry, bool]:
+    """The namespace, and whether it was made now. Raises namespace_exists when there is one with other settings, and
+    unknown_model, model_not_active."""
+    spec = registry.active_spec(model_id)
+
+    def make() -> tuple[Namespace, bool]:
+        model_locks.lock_shared(spec.model_id)
+        existed = Namespace.objects.filter(name=name).exists()
+        return namespaces.claim_namespace(name, spec.model_id, store_text=store_text), not existed
+
+    space, made = in_transaction(make)
+    if (model_id is not None and space.model_id != model_id) or space.store_text != store_text:
+        raise ServiceError(
+            "namespace_exists",
+            f"namespace {name!r} belongs to model {space.model_id!r} and "
+            f"{'keeps' if space.store_text else 'does not keep'} texts",
+            field="name",
+        )
+    if made:
+        audit.record(actor, "namespace.created", name, {"model": spec.model_id, "store_text": store_text})
+    return _entry(space, operations.count_documents([space.pk])[space.pk].counted), made
+
+
+def drop(name: str, actor: str, pause: Callable[[float], None] = rest) -> bool:
+    """Take the namespace away; False when there is none. When it returns, every process has heard of it. Raises
+    namespace_in_use."""
+    space = Namespace.objects.filter(name=name).first()
+    if space is None:
+        return False
+
+    def take_away() -> None:
+        # Writers of the model that know the namespace by its name have committed, and later ones make a new one.
+        model_locks.lock_exclusive(space.model_id)
+        if BulkJob.objects.filter(namespace=space, state__in=OPEN_BULK_STATES).exists():
+            raise ServiceError("namespace_in_use", f"abort the bulk job that loads into {name!r} first", field="name")
+        namespaces.free_name(space)
+        audit.record(actor, "namespace.dropped", name, {"model": space.model_id})
+
+    in_transaction(take_away)
+    known_namespaces.forget_cached()
+    # Other processes hold what they know of a namespace for so long.
+    pause(FRESH_SECONDS)
+    return True
+
+
+def empty_dropped(seconds: float, clock: Callable[[], float] = time.monotonic) -> tuple[int, int]:
+    """Delete documents of dropped namespaces for some seconds, and forget those that have not even tombstones any more;
+    gives how many documents, and how many namespaces."""
+    until, documents, forgotten = clock() + seconds, 0, 0
+    for space in namespaces.dropped_namespaces():
+        walk = Walk(space.pk, None)
+        while clock() < until:
+            window = walk.step(None, CHUNK_DOCUMENTS)
+            if not window.passed:
+                forgotten += namespaces.forget_namespace(space)
+                break
+            documents += delete_many(space, [one.doc_id for one in window.passed])
+    return documents, forgotten
+
+
+def _entry(space: Namespace, counted: int) -> NamespaceEntry:
+    return NamespaceEntry(
+        name=space.name,
+        model_id=space.model_id,
+        store_text=space.store_text,
+        created_at=space.created_at,
+        count=min(counted, operations.NAMESPACE_COUNT_CAP),
+        count_is_exact=counted <= operations.NAMESPACE_COUNT_CAP,
+    )
