@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from embedding_project.contracts.filters import Filter, matches
 from embedding_project.contracts.hits import Hit, ShardHits, merge_hits
 from embedding_project.contracts.metadata import flatten
-from embedding_project.contracts.vectors import Vector
+from embedding_project.contracts.vectors import Vector, from_bytes
 from embeddings_app.records.reading import HitRow, hydrate
 from embeddings_app.services.search.rescoring import exactly_scored
 
@@ -23,6 +23,8 @@ class SearchHit:
     score: float
     metadata: dict[str, Any] | None
     text: str | None
+    vector: Vector | None
+    """Shape (d,), of unit length."""
     stale: bool
     """The document has a newer text, whose vector is still being made."""
 
@@ -77,7 +79,8 @@ class _Columns(NamedTuple):
 
 def _columns(shown: Shown) -> _Columns:
     with_metadata = "metadata" in shown.include or shown.filter is not None
-    return _Columns(shown.version_key, with_metadata, "text" in shown.include, shown.rounded)
+    with_vector = "vector" in shown.include or shown.rounded
+    return _Columns(shown.version_key, with_metadata, "text" in shown.include, with_vector)
 
 
 def _verified(hits: Sequence[Hit], rows: Mapping[int, HitRow], search: Merged) -> list[SearchHit]:
@@ -86,7 +89,7 @@ def _verified(hits: Sequence[Hit], rows: Mapping[int, HitRow], search: Merged) -
     if shown.rounded:
         vectors = {key: row.vector for key, row in rows.items() if row.vector is not None}
         held = exactly_scored(search.query, held, vectors)
-    return [_search_hit(hit, rows[hit.document_key], shown) for hit in held]
+    return [_search_hit(hit, rows[hit.document_key], shown, search.query) for hit in held]
 
 
 def _holds(hit: Hit, row: HitRow, shown: Shown) -> bool:
@@ -95,11 +98,12 @@ def _holds(hit: Hit, row: HitRow, shown: Shown) -> bool:
     return shown.filter is None or matches(shown.filter, flatten(row.metadata or {}))
 
 
-def _search_hit(hit: Hit, row: HitRow, shown: Shown) -> SearchHit:
+def _search_hit(hit: Hit, row: HitRow, shown: Shown, query: Vector) -> SearchHit:
     return SearchHit(
         doc_id=row.doc_id,
         score=hit.score,
         metadata=row.metadata if "metadata" in shown.include else None,
         text=row.text or None,
+        vector=from_bytes(row.vector, len(query))[0] if row.vector is not None and "vector" in shown.include else None,
         stale=row.current_text_revision > row.stored_text_revision,
     )

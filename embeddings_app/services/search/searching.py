@@ -5,51 +5,55 @@ that version's index  4. maybe the search is kept as a sample  5. hints at what 
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from embedding_project.contracts.errors import InvalidRequest, Unavailable
+import numpy as np
+
+from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.filters import Filter, to_wire
-from embedding_project.contracts.keys import InputType
-from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
-from embedding_project.contracts.messages import Lane
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embedding_project.contracts.vectors import Vector, checked_vector, to_bytes, unit_length
+from embedding_project.contracts.limits import MAX_TOP_K, SEARCH_DEADLINE_SECONDS
+from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.vectors import Vector, to_bytes
 from embeddings_app import registry
 from embeddings_app.database.patience import answered_by
 from embeddings_app.records.search_samples import LiveSearch
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
-from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
-from embeddings_app.services.embedding.hot_texts import count_queries
 from embeddings_app.services.quality.sampling import search_sampler
+from embeddings_app.services.search.diversity import diverse
 from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, SEARCHES
+from embeddings_app.services.search.query_vectors import Wanted, wanted_vector
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.version_search import VectorQuery, search_version
 from embeddings_app.services.topology import topology
 
-_UNKNOWN_QUERY = "the model knows no token of the query; it finds what any other such query finds"
+_DIVERSE_FROM, _LEAST_DIVERSE_FROM = 4, 50
+"""Candidates for each hit that differs from the others, and at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    query: str | None
-    """In normal form; exactly one of query and vector is given."""
-    vector: list[Any] | None
+    wanted: Wanted
     model_id: str | None
     model_version: int | None
     """A version whose index is whole; None for the active one."""
     namespace: str
     top_k: int
+    offset: int
+    """How many of the nearest hits are left out."""
+    min_score: float | None
+    diversity: float | None
+    """Balance of maximal marginal relevance, 1 for score alone; None for the nearest hits."""
     filter: Filter | None
     ef_search: int | None
     """None for the one that calibration found for the version."""
     exact: bool
     include: frozenset[str]
-    """Of `metadata` and `text`."""
+    """Of `metadata`, `text` and `vector`."""
     min_token: str | None
     """Position the index must have reached, from an upsert."""
     allow_partial: bool
@@ -87,7 +91,7 @@ def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> Search
         with watch.stage("wait"):
             _wait_for_token(request.min_token, spec.version_key, deadline)
     with watch.stage("embed"):
-        vector, about_query = _query_vector(request, spec, deadline)
+        vector, about_query = wanted_vector(request.wanted, spec, space, deadline)
     ef_search = registry.auto_ef(spec.version_key) if request.ef_search is None else request.ef_search
     best = search_version(_vector_query(request, spec, space.pk, vector, ef_search), deadline, watch)
     SEARCHES.labels(spec.model_id, str(spec.version)).inc()
@@ -97,7 +101,7 @@ def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> Search
         search_sampler().offer(lambda: _live_search(request, spec, space.pk, vector))
     held = kinds_held(space.pk) if request.filter is not None and not best.hits else {}
     return SearchResult(
-        hits=tuple(best.hits[: request.top_k]),
+        hits=_page(request, best.hits),
         shards_total=best.shards,
         shards_failed=best.failed,
         timings_ms=watch.total(),
@@ -108,20 +112,18 @@ def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> Search
     )
 
 
-def _query_vector(request: SearchRequest, spec: ModelSpec, deadline: float) -> tuple[Vector, tuple[str, ...]]:
-    """Shape (d,), and what there is to say of it."""
-    if request.vector is not None:
-        return checked_vector(request.vector, spec.dimension, "vector"), ()
-    if spec.type is ModelType.EXTERNAL or request.query is None:
-        raise InvalidRequest("vector_required", field="query")
-    count_queries(spec.model_id, [request.query])
-    outcome = embed_texts(spec, InputType.QUERY, [request.query], Lane.INTERACTIVE, deadline, reserve=True)[0]
-    if outcome.error == "empty_input":
-        raise InvalidRequest(outcome.error, field="query")
-    if outcome.vector is None:
-        code = outcome.error if outcome.error in INFRASTRUCTURE_ERRORS else "model_error"
-        raise Unavailable(code or "model_error")
-    return unit_length(outcome.vector), (_UNKNOWN_QUERY,) if outcome.unknown else ()
+def _page(request: SearchRequest, hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
+    """Those that are asked for, of the nearest ones."""
+    liked = {one.doc_id for one in request.wanted.liked}
+    found = [hit for hit in hits if hit.doc_id not in liked]
+    if request.min_score is not None:
+        found = [hit for hit in found if hit.score >= request.min_score]
+    end = request.offset + request.top_k
+    if request.diversity is None or not found:
+        return tuple(found[request.offset : end])
+    vectors = np.stack([hit.vector for hit in found if hit.vector is not None])
+    places = diverse([hit.score for hit in found], vectors, request.diversity, end)
+    return tuple(found[place] for place in places[request.offset :])
 
 
 def _vector_query(
@@ -132,21 +134,29 @@ def _vector_query(
         storage=spec.storage,
         namespace_key=namespace_key,
         vector=vector,
-        top_k=request.top_k,
+        top_k=_candidates(request),
         filter=request.filter,
         ef_search=ef_search,
         exact=request.exact,
-        include=request.include,
+        include=request.include if request.diversity is None else request.include | {"vector"},
         allow_partial=request.allow_partial,
     )
 
 
+def _candidates(request: SearchRequest) -> int:
+    """How many of the nearest documents to look at. Those that are to be like do not count themselves."""
+    asked = request.offset + request.top_k
+    if request.diversity is not None:
+        asked = min(max(_DIVERSE_FROM * asked, _LEAST_DIVERSE_FROM), MAX_TOP_K)
+    return asked + len(request.wanted.liked)
+
+
 def _live_search(request: SearchRequest, spec: ModelSpec, namespace_key: int, vector: Vector) -> LiveSearch:
-    by_vector = request.query is None
+    by_vector = request.wanted.query is None
     return LiveSearch(
         model_id=spec.model_id,
         namespace_key=namespace_key,
-        text=request.query or "",
+        text=request.wanted.query or "",
         vector=to_bytes(vector) if by_vector else None,
         version_key=spec.version_key if by_vector else None,
         top_k=request.top_k,

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
+from embeddings_app.api.requests.searches import search_request
 from embeddings_app.api.requests.version_bodies import documents_per_second, registration, switching
 from embeddings_app.api.routes.embed import embed_request
 from embeddings_app.api.routes.openai import openai_request
-from embeddings_app.api.routes.search import search_request
 from embeddings_app.api.routes.tei import tei_request
 from embeddings_app.api.routes.tokenize import tokenize_request
 from embeddings_app.api.routes.upsert import upsert_request
@@ -29,8 +29,8 @@ BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
     ("/embed", tei_request, {"inputs": "x"},
      {"normalize", "truncate", "truncation_direction", "prompt_name", "dimensions"}),
     ("/v1/search", search_request, {"query": "x"},
-     {"top_k", "filters", "namespace", "model_id", "model_version", "ef_search", "exact",
-      "include", "min_token", "allow_partial"}),
+     {"top_k", "offset", "min_score", "mmr", "filters", "namespace", "model_id", "model_version", "ef_search",
+      "exact", "include", "min_token", "allow_partial"}),
     ("/v1/upsert", upsert_request, ONE, {"vector", "metadata", "namespace", "model_id", "wait"}),
     ("/v1/models/{model_id}/versions", registration, {"type": "external"},
      {"artifact", "dimension", "pooling", "normalize", "max_tokens", "query_prompt", "document_prompt",

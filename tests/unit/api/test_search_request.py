@@ -4,7 +4,8 @@ import pytest
 
 from embedding_project.contracts.filters import Condition
 from embedding_project.contracts.limits import DEFAULT_EF_SEARCH, DEFAULT_TOP_K
-from embeddings_app.api.routes.search import search_request
+from embeddings_app.api.requests.searches import search_request
+from embeddings_app.services.search.query_vectors import Liked, Wanted
 from tests.unit.api.refusals import refusal
 
 QUERY: dict[str, object] = {"query": "foxes"}
@@ -13,14 +14,23 @@ TOO_DEEP = {"not": {"not": {"not": {"not": {"a": 1}}}}}
 
 def test_a_plain_query_gets_the_defaults() -> None:
     request = search_request(dict(QUERY))
-    assert (request.query, request.vector, request.namespace) == ("foxes", None, "default")
+    assert (request.wanted, request.namespace) == (Wanted(query="foxes"), "default")
     assert (request.top_k, request.ef_search, request.exact) == (DEFAULT_TOP_K, DEFAULT_EF_SEARCH, False)
     assert request.allow_partial
     assert (request.filter, request.include, request.min_token) == (None, frozenset({"metadata"}), None)
 
 
 def test_a_vector_is_passed_on_unchecked_but_for_being_a_list() -> None:
-    assert search_request({"vector": [1, "x"]}).vector == [1, "x"]
+    assert search_request({"vector": [1, "x"]}).wanted == Wanted(vector=[1, "x"])
+
+
+def test_documents_to_be_like_have_weights() -> None:
+    body = {"like": ["a", {"id": "b", "weight": 0.5}], "unlike": ["c"]}
+    assert search_request(body).wanted.liked == (
+        Liked("a", 1.0, "like[0]"),
+        Liked("b", 0.5, "like[1]"),
+        Liked("c", -1.0, "unlike[0]"),
+    )
 
 
 def test_filters_are_parsed() -> None:
@@ -57,7 +67,18 @@ def test_a_filter_key_is_only_ever_a_name(key: str) -> None:
         ({"query": " "}, "empty_input", "query"),
         ({"vector": None}, "missing_field", "query"),
         ({"vector": "1,2"}, "invalid_type", "vector"),
-        ({**QUERY, "offset": 10}, "unknown_field", "offset"),
+        ({**QUERY, "offset": 1_000}, "invalid_value", "offset"),
+        ({**QUERY, "offset": 991}, "invalid_value", "offset"),
+        ({**QUERY, "offset": -1}, "invalid_value", "offset"),
+        ({**QUERY, "min_score": 1.5}, "invalid_value", "min_score"),
+        ({**QUERY, "mmr": "0.5"}, "invalid_type", "mmr"),
+        ({**QUERY, "like": ["a"]}, "invalid_value", "like"),
+        ({"unlike": ["a"]}, "missing_field", "like"),
+        ({"like": []}, "invalid_value", "like"),
+        ({"like": [7]}, "invalid_type", "like[0]"),
+        ({"like": [{"id": "a", "weight": -1}]}, "invalid_value", "like[0].weight"),
+        ({"like": [{"weight": 1}]}, "missing_field", "like[0].id"),
+        ({"like": [str(n) for n in range(33)]}, "too_many_items", "like"),
         ({**QUERY, "top_k": 0}, "invalid_value", "top_k"),
         ({**QUERY, "top_k": 1001}, "invalid_value", "top_k"),
         ({**QUERY, "top_k": -1}, "invalid_value", "top_k"),
@@ -75,9 +96,9 @@ def test_a_filter_key_is_only_ever_a_name(key: str) -> None:
         ({**QUERY, "model_version": "2"}, "invalid_type", "model_version"),
         ({**QUERY, "exact": 1}, "invalid_type", "exact"),
         ({**QUERY, "include": "text"}, "invalid_type", "include"),
-        ({**QUERY, "include": ["vector"]}, "invalid_value", "include[0]"),
+        ({**QUERY, "include": ["score"]}, "invalid_value", "include[0]"),
         ({**QUERY, "include": ["text", 1]}, "invalid_type", "include[1]"),
-        ({**QUERY, "include": ["text"] * 3}, "too_many_items", "include"),
+        ({**QUERY, "include": ["text"] * 4}, "too_many_items", "include"),
         ({**QUERY, "min_token": 5}, "invalid_type", "min_token"),
         ({**QUERY, "min_token": "x" * 70_000}, "invalid_token", "min_token"),
         ({**QUERY, "filters": []}, "invalid_filter", "filters"),

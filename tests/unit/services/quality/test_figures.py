@@ -12,7 +12,8 @@ from embeddings_app.services.search.hydration import SearchHit
 
 def hits(**scores: float) -> tuple[SearchHit, ...]:
     return tuple(
-        SearchHit(doc_id=name, score=score, metadata=None, text=None, stale=False) for name, score in scores.items()
+        SearchHit(doc_id=name, score=score, metadata=None, text=None, vector=None, stale=False)
+        for name, score in scores.items()
     )
 
 

@@ -13,7 +13,7 @@ TOP_K, SPARE = 10, 4
 
 
 def _round(hits: int, *failed: int, may_have_more: bool = True) -> Round:
-    hit = SearchHit(doc_id="a", score=1.0, metadata=None, text=None, stale=False)
+    hit = SearchHit(doc_id="a", score=1.0, metadata=None, text=None, vector=None, stale=False)
     return Round(hits=[hit] * hits, shards=2, failed=failed, may_have_more=may_have_more)
 
 

@@ -1,0 +1,91 @@
+"""What a search can be asked beside its query: pages, a least score, documents to be like, hits that differ."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.acceptance.conftest import ok
+
+SPACE = "search-choices"
+TEXTS = {
+    "fox": "Foxes live in dens.",
+    "fox again": "Foxes live in their dens.",
+    "vixen": "The vixen digs a den for her cubs.",
+    "owl": "Owls hunt mice at night.",
+    "bread": "Bread is baked from flour, water and yeast.",
+    "rail": "Trains run on rails between cities.",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def documents(api: httpx.Client) -> Iterator[None]:
+    body = [{"id": name, "text": text, "metadata": {"short": len(text) < 30}} for name, text in TEXTS.items()]
+    ok(api.post("/v1/upsert", json={"namespace": SPACE, "documents": body, "wait": "searchable"}))
+    yield
+    ok(api.delete(f"/v1/namespaces/{SPACE}"))
+
+
+def hits(api: httpx.Client, **body: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ok(api.post("/v1/search", json={"namespace": SPACE, **body}))["hits"]
+    return found
+
+
+def ids(api: httpx.Client, **body: Any) -> list[str]:
+    return [hit["id"] for hit in hits(api, **body)]
+
+
+def test_an_offset_gives_the_rest_of_the_hits(api: httpx.Client) -> None:
+    everything = ids(api, query="where do foxes sleep?", top_k=6)
+    assert set(everything) == set(TEXTS)
+    assert ids(api, query="where do foxes sleep?", top_k=2, offset=2) == everything[2:4]
+    assert ids(api, query="where do foxes sleep?", top_k=10, offset=6) == []
+
+
+def test_a_least_score_leaves_out_what_is_farther(api: httpx.Client) -> None:
+    found = hits(api, query="where do foxes sleep?", top_k=6)
+    bound = found[2]["score"]
+    assert [hit["id"] for hit in hits(api, query="where do foxes sleep?", min_score=bound)] == [
+        hit["id"] for hit in found[:3]
+    ]
+    assert hits(api, query="where do foxes sleep?", min_score=1.0) == []
+
+
+def test_vectors_of_hits_give_their_scores(api: httpx.Client) -> None:
+    query = ok(api.post("/v1/embed", json={"inputs": ["foxes"], "input_type": "query"}))["embeddings"][0]
+    for hit in hits(api, query="foxes", include=["vector"]):
+        assert float(np.dot(query, hit["vector"])) == pytest.approx(hit["score"], abs=1e-4)
+        assert "metadata" not in hit
+
+
+def test_documents_find_what_is_like_them_and_not_themselves(api: httpx.Client) -> None:
+    assert ids(api, like=["fox"], top_k=1) == ["fox again"]
+    assert set(ids(api, like=["fox"], top_k=6)) == set(TEXTS) - {"fox"}
+    assert "owl" not in ids(api, like=["fox", "owl"], top_k=6)
+    near_owl = ids(api, like=[{"id": "fox", "weight": 0.1}, {"id": "owl", "weight": 1}], top_k=6)
+    assert set(near_owl) == set(TEXTS) - {"fox", "owl"}
+    less = ids(api, like=["vixen"], unlike=["fox"], top_k=6)
+    assert set(less) == set(TEXTS) - {"vixen", "fox"}
+    assert less[-1] == "fox again"
+    assert ids(api, like=["fox"], filters={"short": False}, top_k=1) == ["vixen"]
+
+
+def test_documents_that_are_not_there_or_cancel_each_other_are_named(api: httpx.Client) -> None:
+    def error(**body: Any) -> tuple[int, str, str]:
+        answer = api.post("/v1/search", json={"namespace": SPACE, **body})
+        found = answer.json()["error"]
+        return answer.status_code, found["code"], found["field"]
+
+    assert error(like=["fox", "none"]) == (404, "unknown_document", "like[1]")
+    assert error(like=["fox"], unlike=["fox"]) == (400, "zero_vector", "unlike[0]")
+
+
+def test_hits_that_differ_leave_out_what_says_the_same(api: httpx.Client) -> None:
+    nearest = ids(api, query="dens of foxes", top_k=2)
+    assert set(nearest) == {"fox", "fox again"}
+    differing = ids(api, query="dens of foxes", top_k=2, mmr=0.5)
+    assert differing[0] == nearest[0]
+    assert differing[1] not in nearest
+    assert ids(api, query="dens of foxes", top_k=6, mmr=1.0) == ids(api, query="dens of foxes", top_k=6)
