@@ -24,6 +24,7 @@ from index_nodes.build_queue import BuildQueue
 from index_nodes.collection import DocumentState
 from index_nodes.hnsw_segment import search_one_thread_each
 from index_nodes.log_reader import LOAD_ROWS, Log
+from index_nodes.memory_budget import give_back_freed
 from index_nodes.memory_plan import UNBUILT_ROWS
 from index_nodes.scan import SearchSpec
 from index_nodes.snapshot_check import check_graphs
@@ -81,6 +82,7 @@ def from_snapshot(folder: Path, storage: VectorStorage) -> dict[str, Any]:
     check_graphs(snapshot, manifest, lambda: False)
     index = VersionIndex(DIMENSION, folder / f"snapshot-{storage}", storage=storage)
     restore(snapshot, manifest, index)
+    give_back_freed()
     found = {"before": before, "after": resident(), "peak": resident("VmHWM"), "seconds": time.monotonic() - began}
     return {**found, **_searched(index, folder, storage)}
 

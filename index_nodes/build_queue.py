@@ -22,6 +22,7 @@ from embedding_project.threads.vital_thread import VitalThread
 from index_nodes.build_lanes import ANY_SIZE, Lane, builder_threads, own_cores
 from index_nodes.builder import UNFINISHED
 from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.memory_budget import give_back_freed
 from index_nodes.merge_job import MergeJob
 from index_nodes.metrics import BUILDS, THREAD_SEEN
 from index_nodes.version_index import VersionIndex
@@ -92,7 +93,10 @@ class BuildQueue:
             self._seen.set_to_current_time()
             pause = _IDLE_SECONDS
             try:
-                pause = 0.0 if self.build_next() else _IDLE_SECONDS
+                if self.build_next():
+                    pause = 0.0
+                    # What the graph has replaced lay in pieces among what stays: 1.5 ms bring it back.
+                    give_back_freed()
             except Exception as error:  # noqa: BLE001
                 pause = _PAUSE_AFTER_FAILURE_SECONDS
                 BUILDS.labels("failed").inc()

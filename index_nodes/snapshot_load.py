@@ -18,7 +18,7 @@ import psycopg
 from embedding_project.observing.log_lines import place_of
 from index_nodes import log_reader
 from index_nodes.graph_storage import GRAPH_KIND
-from index_nodes.memory_budget import MemoryBudget, NoRoom
+from index_nodes.memory_budget import MemoryBudget, NoRoom, give_back_freed
 from index_nodes.memory_plan import snapshot_bytes
 from index_nodes.metrics import LOAD_SECONDS, SNAPSHOTS
 from index_nodes.snapshot_check import Abandoned, check_graphs
@@ -96,6 +96,7 @@ def load_newest(store: SnapshotStore, wanted: Wanted, index: VersionIndex, memor
             memory.require(snapshot_bytes(manifest), f"version {manifest.version_key}, snapshot {folder.name},")
             check_graphs(folder, manifest, lambda: index.closed)
             restore(folder, manifest, index)
+            give_back_freed()
         except SnapshotDamaged as error:
             if index.closed:
                 raise Abandoned from error
