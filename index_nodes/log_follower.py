@@ -197,7 +197,7 @@ class Follower:
     def _advance(
         self, connection: log_reader.Connection, version: VersionReplica, head: log_reader.Head, asked_at: float
     ) -> bool:
-        if version.restoring or version.problem or version.waits:
+        if version.restoring or version.problem or version.waits(asked_at):
             return False
         before = version.applied
         try:

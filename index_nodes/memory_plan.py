@@ -67,6 +67,9 @@ def field_bytes(sample: Iterable[Mapping[str, Any]]) -> float:
         rows += 1
         for path, value in flatten(metadata).items():
             values[path][json.dumps(value)] += 1
+            # The elements of lists are held too, each with the lists that contain it.
+            for element in value if isinstance(value, list) else ():
+                values[f"{path} contains"][json.dumps(element)] += 1
     # The share of values that are in the sample once is the share of further documents that bring a new value.
     new = sum(_VALUE_BYTES + len(value) for found in values.values() for value, uses in found.items() if uses == 1)
     return len(values) * _CODE_BYTES + new / rows if rows else 0.0

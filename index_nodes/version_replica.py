@@ -31,6 +31,10 @@ class LoadPace:
     rows: int = LOAD_ROWS
     """Of one piece."""
     tell_seconds: float = TELL_SECONDS
+    most_unbuilt: int = UNBUILT_ROWS
+    """Documents of a namespace in no graph, above which a load of rounded vectors waits for builds,"""
+    build_seconds: float = 300.0
+    """but not for one that takes longer: builds may fail, and the rows can be searched without a graph."""
 
 
 USUAL_PACE = LoadPace()
@@ -68,6 +72,9 @@ class VersionReplica:
         self._load: Load | None = None
         self._memory = memory
         self._free_before = 0
+        self._published = -1
+        """Builds that had been published when the load last began to wait for one."""
+        self._waits_since = NEVER
         self._load_began_at = 0.0
         self._told_at = 0.0
         self._pace = pace
@@ -91,11 +98,14 @@ class VersionReplica:
         """Whether a thread still reads a snapshot, so that the follower has nothing to do for this version."""
         return self._restoring is not None and self._restoring.running
 
-    @property
-    def waits(self) -> bool:
+    def waits(self, now: float) -> bool:
         """Whether a load from Postgres waits for builds: rows in no graph take more memory than they will in one."""
         loads = self._load is not None and self.index.storage is not VectorStorage.FP32
-        return loads and self.index.backlog() >= UNBUILT_ROWS
+        if not loads or self.index.backlog() < self._pace.most_unbuilt:
+            return False
+        if self._published != self.index.published:
+            self._published, self._waits_since = self.index.published, now
+        return now - self._waits_since < self._pace.build_seconds
 
     @property
     def fits_now(self) -> bool:

@@ -20,9 +20,10 @@ from embeddings_app.services.search.hydration import Merged, SearchHit, Shown, v
 from index_nodes import log_reader
 from index_nodes.graph_storage import storage_of
 from index_nodes.hnsw_segment import HnswSegment
-from index_nodes.log_follower import Follower
+from index_nodes.log_follower import Follower, Pace
 from index_nodes.snapshot_writer import write_snapshot
 from index_nodes.version_index import VersionIndex
+from index_nodes.version_replica import LoadPace
 from tests.integration.indexing_steps import embedded, index, rows
 from tests.integration.reembedding_steps import SPACE, Versions, forget_model, new_model, start, status, work, write
 from tests.integration.test_index_node import REPLICA, SHARD, until
@@ -137,6 +138,25 @@ def test_a_snapshot_of_another_storage_costs_a_load_from_postgres(
     assert followed(follower, connection, versions[1]).storage is VectorStorage.SQ8
     assert loads("postgres") > before
     assert not folder.exists()
+    follower._drop(lambda _: True)
+
+
+@pytest.mark.parametrize("patience", [60.0, 0.0], ids=["builds come", "no build comes"])
+def test_a_load_of_rounded_vectors_waits_for_builds_that_come(
+    versions: Versions, database: str, tmp_path: Path, connection: log_reader.Connection, patience: float
+) -> None:
+    filled(versions)
+    (tmp_path / "node").mkdir()
+    pace = Pace(load=LoadPace(rows=50, most_unbuilt=300, build_seconds=patience))
+    follower = Follower(database, SHARD, REPLICA, tmp_path / "node", pace)
+    for _ in range(40):
+        follower.round(connection)
+    exact, rounded = (follower.serving.versions[version.pk].index for version in versions)
+    documents = exact.tally()[0]
+    assert documents > 300
+    assert rounded.tally()[0] == (300 if patience else documents)
+    build_all(rounded)
+    assert followed(follower, connection, versions[1]).tally()[0] == documents
     follower._drop(lambda _: True)
 
 

@@ -24,8 +24,10 @@ def test_a_small_index_has_all_of_its_rows_twice() -> None:
 def test_values_that_repeat_cost_next_to_nothing() -> None:
     few = field_bytes({"kind": number % 7, "tags": ["a", "b"]} for number in range(500))
     many = field_bytes({"kind": number % 7, "title": f"title {number}"} for number in range(500))
+    lists = field_bytes({"tags": [f"a{number}", f"b{number}"]} for number in range(500))
     assert few < 20
     assert 300 < many < 400
+    assert 900 < lists < 1_200
 
 
 def test_no_documents_have_no_metadata() -> None:
