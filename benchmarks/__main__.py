@@ -19,6 +19,7 @@ from embedding_project.config import ConfigError
 from supervisor.errors import StartError
 
 NAMES = (
+    "bulk",
     "drain",
     "embed_cached",
     "embed_gpu",
@@ -44,7 +45,7 @@ NAMES = (
     "upsert",
 )
 
-SIZED = ("filtered", "node_memory", "search", "search_costs")
+SIZED = ("bulk", "filtered", "node_memory", "search", "search_costs")
 """Measurements whose number of vectors can be chosen."""
 _MAX_SIZE = 1_000_000
 

@@ -125,7 +125,8 @@ def _made_plan(options: argparse.Namespace) -> tuple[Plan, int]:
 def _plan(options: argparse.Namespace) -> int:
     plan, dimension = _made_plan(options)
     expected = expect(plan.rows, dimension, options.workers)
-    print(f"{len(plan.files)} files, about {plan.rows:,} rows, {plan.buckets} buckets, dimension {dimension}")
+    files = len({file.path for file in plan.files})
+    print(f"{files} files, about {plan.rows:,} rows, {plan.buckets} buckets, dimension {dimension}")
     disk, work = expected.disk_bytes / 2**20, expected.work_bytes / 2**20
     print(f"about {disk:,.0f} MiB on the disk of Postgres, {work:,.0f} MiB for files of the job")
     print(f"about {expected.seconds:,.0f} s until all rows are in Postgres")
@@ -148,7 +149,7 @@ def _run(options: argparse.Namespace) -> int:
             "on_existing": options.on_existing,
             "max_rejects": int(plan.rows * limit / 100 if share else limit),
             "columns": asdict(_columns(options)),
-            "formats": [file.format for file in plan.files],
+            "parts": [{"format": file.format, "groups": file.groups} for file in plan.files],
         },
         idempotency_key=options.key,
     )

@@ -122,12 +122,16 @@ class Leader:
             move(job, BulkState.LOADING)
 
     def _spread_task(self, job: BulkJob, file: BulkFile) -> SpreadTask:
-        formats = job.options["formats"]
+        part = job.options["parts"][file.number]
         return SpreadTask(
             job_key=job.pk,
             number=file.number,
             file=InputFile(
-                path=Path(file.path), size=file.size, modified_ns=file.modified_ns, format=formats[file.number]
+                path=Path(file.path),
+                size=file.size,
+                modified_ns=file.modified_ns,
+                format=part["format"],
+                groups=tuple(part["groups"]) if part["groups"] else None,
             ),
             folder=self.folder(job.pk),
             namespace=job.namespace.name,

@@ -51,18 +51,18 @@ class BucketRefused(Exception):
 
 def load_bucket(task: BucketTask) -> bool:
     """Load the rows of the bucket; False when the job takes no more. Raises BucketRefused, OSError, django.db.Error."""
+    began = time.monotonic()
     try:
         bucket = read_bucket(task.folder, task.number, task.files, task.dimension)
-        return in_transaction(lambda: _load(task, bucket))
+        return in_transaction(lambda: _load(task, bucket, began))
     except (ServiceError, pa.ArrowException) as error:
         # Neither can be sent to another process.
         raise BucketRefused(f"bucket {task.number}: {error}") from None
 
 
-def _load(task: BucketTask, bucket: Bucket) -> bool:
+def _load(task: BucketTask, bucket: Bucket, began: float) -> bool:
     """1. the job still loads, and its version is the only one  2. the row of the bucket  3. documents there are, locked
     in order  4. new ones by COPY  5. changed ones as an upsert writes them, with the log, whose counters come last."""
-    began = time.monotonic()
     job = bulk_loading.begin(task.job_key)
     if job is None:
         return False

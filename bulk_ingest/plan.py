@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bulk_ingest.buckets import splitters_of
-from bulk_ingest.sources.files import InputFile, list_files, sample
+from bulk_ingest.buckets import SPREAD_ROWS, splitters_of
+from bulk_ingest.sources.files import InputFile, list_files, parts_of, sample
 from bulk_ingest.sources.raw import Columns, SourceError
 
 BUCKET_ROWS = 50_000
@@ -21,6 +21,7 @@ _ROWS_PER_SECOND = 15_000
 @dataclass(frozen=True, slots=True)
 class Plan:
     files: Sequence[InputFile]
+    """Large ones in parts."""
     rows: int
     splitters: Sequence[str]
 
@@ -46,13 +47,15 @@ def make_plan(patterns: Iterable[str], format_: str, columns: Columns, bucket_ro
     files = list_files(patterns, format_)
     rows = 0
     ids: list[str] = []
+    parts: list[InputFile] = []
     for file in files:
+        parts += parts_of(file, SPREAD_ROWS)
         found = sample(file, columns, SAMPLED_IDS)
         rows += found.rows
         ids += _thinned(found.ids, found.rows)
     if not rows:
         raise SourceError("the files have no rows")
-    return Plan(files, rows, splitters_of(ids, -(-rows // bucket_rows)))
+    return Plan(parts, rows, splitters_of(ids, -(-rows // bucket_rows)))
 
 
 def _thinned(ids: Sequence[str], rows: int) -> Sequence[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from bulk_ingest.sources.raw import RawBatch, Vectors
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.keys import content_hash, shard_hash
-from embedding_project.contracts.metadata import checked_metadata, flatten
+from embedding_project.contracts.metadata import metadata_and_fields
 from embedding_project.contracts.names import checked_doc_id
 from embedding_project.contracts.text import checked_text
 from embedding_project.contracts.vectors import Vector, checked_vector, to_bytes, unit_vectors
@@ -29,6 +29,8 @@ class Row:
     doc_id: str
     text: str
     metadata: dict[str, Any]
+    fields: frozenset[str]
+    """Of the metadata, as dotted paths."""
     vector: bytes
     content_hash: bytes
     shard_hash: int
@@ -52,7 +54,7 @@ class RowChecker:
         self._namespace = namespace
         self._dimension = dimension
         self._claim_fields = claim_fields
-        self._known_fields: set[str] = set()
+        self._known_fields: frozenset[str] = frozenset()
         """Fields that the namespace has; most batches bring no others."""
 
     def check(self, batch: RawBatch) -> tuple[list[Row], list[Reject]]:
@@ -75,26 +77,25 @@ class RowChecker:
         # In the order of the API, so that a row with two faults is rejected for the same one.
         text = batch.texts[place]
         text = "" if text is None else checked_text(text, "text")
-        metadata = _metadata(batch.metadata[place])
+        metadata, fields = _metadata(batch.metadata[place])
         data = vectors.checked(place)
         return Row(
             number=batch.row_number(place),
             doc_id=doc_id,
             text=text,
             metadata=metadata,
+            fields=fields,
             vector=data,
             content_hash=content_hash(f"{text}\n{data.hex()}"),
             shard_hash=shard_hash(self._namespace, doc_id),
         )
 
     def _with_room(self, rows: list[Row]) -> tuple[list[Row], list[Reject]]:
-        wanted = [set(flatten(row.metadata)) if row.metadata else set() for row in rows]
-        new = [place for place, fields in enumerate(wanted) if not fields <= self._known_fields]
+        new = [place for place, row in enumerate(rows) if not row.fields <= self._known_fields]
         if not new:
             return rows, []
-        fits = dict(zip(new, self._claim_fields([wanted[place] for place in new]), strict=True))
-        for place, good in fits.items():
-            self._known_fields |= wanted[place] if good else set()
+        fits = dict(zip(new, self._claim_fields([rows[place].fields for place in new]), strict=True))
+        self._known_fields = self._known_fields.union(*(rows[place].fields for place, good in fits.items() if good))
         refused = [place for place, good in fits.items() if not good]
         rejects = [Reject(rows[place].number, rows[place].doc_id, "metadata", "too_many_fields") for place in refused]
         return [row for place, row in enumerate(rows) if fits.get(place, True)], rejects
@@ -130,10 +131,10 @@ def _required_id(value: object) -> str:
     return checked_doc_id(value, "id")
 
 
-def _metadata(value: object) -> dict[str, Any]:
+def _metadata(value: object) -> tuple[dict[str, Any], frozenset[str]]:
     """Of an object, the pairs of a map, or JSON in a string."""
     if value is None:
-        return {}
+        return {}, frozenset()
     if isinstance(value, str):
         value = _parsed(value)
     elif isinstance(value, list):
@@ -141,7 +142,7 @@ def _metadata(value: object) -> dict[str, Any]:
     elif isinstance(value, dict):
         # A column of structures has every field in every row: a null there says that the row has no such field.
         value = _without_nulls(value)
-    return checked_metadata(value, "metadata")
+    return metadata_and_fields(value, "metadata")
 
 
 def _parsed(value: str) -> Any:

@@ -1,7 +1,7 @@
 """Which files a job reads, and which source reads each."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bulk_ingest.sources import jsonl, parquet
@@ -20,12 +20,21 @@ class InputFile:
     size: int
     modified_ns: int
     format: str
+    groups: tuple[int, int] | None = None
+    """Row groups from the first number up to the second, exclusive: a part of a Parquet file. None for a whole file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     rows: int
     ids: Sequence[str]
+
+
+def parts_of(file: InputFile, part_rows: int) -> list[InputFile]:
+    """The file in parts of about so many rows, which several processes can read. Raises SourceError."""
+    if file.format != "parquet":
+        return [file]
+    return [replace(file, groups=groups) for groups in parquet.parts(file.path, part_rows)]
 
 
 def list_files(patterns: Iterable[str], format_: str) -> list[InputFile]:
@@ -87,9 +96,8 @@ def sample(file: InputFile, columns: Columns, wanted: int) -> Sample:
     return Sample(rows, ids)
 
 
-_READERS: Mapping[str, Callable[[Path, Columns], Iterator[RawBatch]]] = {"parquet": parquet.read, "jsonl": jsonl.read}
-
-
 def read(file: InputFile, columns: Columns) -> Iterator[RawBatch]:
     """Raises SourceError."""
-    return _READERS[file.format](file.path, columns)
+    if file.format == "parquet":
+        return parquet.read(file.path, columns, file.groups)
+    return jsonl.read(file.path, columns)

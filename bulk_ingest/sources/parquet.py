@@ -35,13 +35,27 @@ def sample_ids(path: Path, columns: Columns, wanted: int) -> list[str]:
         return found
 
 
-def read(path: Path, columns: Columns) -> Iterator[RawBatch]:
-    """Raises SourceError."""
+def parts(path: Path, part_rows: int) -> list[tuple[int, int]]:
+    """Ranges of row groups with about so many rows each; one for a file without rows. Raises SourceError."""
+    with _opened(path) as file:
+        found, first, rows = [], 0, 0
+        for group in range(file.metadata.num_row_groups):
+            rows += file.metadata.row_group(group).num_rows
+            if rows >= part_rows:
+                found.append((first, group + 1))
+                first, rows = group + 1, 0
+        return [*found, (first, file.metadata.num_row_groups)] if rows or not found else found
+
+
+def read(path: Path, columns: Columns, groups: tuple[int, int] | None = None) -> Iterator[RawBatch]:
+    """The rows of some row groups, or of all. Raises SourceError."""
     with _opened(path) as file:
         names = _check_columns(path, file.schema_arrow, columns)
-        first_row = 1
+        start, end = groups or (0, file.metadata.num_row_groups)
+        first_row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(start))
+        picked = list(range(start, end))
         try:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False):
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=picked, columns=names, use_threads=False):
                 yield _raw(batch, columns, first_row)
                 first_row += batch.num_rows
         except (pa.ArrowException, OSError) as error:

@@ -48,8 +48,9 @@ def _leaves(node: Metadata, prefix: str) -> Iterator[tuple[str, Any]]:
 def _fields_of_each(items: Sequence[Any], prefix: str) -> Iterator[tuple[str, Any]]:
     """The fields of the objects in a list, each with its values in all of them."""
     values: dict[str, list[Any]] = {}
-    for item in items:
-        for path, value in _leaves(item, prefix) if isinstance(item, dict) else ():
+    # Most lists hold no objects: these are left out in one go.
+    for item in [item for item in items if isinstance(item, dict)]:
+        for path, value in _leaves(item, prefix):
             values.setdefault(path, []).extend(values_of(value))
     yield from ((path, {EACH: found}) for path, found in values.items())
 
@@ -101,6 +102,11 @@ def _whole_numbers(value: Any) -> Any:
 
 def checked_metadata(value: object, field: str) -> dict[str, Any]:
     """`value` as metadata, with its numbers as stored. Raises InvalidRequest, which names the wrong place."""
+    return metadata_and_fields(value, field)[0]
+
+
+def metadata_and_fields(value: object, field: str) -> tuple[dict[str, Any], frozenset[str]]:
+    """The same, with the paths of its flat form. Raises InvalidRequest."""
     if not isinstance(value, dict):
         raise InvalidRequest("invalid_type", "must be an object", field=field)
     _check_node(value, field, depth=1)
@@ -108,11 +114,12 @@ def checked_metadata(value: object, field: str) -> dict[str, Any]:
     if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_METADATA_BYTES:
         raise InvalidRequest("invalid_value", f"metadata is larger than {MAX_METADATA_BYTES} bytes", field=field)
     paths = [path for path, _ in _leaves(value, "")]
-    if len(set(paths)) != len(paths):
+    fields = frozenset(paths)
+    if len(fields) != len(paths):
         raise InvalidRequest("invalid_value", "two keys give the same dotted path", field=field)
     if len(paths) > MAX_METADATA_KEYS:
         raise InvalidRequest("invalid_value", f"more than {MAX_METADATA_KEYS} fields", field=field)
-    return checked
+    return checked, fields
 
 
 def _decimal_numbers(value: Any) -> Any:

@@ -33,7 +33,8 @@ def checked_doc_id(value: object, field: str) -> str:
         raise InvalidRequest("invalid_type", "the value must be a string", field=field)
     # The length in characters comes first: a long string must not be walked to be refused.
     fits = 1 <= len(value) <= MAX_DOC_ID_BYTES and storable(value) and len(value.encode()) <= MAX_DOC_ID_BYTES
-    if not fits or any(unicodedata.category(character) == "Cc" for character in value):
+    # What is printable has no control character, and is recognised at once.
+    if not fits or not (value.isprintable() or all(unicodedata.category(character) != "Cc" for character in value)):
         raise InvalidRequest(
             "invalid_value", f"an id has 1 to {MAX_DOC_ID_BYTES} bytes and no control characters", field=field
         )

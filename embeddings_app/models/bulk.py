@@ -69,7 +69,7 @@ class BulkJob(models.Model):
 
 
 class BulkFile(models.Model):
-    """One file of a job, as it was when the job was planned, and its rows by bucket once it was spread."""
+    """One file of a job or a part of one, as it was at the plan, and its rows by bucket once it was spread."""
 
     pk = models.CompositePrimaryKey("job_id", "number")
     job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="files")

@@ -70,7 +70,7 @@ def end_bucket(job_key: int, number: int, counts: LoadedRows, seconds: float) ->
     execute(
         """
         UPDATE bulk_bucket SET inserted = %s, updated = %s, unchanged = %s, superseded = %s, duplicates = %s,
-                               seconds = %s
+                               seconds = %s, loaded_at = clock_timestamp()
         WHERE job_id = %s AND number = %s
         """,
         [

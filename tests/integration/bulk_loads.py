@@ -108,7 +108,7 @@ def new_job(
         "on_existing": "update",
         "max_rejects": 1_000,
         "columns": {"doc_id": "id", "text": "text", "vector": "vector", "metadata": "metadata"},
-        "formats": [file.format for file in plan.files],
+        "parts": [{"format": file.format, "groups": file.groups} for file in plan.files],
     }
     return make_job(
         NewJob(

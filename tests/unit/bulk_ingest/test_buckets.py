@@ -10,7 +10,7 @@ from bulk_ingest.rows import Row
 
 
 def row(number: int, doc_id: str, text: str = "") -> Row:
-    return Row(number, doc_id, text, {"n": number}, bytes(8), bytes(32), number)
+    return Row(number, doc_id, text, {"n": number}, frozenset({"n"}), bytes(8), bytes(32), number)
 
 
 def ids(bucket: Bucket) -> list[str]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bulk_ingest.sources.files import check_unchanged, list_files, read, sample
+from bulk_ingest.sources.files import check_unchanged, list_files, parts_of, read, sample
 from bulk_ingest.sources.raw import Columns, RawBatch, SourceError
 
 COLUMNS = Columns()
@@ -206,3 +206,22 @@ def test_a_sample_is_of_all_over_the_file(tmp_path: Path) -> None:
         assert 50 <= len(found.ids) <= 250
         middle = sorted(found.ids)[len(found.ids) // 2]
         assert 8_000 < int(middle) < 12_000
+
+
+def test_the_parts_of_a_file_have_its_rows_once_and_their_numbers(tmp_path: Path) -> None:
+    ids = [f"{row:04d}" for row in range(1_050)]
+    table = pa.table({"id": ids, "vector": pa.array([[1.0]] * len(ids))})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=100)
+    (file,) = list_files([str(tmp_path)], "auto")
+    parts = parts_of(file, 250)
+    assert [part.groups for part in parts] == [(0, 3), (3, 6), (6, 9), (9, 11)]
+    batches = [batch for part in parts for batch in read(part, COLUMNS)]
+    assert [doc_id for batch in batches for doc_id in batch.doc_ids] == ids
+    numbers = [batch.row_number(place) for batch in batches for place in range(len(batch.doc_ids))]
+    assert numbers == list(range(1, len(ids) + 1))
+
+
+def test_a_file_without_rows_and_one_of_lines_are_one_part(tmp_path: Path) -> None:
+    parquet(tmp_path / "a.parquet", id=pa.array([], pa.string()), vector=pa.array([], pa.list_(pa.float32())))
+    jsonl(tmp_path / "b.jsonl", line(id="a"))
+    assert [len(parts_of(file, 10)) for file in list_files([str(tmp_path)], "auto")] == [1, 1]

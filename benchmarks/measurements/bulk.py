@@ -1,0 +1,128 @@
+"""Rows with vectors into Postgres by a bulk job, beside /v1/upsert over HTTP in the same run on the same machine."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks import corpus, wrk
+from benchmarks.client import to_body
+from benchmarks.errors import BenchmarkError
+from benchmarks.loaded_index import MODEL_ID, NAMESPACE, settle
+from benchmarks.own_instance import OwnInstance, own_directory, own_instance
+from benchmarks.points import measure_point
+from benchmarks.process_cpu import CpuWatch, cpu_seconds, describe
+from benchmarks.report import Figure, Goal
+
+SIZE = 200_000
+CONNECTIONS = 2
+_REQUESTS = 120
+_DOCUMENTS = 256
+_SECONDS = 6
+_LATE_SECONDS = 3.0
+"""Requests that were sent last end some time after the load."""
+_ROWS_PER_GROUP = 20_000
+_DONE = "done"
+_RATE = Goal(30_000, at_least=True)
+_FACTOR = Goal(10, at_least=True)
+
+
+def measure(size: int = SIZE) -> list[Figure]:
+    wrk.require_wrk()
+    with own_directory() as folder, own_instance(folder) as instance:
+        instance.manage(
+            *("register_model", "--model-id", MODEL_ID, "--type", "external"),
+            *("--dimension", str(corpus.DIMENSION), "--activate"),
+        )
+        bodies = wrk.write_bodies(folder / "upserts.jsonl", _bodies())
+        online = measure_point(instance, "/v1/upsert", bodies, connections=CONNECTIONS, seconds=_SECONDS, warm_up=False)
+        if online.load.requests > _REQUESTS:
+            raise BenchmarkError("the prepared documents ran out: some were sent twice")
+        time.sleep(_LATE_SECONDS)
+        ((written,),) = instance.query("SELECT count(*) FROM document")
+        settle(instance, written)
+        upsert_rate = online.load.rate * _DOCUMENTS
+        return [
+            Figure(f"/v1/upsert, {_DOCUMENTS} a request", upsert_rate, "documents/s", note=online.note),
+            *_bulk_figures(instance, _write_file(folder / "rows.parquet", size), size, upsert_rate),
+        ]
+
+
+def _bulk_figures(instance: OwnInstance, source: Path, size: int, upsert_rate: float) -> list[Figure]:
+    watch, postgres = CpuWatch(instance.var), cpu_seconds(instance.var)["postgres"]
+    began = time.monotonic()
+    instance.manage(
+        *("bulk_ingest", "run", str(source), "--namespace", NAMESPACE),
+        *("--model-id", MODEL_ID, "--workers", str(CONNECTIONS)),
+    )
+    whole = time.monotonic() - began
+    cores = describe(watch.stop())
+    buckets = instance.query(
+        """
+        SELECT count(*), extract(epoch FROM max(b.loaded_at) - min(b.loaded_at - b.seconds * interval '1 s'))::float8,
+               sum(b.seconds)::float8, extract(epoch FROM max(b.loaded_at) - min(j.created_at))::float8
+        FROM bulk_bucket b JOIN bulk_job j ON j.id = b.job_id WHERE j.state = %s
+        """,
+        (_DONE,),
+    )
+    number, loading, busy, durable = buckets[0]
+    postgres_seconds = cpu_seconds(instance.var)["postgres"] - postgres
+    rate = size / loading
+    note = f"{size:,} rows, {number} buckets, {CONNECTIONS} connections"
+    return [
+        Figure("bulk, rows in Postgres while buckets load", rate, "documents/s", _RATE, note=note),
+        Figure("bulk beside /v1/upsert", rate / upsert_rate, "x", _FACTOR),
+        Figure("bulk, one connection", size / busy, "documents/s"),
+        Figure(
+            "bulk, from the plan until all rows are in Postgres",
+            size / durable,
+            "documents/s",
+            note="checks, buckets and the start of processes included",
+        ),
+        Figure("bulk, until all rows can be searched", size / whole, "documents/s", note=f"cores: {cores}"),
+        Figure(
+            "bulk, Postgres, its log entries and reads by nodes included", 1e6 * postgres_seconds / size, "us a row"
+        ),
+    ]
+
+
+def _bodies() -> Iterator[bytes]:
+    known, vectors = corpus.documents(), _vectors(_DOCUMENTS)
+    for request in range(_REQUESTS):
+        rows = [known[(request * _DOCUMENTS + place) % len(known)] for place in range(_DOCUMENTS)]
+        documents = [
+            {"id": f"online/{request}/{place}", "text": row.text, "metadata": row.metadata, "vector": vectors[place]}
+            for place, row in enumerate(rows)
+        ]
+        yield to_body({"namespace": NAMESPACE, "model_id": MODEL_ID, "documents": documents})
+
+
+def _vectors(count: int) -> corpus.Matrix:
+    drawn = np.random.default_rng(count).standard_normal((count, corpus.DIMENSION), dtype=np.float32)
+    found: corpus.Matrix = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return found
+
+
+def _write_file(path: Path, size: int) -> Path:
+    """Rows in no order, as other programs leave them."""
+    known = corpus.documents()
+    order = np.random.default_rng(1).permutation(size)
+    kind = pa.list_(pa.float32(), corpus.DIMENSION)
+    schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("metadata", pa.string()), ("vector", kind)])
+    with pq.ParquetWriter(path, schema) as writer:
+        for start in range(0, size, _ROWS_PER_GROUP):
+            numbers = order[start : start + _ROWS_PER_GROUP].tolist()
+            rows = [known[number % len(known)] for number in numbers]
+            flat = pa.array(_vectors(len(numbers)).reshape(-1))
+            columns = [
+                pa.array([f"bulk/{number:09d}" for number in numbers]),
+                pa.array([row.text for row in rows]),
+                pa.array([orjson.dumps(row.metadata).decode() for row in rows]),
+                pa.FixedSizeListArray.from_arrays(flat, corpus.DIMENSION),
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
+    return path

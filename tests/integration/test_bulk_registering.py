@@ -1,0 +1,111 @@
+"""The end of a bulk job, seen by index nodes that follow the log and by those that load."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app.models import AuditEvent, BulkFile, BulkJob, BulkState
+from embeddings_app.services.bulk import registering
+from embeddings_app.services.documents.deleting import delete
+from index_nodes import log_reader
+from index_nodes.log_follower import Follower
+from tests.integration.bulk_steps import loaded, made_job, seen_by_nodes, touched
+from tests.integration.indexing_steps import NAMESPACE, index, put, rows
+from tests.integration.test_index_node import SHARD, served, version_key
+from tests.integration.test_log_trimming import follow
+
+IDS = [f"doc/{number:03d}" for number in range(60)]
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[log_reader.Connection]:
+    with log_reader.connect(database, "test-node") as opened:
+        yield opened
+
+
+@pytest.fixture
+def new_follower(database: str, tmp_path: Path) -> Callable[[int], Follower]:
+    def make(replica: int) -> Follower:
+        directory = tmp_path / f"node-{replica}"
+        directory.mkdir()
+        return Follower(database, SHARD, replica, directory)
+
+    return make
+
+
+@pytest.fixture
+def job(database: str) -> BulkJob:
+    made = made_job()
+    loaded(made, IDS)
+    BulkJob.objects.filter(pk=made.pk).update(state=BulkState.REGISTERING)
+    return made
+
+
+def _known(follower: Follower) -> int:
+    return served(follower).tally()[0]
+
+
+def _of_shard(condition: str = "true") -> int:
+    query = f"SELECT count(*) FROM document WHERE NOT deleted AND shard_hash %% 2 = %s AND {condition}"
+    return int(rows(query, SHARD)[0][0])
+
+
+def test_nodes_follow_part_by_part_and_end_up_with_what_clients_left(
+    job: BulkJob, new_follower: Callable[[int], Follower], connection: log_reader.Connection
+) -> None:
+    follower = new_follower(0)
+    put(("online", "text"))
+    index()
+    follow(follower, connection)
+    assert _known(follower) == _of_shard("doc_id = 'online'")
+    put((IDS[0], IDS[0]), (IDS[50], IDS[50]), metadata={"n": 1})
+    put((IDS[1], "another text"), (IDS[51], "another text"))
+    index()
+    for doc_id in (IDS[2], IDS[52]):
+        delete(NAMESPACE, doc_id)
+    parts = []
+    while not (part := registering.open_part(job.pk, 7)).ended:
+        parts.append(part.documents)
+        follow(follower, connection)
+        loading = new_follower(len(parts))
+        follow(loading, connection)
+        assert _known(loading) == _known(follower)
+    follow(follower, connection)
+    assert _known(follower) == _of_shard()
+    assert sum(parts) + part.documents == len(IDS) - 6
+    assert max(parts) <= 7
+
+
+def test_the_end_names_what_clients_changed_once_more(job: BulkJob) -> None:
+    put((IDS[0], "another text"))
+    delete(NAMESPACE, IDS[1])
+    assert len(touched(job)) == 2
+    assert registering.open_part(job.pk, 1_000).ended
+    assert touched(job) == []
+    entries = rows(
+        """
+        SELECT d.doc_id, count(*) FROM shard_change s JOIN document d ON d.id = s.document_id
+        GROUP BY 1 HAVING d.doc_id IN (%s, %s) OR count(*) > 1 ORDER BY 1
+        """,
+        *IDS[:2],
+    )
+    assert entries == [(IDS[0], 1), (IDS[1], 2)]
+    job.refresh_from_db()
+    assert (job.state, job.ended_at is not None) == ("done", True)
+    assert AuditEvent.objects.latest("id").action == "bulk.done"
+    assert len(seen_by_nodes(version_key())) == len(IDS) - 1
+
+
+def test_only_a_job_that_registers_opens_its_block(job: BulkJob) -> None:
+    BulkJob.objects.filter(pk=job.pk).update(state=BulkState.LOADING)
+    with pytest.raises(ServiceError, match="does not register"):
+        registering.open_part(job.pk, 10)
+    assert seen_by_nodes(version_key()) == set()
+
+
+def test_rows_without_an_outcome_are_noticed(job: BulkJob) -> None:
+    BulkFile.objects.create(job=job, number=0, path="x", size=1, modified_ns=1, rows=61, rejected=1)
+    with pytest.raises(ServiceError, match="do not add up"):
+        registering.check_counts(job)
