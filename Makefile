@@ -6,6 +6,8 @@ REQUIREMENTS := requirements.txt requirements-dev.txt $(wildcard requirements/*.
 # Settings that mypy's Django plugin can load; nothing connects to them.
 CHECK_ENVIRONMENT := DATABASE_URL=postgresql://x REDIS_URL=redis://x CACHE_URL=redis://x \
 	SECRET_KEY=0123456789abcdef0123456789abcdef
+# The Python client is a package of its own, read from here by everything that checks it.
+CLIENT := clients/python/src
 PYTEST := $(BIN)/python -m pytest --durations=15
 # A process for each processor; Redis has 16 databases to share out.
 PARALLEL := --numprocesses auto --maxprocesses 8 --no-loadscope-reorder
@@ -69,7 +71,7 @@ check: $(STAMP) ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(CHECK_ENVIRONMENT) $(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	PYTHONPATH=$(CLIENT) $(BIN)/lint-imports --no-logo
 
 format: $(STAMP) ## let ruff format and mend the code
 	$(BIN)/ruff format .

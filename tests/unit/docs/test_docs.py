@@ -30,7 +30,9 @@ from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "clients" / "python" / "README.md", *DOCS.rglob("*.md")]
+)
 METRIC_MODULES = (
     embedding_project.broker.transport,
     embeddings_app.api.metrics,

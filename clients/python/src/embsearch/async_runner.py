@@ -1,0 +1,79 @@
+"""Does the steps of operations with httpx.AsyncClient, several of them at a time in tasks."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import TypeVar
+
+import httpx
+
+from embsearch.connection import Connection
+from embsearch.exchange import Call, Lost, Pause, Reply, Steps
+from embsearch.transport import reply_of, timeout_of
+
+T = TypeVar("T")
+
+
+class AsyncRunner:
+    def __init__(self, connection: Connection, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._http = httpx.AsyncClient(base_url=connection.url, headers=connection.headers, transport=transport)
+
+    async def run(self, steps: Steps[T]) -> T:
+        given: Reply | Lost | None = None
+        try:
+            while True:
+                given = await self._done(steps.send(given))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def each(self, work: AsyncIterable[Steps[T]], parallel: int) -> AsyncIterator[tuple[int, T]]:
+        """The results as they come, each with the number of its work. No more work is taken from the iterable than is
+        being done."""
+        waiting: dict[asyncio.Task[T], int] = {}
+        number = 0
+        try:
+            async for steps in work:
+                waiting[asyncio.create_task(self.run(steps))] = number
+                number += 1
+                if len(waiting) >= parallel:
+                    for finished in await _finished(waiting):
+                        yield finished
+            while waiting:
+                for finished in await _finished(waiting):
+                    yield finished
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _done(self, step: Call | Pause) -> Reply | Lost | None:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        try:
+            return reply_of(
+                await self._http.request(
+                    step.method, step.path, content=step.body, params=step.query, timeout=timeout_of(step)
+                )
+            )
+        except httpx.TransportError as error:
+            return Lost(f"{type(error).__name__}: {error}")
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+async def as_async(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+    """Both kinds of iterables as one."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
+
+
+async def _finished(waiting: dict[asyncio.Task[T], int]) -> list[tuple[int, T]]:
+    """Wait until one is, and take those out that are."""
+    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    return [(waiting.pop(task), task.result()) for task in done]

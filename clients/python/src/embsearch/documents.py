@@ -1,0 +1,78 @@
+"""Documents, as they are written and as they are read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from embsearch.vectors import numbers_of
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document to write. An upsert replaces the whole document, metadata too."""
+
+    id: str
+    text: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    vector: Any = None
+    """A list of numbers or a numpy array, for models that take vectors."""
+
+    def to_json(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"id": self.id}
+        if self.text is not None:
+            body["text"] = self.text
+        if self.vector is not None:
+            body["vector"] = numbers_of(self.vector)
+        if self.metadata:
+            body["metadata"] = dict(self.metadata)
+        return body
+
+
+def document_json(document: Document | Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping has the four names already."""
+    return document.to_json() if isinstance(document, Document) else dict(document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """A document as the service keeps it."""
+
+    id: str
+    namespace: str
+    text: str | None
+    """None where none is stored, or `include` leaves it out; likewise `metadata` and `vector`."""
+    metadata: Mapping[str, Any] | None
+    vector: list[float] | None
+    revision: int
+    state: str
+    """pending, indexed or quarantined."""
+    stale: bool
+    """Searches still use the vector of an earlier text."""
+    updated_at: str
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "StoredDocument":
+        return cls(
+            id=body["id"],
+            namespace=body["namespace"],
+            text=body.get("text"),
+            metadata=body.get("metadata"),
+            vector=body.get("vector"),
+            revision=body["revision"],
+            state=body["state"],
+            stale=body["stale"],
+            updated_at=body["updated_at"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing."""
+
+    documents: tuple[StoredDocument, ...]
+    next: str | None
+    """Cursor of the next page; only None tells the end."""
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "Page":
+        return cls(documents=tuple(map(StoredDocument.of, body["documents"])), next=body["next"])

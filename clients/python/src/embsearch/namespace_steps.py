@@ -1,0 +1,171 @@
+"""The steps of everything that is done with the documents of one namespace."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from embsearch.answers import Count, Facet, Hits, NamespaceStatus, Updated, Written
+from embsearch.documents import Document, Page, StoredDocument, document_json
+from embsearch.errors import Conflict, NotReached
+from embsearch.exchange import Call, Patience, Pause, Steps, answered, encoded, get, post
+from embsearch.filters import Filter, FilterLike, filter_json
+from embsearch.splitting import by_number, by_size
+from embsearch.tokens import Tokens
+
+Target = str | Iterable[str] | Filter
+"""One id, several ids, or all documents that pass a filter."""
+Progress = Callable[[NamespaceStatus], object]
+EVERYTHING = {"all": True}
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceSteps:
+    """`tokens` are those of all writes of the client."""
+
+    name: str
+    patience: Patience
+    tokens: Tokens
+
+    def upsert(
+        self, documents: Sequence[Document | Mapping[str, Any]], *, wait: str | None, model_id: str | None
+    ) -> Steps[tuple[Written, ...]]:
+        written: list[Written] = []
+        for part in by_size((encoded(document_json(document)) for document in documents), len):
+            written += yield from self.upsert_encoded(part, wait=wait, model_id=model_id)
+        return tuple(written)
+
+    def upsert_encoded(
+        self, documents: Sequence[bytes], *, wait: str | None, model_id: str | None
+    ) -> Steps[tuple[Written, ...]]:
+        """One request. The documents are JSON already."""
+        shared = {"namespace": self.name, "wait": wait, "model_id": model_id}
+        head = encoded({key: value for key, value in shared.items() if value is not None}).removesuffix(b"}")
+        body = head + b',"documents":[' + b",".join(documents) + b"]}"
+        reply = (yield from answered(Call(method="POST", path="/v1/upsert", body=body), self.patience)).json()
+        written = tuple(map(Written.of, reply["results"]))
+        # What every replica has applied already needs no token.
+        if any(one.state != "searchable" for one in written if one.error is None):
+            self.tokens.written(self.name, reply["token"])
+        return written
+
+    def search(self, asked: Mapping[str, Any], *, read_your_writes: bool) -> Steps[Hits]:
+        """The last of the searches is the answer. Those before it wait for writes of other shards, one hit each."""
+        waiting = self.tokens.waiting(self.name) if read_your_writes and asked.get("min_token") is None else ()
+        for token in waiting[:-1]:
+            yield from self._reaching({**asked, "top_k": 1}, token)
+        return (yield from self._reaching(asked, waiting[-1] if waiting else None))
+
+    def _reaching(self, asked: Mapping[str, Any], token: str | None) -> Steps[Hits]:
+        body = {"namespace": self.name, **asked}
+        if token is None:
+            return Hits.of((yield from answered(post("/v1/search", body), self.patience)).json())
+        try:
+            reply = yield from answered(post("/v1/search", body | {"min_token": token}), self.patience)
+        except Conflict as error:
+            if error.code != "token_expired":
+                raise
+            # The log began anew: what the token waited for is in its first state.
+            reply = yield from answered(post("/v1/search", body), self.patience)
+        self.tokens.reached(self.name, token)
+        return Hits.of(reply.json())
+
+    def get(self, ids: Iterable[str], include: Iterable[str] | None) -> Steps[list[StoredDocument]]:
+        found: list[StoredDocument] = []
+        for part in by_number(ids):
+            body = {"namespace": self.name, "ids": part, "include": _list(include)}
+            reply = yield from answered(post("/v1/documents/get", body), self.patience)
+            found += map(StoredDocument.of, reply.json()["documents"])
+        return found
+
+    def count(self, chosen: FilterLike) -> Steps[Count]:
+        body = {"namespace": self.name, "filters": filter_json(chosen)}
+        return Count.of((yield from answered(post("/v1/documents/count", body), self.patience)).json())
+
+    def facet(self, field: str, chosen: FilterLike, limit: int | None) -> Steps[Facet]:
+        body = {"namespace": self.name, "field": field, "filters": filter_json(chosen), "limit": limit}
+        return Facet.of((yield from answered(post("/v1/documents/facet", body), self.patience)).json())
+
+    def page(
+        self,
+        chosen: FilterLike,
+        *,
+        limit: int | None,
+        order: str | None,
+        cursor: str | None,
+        include: Iterable[str] | None,
+    ) -> Steps[Page]:
+        body = {
+            "namespace": self.name,
+            "filters": filter_json(chosen),
+            "limit": limit,
+            "order": order,
+            "cursor": cursor,
+            "include": _list(include),
+        }
+        return Page.of((yield from answered(post("/v1/documents/query", body), self.patience)).json())
+
+    def update(
+        self, target: Target | None, new: Mapping[str, Any] | None, unset: Iterable[str], wait: str | None
+    ) -> Steps[Updated]:
+        change = {"set": dict(new) if new else None, "unset": list(unset) or None, "wait": wait}
+        done = Updated(matched=0, updated=0, refused=())
+        for chosen in _targets(target):
+            for_page: dict[str, Any] = dict(chosen)
+            while for_page:
+                body = {"namespace": self.name, **for_page, **change}
+                reply = (yield from answered(post("/v1/documents/update", body), self.patience)).json()
+                done += Updated.of(reply)
+                self.tokens.written(self.name, reply["token"], covers_all=True)
+                for_page = _next(chosen, reply)
+        return done
+
+    def delete(self, target: Target | None, dry_run: bool) -> Steps[int]:
+        deleted = 0
+        for chosen in _targets(target):
+            for_page: dict[str, Any] = dict(chosen)
+            while for_page:
+                body = {"namespace": self.name, **for_page, "dry_run": dry_run or None}
+                reply = (yield from answered(post("/v1/documents/delete", body), self.patience)).json()
+                deleted += reply["deleted"]
+                for_page = _next(chosen, reply)
+        return deleted
+
+    def status(self) -> Steps[NamespaceStatus]:
+        path = f"/v1/namespaces/{quote(self.name, safe='')}"
+        return NamespaceStatus.of((yield from answered(get(path), self.patience)).json())
+
+    def wait(self, timeout_seconds: float, every_seconds: float, progress: Progress | None) -> Steps[NamespaceStatus]:
+        give_up = self.patience.clock() + timeout_seconds
+        while True:
+            now = yield from self.status()
+            if progress is not None:
+                progress(now)
+            if now.is_settled:
+                return now
+            if self.patience.clock() + every_seconds > give_up:
+                raise NotReached(
+                    f"of {now.count} documents in {self.name!r}, {now.pending} wait for their vectors and"
+                    f" {now.searchable} are searchable after {timeout_seconds:g} s"
+                )
+            yield Pause(every_seconds)
+
+
+def _targets(target: Target | None) -> Iterator[dict[str, Any]]:
+    """What of a request names the documents; None is all of them."""
+    if target is None:
+        yield EVERYTHING
+    elif isinstance(target, Filter):
+        yield {"filters": target.to_json()}
+    else:
+        for part in by_number([target] if isinstance(target, str) else target):
+            yield {"ids": part}
+
+
+def _next(chosen: Mapping[str, Any], reply: Mapping[str, Any]) -> dict[str, Any]:
+    """The request after this one; empty at the end."""
+    return {} if reply["next"] is None else {**chosen, "cursor": reply["next"]}
+
+
+def _list(names: Iterable[str] | None) -> list[str] | None:
+    return None if names is None else list(names)

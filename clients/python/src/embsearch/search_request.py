@@ -1,0 +1,47 @@
+"""What a search can ask for, and the body that asks for it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from embsearch.filters import FilterLike, filter_json
+from embsearch.vectors import numbers_of
+
+Liked = str | Sequence[str | Mapping[str, Any]]
+"""One id, or several; a mapping is {"id": ..., "weight": ...}."""
+
+
+class SearchOptions(TypedDict, total=False):
+    """What is left out is left to the service. The reference of `POST /v1/search` says more."""
+
+    vector: Any
+    """A list of numbers or a numpy array, instead of a text."""
+    like: Liked
+    """Documents of the namespace, instead of a text."""
+    unlike: Liked
+    """Documents from which to search away; only beside `like`."""
+    top_k: int
+    offset: int
+    min_score: float
+    mmr: float
+    """0 to 1: hits that differ from each other."""
+    filter: FilterLike
+    include: Iterable[Literal["metadata", "text", "vector"]]
+    model_version: int
+    ef_search: int | Literal["auto"]
+    exact: bool
+    allow_partial: bool
+    min_token: str | None
+
+
+def search_request(text: str | None, how: SearchOptions) -> dict[str, Any]:
+    """The body of a search, without its namespace."""
+    asked: dict[str, Any] = {"query": text, **how}
+    asked["filters"] = filter_json(asked.pop("filter", None))
+    if asked.get("vector") is not None:
+        asked["vector"] = numbers_of(asked["vector"])
+    if asked.get("include") is not None:
+        asked["include"] = list(asked["include"])
+    for name in ("like", "unlike"):
+        if name in asked:
+            asked[name] = [asked[name]] if isinstance(asked[name], str) else list(asked[name])
+    return asked
