@@ -42,6 +42,7 @@ MAX_NAMESPACE_FIELDS = 64
 
 MAX_TOP_K = 1_000
 DEFAULT_TOP_K = 10
+MAX_BATCH_SEARCHES = 64
 MAX_LIKED_DOCUMENTS = 32
 """Documents that a search is to be like, and as many that it is to be unlike."""
 MAX_EF_SEARCH = 4_096

@@ -13,7 +13,7 @@ from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
 from embeddings_app.api.routes.namespaces import Namespaces, OneNamespace
 from embeddings_app.api.routes.openai import Embeddings
 from embeddings_app.api.routes.reembed_runs import Cancel, FailedTexts, Pause, Resume, Run, Runs
-from embeddings_app.api.routes.search import Search
+from embeddings_app.api.routes.search import Search, SearchBatch
 from embeddings_app.api.routes.tei import Root, TeiEmbed, TeiHealth, TeiInfo
 from embeddings_app.api.routes.tokenize import Tokenize
 from embeddings_app.api.routes.upsert import Upsert
@@ -33,6 +33,7 @@ urlpatterns = [
     path("v1/tokenize", Tokenize.as_view()),
     path("v1/upsert", Upsert.as_view()),
     path("v1/search", Search.as_view()),
+    path("v1/search/batch", SearchBatch.as_view()),
     path("v1/documents/query", DocumentQuery.as_view()),
     path("v1/documents/get", DocumentGet.as_view()),
     path("v1/documents/count", DocumentCount.as_view()),

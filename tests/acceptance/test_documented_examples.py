@@ -24,6 +24,17 @@ CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
     ("POST /v1/upsert", 0, "/v1/upsert", {"documents": DOCUMENTS, "namespace": SPACE, "wait": "searchable"}),
     ("POST /v1/upsert", 1, "/v1/upsert", {"documents": [DOCUMENTS[0], BLANK], "namespace": SPACE}),
     ("POST /v1/search", 0, "/v1/search", {"query": "where do foxes sleep?", "top_k": 1, "namespace": SPACE}),
+    (
+        "POST /v1/search/batch",
+        0,
+        "/v1/search/batch",
+        {
+            "searches": [
+                {"query": "where do foxes sleep?", "top_k": 1, "namespace": SPACE},
+                {"query": "x", "namespace": "no"},
+            ]
+        },
+    ),
     ("POST /v1/documents/facet", 0, "/v1/documents/facet", {"field": "lang", "namespace": SPACE}),
     ("POST /v1/documents/update", 0, "/v1/documents/update", {"all": True, "set": {"year": 2019}, "namespace": SPACE}),
     ("GET /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/2?namespace={SPACE}", None),

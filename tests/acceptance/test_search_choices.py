@@ -89,3 +89,50 @@ def test_hits_that_differ_leave_out_what_says_the_same(api: httpx.Client) -> Non
     assert differing[0] == nearest[0]
     assert differing[1] not in nearest
     assert ids(api, query="dens of foxes", top_k=6, mmr=1.0) == ids(api, query="dens of foxes", top_k=6)
+
+
+def test_a_batch_answers_each_search_as_it_would_be_answered_alone(api: httpx.Client) -> None:
+    searches: list[dict[str, Any]] = [
+        {"namespace": SPACE, "query": text, "top_k": count} for count, text in enumerate(TEXTS.values(), 1)
+    ]
+    searches += [
+        {"namespace": SPACE, "like": ["fox"], "top_k": 3},
+        {"namespace": SPACE, "query": "dens", "filters": {"short": True}, "exact": True},
+        {"namespace": SPACE, "query": "dens", "include": ["text", "vector"], "mmr": 0.6, "top_k": 2},
+    ]
+    searches *= 6
+    answer = ok(api.post("/v1/search/batch", json={"searches": searches}))
+    assert len(answer["results"]) == len(searches) == 54
+    for search, result in zip(searches, answer["results"], strict=True):
+        assert result["hits"] == ok(api.post("/v1/search", json=search))["hits"]
+        assert result["partial"] is False
+
+
+def test_what_is_wrong_with_one_search_of_a_batch_is_its_own(api: httpx.Client) -> None:
+    good = {"namespace": SPACE, "query": "foxes"}
+    bad: list[Any] = [
+        {**good, "top_k": 0},
+        {**good, "namespace": "no-such"},
+        {**good, "query": " "},
+        {**good, "like": ["fox"]},
+        {"namespace": SPACE, "like": ["none"]},
+        {"namespace": SPACE, "vector": [1.0]},
+        {**good, "model_version": 99},
+        "foxes",
+        {**good, "min_token": "forged"},
+    ]
+    results = ok(api.post("/v1/search/batch", json={"searches": [good, *bad, good]}))["results"]
+    assert results[0]["hits"] == results[-1]["hits"]
+    assert [result["error"]["code"] for result in results[1:-1]] == [
+        "invalid_value", "unknown_namespace", "empty_input", "invalid_value", "unknown_document", "dimension_mismatch",
+        "unknown_model", "invalid_type", "invalid_token",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [({}, "missing_field"), ({"searches": []}, "invalid_value"), ({"searches": [{}] * 65}, "too_many_items"),
+     ({"searches": {}}, "invalid_type"), ({"queries": []}, "unknown_field")],
+)  # fmt: skip
+def test_a_body_that_is_no_list_of_searches_is_refused(api: httpx.Client, body: dict[str, Any], code: str) -> None:
+    assert api.post("/v1/search/batch", json=body).json()["error"]["code"] == code

@@ -1,5 +1,8 @@
 """Bodies of searches: what is looked for, and how."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.filters import parse_filter
 from embedding_project.contracts.limits import (
@@ -90,13 +93,13 @@ BY_DOCUMENTS = parts.request_body(
 _BY_ANY = parts.record({"query": parts.TEXT, "vector": parts.VECTOR, **_LIKE, **_UNLIKE, **_OPTIONS})
 
 
-def search_request(body: object, path: str = "") -> SearchRequest:
-    """`path`: where the search stands in the request. Raises InvalidRequest."""
-    fields = Fields(body, _BY_ANY, path)
+def search_request(body: object) -> SearchRequest:
+    """Raises InvalidRequest."""
+    fields = Fields(body, _BY_ANY)
     top_k, offset = fields.integer("top_k"), fields.integer("offset")
     if top_k + offset > MAX_TOP_K:
         message = f"offset and top_k are together at most {MAX_TOP_K}"
-        raise InvalidRequest("invalid_value", message, field=fields.path("offset"))
+        raise InvalidRequest("invalid_value", message, field="offset")
     return SearchRequest(
         wanted=_wanted(fields),
         model_id=model_id_of(fields),
@@ -106,7 +109,7 @@ def search_request(body: object, path: str = "") -> SearchRequest:
         offset=offset,
         min_score=fields.optional_number("min_score"),
         diversity=fields.optional_number("mmr"),
-        filter=parse_filter(fields.optional("filters"), fields.path("filters")),
+        filter=parse_filter(fields.optional("filters")),
         ef_search=_ef_search(fields),
         exact=fields.flag("exact"),
         include=_include(fields),
@@ -115,25 +118,37 @@ def search_request(body: object, path: str = "") -> SearchRequest:
     )
 
 
+def search_requests(body: dict[str, object], schema: Mapping[str, Any]) -> list[SearchRequest | InvalidRequest]:
+    """Each of the searches, or what is wrong with it. Raises InvalidRequest when there is no list of them."""
+    return [_search_or_fault(item) for item in Fields(body, schema).items("searches")]
+
+
+def _search_or_fault(item: object) -> SearchRequest | InvalidRequest:
+    try:
+        return search_request(item)
+    except InvalidRequest as error:
+        return error
+
+
 def _wanted(fields: Fields) -> Wanted:
     given = [name for name in ("query", "vector", "like") if name in fields]
     if len(given) > 1:
         message = "a search has a query, a vector or documents to be like: one of them"
-        raise InvalidRequest("invalid_value", message, field=fields.path(given[1]))
+        raise InvalidRequest("invalid_value", message, field=given[1])
     if "unlike" in fields and "like" not in fields:
-        raise InvalidRequest("missing_field", "unlike needs like", field=fields.path("like"))
+        raise InvalidRequest("missing_field", "unlike needs like", field="like")
     if "like" in fields:
         return Wanted(liked=(*_liked(fields, "like", 1.0), *_liked(fields, "unlike", -1.0)))
     vector = fields.optional_items("vector")
     if vector is not None:
         return Wanted(vector=vector)
-    return Wanted(query=checked_text(fields.required("query"), fields.path("query")))
+    return Wanted(query=checked_text(fields.required("query"), "query"))
 
 
 def _liked(fields: Fields, name: str, sign: float) -> list[Liked]:
     found = []
     for index, item in enumerate(fields.items(name) if name in fields else ()):
-        path = f"{fields.path(name)}[{index}]"
+        path = f"{name}[{index}]"
         one = Fields(item if isinstance(item, dict) else {"id": item}, _LIKED, path)
         weight = one.optional_number("weight")
         doc_id = checked_doc_id(one.required("id"), path)
@@ -147,26 +162,22 @@ def _ef_search(fields: Fields) -> int | None:
     if value == _AUTO:
         return None
     if isinstance(value, str):
-        raise InvalidRequest(
-            "invalid_value", f"a word in place of the number can only be {_AUTO}", field=fields.path("ef_search")
-        )
-    return DEFAULT_EF_SEARCH if value is None else integer_within(value, _EF_SEARCH, fields.path("ef_search"))
+        raise InvalidRequest("invalid_value", f"a word in place of the number can only be {_AUTO}", field="ef_search")
+    return DEFAULT_EF_SEARCH if value is None else integer_within(value, _EF_SEARCH, "ef_search")
 
 
 def _include(fields: Fields) -> frozenset[str]:
     chosen = fields.optional_items("include")
     if chosen is None:
         return frozenset(_DEFAULT_INCLUDE)
-    check_length(chosen, len(_INCLUDABLE), fields.path("include"))
-    return frozenset(
-        one_of(item, _INCLUDABLE, f"{fields.path('include')}[{index}]") for index, item in enumerate(chosen)
-    )
+    check_length(chosen, len(_INCLUDABLE), "include")
+    return frozenset(one_of(item, _INCLUDABLE, f"include[{index}]") for index, item in enumerate(chosen))
 
 
 def _min_token(fields: Fields) -> str | None:
     if "min_token" not in fields:
         return None
-    token = checked_string(fields.required("min_token"), fields.path("min_token"))
+    token = checked_string(fields.required("min_token"), "min_token")
     if len(token) > MAX_TOKEN_LENGTH:
-        raise InvalidRequest("invalid_token", field=fields.path("min_token"))
+        raise InvalidRequest("invalid_token", field="min_token")
     return token

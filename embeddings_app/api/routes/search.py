@@ -1,19 +1,24 @@
-"""POST /v1/search"""
+"""POST /v1/search and POST /v1/search/batch"""
 
 from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.limits import MAX_BATCH_SEARCHES
 from embeddings_app.api.admission import admission
+from embeddings_app.api.error_shapes import error_body
+from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.searches import BY_DOCUMENTS, BY_TEXT, BY_VECTOR, search_request
+from embeddings_app.api.requests.searches import BY_DOCUMENTS, BY_TEXT, BY_VECTOR, search_request, search_requests
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
 from embeddings_app.models import Scope
+from embeddings_app.services.search.batch import search_many
 from embeddings_app.services.search.hydration import SearchHit
-from embeddings_app.services.search.searching import SearchResult, search
+from embeddings_app.services.search.searching import SearchRequest, SearchResult, search
 
 Json = dict[str, Any]
 _HIT = parts.record(
@@ -63,6 +68,26 @@ _EXAMPLE = {
 }
 
 
+_ERRORS = (
+    *errors.GUARDED,
+    *errors.NAMESPACED,
+    *errors.BODY,
+    *errors.TEXT,
+    *errors.VECTOR,
+    *errors.MODEL,
+    *errors.EMBEDDING,
+    *("unknown_namespace", "model_mismatch", "invalid_filter", "unknown_document", "not_embedded"),
+    *("invalid_token", "token_expired", "not_caught_up", "index_unavailable"),
+)
+_ONE = {"oneOf": [BY_TEXT, BY_VECTOR, BY_DOCUMENTS]}
+_SEVERAL = parts.request_body(
+    {"searches": parts.array(_ONE, "Each as of /v1/search.", minItems=1, maxItems=MAX_BATCH_SEARCHES)}, optional=()
+)
+_REFUSED = parts.record({"error": parts.COMPONENTS["Error"]["properties"]["error"]})
+_OUTCOMES = parts.record({"results": parts.array({"oneOf": [_ANSWER, _REFUSED]}, "In the order of the searches.")})
+_OUTCOMES_EXAMPLE = {"results": [_EXAMPLE, error_body(ServiceError("unknown_namespace", field="namespace"))]}
+
+
 class Search(ApiView):
     scopes = {"POST": (Scope.SEARCH,)}
 
@@ -71,29 +96,50 @@ class Search(ApiView):
         "Search by meaning",
         tag="search",
         description="Never returns a deleted document, one of another namespace, or one that fails the filter now.",
-        body={"oneOf": [BY_TEXT, BY_VECTOR, BY_DOCUMENTS]},
+        body=_ONE,
         body_examples={
             "by text": {"query": "where do foxes sleep?", "top_k": 3},
             "like a document": {"like": ["notes/1"], "unlike": ["notes/7"], "mmr": 0.7},
             "filtered": {"query": "dens", "filters": {"lang": "en", "year": {"gte": 2020}}, "exact": True},
         },
         answers=[Answer(_ANSWER, "The nearest documents.", {"one hit": _EXAMPLE})],
-        errors=[
-            *errors.GUARDED,
-            *errors.NAMESPACED,
-            *errors.BODY,
-            *errors.TEXT,
-            *errors.VECTOR,
-            *errors.MODEL,
-            *errors.EMBEDDING,
-            *("unknown_namespace", "model_mismatch", "invalid_filter", "unknown_document", "not_embedded"),
-            *("invalid_token", "token_expired", "not_caught_up", "index_unavailable"),
-        ],
+        errors=_ERRORS,
     )
     def post(self, request: Request) -> Response:
         wanted = search_request(json_object(request))
         with self.admitted(request, inputs=1, places=admission().searches, namespace=wanted.namespace):
             return Response(_answer(search(wanted)))
+
+
+class SearchBatch(ApiView):
+    scopes = {"POST": (Scope.SEARCH,)}
+
+    @operation(
+        "search_batch",
+        "Search several times at once",
+        tag="search",
+        description=(
+            "Texts are embedded together, and searches of one index travel together. Each search has its own outcome; "
+            "only a body that cannot be read, or a namespace that the key may not use, refuses them all."
+        ),
+        body=_SEVERAL,
+        body_examples={"two": {"searches": [{"query": "where do foxes sleep?"}, {"query": "x", "namespace": "no"}]}},
+        answers=[Answer(_OUTCOMES, "An answer or an error for each.", {"two": _OUTCOMES_EXAMPLE})],
+        errors=_ERRORS,
+    )
+    def post(self, request: Request) -> Response:
+        wanted = search_requests(json_object(request), _SEVERAL)
+        for namespace in {one.namespace for one in wanted if isinstance(one, SearchRequest)}:
+            caller_of(request).require_namespace(namespace)
+        with self.admitted(request, inputs=len(wanted), places=admission().searches):
+            found = iter(search_many([one for one in wanted if isinstance(one, SearchRequest)]))
+        return Response(
+            {"results": [_outcome(next(found) if isinstance(one, SearchRequest) else one) for one in wanted]}
+        )
+
+
+def _outcome(found: SearchResult | ServiceError) -> Json:
+    return error_body(found) if isinstance(found, ServiceError) else _answer(found)
 
 
 def _answer(result: SearchResult) -> Json:

@@ -59,13 +59,31 @@ class Carrying:
                     return
             self._lead(ticket)
 
-    def _may_leave(self, ticket: SearchTicket) -> bool:
+    def carry_all(self, tickets: Sequence[SearchTicket]) -> None:
+        """The same for several searches of one thread; those that can share a fan-out do."""
+        with request_turns.away():
+            left = deque(tickets)
+            try:
+                if left and self._may_leave(*left):
+                    self._lead(left.popleft())
+                while left:
+                    left[0].done.wait()
+                    ticket = left.popleft()
+                    if self._is_to_lead(ticket):
+                        self._lead(ticket)
+            finally:
+                # After a fault nobody would lead those that are left, and their ways would never be free.
+                for ticket in left:
+                    if self._is_to_lead(ticket):
+                        self._free_way()
+
+    def _may_leave(self, ticket: SearchTicket, *others: SearchTicket) -> bool:
+        """Whether `ticket` leaves now; `others`, and else the ticket too, wait for their turn."""
         with self._guard:
-            if self._ways and not self._waiting:
-                self._ways -= 1
-                return True
-            self._waiting.append(ticket)
-            return False
+            leaves = self._ways > 0 and not self._waiting
+            self._ways -= leaves
+            self._waiting.extend(others if leaves else (ticket, *others))
+            return leaves
 
     def _is_to_lead(self, ticket: SearchTicket) -> bool:
         """Of a ticket that was woken, or whose deadline is over."""
@@ -168,6 +186,11 @@ def carry(ticket: SearchTicket) -> None:
         _heavy_line().carry(ticket)
     else:
         _carrying().carry(ticket)
+
+
+def carry_all(tickets: Sequence[SearchTicket]) -> None:
+    """The same for light searches of one thread."""
+    _carrying().carry_all(tickets)
 
 
 @cache

@@ -13,7 +13,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.vectors import Vector, checked_vector, from_bytes, unit_length
 from embeddings_app.models import Namespace
 from embeddings_app.records.reading import read_documents, read_vectors
-from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
+from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
 from embeddings_app.services.embedding.hot_texts import count_queries
 
 _UNKNOWN_QUERY = "the model knows no token of the query; it finds what any other such query finds"
@@ -40,22 +40,31 @@ class Wanted:
     liked: tuple[Liked, ...] = ()
 
 
-def wanted_vector(wanted: Wanted, spec: ModelSpec, space: Namespace, deadline: float) -> tuple[Vector, tuple[str, ...]]:
-    """Shape (d,), of unit length, and what there is to say of it. Raises ServiceError."""
+def wanted_vector(
+    wanted: Wanted, spec: ModelSpec, space: Namespace, deadline: float, embedded: Mapping[str, EmbedOutcome]
+) -> tuple[Vector, tuple[str, ...]]:
+    """Shape (d,), of unit length, and what there is to say of it. `embedded` has texts that need not be embedded again.
+    Raises ServiceError."""
     if wanted.vector is not None:
         return checked_vector(wanted.vector, spec.dimension, "vector"), ()
     if wanted.liked:
         return _between(wanted.liked, spec, space), ()
     if spec.type is ModelType.EXTERNAL or wanted.query is None:
         raise InvalidRequest("vector_required", field="query")
-    count_queries(spec.model_id, [wanted.query])
-    outcome = embed_texts(spec, InputType.QUERY, [wanted.query], Lane.INTERACTIVE, deadline, reserve=True)[0]
+    outcome = embedded.get(wanted.query) or embed_queries(spec, [wanted.query], deadline)[wanted.query]
     if outcome.error == "empty_input":
         raise InvalidRequest(outcome.error, field="query")
     if outcome.vector is None:
         code = outcome.error if outcome.error in INFRASTRUCTURE_ERRORS else "model_error"
         raise Unavailable(code or "model_error")
     return unit_length(outcome.vector), (_UNKNOWN_QUERY,) if outcome.unknown else ()
+
+
+def embed_queries(spec: ModelSpec, texts: Sequence[str], deadline: float) -> dict[str, EmbedOutcome]:
+    """Text -> what became of it. Raises Unavailable."""
+    count_queries(spec.model_id, texts)
+    outcomes = embed_texts(spec, InputType.QUERY, texts, Lane.INTERACTIVE, deadline, reserve=True)
+    return dict(zip(texts, outcomes, strict=True))
 
 
 def _between(liked: Sequence[Liked], spec: ModelSpec, space: Namespace) -> Vector:

@@ -5,7 +5,7 @@ that version's index  4. maybe the search is kept as a sample  5. hints at what 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,16 +17,19 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector, to_bytes
 from embeddings_app import registry
 from embeddings_app.database.patience import answered_by
+from embeddings_app.models import Namespace
 from embeddings_app.records.search_samples import LiveSearch
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.waiting import wait_until_applied
+from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.quality.sampling import search_sampler
 from embeddings_app.services.search.diversity import diverse
 from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, SEARCHES
 from embeddings_app.services.search.query_vectors import Wanted, wanted_vector
+from embeddings_app.services.search.rounds import Round
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.version_search import VectorQuery, search_version
 from embeddings_app.services.topology import topology
@@ -83,22 +86,56 @@ def search(request: SearchRequest) -> SearchResult:
         return _search(request, deadline, Stopwatch())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A search whose vector is there."""
+
+    request: SearchRequest
+    space: Namespace
+    spec: ModelSpec
+    query: VectorQuery
+    about_query: tuple[str, ...]
+
+
 def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> SearchResult:
+    prepared = prepare(request, *asked(request), deadline, watch, {})
+    return answered(prepared, search_version(prepared.query, deadline, watch), watch)
+
+
+def asked(request: SearchRequest) -> tuple[Namespace, ModelSpec]:
+    """The namespace, and the version that answers. Raises ServiceError."""
     space = namespaces.namespace(request.namespace)
     namespaces.check_model(space, request.model_id)
-    spec = registry.asked_spec(space.model_id, request.model_version)
+    return space, registry.asked_spec(space.model_id, request.model_version)
+
+
+def prepare(
+    request: SearchRequest,
+    space: Namespace,
+    spec: ModelSpec,
+    deadline: float,
+    watch: Stopwatch,
+    embedded: Mapping[str, EmbedOutcome],
+) -> Prepared:
+    """`embedded`: query texts that were embedded before. Raises ServiceError."""
     if request.min_token is not None:
         with watch.stage("wait"):
             _wait_for_token(request.min_token, spec.version_key, deadline)
     with watch.stage("embed"):
-        vector, about_query = wanted_vector(request.wanted, spec, space, deadline)
+        vector, about_query = wanted_vector(request.wanted, spec, space, deadline, embedded)
     ef_search = registry.auto_ef(spec.version_key) if request.ef_search is None else request.ef_search
-    best = search_version(_vector_query(request, spec, space.pk, vector, ef_search), deadline, watch)
+    query = _vector_query(request, spec, space.pk, vector, ef_search)
+    return Prepared(request=request, space=space, spec=spec, query=query, about_query=about_query)
+
+
+def answered(prepared: Prepared, best: Round, watch: Stopwatch) -> SearchResult:
+    """The answer, from the best hits."""
+    request, spec, space = prepared.request, prepared.spec, prepared.space
     SEARCHES.labels(spec.model_id, str(spec.version)).inc()
     if best.failed:
         PARTIAL_ANSWERS.inc()
     if request.model_version is None and best.hits and space.store_text:
-        search_sampler().offer(lambda: _live_search(request, spec, space.pk, vector))
+        search_sampler().offer(lambda: _live_search(request, spec, space.pk, prepared.query.vector))
     held = kinds_held(space.pk) if request.filter is not None and not best.hits else {}
     return SearchResult(
         hits=_page(request, best.hits),
@@ -107,8 +144,8 @@ def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> Search
         timings_ms=watch.total(),
         model_id=spec.model_id,
         model_version=spec.version,
-        ef_search=ef_search,
-        warnings=(*about_query, *filter_warnings(request.filter, space.fields, held)),
+        ef_search=prepared.query.ef_search,
+        warnings=(*prepared.about_query, *filter_warnings(request.filter, space.fields, held)),
     )
 
 

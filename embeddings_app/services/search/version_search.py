@@ -5,7 +5,7 @@
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from embedding_project.config import load_config
@@ -20,7 +20,7 @@ from embedding_project.observing.request_context import current_origins
 from embedding_project.observing.tracing import span
 from embedding_project.threads.waiter import rest
 from embeddings_app.services.search.carrier import TOO_SLOW
-from embeddings_app.services.search.carrying import carry, make_hits
+from embeddings_app.services.search.carrying import carry, carry_all, make_hits
 from embeddings_app.services.search.estimating import documents_in_a_shard, estimate, of_heavy
 from embeddings_app.services.search.hydration import Shown
 from embeddings_app.services.search.rescoring import spare_hits
@@ -52,22 +52,31 @@ class VectorQuery:
     """Whether an answer without some of the shards is better than none."""
 
 
-def search_version(query: VectorQuery, deadline: float, watch: Stopwatch) -> Round:
+def search_version(query: VectorQuery, deadline: float, watch: Stopwatch, carried: SearchTicket | None = None) -> Round:
     """The best hits, `top_k` or somewhat more, by `deadline`. Raises Unavailable when shards are missing that may not
-    be, and DatabaseError."""
+    be, and DatabaseError. `carried`: what `carry_together` gave for the query."""
     return best_round(
-        lambda fetch: _round(query, fetch, deadline, watch),
+        lambda fetch: _round(query, fetch, deadline, watch, carried),
         query.top_k,
         spare_hits(query.storage, query.top_k),
         lambda: deadline - time.monotonic(),
     )
 
 
-def _round(query: VectorQuery, fetch: int, deadline: float, watch: Stopwatch) -> Round:
-    """Ask the shards, merge, verify."""
+def carry_together(queries: Sequence[VectorQuery], deadline: float) -> list[SearchTicket | None]:
+    """Take the searches to their shards and back, those to one index in one message; None for those that are heavy."""
+    tickets = [_ticket(query, query.top_k + spare_hits(query.storage, query.top_k), deadline) for query in queries]
+    light = [ticket for ticket in tickets if ticket.lane is SearchLane.LIGHT]
+    with span("shards"):
+        carry_all(light)
+    return [ticket if ticket.lane is SearchLane.LIGHT else None for ticket in tickets]
+
+
+def _round(query: VectorQuery, fetch: int, deadline: float, watch: Stopwatch, carried: SearchTicket | None) -> Round:
+    """Ask the shards unless it is done, merge, verify."""
     began = time.perf_counter()
     with span("shards"):
-        ticket = _carried(query, fetch, deadline)
+        ticket = _carried(query, fetch, deadline, carried)
     if not ticket.answered or (len(ticket.answered) < len(ticket.outcomes) and not query.allow_partial):
         raise _no_answer(ticket.outcomes)
     if ticket.hits is None:
@@ -83,11 +92,14 @@ def _round(query: VectorQuery, fetch: int, deadline: float, watch: Stopwatch) ->
     )
 
 
-def _carried(query: VectorQuery, fetch: int, deadline: float) -> SearchTicket:
+def _carried(query: VectorQuery, fetch: int, deadline: float, carried: SearchTicket | None) -> SearchTicket:
     """The search with what the shards said. Until the deadline, shards whose replica was behind are asked again, and
     those for which the search was too heavy are asked on the heavy lane. Raises Unavailable when that is full."""
-    ticket = _ticket(query, fetch, deadline)
-    carry(ticket)
+    if carried is not None and carried.query.top_k == fetch:
+        ticket = carried
+    else:
+        ticket = _ticket(query, fetch, deadline)
+        carry(ticket)
     while ticket.unsettled and time.monotonic() + _BEHIND_PAUSE_SECONDS < deadline:
         if ticket.behind:
             rest(_BEHIND_PAUSE_SECONDS)

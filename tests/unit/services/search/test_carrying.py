@@ -50,9 +50,21 @@ class FanOuts:
             thread.start()
             self._until(partial(self._knows, known))
 
+    def search_all(self, *tickets: SearchTicket) -> None:
+        """All in one thread."""
+        thread = threading.Thread(target=self._search_all, args=(tickets,))
+        self._threads.append(thread)
+        known = self._known() + len(tickets)
+        thread.start()
+        self._until(partial(self._knows, known))
+
     def _search(self, each: SearchTicket) -> None:
         with suppress(RuntimeError):
             self.carrying.carry(each)
+
+    def _search_all(self, tickets: Sequence[SearchTicket]) -> None:
+        with suppress(RuntimeError):
+            self.carrying.carry_all(tickets)
 
     def _known(self) -> int:
         return self.carrying.waiting + sum(len(tickets) for tickets in self.left)
@@ -167,3 +179,42 @@ def test_a_leader_whose_end_fails_leaves_nobody_waiting() -> None:
     fanouts.search(*tickets)
     fanouts.end()
     assert sum(len(each) for each in fanouts.finished) == 6
+
+
+def test_searches_of_one_thread_leave_together(fanouts: FanOuts) -> None:
+    tickets = [ticket() for _ in range(5)]
+    fanouts.search_all(*tickets)
+    assert fanouts.left == [tickets]
+
+
+def test_searches_of_one_thread_wait_and_leave_with_others(fanouts: FanOuts) -> None:
+    fanouts.search(ticket(), ticket())
+    mine, other = [ticket() for _ in range(3)], ticket()
+    fanouts.search_all(*mine)
+    fanouts.search(other)
+    fanouts.bring_back(1)
+    fanouts.wait_for(3)
+    assert fanouts.left[2] == [*mine, other]
+
+
+def test_searches_of_one_thread_that_cannot_share_leave_after_each_other(fanouts: FanOuts) -> None:
+    first, second, third = ticket(1), ticket(2), ticket(1)
+    fanouts.search_all(first, second, third)
+    assert fanouts.left == [[first, third]]
+    fanouts.bring_back(0)
+    fanouts.wait_for(2)
+    assert fanouts.left[1] == [second]
+
+
+def test_a_fault_among_searches_of_one_thread_keeps_no_way() -> None:
+    fanouts = FanOuts()
+    fanouts.fault = RuntimeError("unforeseen")
+    fanouts.search_all(ticket(1), ticket(2), ticket(3))
+    fanouts.bring_back(0)
+    fanouts._until(partial(fanouts.has_finished, 1))
+    fanouts.end()
+    fanouts.fault = None
+    for count in range(2):
+        fanouts.search(ticket())
+        assert len(fanouts.left) == 2 + count
+    fanouts.end()

@@ -1,0 +1,90 @@
+"""Several searches at once: their texts are embedded together, and searches of one index share a fan-out.
+
+Each has its own outcome. What is wrong with one says nothing about the others.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
+
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embeddings_app.database.patience import answered_by
+from embeddings_app.models import Namespace
+from embeddings_app.services.embedding.embed import EmbedOutcome
+from embeddings_app.services.search.query_vectors import embed_queries
+from embeddings_app.services.search.searching import (
+    Prepared,
+    SearchRequest,
+    SearchResult,
+    answered,
+    asked,
+    prepare,
+)
+from embeddings_app.services.search.stopwatch import Stopwatch
+from embeddings_app.services.search.tickets import SearchTicket
+from embeddings_app.services.search.version_search import carry_together, search_version
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+_Place = tuple[Namespace, ModelSpec] | ServiceError
+_Embedded = dict[int, dict[str, EmbedOutcome] | ServiceError]
+"""Model version -> its query texts, or why none of them could be embedded."""
+
+
+def search_many(requests: Sequence[SearchRequest]) -> list[SearchResult | ServiceError]:
+    """The outcome of each search, in order, within the time of one. Raises DatabaseError."""
+    deadline = time.monotonic() + SEARCH_DEADLINE_SECONDS
+    with answered_by(deadline):
+        watches = [Stopwatch() for _ in requests]
+        places = [_outcome(asked, request) for request in requests]
+        embedded = _embed_together(requests, places, deadline)
+        prepared = [
+            place if isinstance(place, ServiceError) else _outcome(_prepare, request, place, deadline, watch, embedded)
+            for request, place, watch in zip(requests, places, watches, strict=True)
+        ]
+        carried = iter(carry_together([one.query for one in prepared if isinstance(one, Prepared)], deadline))
+        return [
+            one if isinstance(one, ServiceError) else _outcome(_answer, one, deadline, watch, next(carried))
+            for one, watch in zip(prepared, watches, strict=True)
+        ]
+
+
+def _embed_together(requests: Sequence[SearchRequest], places: Sequence[_Place], deadline: float) -> _Embedded:
+    texts = defaultdict[ModelSpec, dict[str, None]](dict)
+    for request, place in zip(requests, places, strict=True):
+        if isinstance(place, ServiceError) or request.wanted.query is None or place[1].type is ModelType.EXTERNAL:
+            continue
+        texts[place[1]][request.wanted.query] = None
+    return {spec.version_key: _outcome(embed_queries, spec, list(found), deadline) for spec, found in texts.items()}
+
+
+def _prepare(
+    request: SearchRequest,
+    place: tuple[Namespace, ModelSpec],
+    deadline: float,
+    watch: Stopwatch,
+    embedded: _Embedded,
+) -> Prepared:
+    space, spec = place
+    texts = embedded.get(spec.version_key, {})
+    if isinstance(texts, ServiceError):
+        if request.wanted.query is not None:
+            raise texts
+        texts = {}
+    return prepare(request, space, spec, deadline, watch, texts)
+
+
+def _answer(prepared: Prepared, deadline: float, watch: Stopwatch, carried: SearchTicket | None) -> SearchResult:
+    return answered(prepared, search_version(prepared.query, deadline, watch, carried), watch)
+
+
+def _outcome(
+    work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result | ServiceError:
+    try:
+        return work(*args, **kwargs)
+    except ServiceError as error:
+        return error
