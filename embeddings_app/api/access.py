@@ -7,7 +7,7 @@ about the load. With HTTPS on, plain HTTP reaches only what probes ask: they com
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from django.conf import settings
@@ -22,6 +22,14 @@ OPEN_PATHS = frozenset({"/", "/admin", "/health", "/healthz", "/readyz", "/v1/do
 _METRICS = "/metrics"
 _LOOPBACK = (*LOOPBACK_HOSTS, "[::1]")
 _MAX_HOST_LENGTH = 255
+
+
+def sent_key(meta: Mapping[str, str]) -> str:
+    """What the request says of its key, as an Authorization header. Clients of other services send the key alone, in a
+    header of its own; it counts where there is no Authorization."""
+    authorization = meta.get("HTTP_AUTHORIZATION", "")
+    key = meta.get("HTTP_X_API_KEY") or meta.get("HTTP_API_KEY", "")
+    return authorization or (f"Bearer {key}" if key else "")
 
 
 class Access:

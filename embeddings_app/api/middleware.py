@@ -21,7 +21,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.origins import Origin
 from embedding_project.observing import tracing
 from embedding_project.observing.request_context import serving
-from embeddings_app.api.access import Access
+from embeddings_app.api.access import Access, sent_key
 from embeddings_app.api.admission import admission
 from embeddings_app.api.cors import Cors
 from embeddings_app.api.errors import error_response
@@ -90,7 +90,7 @@ class ApiGuard:
             caller = self._access.caller(
                 request.path_info,
                 meta.get("HTTP_HOST", ""),
-                meta.get("HTTP_AUTHORIZATION", ""),
+                sent_key(meta),
                 str(request.method),
                 too_plain=self._https_only and not request.is_secure(),
             )

@@ -185,6 +185,9 @@ def test_to_post_to_the_root_needs_a_key_though_it_may_be_read_without(keyed: Se
 def test_a_key_in_the_url_is_no_key(keyed: Service, make_key: MakeKey) -> None:
     key = make_key("search")
     assert httpx.get(f"{keyed.url}/v1/models?api_key={key}&authorization=Bearer%20{key}").status_code == 401
+    for header in ("X-API-Key", "api-key"):
+        assert httpx.get(f"{keyed.url}/v1/models", headers={header: key}).status_code == 200
+        assert httpx.get(f"{keyed.url}/v1/models", headers={header: key + "x"}).status_code == 401
 
 
 def test_a_revoked_key_is_refused_within_five_seconds(keyed: Service, manage: Run, make_key: MakeKey) -> None:

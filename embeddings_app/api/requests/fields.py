@@ -9,6 +9,7 @@ from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.text import storable
+from embeddings_app.api.requests.familiar_names import known_fields
 
 
 class Fields:
@@ -22,9 +23,7 @@ class Fields:
         self._path = path
         for name in value:
             if name not in self._declared:
-                known = ", ".join(sorted(self._declared))
-                told = f"the known fields are {known}" if known else "this request has no fields"
-                raise InvalidRequest("unknown_field", told, field=self.path(name))
+                raise InvalidRequest("unknown_field", known_fields(name, self._declared), field=self.path(name))
         self._value: Mapping[str, Any] = {name: item for name, item in value.items() if item is not None}
 
     def path(self, name: str) -> str:

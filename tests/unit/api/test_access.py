@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from django.db import OperationalError
 
-from embeddings_app.api.access import OPEN_PATHS, Access
+from embeddings_app.api.access import OPEN_PATHS, Access, sent_key
 from embeddings_app.records.api_keys import StoredKey
 from embeddings_app.services.access.api_keys import key_hash
 from embeddings_app.services.access.callers import KEYLESS, ROOT, KeyRing, KeysExist
@@ -46,6 +46,12 @@ def test_what_is_no_host_name_is_refused(host: str, key: str) -> None:
 
 def test_with_a_key_only_configured_hosts_are_answered() -> None:
     assert refusal(lambda: asked(access(ROOT_KEY), f"Bearer {ROOT_KEY}", host="evil")) == ("invalid_value", "Host")
+
+
+def test_a_key_may_come_in_a_header_of_its_own() -> None:
+    assert sent_key({"HTTP_X_API_KEY": ROOT_KEY}) == sent_key({"HTTP_API_KEY": ROOT_KEY}) == f"Bearer {ROOT_KEY}"
+    assert sent_key({"HTTP_AUTHORIZATION": "Bearer a", "HTTP_X_API_KEY": "b"}) == "Bearer a"
+    assert sent_key({}) == sent_key({"HTTP_API_KEY": ""}) == ""
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "Bearer  "])
