@@ -66,6 +66,17 @@ class RoundedVectors:
         found: Vector = self._held.sa_decode(codes)
         return found
 
+    def part(self, rows: slice | NDArray[np.int64]) -> faiss.IndexScalarQuantizer:
+        """These rows as an index of their own. Faiss compares rounded numbers five times as fast as it makes them
+        float32; but to find some rows among all, it looks at each of them."""
+        held: Any = self._held
+        part: Any = faiss.IndexScalarQuantizer(held.d, held.sq.qtype, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(faiss.vector_to_array(held.sq.trained), part.sq.trained)
+        part.is_trained = True
+        part.add_sa_codes(np.ascontiguousarray(self._codes[rows]))
+        found: faiss.IndexScalarQuantizer = part
+        return found
+
 
 def storage_for(storage: VectorStorage, rows: int) -> VectorStorage:
     """How a graph of so many rows holds its vectors, in an index of the given storage."""
