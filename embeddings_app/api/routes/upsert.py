@@ -31,6 +31,11 @@ _DOCUMENT = {
         parts.VECTOR, f"Only where the model takes vectors from the client. {parts.VECTOR['description']}"
     ),
     "metadata": parts.METADATA,
+    "if_revision": parts.described(
+        {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+        "Write only if the document is at this revision; 0: only if there is no such document. Else its outcome is "
+        "`revision_conflict`.",
+    ),
 }
 _SHARED = {
     "namespace": parts.NAMESPACE,
@@ -41,7 +46,7 @@ _SHARED = {
         "applied by every replica that answers searches. What is not reached within 10 seconds is said by `state`.",
     ),
 }
-_OPTIONAL = ("text", "vector", "metadata", *_SHARED)
+_OPTIONAL = ("text", "vector", "metadata", "if_revision", *_SHARED)
 _ITEM = parts.request_body(_DOCUMENT, optional=_OPTIONAL)
 _ONE = parts.request_body({**_DOCUMENT, **_SHARED}, optional=_OPTIONAL, title="One document")
 _SEVERAL = parts.request_body(
@@ -105,7 +110,15 @@ class Upsert(ApiView):
             *errors.TEXT,
             *errors.VECTOR,
             *errors.MODEL,
-            *("duplicate_id", "too_many_fields", "vector_required", "text_required", "model_mismatch", "busy"),
+            *(
+                "duplicate_id",
+                "too_many_fields",
+                "vector_required",
+                "text_required",
+                "model_mismatch",
+                "busy",
+                "revision_conflict",
+            ),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -167,6 +180,7 @@ def _document(fields: Fields, path: str) -> DocumentWrite:
         text=text,
         vector=vector,
         metadata=checked_metadata(metadata, fields.path("metadata")) if metadata is not None else None,
+        if_revision=fields.optional_integer("if_revision"),
         field=path,
     )
 

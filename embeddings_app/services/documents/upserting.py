@@ -35,6 +35,8 @@ class DocumentWrite:
     vector: list[Any] | None
     metadata: dict[str, Any] | None
     """None keeps none: an upsert replaces the whole document."""
+    if_revision: int | None = None
+    """Write only if the document is at this revision, 0 for one that is not there; None whatever it is at."""
     field: str
     """Where the document stands in the request, for error messages."""
 
@@ -128,9 +130,38 @@ def _store(
     space = namespaces.claim_namespace(request.namespace, spec.model_id)
     check_model(space, spec.model_id)
     left = _with_claimed_fields(space, request, checked)
+    if any(isinstance(write, DocumentWrite) and write.if_revision is not None for write in request.documents):
+        left = _at_their_revisions(space.pk, request, left)
     version_keys = [version.version_key for version in registry.live_specs(spec.model_id)]
     in_order = iter(store(space.pk, version_keys, [item for item in left if isinstance(item, DocumentContent)]))
     return [item if isinstance(item, RefusedDocument) else next(in_order) for item in left]
+
+
+def _at_their_revisions(
+    namespace_key: int, request: UpsertRequest, left: Sequence[DocumentContent | RefusedDocument]
+) -> list[DocumentContent | RefusedDocument]:
+    """Refuse the documents that are at another revision than asked for. The rows that are there stay locked; a row that
+    is inserted meanwhile makes the transaction start over."""
+    found = documents.lock_documents(namespace_key, [item.doc_id for item in left if isinstance(item, DocumentContent)])
+    kept: list[DocumentContent | RefusedDocument] = []
+    for write, item in zip(request.documents, left, strict=True):
+        if isinstance(item, DocumentContent) and isinstance(write, DocumentWrite) and write.if_revision is not None:
+            row = found.get(item.doc_id)
+            revision = 0 if row is None or row.deleted else row.revision
+            if revision != write.if_revision:
+                kept.append(RefusedDocument(item.doc_id, _conflict(revision, write.path("if_revision"))))
+                continue
+        kept.append(item)
+    _raise_if_none_is_left(kept)
+    return kept
+
+
+def _conflict(revision: int, field: str) -> InvalidRequest:
+    return InvalidRequest(
+        "revision_conflict",
+        f"the document is at revision {revision}" if revision else "there is no such document",
+        field=field,
+    )
 
 
 def store(namespace_key: int, version_keys: Sequence[int], contents: Sequence[DocumentContent]) -> list[StoredDocument]:
