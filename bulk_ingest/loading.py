@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,9 @@ from embeddings_app.services.documents.upserting import store
 
 OnExisting = Literal["update", "skip", "fail"]
 _WRITTEN_AT_ONCE = 1_000
+_TRIES_BESIDE_WRITERS = 2
+"""A client that inserts an id of the bucket meanwhile makes it start over. Where clients do so all the time, the last
+tries let them wait for a second or two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +55,26 @@ class BucketRefused(Exception):
 
 def load_bucket(task: BucketTask) -> bool:
     """Load the rows of the bucket; False when the job takes no more. Raises BucketRefused, OSError, django.db.Error."""
-    began = time.monotonic()
+    began, tries = time.monotonic(), count()
     try:
         bucket = read_bucket(task.folder, task.number, task.files, task.dimension)
-        return in_transaction(lambda: _load(task, bucket, began))
+        return in_transaction(lambda: _load(task, bucket, began, alone=next(tries) >= _TRIES_BESIDE_WRITERS))
     except (ServiceError, pa.ArrowException) as error:
         # Neither can be sent to another process.
         raise BucketRefused(f"bucket {task.number}: {error}") from None
 
 
-def _load(task: BucketTask, bucket: Bucket, began: float) -> bool:
+def _load(task: BucketTask, bucket: Bucket, began: float, *, alone: bool) -> bool:
     """1. the job still loads, and its version is the only one  2. the row of the bucket  3. documents there are, locked
-    in order  4. new ones by COPY  5. changed ones as an upsert writes them, with the log, whose counters come last."""
+    in order  4. new ones by COPY  5. changed ones as an upsert writes them, with the log, whose counters come last.
+
+    `alone` keeps all writers of the model out meanwhile.
+    """
     job = bulk_loading.begin(task.job_key)
     if job is None:
         return False
-    model_locks.lock_shared(job.namespace.model_id)
+    lock = model_locks.lock_exclusive if alone else model_locks.lock_shared
+    lock(job.namespace.model_id)
     live = [spec.version_key for spec in registry.live_specs(job.namespace.model_id)]
     if live != [job.model_version_id]:
         raise BucketRefused("the model has another live version than when the job was planned")

@@ -84,3 +84,27 @@ def touch(document_keys: Sequence[int]) -> None:
 def touched(job_key: int) -> list[int]:
     """Documents of the block that were changed while it was closed."""
     return [key for (key,) in rows("SELECT document_id FROM bulk_touched WHERE job_id = %s ORDER BY 1", [job_key])]
+
+
+def keys_at(shares: Sequence[float], first: int = 1, last: int = 2**62) -> list[int]:
+    """The keys that stand at these shares, 0 to 1, of all keys that documents may have from `first` to `last`. Between
+    the keys of tables and the blocks lie gaps far larger than either."""
+    found = rows(
+        """
+        SELECT greatest(first, %(first)s), least(last, %(last)s) FROM (
+            SELECT 1, max(id) FROM document WHERE id < %(blocks)s
+            UNION ALL SELECT first_key, last_key FROM bulk_block) AS ranges(first, last)
+        WHERE last >= %(first)s AND first <= %(last)s ORDER BY 1
+        """,
+        {"first": first, "last": last, "blocks": FIRST_KEY},
+    )
+    total = sum(end - start + 1 for start, end in found)
+    return [_key_at(found, int(share * (total - 1))) for share in shares] if total else []
+
+
+def _key_at(ranges: Sequence[tuple[int, int]], place: int) -> int:
+    for start, end in ranges:
+        if place <= end - start:
+            return start + place
+        place -= end - start + 1
+    raise AssertionError("unreachable")

@@ -6,6 +6,7 @@ What a client asked is its own: few searches are kept, for some days, and none o
 from dataclasses import dataclass
 
 from embeddings_app.models import SearchSample
+from embeddings_app.records.bulk_blocks import keys_at
 from embeddings_app.records.sql import execute, row, rows
 
 KEPT_SAMPLES = 1_000
@@ -116,15 +117,14 @@ def spread_documents(version_key: int, limit: int) -> list[StoredText]:
     looks = limit * _OVERSAMPLED
     found = rows(
         """
-        SELECT DISTINCT ON (d.id) d.id, d.namespace_id, d.text FROM generate_series(0, %(looks)s) AS look
+        SELECT DISTINCT ON (d.id) d.id, d.namespace_id, d.text FROM unnest(%(keys)s::bigint[]) AS look(key)
         CROSS JOIN LATERAL (
             SELECT document_id FROM embedding_vector
-            WHERE model_version_id = %(version)s
-              AND document_id >= %(first)s + (%(last)s - %(first)s) * look / %(looks)s
+            WHERE model_version_id = %(version)s AND document_id >= look.key
             ORDER BY document_id LIMIT 1
         ) AS met JOIN document d ON d.id = met.document_id AND NOT d.deleted ORDER BY d.id
         """,
-        {"looks": looks, "version": version_key, "first": first, "last": last},
+        {"keys": keys_at([look / looks for look in range(looks + 1)], first, last), "version": version_key},
     )
     # Evenly again: the first ones alone would all be of the oldest documents.
     step = max(1, len(found) / limit)

@@ -9,12 +9,14 @@ from django.db import connection, transaction
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import BulkBlock, BulkJob, BulkState, ModelRegistry, ModelStatus
 from embeddings_app.records import bulk_blocks, shard_digests
+from embeddings_app.records.search_samples import spread_documents
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.documents.reading import read_document
 from embeddings_app.services.indexing.trimming import trim_logs
 from embeddings_app.services.model_versions.steps import take_step
+from embeddings_app.services.reembedding.estimating import estimate
 from tests.integration.bulk_steps import loaded, made_job, open_block, seen_by_nodes, told_by_the_log, touched
 from tests.integration.indexing_steps import NAMESPACE, in_thread, index, put, rows
 
@@ -211,3 +213,28 @@ def test_versions_of_its_model_take_no_steps_while_it_is_open(job: BulkJob, draf
         take_step(draft, ModelStatus.STANDBY, "tests")
         transaction.set_rollback(True)
     connection.close()
+
+
+def test_samples_are_of_documents_below_and_in_blocks_and_not_of_the_gap_between(job: BulkJob) -> None:
+    put(*((f"online {number}", f"text {number}") for number in range(50)))
+    index()
+    keys = loaded(job, [f"loaded {number:02d}" for number in range(50)])
+    found = bulk_blocks.keys_at([place / 100 for place in range(101)], first=_first_key(), last=2**62)
+    assert len({key for key in found if key < 2**40}) == pytest.approx(50, abs=1)
+    assert found[-1] == max(keys.values())
+    assert {key for key in found if key >= 2**40} == set(keys.values())
+    assert bulk_blocks.keys_at([0.5], first=min(keys.values()), last=min(keys.values())) == [min(keys.values())]
+    sampled = spread_documents(job.model_version_id, 20)
+    assert len(sampled) == 20
+    assert 8 <= sum(text.text.startswith("loaded") for text in sampled) <= 12
+
+
+def test_an_estimate_samples_the_texts_of_a_model_also_where_another_one_has_blocks(job: BulkJob) -> None:
+    put(*((f"online {number}", "a text of some words") for number in range(50)))
+    bulk_blocks.reserve(made_job("other").pk, job.model_version_id, 10)
+    assert estimate(job.model_version).tokens > 0
+
+
+def _first_key() -> int:
+    ((key,),) = rows("SELECT min(id) FROM document")
+    return int(key)

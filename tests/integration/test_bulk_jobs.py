@@ -14,6 +14,8 @@ import pytest
 
 from embedding_project.config import PROJECT_ROOT
 from embeddings_app.models import BulkBucket, BulkJob, BulkWish, ModelRegistry
+from embeddings_app.records import bulk_jobs
+from embeddings_app.records.topology import renew_epoch
 from embeddings_app.services.bulk.jobs import want
 from tests.integration.bulk_loads import MODEL, SPACE, external_model, new_job, source_row, upsert_rows, write_lines
 from tests.integration.bulk_steps import seen_by_nodes
@@ -254,6 +256,45 @@ def test_an_input_that_changed_since_the_plan_fails_the_job(version: ModelRegist
     assert (code, "changed since the job was planned" in err) in ((1, True), (3, False))
     job.refresh_from_db()
     assert job.state in ("failed", "done")
+
+
+def test_connections_that_break_end_the_process_and_the_job_goes_on(
+    version: ModelRegistry, source: Path, start: Start
+) -> None:
+    own = [pid for (pid,) in rows("SELECT pid FROM pg_stat_activity")]
+    process = start(*_run(source))
+    job = _until(_loading)
+    rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+         "pid <> ALL(%s) AND pid <> pg_backend_pid()", own)  # fmt: skip
+    code, _, err = _ended(process)
+    assert (code, "the database failed" in err, "Traceback" in err) == (1, True, False), err
+    assert _ended(start("resume", job.pk))[0] == 3
+    _check_loaded(version)
+
+
+def test_after_a_restore_a_job_can_only_be_aborted(version: ModelRegistry, source: Path, start: Start) -> None:
+    process = start(*_run(source))
+    job = _until(_loading)
+    want(job, BulkWish.PAUSE, "tests")
+    _ended(process)
+    renew_epoch()
+    code, _, err = _ended(start("resume", job.pk))
+    assert (code, "epoch_changed" in err) == (1, True)
+    assert _ended(start("abort", job.pk))[0] == 0
+    assert rows("SELECT 1 FROM document UNION ALL SELECT 1 FROM embedding_record") == []
+
+
+def test_one_process_at_a_time_leads_a_job(version: ModelRegistry, source: Path) -> None:
+    job = new_job(source)
+    assert bulk_jobs.take_lease(job.pk, "one", 60.0)
+    assert bulk_jobs.take_lease(job.pk, "one", 0.2)
+    assert not bulk_jobs.take_lease(job.pk, "other", 60.0)
+    bulk_jobs.give_back(job.pk, "other")
+    assert bulk_jobs.has_worker(job.pk)
+    _until(lambda: bulk_jobs.take_lease(job.pk, "other", 60.0))
+    assert not bulk_jobs.take_lease(job.pk, "one", 60.0)
+    bulk_jobs.give_back(job.pk, "other")
+    assert not bulk_jobs.has_worker(job.pk)
 
 
 def test_a_plan_writes_nothing(version: ModelRegistry, source: Path, start: Start) -> None:

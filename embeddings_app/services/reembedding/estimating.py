@@ -21,7 +21,7 @@ from embedding_project.contracts.vector_storage import VectorStorage
 from embeddings_app import registry
 from embeddings_app.database.patience import answered_by
 from embeddings_app.models import ModelRegistry
-from embeddings_app.records import reembedding, version_records
+from embeddings_app.records import bulk_blocks, reembedding, version_records
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.embedding.cache import cached_vectors
 
@@ -119,11 +119,9 @@ def check_room(expected: Estimate, room: Room | None = None) -> None:
 
 def _sample(spec: ModelSpec) -> list[str]:
     """Some texts from all over the documents; an empty one for each that is not stored."""
-    newest = reembedding.newest_document_key()
     found: dict[int, str] = {}
-    for _ in range(_SAMPLES if newest else 0):
-        after = random.randrange(newest)
-        found.update(reembedding.texts_after(spec.model_id, after, _SAMPLE_TEXTS))
+    for key in bulk_blocks.keys_at([random.random() for _ in range(_SAMPLES)]):
+        found.update(reembedding.texts_after(spec.model_id, key - 1, _SAMPLE_TEXTS))
     return list(found.values())
 
 
