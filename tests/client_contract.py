@@ -191,6 +191,20 @@ class ClientContract(_Contract):
             empty.upsert(Document("b", " "))
         assert caught.value.code == "empty_input"
 
+    def test_many_documents_are_loaded(self, empty: Namespace) -> None:
+        rows = [{"id": f"n/{number:03}", "text": f"note {number % 40}", "part": number % 3} for number in range(300)]
+        bad = [{"id": "blank", "text": " "}, {"id": "a/../b", "text": "x"}]
+        report = empty.upload([*rows, *bad], batch=64)
+        assert (report.written, report.failed_count) == (300, 2)
+        assert {failed.id: failed.code for failed in report.failed} == {
+            "blank": "empty_input",
+            "a/../b": "invalid_value",
+        }
+        status = empty.wait(timeout=120)
+        assert (status.count, status.pending) == (300, 0)
+        assert empty.search("note 7", filter=F.part == 1, top_k=1)[0].score == pytest.approx(1.0, abs=1e-3)
+        assert [document.id for document in empty.scan()] == [row["id"] for row in rows]
+
     def test_an_identical_write_changes_nothing(self, animals: Namespace) -> None:
         assert animals.upsert(ANIMALS[0]).revision == 1
         assert animals.upsert(Document("fox", "Foxes are red.")).revision == 2

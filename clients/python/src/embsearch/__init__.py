@@ -40,6 +40,7 @@ from embsearch.errors import (
 from embsearch.filters import F, Field, Filter
 from embsearch.model_answers import Check, EmbedItem, EmbedResult, Health, ModelVersion, TokenizedText, Usage
 from embsearch.namespace import Namespace
+from embsearch.upload.report import FailedDocument, UploadProgress, UploadReport
 
 __all__ = [
     "ApiError",
@@ -56,6 +57,7 @@ __all__ = [
     "F",
     "Facet",
     "FacetValue",
+    "FailedDocument",
     "Field",
     "Filter",
     "Forbidden",
@@ -79,6 +81,8 @@ __all__ = [
     "UnexpectedAnswer",
     "Unreachable",
     "Updated",
+    "UploadProgress",
+    "UploadReport",
     "Usage",
     "Written",
 ]

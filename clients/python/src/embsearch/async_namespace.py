@@ -10,6 +10,8 @@ from embsearch.filters import FilterLike
 from embsearch.namespace import SCAN_PAGE, Writable
 from embsearch.namespace_steps import NamespaceSteps, Progress, Target
 from embsearch.search_request import SearchOptions, search_request
+from embsearch.upload.load import Load, UploadOptions
+from embsearch.upload.report import UploadReport
 
 
 class AsyncNamespace:
@@ -35,6 +37,19 @@ class AsyncNamespace:
         several: Sequence[Writable] = [documents] if isinstance(documents, Document | Mapping) else list(documents)
         written = await self._runner.run(self._steps.upsert(several, wait=wait, model_id=model_id))
         return written[0] if one else written
+
+    async def upload(self, source: Any, **how: Unpack[UploadOptions]) -> UploadReport:
+        """Load many documents: from a path (.jsonl, .csv, .tsv, .parquet), a DataFrame, or an iterable, also an
+        async one, of documents or of rows. Memory holds a few requests. When ids repeat, any of their rows may win,
+        unless `parallel=1`."""
+        load = Load(self._steps, source, how)
+        try:
+            work = (load.sending(batch) async for batch in load.batches_async())
+            async for _, sent in self._runner.each(work, how.get("parallel", self._parallel)):
+                load.done(sent)
+            return load.finish()
+        finally:
+            load.close()
 
     async def search(
         self, text: str | None = None, *, read_your_writes: bool = True, **how: Unpack[SearchOptions]

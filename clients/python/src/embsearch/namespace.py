@@ -9,6 +9,8 @@ from embsearch.filters import FilterLike
 from embsearch.namespace_steps import NamespaceSteps, Progress, Target
 from embsearch.search_request import SearchOptions, search_request
 from embsearch.sync_runner import SyncRunner
+from embsearch.upload.load import Load, UploadOptions
+from embsearch.upload.report import UploadReport
 
 Writable = Document | Mapping[str, Any]
 SCAN_PAGE = 500
@@ -37,6 +39,19 @@ class Namespace:
         several: Sequence[Writable] = [documents] if isinstance(documents, Document | Mapping) else list(documents)
         written = self._runner.run(self._steps.upsert(several, wait=wait, model_id=model_id))
         return written[0] if one else written
+
+    def upload(self, source: Any, **how: Unpack[UploadOptions]) -> UploadReport:
+        """Load many documents: from a path (.jsonl, .csv, .tsv, .parquet), a DataFrame, or an iterable of
+        documents or of rows. Memory holds a few requests. When ids repeat, any of their rows may win, unless
+        `parallel=1`."""
+        load = Load(self._steps, source, how)
+        try:
+            work = (load.sending(batch) for batch in load.batches())
+            for _, sent in self._runner.each(work, how.get("parallel", self._parallel)):
+                load.done(sent)
+            return load.finish()
+        finally:
+            load.close()
 
     def search(self, text: str | None = None, *, read_your_writes: bool = True, **how: Unpack[SearchOptions]) -> Hits:
         """The documents nearest in meaning to a text, to a `vector`, or to the documents that `like` names."""

@@ -1,0 +1,99 @@
+"""The searches of the double: every document is compared."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from embsearch.testing import refusals
+from embsearch.testing.embedding import embedded, similarity, unit
+from embsearch.testing.matching import filter_test, flatten
+from embsearch.testing.refusals import Refusal
+from embsearch.testing.state import Space, State, Stored
+
+_FIELDS = (
+    "query", "vector", "like", "unlike", "top_k", "offset", "min_score", "mmr", "filters", "namespace", "model_id",
+    "model_version", "ef_search", "exact", "include", "min_token", "allow_partial",
+)  # fmt: skip
+Scored = tuple[float, Stored]
+
+
+def search(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, Any]:
+    """Raises Refusal."""
+    asked = refusals.known_fields(body, _FIELDS)
+    top_k, offset = (
+        refusals.whole_number(asked, "top_k", 10, 1, 1000),
+        refusals.whole_number(asked, "offset", 0, 0, 999),
+    )
+    include = refusals.included(asked, ("metadata", "text", "vector"), ("metadata",))
+    passes = filter_test(asked.get("filters"))
+    if "min_token" in asked:
+        state.check_token(asked["min_token"])
+    space = state.space(asked.get("namespace", "default"))
+    left_out = {name for name, _ in [*_liked(asked, "like"), *_liked(asked, "unlike")]}
+    vector = _query_vector(asked, space, dimension)
+    scored = [
+        (round(similarity(vector, stored.vector), 6), stored)
+        for stored in space.documents.values()
+        if stored.id not in left_out and passes(flatten(stored.metadata))
+    ]
+    scored = [one for one in scored if one[0] >= asked.get("min_score", -2.0)]
+    scored.sort(key=lambda one: (-one[0], one[1].order))
+    if "mmr" in asked:
+        scored = _different(scored, asked["mmr"], offset + top_k)
+    return {
+        "hits": [_hit(score, stored, include) for score, stored in scored[offset : offset + top_k]],
+        "partial": False,
+        "shards": {"total": 1, "ok": 1, "failed": []},
+        "timings_ms": {"total": 0.0},
+        "model_id": space.model_id,
+        "model_version": 1,
+        "ef_search": asked["ef_search"] if isinstance(asked.get("ef_search"), int) else 100,
+    }
+
+
+def _query_vector(asked: Mapping[str, Any], space: Space, dimension: int) -> list[float]:
+    given = [name for name in ("query", "vector", "like") if name in asked]
+    if len(given) != 1:
+        code = "invalid_value" if given else "missing_field"
+        raise Refusal(code, "one of query, vector and like is required", field=given[-1] if given else "query")
+    if "query" in asked:
+        return embedded(refusals.text(asked["query"], "query"), dimension)
+    if "vector" in asked:
+        numbers = refusals.items(asked["vector"], "vector", most=16384)
+        if len(numbers) != dimension:
+            raise Refusal("dimension_mismatch", f"the model has {dimension} dimensions", field="vector")
+        return unit(numbers)
+    total = [0.0] * dimension
+    for name, sign in (("like", 1.0), ("unlike", -1.0)):
+        for doc_id, weight in _liked(asked, name):
+            if doc_id not in space.documents:
+                raise Refusal("unknown_document", f"there is no document {doc_id!r}", field=name, status=404)
+            stored = space.documents[doc_id]
+            total = [a + sign * weight * b for a, b in zip(total, stored.vector, strict=True)]
+    return unit(total)
+
+
+def _liked(asked: Mapping[str, Any], name: str) -> list[tuple[str, float]]:
+    return [
+        (one["id"], one.get("weight", 1.0)) if isinstance(one, dict) else (one, 1.0)
+        for one in refusals.items(asked.get(name, []), name, least=0, most=32)
+    ]
+
+
+def _different(scored: Sequence[Scored], share: float, number: int) -> list[Scored]:
+    """By maximal marginal relevance."""
+    left, taken = list(scored), list[Scored]()
+    while left and len(taken) < number:
+        best = max(
+            left,
+            key=lambda one: (
+                share * one[0]
+                - (1 - share) * max((similarity(one[1].vector, other.vector) for _, other in taken), default=0.0)
+            ),
+        )
+        left.remove(best)
+        taken.append(best)
+    return taken
+
+
+def _hit(score: float, stored: Stored, include: Collection[str]) -> dict[str, Any]:
+    return {"id": stored.id, "score": score, **{name: getattr(stored, name) for name in include}}

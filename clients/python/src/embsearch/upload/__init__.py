@@ -1,0 +1,1 @@
+"""Loading many documents: `namespace.upload`."""
