@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from bulk_ingest.durable import replaced
 from bulk_ingest.rows import Row
 
 SPREAD_ROWS = 65_536
-"""Of one spread file: some hundred MB in memory."""
+"""Of one spread file, at most."""
+SPREAD_BYTES = 128 << 20
+"""Of the texts and vectors of one spread file, about; in memory they take three times as much."""
 _FOLDER = "spread"
 
 
@@ -70,15 +73,19 @@ class Spreader:
         self._splitters = [splitter.encode() for splitter in splitters]
         self._schema = schema(dimension)
 
-    def spread(self, batches: Iterable[Sequence[Row]], rows_at_once: int = SPREAD_ROWS) -> list[SpreadFile]:
+    def spread(
+        self, batches: Iterable[Sequence[Row]], most_rows: int = SPREAD_ROWS, most_bytes: int = SPREAD_BYTES
+    ) -> list[SpreadFile]:
         """Write all rows; gives the files, which replace those of an earlier try. Raises OSError."""
         files: list[SpreadFile] = []
         waiting: list[Row] = []
-        for rows in batches:
-            waiting += rows
-            while len(waiting) >= rows_at_once:
-                files.append(self._write(len(files), waiting[:rows_at_once]))
-                del waiting[:rows_at_once]
+        size = 0
+        for row in chain.from_iterable(batches):
+            waiting.append(row)
+            size += len(row.text) + len(row.vector)
+            if len(waiting) >= most_rows or size >= most_bytes:
+                files.append(self._write(len(files), waiting))
+                waiting, size = [], 0
         if waiting:
             files.append(self._write(len(files), waiting))
         return files

@@ -9,23 +9,27 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.db.utils import Error
 
 from bulk_ingest.job import Leader, LeaseLost
-from bulk_ingest.plan import BUCKET_ROWS, Plan, expect, make_plan
+from bulk_ingest.plan import Expected, Plan, expect, make_plan
 from bulk_ingest.progress import progress
 from bulk_ingest.rejects import read_rejects
 from bulk_ingest.shown import Shown
 from bulk_ingest.sources.files import FORMATS
 from bulk_ingest.sources.raw import Columns, SourceError
-from embedding_project.config import load_config
+from embedding_project.config import LOOPBACK_HOSTS, load_config
 from embedding_project.contracts.errors import InvalidRequest, ServiceError
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.names import checked_namespace
 from embeddings_app.models import BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_jobs
+from embeddings_app.records.topology import read_topology
 from embeddings_app.services.audit import command_actor
 from embeddings_app.services.bulk.jobs import NewJob, PlannedFile, find_job, make_job, target_spec, want
+from embeddings_app.services.reembedding.estimating import check_fits, node_bytes
 
 DONE, FAILED, DONE_WITH_REJECTS, PAUSED = 0, 1, 3, 4
 """Exit codes of the commands that work on a job."""
@@ -92,7 +96,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-id")
     parser.add_argument("--format", choices=("auto", *FORMATS), default="auto")
     parser.add_argument("--workers", type=int, default=_DEFAULT_WORKERS, help="processes; 2 when left out")
-    parser.add_argument("--bucket-rows", type=int, default=BUCKET_ROWS, help="rows of one transaction")
+    parser.add_argument("--bucket-rows", type=int, help="rows of one transaction")
     for name in ("id", "text", "vector", "metadata"):
         parser.add_argument(f"--{name}-column", default=name)
 
@@ -113,23 +117,34 @@ def _columns(options: argparse.Namespace) -> Columns:
     )
 
 
-def _made_plan(options: argparse.Namespace) -> tuple[Plan, int]:
-    """The plan, and the dimension of the vectors."""
+def _made_plan(options: argparse.Namespace) -> tuple[Plan, ModelSpec]:
+    """The plan, and the model version whose vectors are loaded."""
     checked_namespace(options.namespace)
-    if options.workers < 1 or options.bucket_rows < 1:
+    if options.workers < 1 or (options.bucket_rows is not None and options.bucket_rows < 1):
         raise InvalidRequest("invalid_value", "--workers and --bucket-rows are 1 at least")
     spec = target_spec(options.namespace, options.model_id)
-    return make_plan(options.source, options.format, _columns(options), options.bucket_rows), spec.dimension
+    return make_plan(options.source, options.format, _columns(options), options.bucket_rows), spec
+
+
+def _check_room(plan: Plan, expected: Expected, spec: ModelSpec) -> None:
+    """Raises ServiceError when this machine cannot hold the files of the job, nor, where it has the database too, what
+    Postgres and nodes will take."""
+    disk, memory = expected.work_bytes, 0
+    if urlsplit(load_config().database_url).hostname in LOOPBACK_HOSTS:
+        disk += expected.disk_bytes
+        memory = node_bytes(plan.rows, spec.dimension, spec.storage) * read_topology().replicas
+    check_fits(plan.rows, disk, memory)
 
 
 def _plan(options: argparse.Namespace) -> int:
-    plan, dimension = _made_plan(options)
-    expected = expect(plan.rows, dimension, options.workers)
+    plan, spec = _made_plan(options)
+    expected = expect(plan.rows, spec.dimension, options.workers)
     files = len({file.path for file in plan.files})
-    print(f"{files} files, about {plan.rows:,} rows, {plan.buckets} buckets, dimension {dimension}")
+    print(f"{files} files, about {plan.rows:,} rows, {plan.buckets} buckets, dimension {spec.dimension}")
     disk, work = expected.disk_bytes / 2**20, expected.work_bytes / 2**20
     print(f"about {disk:,.0f} MiB on the disk of Postgres, {work:,.0f} MiB for files of the job")
     print(f"about {expected.seconds:,.0f} s until all rows are in Postgres")
+    _check_room(plan, expected, spec)
     return DONE
 
 
@@ -137,7 +152,8 @@ def _run(options: argparse.Namespace) -> int:
     known = BulkJob.objects.filter(idempotency_key=options.key).first() if options.key else None
     if known is not None:
         return _lead(known, options.workers)
-    plan, _ = _made_plan(options)
+    plan, spec = _made_plan(options)
+    _check_room(plan, expect(plan.rows, spec.dimension, options.workers), spec)
     share = options.max_rejects.endswith("%")
     limit = float(options.max_rejects.rstrip("%"))
     new = NewJob(

@@ -8,7 +8,9 @@ from bulk_ingest.sources.files import InputFile, list_files, parts_of, sample
 from bulk_ingest.sources.raw import Columns, SourceError
 
 BUCKET_ROWS = 50_000
-"""Half a minute of work at most: what the death of a process costs."""
+"""At most: some seconds of work, which is what the death of a process costs."""
+BUCKET_BYTES = 128 << 20
+"""Of the rows of a bucket, about; in memory they take three times as much."""
 SAMPLED_IDS = 1_000
 """Of each file."""
 _DOCUMENT_BYTES = 900
@@ -42,20 +44,22 @@ class Expected:
     """Until all rows are in Postgres."""
 
 
-def make_plan(patterns: Iterable[str], format_: str, columns: Columns, bucket_rows: int = BUCKET_ROWS) -> Plan:
+def make_plan(patterns: Iterable[str], format_: str, columns: Columns, bucket_rows: int | None = None) -> Plan:
     """Raises SourceError."""
     files = list_files(patterns, format_)
-    rows = 0
+    rows, size = 0, 0
     ids: list[str] = []
     parts: list[InputFile] = []
     for file in files:
         parts += parts_of(file, SPREAD_ROWS)
         found = sample(file, columns, SAMPLED_IDS)
         rows += found.rows
+        size += found.bytes
         ids += _thinned(found.ids, found.rows)
     if not rows:
         raise SourceError("the files have no rows")
-    return Plan(parts, rows, splitters_of(ids, -(-rows // bucket_rows)))
+    usual = min(BUCKET_ROWS, max(BUCKET_BYTES * rows // max(size, 1), 1))
+    return Plan(parts, rows, splitters_of(ids, -(-rows // (bucket_rows or usual))))
 
 
 def _thinned(ids: Sequence[str], rows: int) -> Sequence[str]:

@@ -27,6 +27,8 @@ class InputFile:
 @dataclass(frozen=True, slots=True)
 class Sample:
     rows: int
+    bytes: int
+    """About, once it is not compressed."""
     ids: Sequence[str]
 
 
@@ -91,9 +93,8 @@ def check_unchanged(file: InputFile) -> None:
 def sample(file: InputFile, columns: Columns, wanted: int) -> Sample:
     """Number of rows, and about so many ids. Raises SourceError."""
     if file.format == "parquet":
-        return Sample(parquet.count_rows(file.path, columns), parquet.sample_ids(file.path, columns, wanted))
-    ids, rows = jsonl.sample_ids(file.path, columns, wanted)
-    return Sample(rows, ids)
+        return Sample(*parquet.size(file.path, columns), parquet.sample_ids(file.path, columns, wanted))
+    return Sample(*jsonl.look_through(file.path, columns, wanted))
 
 
 def read(file: InputFile, columns: Columns) -> Iterator[RawBatch]:

@@ -33,12 +33,13 @@ def read(path: Path, columns: Columns) -> Iterator[RawBatch]:
         yield _batch(rows, columns)
 
 
-def sample_ids(path: Path, columns: Columns, wanted: int) -> tuple[list[str], int]:
-    """About so many ids of all over the file, and the number of its lines. Reads it whole. Raises SourceError."""
+def look_through(path: Path, columns: Columns, wanted: int) -> tuple[int, int, list[str]]:
+    """Lines, their bytes, and about so many ids of all over the file. Reads it whole. Raises SourceError."""
     ids: list[str] = []
-    step, rows = 1, 0
+    step, rows, size = 1, 0, 0
     for number, line in _lines(path):
         rows += 1
+        size += len(line or b"")
         if number % step == 0:
             value, _ = _parsed(line)
             doc_id = value.get(columns.doc_id)
@@ -46,7 +47,7 @@ def sample_ids(path: Path, columns: Columns, wanted: int) -> tuple[list[str], in
                 ids.append(doc_id)
         if len(ids) >= 2 * wanted:
             ids, step = ids[::2], 2 * step
-    return ids, rows
+    return rows, size, ids
 
 
 def _parsed(line: bytes | None) -> tuple[dict[str, Any], str]:

@@ -13,11 +13,13 @@ from bulk_ingest.sources.raw import BATCH_ROWS, Columns, RawBatch, SourceError, 
 _SAMPLED_GROUPS = 16
 
 
-def count_rows(path: Path, columns: Columns) -> int:
-    """From the footer. Raises SourceError, also when the file has no column of ids or of vectors."""
+def size(path: Path, columns: Columns) -> tuple[int, int]:
+    """Rows, and their bytes once they are not compressed, from the footer. Raises SourceError, also when the file has
+    no column of ids or of vectors."""
     with _opened(path) as file:
         _check_columns(path, file.schema_arrow, columns)
-        return int(file.metadata.num_rows)
+        groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+        return int(file.metadata.num_rows), sum(group.total_byte_size for group in groups)
 
 
 def sample_ids(path: Path, columns: Columns, wanted: int) -> list[str]:

@@ -104,15 +104,17 @@ def node_bytes(documents: int, dimension: int, storage: VectorStorage) -> int:
 
 def check_room(expected: Estimate, room: Room | None = None) -> None:
     """Raises ServiceError when the estimate is more than this machine has free."""
+    check_fits(expected.documents, expected.disk_bytes, expected.memory_bytes, room)
+
+
+def check_fits(documents: int, disk_bytes: int, memory_bytes: int, room: Room | None = None) -> None:
+    """Raises ServiceError when so much is more than this machine has free."""
     free = room or _room()
-    for what, needed, there in (
-        ("disk", expected.disk_bytes, free.disk),
-        ("memory", expected.memory_bytes, free.memory),
-    ):
+    for what, needed, there in (("disk", disk_bytes, free.disk), ("memory", memory_bytes, free.memory)):
         if needed > there:
             raise ServiceError(
                 "does_not_fit",
-                f"the vectors of {expected.documents} documents need about {_mib(needed)} MiB of {what},"
+                f"the vectors of {documents} documents need about {_mib(needed)} MiB of {what},"
                 f" and this machine has {_mib(there)} MiB free",
             )
 

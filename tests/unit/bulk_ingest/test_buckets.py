@@ -17,8 +17,8 @@ def ids(bucket: Bucket) -> list[str]:
     return [doc_id.decode() for doc_id in bucket.rows["doc_id"].to_pylist()]
 
 
-def spread(folder: Path, file: int, rows: list[Row], splitters: list[str], at_once: int = 4) -> list[SpreadFile]:
-    return Spreader(folder, file, splitters, 2).spread([rows[:3], rows[3:]], at_once)
+def spread(folder: Path, file: int, rows: list[Row], splitters: list[str], most_rows: int = 4) -> list[SpreadFile]:
+    return Spreader(folder, file, splitters, 2).spread([rows[:3], rows[3:]], most_rows)
 
 
 def test_buckets_are_ranges_of_ids_in_order(tmp_path: Path) -> None:
@@ -72,3 +72,9 @@ def test_splitters_cut_a_sample_into_equal_parts(buckets: int) -> None:
 def test_equal_ids_in_a_sample_make_no_empty_bucket() -> None:
     assert splitters_of(["a", "a", "a", "b"], 3) == ["b"]
     assert splitters_of([], 5) == []
+
+
+def test_a_file_ends_where_its_texts_are_many_bytes(tmp_path: Path) -> None:
+    rows = [row(number, f"{number}", "x" * 100) for number in range(10)]
+    files = Spreader(tmp_path, 0, [], 2).spread([rows], most_bytes=300)
+    assert [sum(file.rows.values()) for file in files] == [3, 3, 3, 1]
