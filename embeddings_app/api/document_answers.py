@@ -23,6 +23,7 @@ DOCUMENT = parts.record(
         "state": {"type": "string", "enum": ["pending", "indexed", "quarantined"]},
         "stale": parts.described(parts.BOOLEAN, "Searches still use the vector of an earlier text."),
         "updated_at": {"type": "string", "format": "date-time"},
+        "expires_at": parts.described({"type": "string", "format": "date-time", "nullable": True}, "Null: it stays."),
         "vector": parts.described(
             {"type": "array", "items": parts.NUMBER, "nullable": True},
             "Of unit length; only where asked for, and null until there is one.",
@@ -39,6 +40,7 @@ EXAMPLE = {
     "state": "indexed",
     "stale": False,
     "updated_at": "2026-01-31T12:00:00+00:00",
+    "expires_at": None,
 }
 INCLUDE = parts.array(
     {"type": "string", "enum": INCLUDABLE},
@@ -89,6 +91,7 @@ def document_json(document: DocumentView, include: frozenset[str]) -> Json:
         "state": document.state,
         "stale": document.stale,
         "updated_at": document.updated_at,
+        "expires_at": document.expires_at,
     }
     for name in INCLUDABLE:
         if name in include:

@@ -46,6 +46,9 @@ class Document(models.Model):
     text_revision = models.IntegerField(default=1)
     deleted = models.BooleanField(default=False)
     shard_hash = models.IntegerField()
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on no answer shows it; a job deletes it."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -54,6 +57,13 @@ class Document(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["namespace", "doc_id"], name="document_unique"),
             models.CheckConstraint(condition=models.Q(shard_hash__gte=0), name="document_shard_hash_positive"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(deleted=False, expires_at__isnull=False),
+                name="document_expiring",
+            )
         ]
 
     def __str__(self) -> str:

@@ -121,6 +121,7 @@ class Walk:
             f"""
             WITH w AS MATERIALIZED (
                 SELECT id, doc_id, metadata FROM document WHERE namespace_id = %s AND NOT deleted {start}
+                AND (expires_at IS NULL OR expires_at > now())
                 ORDER BY doc_id {self._order} LIMIT %s
             )
             SELECT 0::bigint, (SELECT doc_id FROM w ORDER BY doc_id {_opposite(self._order)} LIMIT 1),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from embedding_project.contracts.metadata import canonical, stored_metadata
@@ -23,6 +24,8 @@ class LockedDocument:
     text_revision: int
     deleted: bool
     shard_hash: int
+    expires_at: datetime | None
+    expired: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class DocumentContent:
     vector: Vector | None
     """Where the client brings it."""
     shard_hash: int
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class StoredDocument:
     new_text: bool
     """Its vector must be made, or replaced."""
     to_log: bool
-    """The index must hear of it now: its metadata changed, or the client brought the vector."""
+    """The index must hear of it now: its metadata or its expiry changed, or the client brought the vector."""
 
 
 def write_documents(namespace_key: int, contents: Sequence[DocumentContent]) -> list[StoredDocument]:
@@ -66,7 +70,8 @@ def lock_documents(namespace_key: int, doc_ids: Sequence[str]) -> dict[str, Lock
     """Lock the rows there are, in the order of their ids, so that two writers never wait for each other crosswise."""
     found = rows(
         """
-        SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash
+        SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash,
+               expires_at, coalesce(expires_at <= now(), false)
         FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)
         ORDER BY doc_id FOR NO KEY UPDATE
         """,
@@ -80,7 +85,7 @@ def lock_documents(namespace_key: int, doc_ids: Sequence[str]) -> dict[str, Lock
 
 def _compared(row: LockedDocument, content: DocumentContent) -> StoredDocument:
     new_text = row.deleted or row.content_hash != content.content_hash
-    new_metadata = canonical(row.metadata) != canonical(content.metadata)
+    new_metadata = canonical(row.metadata) != canonical(content.metadata) or row.expires_at != content.expires_at
     return StoredDocument(
         key=row.key,
         content=content,
@@ -101,10 +106,10 @@ def _insert(namespace_key: int, contents: Sequence[DocumentContent]) -> dict[str
     found = rows(
         """
         INSERT INTO document (namespace_id, doc_id, text, metadata, content_hash, revision, text_revision,
-                              deleted, shard_hash, created_at, updated_at)
-        SELECT %s, n.doc_id, n.text, n.metadata::jsonb, n.hash, 1, 1, false, n.shard, now(), now()
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::int[])
-            AS n(doc_id, text, metadata, hash, shard)
+                              deleted, shard_hash, expires_at, created_at, updated_at)
+        SELECT %s, n.doc_id, n.text, n.metadata::jsonb, n.hash, 1, 1, false, n.shard, n.expires_at, now(), now()
+        FROM unnest(%s::text[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[], %s::int[])
+            AS n(doc_id, text, metadata, hash, expires_at, shard)
         ON CONFLICT (namespace_id, doc_id) DO NOTHING
         RETURNING doc_id, id, shard_hash
         """,
@@ -117,7 +122,9 @@ def _insert(namespace_key: int, contents: Sequence[DocumentContent]) -> dict[str
     )
     if len(found) != len(ordered):
         raise RetryTransaction("a document was inserted by another writer")
-    return {doc_id: LockedDocument(key, b"", {}, 0, 0, True, hashed) for doc_id, key, hashed in found}
+    return {
+        doc_id: LockedDocument(key, b"", {}, 0, 0, True, hashed, None, expired=False) for doc_id, key, hashed in found
+    }
 
 
 def _update(changed: Sequence[StoredDocument]) -> None:
@@ -128,9 +135,9 @@ def _update(changed: Sequence[StoredDocument]) -> None:
         """
         UPDATE document d SET text = n.text, metadata = n.metadata::jsonb, content_hash = n.hash,
                               revision = n.revision, text_revision = n.text_revision, deleted = false,
-                              updated_at = now()
-        FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[], %s::bytea[])
-            AS n(id, revision, text_revision, text, metadata, hash)
+                              expires_at = n.expires_at, updated_at = now()
+        FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[])
+            AS n(id, revision, text_revision, text, metadata, hash, expires_at)
         WHERE d.id = n.id
         """,
         [
@@ -148,6 +155,7 @@ def _columns(contents: Sequence[DocumentContent]) -> list[list[Any]]:
         [content.text for content in contents],
         [json.dumps(content.metadata, ensure_ascii=False) for content in contents],
         [content.content_hash for content in contents],
+        [content.expires_at for content in contents],
     ]
 
 
@@ -175,7 +183,7 @@ def make_tombstones(document_keys: Sequence[int]) -> None:
     execute(
         """
         UPDATE document SET deleted = true, revision = revision + 1, text = '', metadata = '{}', content_hash = '',
-                            updated_at = now()
+                            expires_at = NULL, updated_at = now()
         WHERE id = ANY(%s)
         """,
         [keys],
@@ -201,3 +209,17 @@ def replace_metadata(changed: Mapping[int, Mapping[str, Any]]) -> None:
         [list(changed), [json.dumps(metadata, ensure_ascii=False) for metadata in changed.values()]],
     )
     bulk_blocks.touch(list(changed))
+
+
+def expired_documents(limit: int) -> dict[int, list[str]]:
+    """Namespace key -> ids of documents whose time is over, the longest ago first, `limit` in all."""
+    found: dict[int, list[str]] = {}
+    for namespace_key, doc_id in rows(
+        """
+        SELECT namespace_id, doc_id FROM document
+        WHERE NOT deleted AND expires_at <= now() ORDER BY expires_at LIMIT %s
+        """,
+        [limit],
+    ):
+        found.setdefault(namespace_key, []).append(doc_id)
+    return found

@@ -1,6 +1,8 @@
 """Documents over HTTP: listed, counted, changed and deleted, and what searches then show."""
 
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -114,3 +116,14 @@ def test_a_namespace_is_made_listed_and_dropped(api: httpx.Client) -> None:
 def test_a_search_with_the_token_of_an_update_sees_it(api: httpx.Client) -> None:
     token = ask(api, "update", all=True, set={"seen": "yes"})["token"]
     assert found(api, filters={"seen": "yes"}, min_token=token) == {"fox", "owl", "wal"}
+
+
+def test_a_document_is_shown_until_its_time_is_over(api: httpx.Client) -> None:
+    body = {"namespace": SPACE, "id": "short", "text": "An animal that lives for a second.", "wait": "searchable"}
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    ok(api.post("/v1/upsert", json={**body, "expires_at": soon.isoformat()}))
+    assert "short" in found(api)
+    while datetime.now(UTC) <= soon:
+        time.sleep(0.1)
+    assert "short" not in found(api)
+    assert ask(api, "get", ids=["short"])["missing"] == ["short"]

@@ -5,11 +5,15 @@ A field that is null counts as left out. Nothing is coerced: true is no integer,
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.instants import instant
 from embedding_project.contracts.text import storable
 from embeddings_app.api.requests.familiar_names import known_fields
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Fields:
@@ -93,6 +97,15 @@ class Fields:
         if name not in self._value:
             return None
         return one_of(self._value[name], self._choices(name), self.path(name))
+
+    def optional_moment(self, name: str) -> datetime | None:
+        """A timestamp with an offset, of the years that Postgres and Python share; None when the field is absent."""
+        text = self.optional_string(name)
+        microseconds = None if text is None else instant(text)
+        if text is not None and microseconds is None:
+            message = "the value must be a timestamp with an offset, such as 2026-12-31T00:00:00Z"
+            raise InvalidRequest("invalid_value", message, field=self.path(name))
+        return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
     def choice(self, name: str) -> str:
         """One of the declared values; the declared default when the field is absent."""

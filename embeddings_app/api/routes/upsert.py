@@ -36,6 +36,10 @@ _DOCUMENT = {
         "Write only if the document is at this revision; 0: only if there is no such document. Else its outcome is "
         "`revision_conflict`.",
     ),
+    "expires_at": parts.described(
+        {"type": "string", "format": "date-time", "maxLength": 64},
+        "From then on no answer shows the document. RFC 3339 with an offset. Left out: it stays.",
+    ),
 }
 _SHARED = {
     "namespace": parts.NAMESPACE,
@@ -46,7 +50,7 @@ _SHARED = {
         "applied by every replica that answers searches. What is not reached within 10 seconds is said by `state`.",
     ),
 }
-_OPTIONAL = ("text", "vector", "metadata", "if_revision", *_SHARED)
+_OPTIONAL = ("text", "vector", "metadata", "if_revision", "expires_at", *_SHARED)
 _ITEM = parts.request_body(_DOCUMENT, optional=_OPTIONAL)
 _ONE = parts.request_body({**_DOCUMENT, **_SHARED}, optional=_OPTIONAL, title="One document")
 _SEVERAL = parts.request_body(
@@ -181,6 +185,7 @@ def _document(fields: Fields, path: str) -> DocumentWrite:
         vector=vector,
         metadata=checked_metadata(metadata, fields.path("metadata")) if metadata is not None else None,
         if_revision=fields.optional_integer("if_revision"),
+        expires_at=fields.optional_moment("expires_at"),
         field=path,
     )
 

@@ -43,8 +43,16 @@ def delete_many(space: Namespace, doc_ids: Sequence[str], filter_: Filter | None
     return len(gone)
 
 
+def delete_expired(namespace_key: int, doc_ids: Sequence[str]) -> int:
+    """Delete those of the documents whose time is over while they are locked; gives how many."""
+    space = Namespace.objects.get(pk=namespace_key)
+    _, gone = in_transaction(lambda: _delete(space, doc_ids, None, only_expired=True))
+    _forget_vectors(space, gone)
+    return len(gone)
+
+
 def _delete(
-    space: Namespace, doc_ids: Sequence[str], filter_: Filter | None
+    space: Namespace, doc_ids: Sequence[str], filter_: Filter | None, *, only_expired: bool = False
 ) -> tuple[dict[str, LockedDocument], list[LockedDocument]]:
     """The rows as they were, and those of them that became tombstones."""
     model_locks.lock_shared(space.model_id)
@@ -53,7 +61,9 @@ def _delete(
     gone = [
         row
         for row in found.values()
-        if not row.deleted and (filter_ is None or matches(filter_, flatten(row.metadata)))
+        if not row.deleted
+        and (row.expired or not only_expired)
+        and (filter_ is None or matches(filter_, flatten(row.metadata)))
     ]
     if gone:
         documents.make_tombstones([row.key for row in gone])

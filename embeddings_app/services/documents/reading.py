@@ -27,6 +27,7 @@ class DocumentView:
     stale: bool
     """Searches still use the vector of an earlier text."""
     updated_at: datetime
+    expires_at: datetime | None
     vector: Vector | None
 
 
@@ -59,5 +60,6 @@ def _view(row: DocumentRow, namespace: str, spec: ModelSpec, vectors: Mapping[in
         state="indexed" if state == RecordState.READY else str(state),
         stale=0 < stored < row.text_revision,
         updated_at=row.updated_at,
+        expires_at=row.expires_at,
         vector=from_bytes(raw, spec.dimension)[0] if raw else None,
     )

@@ -7,6 +7,7 @@ happens to queues or nodes later can lose the write: the pending record is the w
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest
@@ -37,6 +38,8 @@ class DocumentWrite:
     """None keeps none: an upsert replaces the whole document."""
     if_revision: int | None = None
     """Write only if the document is at this revision, 0 for one that is not there; None whatever it is at."""
+    expires_at: datetime | None = None
+    """From when on no answer shows it."""
     field: str
     """Where the document stands in the request, for error messages."""
 
@@ -111,6 +114,7 @@ def _content(namespace: str, document: DocumentWrite, spec: ModelSpec) -> Docume
         content_hash=content_hash(text if vector is None else f"{text}\n{to_bytes(vector).hex()}"),
         vector=vector,
         shard_hash=shard_hash(namespace, document.doc_id),
+        expires_at=document.expires_at,
     )
 
 
@@ -147,7 +151,7 @@ def _at_their_revisions(
     for write, item in zip(request.documents, left, strict=True):
         if isinstance(item, DocumentContent) and isinstance(write, DocumentWrite) and write.if_revision is not None:
             row = found.get(item.doc_id)
-            revision = 0 if row is None or row.deleted else row.revision
+            revision = 0 if row is None or row.deleted or row.expired else row.revision
             if revision != write.if_revision:
                 kept.append(RefusedDocument(item.doc_id, _conflict(revision, write.path("if_revision"))))
                 continue

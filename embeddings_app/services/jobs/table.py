@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from embeddings_app.services.jobs.digest_audit import DIGEST_AUDIT
 from embeddings_app.services.jobs.dropped_namespaces import DROPPED_NAMESPACES
+from embeddings_app.services.jobs.expired_documents import EXPIRED_DOCUMENTS
 from embeddings_app.services.jobs.job import Job
 from embeddings_app.services.jobs.recall import RECALL
 from embeddings_app.services.jobs.retention import RETENTION
@@ -15,7 +16,19 @@ from embeddings_app.services.jobs.versions import VERSIONS
 from embeddings_app.services.jobs.warm_versions import WARM_VERSIONS
 
 _ALL = (
-    *(SWEEP, VERSIONS, SHADOW, TRIM, DROPPED_NAMESPACES, RECALL, RETENTION, STALE_RECORDS, DIGEST_AUDIT, WARM_VERSIONS),
+    *(
+        SWEEP,
+        VERSIONS,
+        SHADOW,
+        TRIM,
+        DROPPED_NAMESPACES,
+        EXPIRED_DOCUMENTS,
+        RECALL,
+        RETENTION,
+        STALE_RECORDS,
+        DIGEST_AUDIT,
+        WARM_VERSIONS,
+    ),
 )
 JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name, in the order in which people see them."""

@@ -120,12 +120,12 @@ def _keep_old_rows(collection: Any) -> None:
     """An update leaves the old vector of the document in the index."""
     replace_vector = collection.Collection._replace_vector
 
-    def keeping(self: Any, slot: int, vector: Any, text_revision: int, now: float) -> None:
+    def keeping(self: Any, slot: int, document_key: int, vector: Any, text_revision: int, now: float) -> None:
         if self._slots.stamps[slot] >= 0:
             rows = self._by_serial[int(self._slots.segments[slot])].rows
             rows.text_revisions[int(self._slots.rows[slot])] = text_revision
         self._slots.stamps[slot] = -1
-        replace_vector(self, slot, vector, text_revision, now)
+        replace_vector(self, slot, document_key, vector, text_revision, now)
 
     _put(collection.Collection, "_replace_vector", keeping)
 
@@ -140,7 +140,8 @@ def _lock_nothing(documents: Any) -> None:
 
     def lock_documents(namespace_key: int, doc_ids: Any) -> Any:
         found = documents.rows(
-            "SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash "
+            "SELECT doc_id, id, content_hash, metadata::text, revision, text_revision, deleted, shard_hash, "
+            "expires_at, coalesce(expires_at <= now(), false) "
             "FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)",
             [namespace_key, list(doc_ids)],
         )

@@ -32,7 +32,7 @@ BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
      {"top_k", "offset", "min_score", "mmr", "filters", "namespace", "model_id", "model_version", "ef_search",
       "exact", "include", "min_token", "allow_partial"}),
     ("/v1/upsert", upsert_request, ONE,
-     {"vector", "metadata", "if_revision", "namespace", "model_id", "wait"}),
+     {"vector", "metadata", "if_revision", "expires_at", "namespace", "model_id", "wait"}),
     ("/v1/models/{model_id}/versions", registration, {"type": "external"},
      {"artifact", "dimension", "pooling", "normalize", "max_tokens", "query_prompt", "document_prompt",
       "min_dimension", "dtype", "runtime", "token_encoding", "endpoint", "endpoint_model", "secret_name",
