@@ -29,6 +29,10 @@ exec {python} "$@"
 _CURL = """#!/bin/sh
 exec {curl} --dump-header "{answers}/$$" --header "Authorization: Bearer {key}" "$@"
 """
+_CLIENT = """#!/bin/sh
+export PYTHONPATH={source} EMBSEARCH_URL={url} EMBSEARCH_API_KEY={key}
+exec {python} -m embsearch "$@"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,9 @@ class Terminal:
         self._program(self.folder / ".venv" / "bin" / "python", _PYTHON.format(python=sys.executable))
         curl = _CURL.format(curl=shutil.which("curl"), answers=self._answers, key=self.key)
         self._program(self.folder / "programs" / "curl", curl)
+        source = ROOT / "clients" / "python" / "src"
+        client = _CLIENT.format(source=source, url=self.service.url, key=self.key, python=sys.executable)
+        self._program(self.folder / "programs" / "embsearch", client)
 
     @property
     def _answers(self) -> Path:
@@ -116,7 +123,7 @@ class Terminal:
         return f"{self.folder / 'programs'}:{os.environ['PATH']}"
 
     def _program(self, path: Path, content: str) -> None:
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 

@@ -1,0 +1,1 @@
+"""The command `embsearch`. It needs nothing beyond the standard library and the client."""

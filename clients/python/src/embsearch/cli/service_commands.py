@@ -1,0 +1,79 @@
+"""status, embed, model ls, ns ls, ns new, ns rm"""
+
+import time
+from argparse import Namespace as Arguments
+from typing import Any
+
+from embsearch.cli.console import Console, table
+from embsearch.client import Client
+
+NOT_READY = 3
+
+
+def status(client: Client, arguments: Arguments, console: Console) -> int:
+    """Again and again with --watch, until it is interrupted."""
+    while True:
+        code = _status(client, arguments, console)
+        if arguments.watch is None:
+            return code
+        time.sleep(arguments.watch)
+
+
+def _status(client: Client, arguments: Arguments, console: Console) -> int:
+    health = client.health()
+    rows: list[tuple[object, ...]] = [
+        ("ok" if check.ok else "BAD", name, check.detail) for name, check in health.checks.items()
+    ]
+    value: dict[str, Any] = {"ready": health.ready, "checks": health.checks}
+    if arguments.namespace:
+        space = client.namespace(arguments.namespace).status()
+        value["namespace"] = space
+        told = f"{space.count} documents, {space.pending} pending, {space.searchable} searchable"
+        rows.append(("", space.name, f"{told}, {space.quarantined} quarantined"))
+    else:
+        value["namespaces"] = client.namespaces.list()
+        rows += [("", one.name, _counted(one.count, one.count_is_exact)) for one in value["namespaces"]]
+    console.show(value, ["ready" if health.ready else "not ready", *table(rows)])
+    return 0 if health.ready else NOT_READY
+
+
+def _counted(count: int | None, is_exact: bool | None) -> str:
+    return "" if count is None else f"{count}{'' if is_exact else ' or more'} documents"
+
+
+def embed(client: Client, arguments: Arguments, console: Console) -> int:
+    texts = console.stdin.read().splitlines() if arguments.texts == ["-"] else arguments.texts
+    how = {"input_type": "query" if arguments.query else None, "model_id": arguments.model}
+    rows = client.embed(texts, **{name: value for name, value in how.items() if value is not None})
+    for text, row in zip(texts, rows, strict=True):
+        numbers = row.tolist() if hasattr(row, "tolist") else row
+        console.show({"text": text, "vector": numbers}, [str(numbers)])
+    return 0
+
+
+def model_ls(client: Client, _arguments: Arguments, console: Console) -> int:
+    models = client.models.list()
+    rows = [(one.model_id, one.model_version, one.status, one.type, f"{one.dimension} dimensions") for one in models]
+    console.show({"models": models}, table(rows))
+    return 0
+
+
+def ns_ls(client: Client, _arguments: Arguments, console: Console) -> int:
+    spaces = client.namespaces.list()
+    rows = [(one.name, one.model_id, _counted(one.count, one.count_is_exact)) for one in spaces]
+    console.show({"namespaces": spaces}, table(rows))
+    return 0
+
+
+def ns_new(client: Client, arguments: Arguments, console: Console) -> int:
+    client.namespaces.create(arguments.name, model_id=arguments.model, store_text=False if arguments.no_text else None)
+    console.show({"name": arguments.name}, [f"{arguments.name} is there"])
+    return 0
+
+
+def ns_rm(client: Client, arguments: Arguments, console: Console) -> int:
+    if not (arguments.yes or console.agrees(f"Drop {arguments.name} with all its documents?")):
+        return 1
+    dropped = client.namespaces.delete(arguments.name)
+    console.show({"name": arguments.name, "dropped": dropped}, ["dropped" if dropped else "there was none"])
+    return 0 if dropped else 1
