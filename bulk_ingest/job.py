@@ -13,14 +13,14 @@ from django.db.utils import Error
 
 from bulk_ingest.buckets import SpreadFile
 from bulk_ingest.loading import BucketRefused, BucketTask, load_bucket
-from bulk_ingest.pool import WorkersDied, work_on
+from bulk_ingest.pool import Workers, WorkersDied
 from bulk_ingest.sources.files import InputFile
 from bulk_ingest.sources.raw import Columns, SourceError
 from bulk_ingest.spreading import SpreadTask, TooManyRejects, spread_file
 from embedding_project.contracts.errors import ServiceError, Unavailable
 from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_blocks, bulk_jobs, table_copy
-from embeddings_app.records.topology import applied_by_all, heads, read_topology
+from embeddings_app.records.topology import applied_by_all, await_seqs, heads, read_topology
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.services.bulk import aborting, registering
@@ -63,9 +63,9 @@ class Leader:
         """Work on the job until it ends, fails or is paused; gives it as it is then. Raises LeaseLost."""
         self._take_lease(job_key)
         try:
-            with _Heartbeat(job_key, self.name) as heartbeat:
+            with _Heartbeat(job_key, self.name) as heartbeat, Workers(self.workers) as workers:
                 try:
-                    self._run(job_key, heartbeat.holds)
+                    self._run(job_key, workers, heartbeat.holds)
                 except FAILURES as error:
                     move(BulkJob.objects.get(pk=job_key), BulkState.FAILED, error=str(error))
         finally:
@@ -82,7 +82,7 @@ class Leader:
                 raise LeaseLost(f"another process works on bulk job {job_key}")
             time.sleep(_LEASE_POLL_SECONDS)
 
-    def _run(self, job_key: int, holds: Callable[[], bool]) -> None:
+    def _run(self, job_key: int, workers: Workers, holds: Callable[[], bool]) -> None:
         while holds():
             job = BulkJob.objects.select_related("namespace", "model_version").get(pk=job_key)
             if job.wanted == BulkWish.ABORT and job.state not in (BulkState.DONE, BulkState.ABORTED):
@@ -92,27 +92,27 @@ class Leader:
                 return
             if str(job.epoch) != read_topology().epoch:
                 raise BucketRefused("epoch_changed: a backup was restored since the job was made; abort it")
-            self._step(job, holds)
+            self._step(job, workers, holds)
 
-    def _step(self, job: BulkJob, holds: Callable[[], bool]) -> None:
+    def _step(self, job: BulkJob, workers: Workers, holds: Callable[[], bool]) -> None:
         def go_on() -> bool:
             return holds() and BulkJob.objects.filter(pk=job.pk, wanted=BulkWish.RUN).exists()
 
         if job.state == BulkState.FAILED:
             move(job, _state_before_failure(job))
         elif job.state == BulkState.PLANNED:
-            self._spread(job, go_on)
+            self._spread(job, workers, go_on)
         elif job.state == BulkState.LOADING:
-            self._load(job, go_on)
+            self._load(job, workers, go_on)
         elif job.state == BulkState.REGISTERING:
             self._register(job, go_on)
         else:
             raise ServiceError("illegal_step", f"{job}: abort it")
 
-    def _spread(self, job: BulkJob, go_on: Callable[[], bool]) -> None:
+    def _spread(self, job: BulkJob, workers: Workers, go_on: Callable[[], bool]) -> None:
         left = BulkFile.objects.filter(job=job, spread__isnull=True).order_by("number")
         tasks = [self._spread_task(job, file) for file in left]
-        for _ in work_on(tasks, spread_file, self.workers, go_on):
+        for _ in workers.work_on(tasks, spread_file, go_on):
             if bulk_jobs.count_rows(job.pk).rejected > job.options["max_rejects"]:
                 raise TooManyRejects(f"more than {job.options['max_rejects']} rows are rejected")
         if not left.exists():
@@ -141,7 +141,7 @@ class Leader:
             max_rejects=job.options["max_rejects"],
         )
 
-    def _load(self, job: BulkJob, go_on: Callable[[], bool]) -> None:
+    def _load(self, job: BulkJob, workers: Workers, go_on: Callable[[], bool]) -> None:
         files = [
             SpreadFile.from_wire(wire)
             for file in BulkFile.objects.filter(job=job).order_by("number")
@@ -154,7 +154,7 @@ class Leader:
             if number not in loaded:
                 tasks.append(self._bucket_task(job, number, files, first_key))
             first_key += sum(file.rows.get(number, 0) for file in files)
-        for _ in work_on(tasks, load_bucket, self.workers, go_on):
+        for _ in workers.work_on(tasks, load_bucket, go_on):
             pass
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             registering.check_counts(job)
@@ -203,6 +203,7 @@ def _let_nodes_follow(version_key: int, deadline: float) -> None:
     """Wait until the replicas that answer searches have applied the log: one that lags answers no longer."""
     topology = read_topology()
     wanted = heads(topology.layout, version_key, range(topology.shards))
+    await_seqs(topology.layout, version_key, wanted)
     while time.monotonic() < deadline:
         applied = applied_by_all(topology.layout, version_key)
         if all(seq >= wanted.get(shard, 0) for shard, seq in applied.items()):

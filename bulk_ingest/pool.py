@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import django
 import pyarrow as pa
@@ -28,31 +28,53 @@ class WorkersDied(Exception):
     """Processes die again and again before they finish anything."""
 
 
-def work_on(
-    tasks: Sequence[Task], work: Callable[[Task], bool], workers: int, go_on: Callable[[], bool]
-) -> Iterator[bool]:
-    """What `work` gave for each task, as they end; begins no more of them once `go_on` says no. Raises what `work`
-    raises, and WorkersDied."""
-    waiting, deaths = list(tasks), 0
-    while waiting and go_on():
+class Workers:
+    """So many processes, started with the first task and ended with the block."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def work_on(self, tasks: Sequence[Task], work: Callable[[Task], bool], go_on: Callable[[], bool]) -> Iterator[bool]:
+        """What `work` gave for each task, as they end; begins no more of them once `go_on` says no. Raises what `work`
+        raises, and WorkersDied."""
+        waiting, deaths = list(tasks), 0
         running: dict[Future[bool], Task] = {}
-        with ProcessPoolExecutor(workers, get_context("spawn"), _prepare, (os.getpid(),)) as pool:
+        while running or (waiting and go_on()):
             try:
-                while (waiting and go_on()) or running:
-                    while waiting and len(running) < workers and go_on():
-                        running[pool.submit(work, waiting[0])] = waiting[0]
-                        del waiting[0]
-                    done, _ = wait(running, _LOOK_SECONDS, FIRST_COMPLETED)
-                    for future in done:
-                        result = future.result()
-                        del running[future]
-                        deaths = 0
-                        yield result
+                while waiting and len(running) < self._count and go_on():
+                    running[self._started().submit(work, waiting[0])] = waiting[0]
+                    del waiting[0]
+                done, _ = wait(running, _LOOK_SECONDS, FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    del running[future]
+                    deaths = 0
+                    yield result
             except BrokenProcessPool as error:
                 deaths += 1
                 if deaths >= _DEATHS:
                     raise WorkersDied("the processes of the job die before they finish anything") from error
+                self._end()
                 waiting = [*running.values(), *waiting]
+                running.clear()
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self._count, get_context("spawn"), _prepare, (os.getpid(),))
+        return self._pool
+
+    def _end(self) -> None:
+        """Waits for tasks that are under way."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
 
 def _prepare(parent: int) -> None:

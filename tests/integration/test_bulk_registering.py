@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from embedding_project.contracts.errors import ServiceError
-from embeddings_app.models import AuditEvent, BulkFile, BulkJob, BulkState
+from embeddings_app.models import AuditEvent, BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.services.bulk import registering
+from embeddings_app.services.bulk.aborting import begin_abort
+from embeddings_app.services.bulk.jobs import want
 from embeddings_app.services.documents.deleting import delete
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower
@@ -109,3 +111,15 @@ def test_rows_without_an_outcome_are_noticed(job: BulkJob) -> None:
     BulkFile.objects.create(job=job, number=0, path="x", size=1, modified_ns=1, rows=61, rejected=1)
     with pytest.raises(ServiceError, match="do not add up"):
         registering.check_counts(job)
+
+
+def test_there_is_no_abort_once_documents_are_visible(job: BulkJob) -> None:
+    registering.open_part(job.pk, 5)
+    job.refresh_from_db()
+    with pytest.raises(ServiceError, match="cannot be asked to abort"):
+        want(job, BulkWish.ABORT, "tests")
+    BulkJob.objects.filter(pk=job.pk).update(state=BulkState.FAILED)
+    job.refresh_from_db()
+    with pytest.raises(ServiceError, match="are visible"):
+        begin_abort(job)
+    assert rows("SELECT count(*) FROM document") == [(len(IDS),)]

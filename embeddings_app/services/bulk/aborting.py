@@ -1,5 +1,8 @@
 """The abort of a bulk job: the documents that it inserted go, unless a client has changed them meanwhile."""
 
+from django.db.models import F
+
+from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import BulkBlock, BulkBucket, BulkJob, BulkState, BulkTouched
 from embeddings_app.records import bulk_jobs, bulk_loading
 from embeddings_app.records.transactions import in_transaction
@@ -10,7 +13,10 @@ _DELETED_AT_ONCE = 5_000
 
 
 def begin_abort(job: BulkJob) -> None:
-    """No bucket is loaded any more, also not by a process that nobody leads. Raises ServiceError."""
+    """No bucket is loaded any more, also not by a process that nobody leads. Raises ServiceError, also when documents
+    are visible already: index nodes would keep them."""
+    if BulkBlock.objects.filter(pk=job.pk, opened_to__gte=F("first_key")).exists():
+        raise ServiceError("illegal_step", f"documents of {job} are visible: it cannot be aborted any more, resume it")
     if job.state != BulkState.ABORTING:
         move(job, BulkState.ABORTING)
     in_transaction(lambda: bulk_loading.wait_for_buckets(job.pk))
