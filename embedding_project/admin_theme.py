@@ -36,6 +36,7 @@ _NAVIGATION = [
         "title": "Models",
         "items": [
             _page("Model versions", "model_training", "modelregistry"),
+            _page("Model aliases", "label", "modelalias"),
             _page("Re-embedding runs", "sync", "reembedrun"),
         ],
     },

@@ -8,7 +8,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.limits import DEFAULT_EF_SEARCH
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.threads.expiring import ExpiringCache
-from embeddings_app.models import LIVE_STATUSES, SEARCHABLE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.models import LIVE_STATUSES, SEARCHABLE_STATUSES, ModelAlias, ModelRegistry, ModelStatus
 
 FRESH_SECONDS = 1.0
 """Readers may see a switch this much later; writers always read within their transaction."""
@@ -20,7 +20,15 @@ def spec_of(row: ModelRegistry) -> ModelSpec:
     return ModelSpec.from_wire({"version_key": row.pk, **{name: getattr(row, name) for name in names}})
 
 
-def _read_active(model_id: str) -> ModelSpec:
+def _read_own_name(name: str) -> str:
+    alias = ModelAlias.objects.filter(name=name).first()
+    if alias is None or ModelRegistry.objects.filter(model_id=name).exists():
+        return name
+    return alias.model_id
+
+
+def _read_active(name: str) -> ModelSpec:
+    model_id = own_name(name)
     rows = list(ModelRegistry.objects.filter(model_id=model_id))
     if not rows:
         raise ServiceError("unknown_model", f"no model {model_id!r} is registered", field="model_id")
@@ -33,7 +41,8 @@ def _read_active(model_id: str) -> ModelSpec:
 
 
 def _read_searchable(key: tuple[str, int]) -> ModelSpec:
-    model_id, version = key
+    name, version = key
+    model_id = own_name(name)
     row = ModelRegistry.objects.filter(model_id=model_id, version=version).first()
     if row is None:
         raise ServiceError("unknown_model", f"model {model_id!r} has no version {version}", field="model_version")
@@ -55,9 +64,15 @@ def _read_auto_ef(version_key: int) -> int:
     return found or DEFAULT_EF_SEARCH
 
 
+_own_names = ExpiringCache(_read_own_name, FRESH_SECONDS)
 _auto_efs = ExpiringCache(_read_auto_ef, FRESH_SECONDS)
 _active_specs = ExpiringCache(_read_active, FRESH_SECONDS)
 _searchable_specs = ExpiringCache(_read_searchable, FRESH_SECONDS)
+
+
+def own_name(name: str) -> str:
+    """The name that the registry has for the model: that of an alias, else the name itself."""
+    return _own_names.get(name)
 
 
 def active_spec(model_id: str | None) -> ModelSpec:
@@ -96,6 +111,7 @@ def specs_by_key(version_keys: Sequence[int]) -> dict[int, ModelSpec]:
 
 def forget_cached() -> None:
     """Make the next read see the database; for tests and for the process that made a change."""
+    _own_names.clear()
     _auto_efs.clear()
     _active_specs.clear()
     _searchable_specs.clear()

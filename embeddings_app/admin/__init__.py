@@ -6,6 +6,7 @@ from embeddings_app.admin.audit import AuditEventAdmin
 from embeddings_app.admin.documents import DocumentAdmin
 from embeddings_app.admin.embeddings import EmbeddingRecordAdmin
 from embeddings_app.admin.job_runs import JobRunAdmin
+from embeddings_app.admin.model_aliases import ModelAliasAdmin
 from embeddings_app.admin.model_registry import ModelRegistryAdmin
 from embeddings_app.admin.namespaces import NamespaceAdmin
 from embeddings_app.admin.runs import ReembedRunAdmin
@@ -19,6 +20,7 @@ __all__ = [
     "EmbeddingRecordAdmin",
     "JobRunAdmin",
     "LayoutAdmin",
+    "ModelAliasAdmin",
     "ModelRegistryAdmin",
     "NamespaceAdmin",
     "ReembedRunAdmin",

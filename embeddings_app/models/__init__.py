@@ -15,6 +15,7 @@ from embeddings_app.models.documents import Document, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
 from embeddings_app.models.hot_texts import HotTexts
 from embeddings_app.models.jobs import JobRun, JobState, Lease, RunOutcome
+from embeddings_app.models.model_aliases import ModelAlias
 from embeddings_app.models.model_registry import (
     EDITABLE_STATUSES,
     LIVE_STATUSES,
@@ -61,6 +62,7 @@ __all__ = [
     "LayoutStatus",
     "Lease",
     "LogEpoch",
+    "ModelAlias",
     "ModelRegistry",
     "ModelStatus",
     "Namespace",

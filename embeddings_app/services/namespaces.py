@@ -2,6 +2,7 @@
 
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.threads.expiring import ExpiringCache
+from embeddings_app import registry
 from embeddings_app.models import Namespace
 from embeddings_app.records import namespaces
 
@@ -28,7 +29,7 @@ def namespace(name: str) -> Namespace:
 
 def check_model(space: Namespace, model_id: str | None) -> None:
     """Refuse a `model_id` other than the one the namespace was first written with."""
-    if model_id is not None and model_id != space.model_id:
+    if model_id is not None and space.model_id not in (model_id, registry.own_name(model_id)):
         raise ServiceError(
             "model_mismatch", f"namespace {space.name!r} belongs to model {space.model_id!r}", field="model_id"
         )

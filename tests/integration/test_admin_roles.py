@@ -78,6 +78,9 @@ POSTS = {
     "register": Post("modelregistry/add/", OWNERS, NEW_VERSION, "model.registered"),
     "change": Post("modelregistry/{outside}/change/", OWNERS, NEW_VERSION, "model.changed"),
     "delete": Post("modelregistry/{outside}/delete/", OWNERS, {"post": "yes"}, "model.deleted"),
+    "name otherwise": Post(
+        "modelalias/add/", OWNERS, {"name": "other", "model_id": "all-MiniLM-L6-v2"}, "model.alias_set"
+    ),
     "make a key": Post(
         "apikey/add/", OWNERS, {"name": "k", "scopes": ["search"], "ends_keyless_use": "on"}, "key.created"
     ),

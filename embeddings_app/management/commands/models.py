@@ -1,4 +1,4 @@
-"""`manage.py models list | probe | switch | retire`: the versions of the models."""
+"""`manage.py models list | probe | switch | retire | alias`: the versions of the models, and other names of models."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from embedding_project.contracts.errors import ServiceError
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
 from embeddings_app.services import audit
+from embeddings_app.services.model_versions.aliases import list_aliases, remove_alias, set_alias
 from embeddings_app.services.model_versions.probing import PATIENCE_SECONDS, probe
 from embeddings_app.services.model_versions.reading import find_version
 from embeddings_app.services.model_versions.retiring import retire
@@ -37,12 +38,17 @@ class Command(ServiceCommand):
         add_version(retiring)
         retiring.add_argument("--reason", default="", help="kept in the audit log")
 
+        naming = actions.add_parser("alias", help="let another name mean a model, or list such names")
+        naming.add_argument("name", nargs="?", help="left out: list all")
+        naming.add_argument("model_id", nargs="?", help="left out: remove the name")
+
     def handle(self, *args: Any, **options: Any) -> None:
         acts: dict[str, Callable[[dict[str, Any]], None]] = {
             "list": self._list,
             "probe": self._probe,
             "switch": self._switch,
             "retire": self._retire,
+            "alias": self._alias,
         }
         try:
             acts[options["action"]](options)
@@ -52,6 +58,19 @@ class Command(ServiceCommand):
     def _list(self, _options: dict[str, Any]) -> None:
         for version in ModelRegistry.objects.order_by("model_id", "version"):
             self.stdout.write(f"{version}  {version.status}  dimension {version.dimension}  {way_on(version.status)}")
+
+    def _alias(self, options: dict[str, Any]) -> None:
+        name, model_id = options["name"], options["model_id"]
+        if name is None:
+            for alias, meant in list_aliases():
+                self.stdout.write(f"{alias} means {meant}")
+        elif model_id is not None:
+            set_alias(name, model_id, audit.command_actor())
+            self.stdout.write(f"{name} means {model_id}")
+        elif remove_alias(name, audit.command_actor()):
+            self.stdout.write(f"{name} means nothing any more")
+        else:
+            raise CommandError(f"there is no alias {name!r}")
 
     def _probe(self, options: dict[str, Any]) -> None:
         version = find_version(options["model_id"], options["version"])

@@ -27,6 +27,7 @@ _APPS = ("embeddings_app", "django_celery_beat", "auth")
 _OPERATOR = frozenset({OPERATE_VERSIONS, RETRY_RECORDS, "django_celery_beat.change_periodictask"})
 _OWNER = _OPERATOR | {
     *(f"embeddings_app.{act}_modelregistry" for act in ("add", "change", "delete")),
+    *(f"embeddings_app.{act}_modelalias" for act in ("add", "change", "delete")),
     *(f"embeddings_app.{act}_{what}" for act in ("add", "change") for what in ("apikey", "namespace")),
     *(f"auth.{act}_user" for act in ("add", "change", "delete")),
 }

@@ -54,7 +54,7 @@ def create(name: str, model_id: str | None, *, store_text: bool, actor: str) -> 
         return namespaces.claim_namespace(name, spec.model_id, store_text=store_text), not existed
 
     space, made = in_transaction(make)
-    if (model_id is not None and space.model_id != model_id) or space.store_text != store_text:
+    if (model_id is not None and space.model_id != spec.model_id) or space.store_text != store_text:
         raise ServiceError(
             "namespace_exists",
             f"namespace {name!r} belongs to model {space.model_id!r} and "
