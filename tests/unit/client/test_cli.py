@@ -165,6 +165,7 @@ def test_errors_have_their_exit_codes(shell: Shell) -> None:
     assert json.loads(shell.err)["error"]["code"] == "unknown_namespace"
     assert shell.run("count", "-n", "notes", "--url", "no-url") == 2
     assert main(["count", "--url", "http://127.0.0.1:9"], Console(out=io.StringIO(), err=io.StringIO())) == 3
+    assert main(["load", "-", "--url", "http://127.0.0.1:9"], Console(out=io.StringIO(), err=io.StringIO())) == 3
     with pytest.raises(SystemExit) as caught:
         shell.run("find")
     assert caught.value.code == 2

@@ -6,10 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy
-import pandas
-import pyarrow
-import pyarrow.parquet
 import pytest
 from embsearch import Client, Document, InvalidRequest, Namespace, UploadProgress
 from embsearch.testing import FakeServer
@@ -46,6 +42,8 @@ EXPECTED = [(str(row["id"]), row["text"], {"lang": row["lang"], "year": row["yea
 
 
 def frame() -> Any:
+    import pandas
+
     return pandas.DataFrame(ROWS)
 
 
@@ -56,6 +54,8 @@ def json_lines(folder: Path) -> Path:
 
 
 def parquet(folder: Path) -> Path:
+    import pyarrow.parquet
+
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), folder / "notes.parquet")
     return folder / "notes.parquet"
 
@@ -100,6 +100,9 @@ def test_columns_can_have_other_names(notes: Namespace) -> None:
 
 
 def test_what_stands_for_nothing_is_left_out(notes: Namespace) -> None:
+    import numpy
+    import pandas
+
     table = pandas.DataFrame(
         {
             "id": numpy.array([1, 2]),

@@ -52,13 +52,11 @@ class AsyncClient:
     async def embed(self, texts: str | Iterable[str], **how: Unpack[Ways]) -> Vector | Vectors:
         """The vector of one text, or a row for each of any number of texts. Raises the error of the first text that
         cannot be embedded."""
-        parts = by_size([texts] if isinstance(texts, str) else texts, text_bytes)
-        rows = joined(
-            await self._in_order(
-                text_steps.vectors(part, first, how, self._patience) for first, part in text_steps.numbered(parts)
-            )
-        )
-        return rows[0] if isinstance(texts, str) else rows
+        if isinstance(texts, str):
+            return (await self._runner.run(text_steps.vectors([texts], 0, how, self._patience)))[0]
+        parts = text_steps.numbered(by_size(texts, text_bytes))
+        work = (text_steps.vectors(part, first, how, self._patience) for first, part in parts)
+        return joined(await self._in_order(work))
 
     async def embed_many(
         self, texts: Iterable[str], *, on_error: Literal["raise", "skip"] = "raise", **how: Unpack[Ways]

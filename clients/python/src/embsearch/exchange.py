@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from embsearch.errors import ApiError, EmbsearchError, UnexpectedAnswer, Unreachable, error_of
 
@@ -45,7 +45,14 @@ class Reply:
             raise UnexpectedAnswer("the body of the answer is not JSON") from error
         if not isinstance(body, dict):
             raise UnexpectedAnswer("the body of the answer is not an object")
-        return body
+        return _Body(body)
+
+
+class _Body(dict[str, Any]):
+    """Another server may answer with JSON of its own."""
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise UnexpectedAnswer(f"the answer has no {key!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ Target = str | Iterable[str] | Filter
 """One id, several ids, or all documents that pass a filter."""
 Progress = Callable[[NamespaceStatus], object]
 EVERYTHING = {"all": True}
+_PLACES = ("query", "vector", "like", "model_version")
+"""What of a search says where it is."""
+_LITTLE = {"top_k": 1, "include": list[str]()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,10 @@ class NamespaceSteps:
         return written
 
     def search(self, asked: Mapping[str, Any], *, read_your_writes: bool) -> Steps[Hits]:
-        """The last of the searches is the answer. Those before it wait for writes of other shards, one hit each."""
+        """The last of the searches is the answer. Those before it only wait, for writes of other shards."""
         waiting = self.tokens.waiting(self.name) if read_your_writes and asked.get("min_token") is None else ()
         for token in waiting[:-1]:
-            yield from self._reaching({**asked, "top_k": 1}, token)
+            yield from self._reaching({**{name: asked.get(name) for name in _PLACES}, **_LITTLE}, token)
         return (yield from self._reaching(asked, waiting[-1] if waiting else None))
 
     def _reaching(self, asked: Mapping[str, Any], token: str | None) -> Steps[Hits]:
@@ -65,8 +68,11 @@ class NamespaceSteps:
         except Conflict as error:
             if error.code != "token_expired":
                 raise
-            # The log began anew: what the token waited for is in its first state.
+            # The log began anew, so what the token waited for is in its first state. Or the token is not of the model
+            # version that is searched; then searches of the active one must still wait.
             reply = yield from answered(post("/v1/search", body), self.patience)
+            if asked.get("model_version") is not None:
+                return Hits.of(reply.json())
         self.tokens.reached(self.name, token)
         return Hits.of(reply.json())
 

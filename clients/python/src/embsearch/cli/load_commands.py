@@ -52,6 +52,7 @@ def load(client: Client, arguments: Arguments, console: Console) -> int:
     space = client.namespace(arguments.namespace)
     if arguments.resume and arguments.file == "-":
         raise ValueError("standard input cannot be resumed; name a file")
+    client.health()  # Nothing listens: that is said now, and not after the patience of a load.
     shows = arguments.progress or console.err.isatty()
     how = UploadOptions(
         id=arguments.id,

@@ -10,6 +10,7 @@ from embsearch.errors import ApiError, InvalidRequest
 from embsearch.exchange import Steps
 from embsearch.namespace_steps import NamespaceSteps
 from embsearch.splitting import MOST_ITEMS
+from embsearch.tokens import Tokens
 from embsearch.upload.batches import Batch, Batches, Item
 from embsearch.upload.checkpoint import Checkpoint
 from embsearch.upload.report import (
@@ -77,7 +78,8 @@ class Load:
         _check_columns(self.source, self._columns)
         # A service that is overloaded for minutes is waited for, as long as the patience lasts.
         endless = replace(steps.patience, retries=1_000_000, deadline_seconds=patience)
-        self._steps = replace(steps, patience=endless)
+        # Nor are its tokens kept: thousands of requests are followed by `wait`.
+        self._steps = replace(steps, patience=endless, tokens=Tokens())
         self._batches, self._model_id = Batches(self._columns, most), how.get("model_id")
         self._raises = how.get("on_error", "collect") == "raise"
         self._checkpoint = Checkpoint(how.get("checkpoint"), self._name())
