@@ -19,6 +19,8 @@ OWN, OTHER = "all-MiniLM-L6-v2", "text-embedding-3-small"
 
 @pytest.fixture(autouse=True)
 def no_aliases() -> Iterator[None]:
+    ModelAlias.objects.all().delete()
+    registry.forget_cached()
     yield
     ModelAlias.objects.all().delete()
     registry.forget_cached()
