@@ -69,6 +69,18 @@ def texts_lacking(model_id: str, version_key: int, first: int, last: int, limit:
     return [ReadText(*one) for one in found]
 
 
+def stored_vectors(version_key: int, texts: Sequence[ReadText]) -> dict[int, bytes]:
+    """Document key -> vector that a version has of exactly this text."""
+    found = rows(
+        """
+        SELECT v.document_id, v.vector FROM unnest(%s::bigint[], %s::int[]) AS t(document_id, text_revision)
+        JOIN embedding_vector v USING (document_id, text_revision) WHERE v.model_version_id = %s
+        """,
+        [[text.document_key for text in texts], [text.text_revision for text in texts], version_key],
+    )
+    return {key: bytes(vector) for key, vector in found}
+
+
 def set_aside_unkept(model_id: str, version_key: int, first: int, last: int) -> int:
     """Quarantine the documents of the range whose text is not stored; how many.
 

@@ -2,7 +2,7 @@
 other version does."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
 from embedding_project.contracts.hits import ShardHits
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vector_storage import VectorStorage
-from embedding_project.contracts.vectors import Vector, unit_length
+from embedding_project.contracts.vectors import Vector, from_bytes, unit_length
 from embeddings_app import registry
 from embeddings_app.models import ModelRegistry, Namespace
+from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.search.hydration import Merged, SearchHit, Shown, verified_hits
 from index_nodes import log_reader
 from index_nodes.graph_storage import storage_of
@@ -24,8 +26,18 @@ from index_nodes.log_follower import Follower, Pace
 from index_nodes.snapshot_writer import write_snapshot
 from index_nodes.version_index import VersionIndex
 from index_nodes.version_replica import LoadPace
-from tests.integration.indexing_steps import embedded, index, rows
-from tests.integration.reembedding_steps import SPACE, Versions, forget_model, new_model, start, status, work, write
+from tests.integration.indexing_steps import embed, embedded, index, rows
+from tests.integration.reembedding_steps import (
+    SPACE,
+    Versions,
+    forget_model,
+    new_model,
+    rewrite,
+    start,
+    status,
+    work,
+    write,
+)
 from tests.integration.test_index_node import REPLICA, SHARD, until
 from tests.integration.test_snapshot_restart import loads
 from tests.unit.index_nodes.builders import build_all, spec
@@ -139,6 +151,72 @@ def test_a_snapshot_of_another_storage_costs_a_load_from_postgres(
     assert loads("postgres") > before
     assert not folder.exists()
     follower._drop(lambda _: True)
+
+
+class CountedEmbed:
+    """Embeds as the other tests do, unless its model has been replaced, and counts the texts."""
+
+    def __init__(self, replaced: bool = False) -> None:
+        self.texts = 0
+        self._suffix = " by other weights" if replaced else ""
+
+    def __call__(self, spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
+        self.texts += len(texts)
+        return embed(spec, [text + self._suffix for text in texts])
+
+
+def refilled(versions: Versions, counted: CountedEmbed) -> int:
+    """How many texts a run of 100 documents embeds for the second version."""
+    write(versions[0], *DOCUMENTS[:100])
+    index()
+    run = start(versions[1])
+    work(run, counted)
+    assert (run.state, status(versions[1])) == ("finished", "shadow")
+    return counted.texts
+
+
+def stored(version: ModelRegistry) -> dict[str, Vector]:
+    found = rows(
+        "SELECT d.doc_id, v.vector FROM embedding_vector v JOIN document d ON d.id = v.document_id "
+        "WHERE v.model_version_id = %s", version.pk
+    )  # fmt: skip
+    return {doc_id: from_bytes(bytes(vector), version.dimension)[0] for doc_id, vector in found}
+
+
+def same_documents(versions: Versions) -> bool:
+    """Whether both versions have the same vectors of the same documents, but for the last bit."""
+    first, second = map(stored, versions)
+    return first.keys() == second.keys() and all(np.allclose(first[key], second[key], atol=1e-6) for key in first)
+
+
+def test_another_storage_takes_the_vectors_that_are_there(versions: Versions) -> None:
+    assert refilled(versions, CountedEmbed()) <= 4, "one text of each batch is embedded, to be compared"
+    assert same_documents(versions)
+    assert len(stored(versions[1])) == 100
+
+
+def test_vectors_of_a_model_whose_files_were_replaced_are_not_taken(versions: Versions) -> None:
+    assert refilled(versions, CountedEmbed(replaced=True)) == 100
+    before, after = stored(versions[0]), stored(versions[1])
+    assert not any(np.allclose(before[doc_id], after[doc_id], atol=0.01) for doc_id in DOCUMENTS[:100])
+
+
+def test_vectors_of_a_version_that_differs_in_more_are_not_taken(versions: Versions) -> None:
+    ModelRegistry.objects.filter(pk=versions[1].pk).update(max_tokens=64)
+    assert refilled(versions, CountedEmbed()) == 100
+
+
+def test_a_text_that_changed_since_then_is_embedded(versions: Versions) -> None:
+    first, second = versions
+    write(first, *DOCUMENTS[:10])
+    index()
+    rewrite(first, DOCUMENTS[3], "a text without a vector yet")
+    run, counted = start(second), CountedEmbed()
+    work(run, counted)
+    index()
+    work(run, counted)
+    assert run.state == "finished"
+    assert same_documents(versions)
 
 
 @pytest.mark.parametrize("patience", [60.0, 0.0], ids=["builds come", "no build comes"])

@@ -20,6 +20,7 @@ from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome
 from embeddings_app.services.indexing.indexing import EMBED_SECONDS, Embed
 from embeddings_app.services.indexing.writing import write_embedded
+from embeddings_app.services.reembedding.twins import embed_but_known, twin_of
 
 LEASE_SECONDS = EMBED_SECONDS + 5.0
 """For one batch. What a dead indexer held is free after it."""
@@ -65,6 +66,7 @@ def _work(chunk: ReembedChunk, embed: Embed, sleep: Callable[[float], None]) -> 
     spec = registry.specs_by_key([chunk.run.model_version_id])[chunk.run.model_version_id]
     not_kept = in_transaction(lambda: _set_aside(spec, chunk))
     running = reembedding.add_counts(chunk, ChunkCounts(not_kept=not_kept), LEASE_SECONDS)
+    twin = twin_of(spec)
     size, outages, until = BatchSize(), 0, time.monotonic() + CHUNK_SECONDS
     while running and outages < _MAX_OUTAGES and time.monotonic() < until:
         texts = reembedding.texts_lacking(
@@ -73,7 +75,7 @@ def _work(chunk: ReembedChunk, embed: Embed, sleep: Callable[[float], None]) -> 
         if not texts:
             return True
         began = time.monotonic()
-        outcomes = embed(spec, [text.text for text in texts])
+        outcomes = embed_but_known(spec, texts, embed, twin)
         counts, problem = _write(spec, texts, outcomes)
         seconds = time.monotonic() - began
         size.learn(seconds, lost=bool(problem))
