@@ -61,6 +61,7 @@ class Leader:
 
     def lead(self, job_key: int) -> BulkJob:
         """Work on the job until it ends, fails or is paused; gives it as it is then. Raises LeaseLost."""
+        self._sweep()
         self._take_lease(job_key)
         try:
             with _Heartbeat(job_key, self.name) as heartbeat, Workers(self.workers) as workers:
@@ -73,6 +74,15 @@ class Leader:
         if not heartbeat.holds():
             raise LeaseLost(f"another process works on bulk job {job_key}")
         return BulkJob.objects.select_related("namespace", "model_version").get(pk=job_key)
+
+    def _sweep(self) -> None:
+        """Remove what leaders left that died at the very end of a job."""
+        for folder in self.work_dir.glob("[0-9]*"):
+            job = BulkJob.objects.filter(pk=int(folder.name)).first()
+            if job is None or job.state == BulkState.ABORTED:
+                shutil.rmtree(folder, ignore_errors=True)
+            elif job.state == BulkState.DONE:
+                shutil.rmtree(folder / "spread", ignore_errors=True)
 
     def _take_lease(self, job_key: int) -> None:
         """Wait as long as a leader that has died may still hold it. Raises LeaseLost."""

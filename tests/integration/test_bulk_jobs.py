@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from embeddings_app.models import BulkBucket, BulkJob, BulkWish, ModelRegistry
 from embeddings_app.records import bulk_jobs
 from embeddings_app.records.topology import renew_epoch
 from embeddings_app.services.bulk.jobs import want
+from tests.conftest import RUN_DIR
 from tests.integration.bulk_loads import MODEL, SPACE, external_model, new_job, source_row, upsert_rows, write_lines
 from tests.integration.bulk_steps import seen_by_nodes
 from tests.integration.indexing_steps import rows
 
 ROWS, BUCKET_ROWS = 4_000, 10
 PATIENCE_SECONDS = 60.0
+WORK = RUN_DIR / "bulk"
 LOGS_WITH_GAPS = """
 SELECT c.head, count(s.seq) FROM shard_counter c
 LEFT JOIN shard_change s USING (layout_id, model_version_id, shard) GROUP BY c.id HAVING c.head <> count(s.seq)
@@ -30,8 +33,10 @@ LEFT JOIN shard_change s USING (layout_id, model_version_id, shard) GROUP BY c.i
 
 
 @pytest.fixture
-def version(database: str) -> ModelRegistry:
-    return external_model()
+def version(database: str) -> Iterator[ModelRegistry]:
+    shutil.rmtree(WORK, ignore_errors=True)
+    yield external_model()
+    shutil.rmtree(WORK, ignore_errors=True)
 
 
 @pytest.fixture
@@ -145,6 +150,24 @@ def test_a_job_loads_everything_and_says_what_it_left_out(version: ModelRegistry
     assert json.loads(out)["rows"]["inserted"] == ROWS
     code, out, _ = _ended(start(*_run(source, "--key", "once")))
     assert (code, BulkJob.objects.count()) == (3, 1)
+
+
+def _work_files() -> set[str]:
+    return {str(path.relative_to(WORK)) for path in WORK.rglob("*") if path.is_file()}
+
+
+def test_files_of_jobs_that_ended_go_whoever_died(version: ModelRegistry, source: Path, start: Start) -> None:
+    _ended(start(*_run(source)))
+    done = BulkJob.objects.get()
+    kept = {f"{done.pk}/rejects/{number:06d}.jsonl" for number in range(2)}
+    assert _work_files() == kept
+    for left in (f"{done.pk}/spread/000000-000000.arrow", "999999/spread/000000-000000.arrow"):
+        (WORK / left).parent.mkdir(parents=True)
+        (WORK / left).touch()
+    job = new_job(source, namespace="another")
+    want(job, BulkWish.PAUSE, "tests")
+    _ended(start("abort", job.pk))
+    assert _work_files() == kept
 
 
 def test_the_same_input_again_changes_nothing(version: ModelRegistry, source: Path, start: Start) -> None:
