@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -182,6 +183,38 @@ class ClientContract(_Contract):
             assert written.error is None
         assert {hit.id for hit in empty.search("note")} == {f"note/{number}" for number in range(4)}
 
+    def test_many_searches_go_in_one_request(self, animals: Namespace) -> None:
+        texts = [str(one.text) for one in ANIMALS]
+        found = animals.search_many(texts * 20, top_k=1, filter=F.legs >= 0)
+        assert [hits[0].id for hits in found] == [one.id for one in ANIMALS] * 20
+        assert animals.search_many([]) == []
+        with pytest.raises(InvalidRequest) as caught:
+            animals.search_many(["x", " "])
+        assert caught.value.code == "empty_input"
+
+    def test_a_write_can_name_the_revision_that_it_replaces(self, empty: Namespace) -> None:
+        assert empty.upsert(Document("1", "first", if_revision=0)).revision == 1
+        assert empty.upsert(Document("1", "second", if_revision=1)).revision == 2
+        with pytest.raises(Conflict) as caught:
+            empty.upsert(Document("1", "third", if_revision=0))
+        assert (caught.value.code, caught.value.field) == ("revision_conflict", "documents[0].if_revision")
+        refused, good = empty.upsert([Document("1", "third", if_revision=1), Document("2", "new", if_revision=0)])
+        assert isinstance(refused.error, Conflict)
+        assert good.revision == 1
+        report = empty.upload([Document("1", "third", if_revision=7), Document("1", "third", if_revision=8)])
+        assert [failed.code for failed in report.failed] == ["revision_conflict"] * 2
+
+    def test_a_document_can_expire(self, empty: Namespace) -> None:
+        later, before = datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) - timedelta(hours=1)
+        empty.upsert([Document("stays", "a"), Document("later", "b", expires_at=later)])
+        empty.upsert(Document("gone", "c", expires_at=before))
+        found = {one.id: one.expires_at for one in empty.scan()}
+        assert found.keys() == {"stays", "later"}
+        assert found["stays"] is None
+        assert datetime.fromisoformat(found["later"] or "") == later
+        with pytest.raises(ValueError, match="offset"):
+            empty.upsert(Document("x", "x", expires_at=datetime(2026, 1, 1)))  # noqa: DTZ001
+
     def test_a_bad_document_is_refused_alone(self, empty: Namespace) -> None:
         good, bad = empty.upsert([Document("a", "good"), Document("b", " ")])
         assert (good.id, good.revision, good.error) == ("a", 1, None)
@@ -272,6 +305,7 @@ class ClientContract(_Contract):
             assert [one.id async for one in space.scan(page_size=3)] == ["ant", "fox", "owl", "wal"]
             assert [one.id for one in await space.get(["fox"])] == ["fox"]
             assert (await space.count()).value == 4
+            assert [hits[0].id for hits in await space.search_many(["Owls hunt at night."] * 2)] == ["owl"] * 2
             assert len((await space.facet("lang")).values) == 2
             assert (await space.update(F.legs > 2, {"many": True})).updated == 2
             assert "lang" in await space.fields()

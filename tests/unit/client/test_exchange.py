@@ -35,6 +35,7 @@ class Server:
     """Answers from a list, and moves the clock by what was paused."""
 
     answers: list[Reply | Lost]
+    call: Call = CALL
     now: float = 0.0
     pauses: list[float] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Server:
             clock=lambda: self.now,
             random=lambda: share,
         )
-        steps = answered(CALL, patience)
+        steps = answered(self.call, patience)
         given: Reply | Lost | None = None
         try:
             while True:
@@ -146,6 +147,24 @@ def test_it_tries_again_what_the_service_calls_retryable(code: str) -> None:
     else:
         with pytest.raises(ApiError):
             asked()
+
+
+ONCE = Call(method="POST", path="/v1/upsert", once=True)
+
+
+@pytest.mark.parametrize("lost", [refusal(429), Lost("refused", was_sent=False)])
+def test_what_must_not_come_twice_is_sent_again_when_it_was_not_taken(lost: Reply | Lost) -> None:
+    assert Server([lost, GOOD], ONCE).ask() is GOOD
+
+
+@pytest.mark.parametrize(("lost", "raised"), [(refusal(503), Unavailable), (Lost("reset"), Unreachable)])
+def test_what_must_not_come_twice_is_not_sent_again_when_it_may_have_been_taken(
+    lost: Reply | Lost, raised: type[Exception]
+) -> None:
+    server = Server([lost, GOOD], ONCE)
+    with pytest.raises(raised):
+        server.ask()
+    assert server.pauses == []
 
 
 def test_an_answer_of_a_proxy_is_an_error_too() -> None:

@@ -8,7 +8,7 @@ import httpx
 
 from embsearch.connection import Connection
 from embsearch.exchange import Call, Lost, Pause, Reply, Steps
-from embsearch.transport import reply_of, timeout_of
+from embsearch.transport import lost, reply_of, timeout_of
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class AsyncRunner:
                 )
             )
         except httpx.TransportError as error:
-            return Lost(f"{type(error).__name__}: {error}")
+            return lost(error)
 
     async def close(self) -> None:
         await self._http.aclose()

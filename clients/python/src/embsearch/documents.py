@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from embsearch.vectors import numbers_of
@@ -16,6 +17,10 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     vector: Any = None
     """A list of numbers or a numpy array, for models that take vectors."""
+    expires_at: datetime | None = None
+    """From then on no answer shows the document. It needs an offset."""
+    if_revision: int | None = None
+    """Write only if the document is at this revision; 0: only if there is none. Else: Conflict, `revision_conflict`."""
 
     def to_json(self) -> dict[str, Any]:
         body: dict[str, Any] = {"id": self.id}
@@ -25,11 +30,17 @@ class Document:
             body["vector"] = numbers_of(self.vector)
         if self.metadata:
             body["metadata"] = dict(self.metadata)
+        if self.expires_at is not None:
+            if self.expires_at.utcoffset() is None:
+                raise ValueError("expires_at needs an offset: datetime.now(UTC)")
+            body["expires_at"] = self.expires_at.isoformat()
+        if self.if_revision is not None:
+            body["if_revision"] = self.if_revision
         return body
 
 
 def document_json(document: Document | Mapping[str, Any]) -> dict[str, Any]:
-    """A mapping has the four names already."""
+    """A mapping has the names of the service already."""
     return document.to_json() if isinstance(document, Document) else dict(document)
 
 
@@ -49,6 +60,7 @@ class StoredDocument:
     stale: bool
     """Searches still use the vector of an earlier text."""
     updated_at: str
+    expires_at: str | None
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> "StoredDocument":
@@ -62,6 +74,7 @@ class StoredDocument:
             state=body["state"],
             stale=body["stale"],
             updated_at=body["updated_at"],
+            expires_at=body.get("expires_at"),
         )
 
 

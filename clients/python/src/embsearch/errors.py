@@ -129,9 +129,9 @@ def error_of(status: int, headers: Mapping[str, str], content: bytes) -> ApiErro
 
 def item_error(said: Mapping[str, Any]) -> ApiError:
     """The error of one item of a request that succeeded in part."""
-    return InvalidRequest(
-        str(said.get("code", "unknown")), str(said.get("message", "")), status=400, field=said.get("field")
-    )
+    code = str(said.get("code", "unknown"))
+    kind, status = (Conflict, 409) if code == "revision_conflict" else (InvalidRequest, 400)
+    return kind(code, str(said.get("message", "")), status=status, field=said.get("field"))
 
 
 def _said(content: bytes) -> Mapping[str, Any]:

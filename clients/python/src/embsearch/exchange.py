@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, NoReturn, TypeVar
 
-from embsearch.errors import ApiError, EmbsearchError, UnexpectedAnswer, Unreachable, error_of
+from embsearch.errors import ApiError, EmbsearchError, RateLimited, UnexpectedAnswer, Unreachable, error_of
 
 T = TypeVar("T")
 _LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.25, 8.0
@@ -26,6 +26,8 @@ class Call:
     query: Mapping[str, str | int] | None = None
     timeout_seconds: float = 0.0
     """Of this try; set when it is sent."""
+    once: bool = False
+    """A second time it would do something else, so it is sent again only where it was not taken for sure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Lost:
     """No answer came to a call."""
 
     reason: str
+    was_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ Steps = Generator[Call | Pause, Reply | Lost | None, T]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a call is tried. A request of this API that is sent twice changes nothing then."""
+    """How long a call is tried. A request of this API that is sent twice changes nothing then,
+    but for those that are sent `once`."""
 
     timeout_seconds: float
     """Of one try; longer than the 30 s that the service takes at most for texts to embed."""
@@ -116,7 +120,7 @@ def answered(call: Call, patience: Patience, also_good: Collection[int] = ()) ->
             return reply
         error = _error(reply)
         pause = _pause(error, tries, patience.random())
-        if not _may_be_sent_again(error) or tries > patience.retries or patience.clock() + pause > give_up:
+        if not _may_be_sent_again(call, reply, error) or tries > patience.retries or patience.clock() + pause > give_up:
             raise error
         yield Pause(pause)
     raise AssertionError("unreachable")
@@ -128,7 +132,9 @@ def _error(reply: Reply | Lost | None) -> EmbsearchError:
     return Unreachable(reply.reason if reply else "no answer came")
 
 
-def _may_be_sent_again(error: EmbsearchError) -> bool:
+def _may_be_sent_again(call: Call, reply: Reply | Lost | None, error: EmbsearchError) -> bool:
+    if call.once:
+        return isinstance(error, RateLimited) or (isinstance(reply, Lost) and not reply.was_sent)
     return error.retryable if isinstance(error, ApiError) else True
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from embsearch.answers import Count, Facet, Hits, NamespaceStatus, Updated, Written
 from embsearch.documents import Document, Page, StoredDocument, document_json
-from embsearch.errors import Conflict, NotReached
+from embsearch.errors import Conflict, NotReached, item_error
 from embsearch.exchange import Call, Patience, Pause, Steps, answered, encoded, get, post
 from embsearch.filters import Filter, FilterLike, filter_json
 from embsearch.splitting import by_number, by_size
@@ -19,6 +19,7 @@ Progress = Callable[[NamespaceStatus], object]
 EVERYTHING = {"all": True}
 _PLACES = ("query", "vector", "like", "model_version")
 """What of a search says where it is."""
+MOST_SEARCHES = 64
 _LITTLE = {"top_k": 1, "include": list[str]()}
 
 
@@ -34,18 +35,22 @@ class NamespaceSteps:
         self, documents: Sequence[Document | Mapping[str, Any]], *, wait: str | None, model_id: str | None
     ) -> Steps[tuple[Written, ...]]:
         written: list[Written] = []
-        for part in by_size((encoded(document_json(document)) for document in documents), len):
-            written += yield from self.upsert_encoded(part, wait=wait, model_id=model_id)
+        bodies = [document_json(document) for document in documents]
+        once = any(body.get("if_revision") is not None for body in bodies)
+        for part in by_size(map(encoded, bodies), len):
+            written += yield from self.upsert_encoded(part, once=once, wait=wait, model_id=model_id)
         return tuple(written)
 
     def upsert_encoded(
-        self, documents: Sequence[bytes], *, wait: str | None, model_id: str | None
+        self, documents: Sequence[bytes], *, once: bool, wait: str | None, model_id: str | None
     ) -> Steps[tuple[Written, ...]]:
         """One request. The documents are JSON already."""
         shared = {"namespace": self.name, "wait": wait, "model_id": model_id}
         head = encoded({key: value for key, value in shared.items() if value is not None}).removesuffix(b"}")
         body = head + b',"documents":[' + b",".join(documents) + b"]}"
-        reply = (yield from answered(Call(method="POST", path="/v1/upsert", body=body), self.patience)).json()
+        reply = (
+            yield from answered(Call(method="POST", path="/v1/upsert", body=body, once=once), self.patience)
+        ).json()
         written = tuple(map(Written.of, reply["results"]))
         # What every replica has applied already needs no token.
         if any(one.state != "searchable" for one in written if one.error is None):
@@ -55,9 +60,28 @@ class NamespaceSteps:
     def search(self, asked: Mapping[str, Any], *, read_your_writes: bool) -> Steps[Hits]:
         """The last of the searches is the answer. Those before it only wait, for writes of other shards."""
         waiting = self.tokens.waiting(self.name) if read_your_writes and asked.get("min_token") is None else ()
-        for token in waiting[:-1]:
-            yield from self._reaching({**{name: asked.get(name) for name in _PLACES}, **_LITTLE}, token)
+        yield from self._reach(asked, waiting[:-1])
         return (yield from self._reaching(asked, waiting[-1] if waiting else None))
+
+    def search_many(self, asked: Sequence[Mapping[str, Any]], *, read_your_writes: bool) -> Steps[list[Hits]]:
+        """Raises the first error of a search."""
+        if asked and read_your_writes and asked[0].get("min_token") is None:
+            yield from self._reach(asked[0], self.tokens.waiting(self.name))
+        found: list[Hits] = []
+        for part in by_number(asked, MOST_SEARCHES):
+            known = [{key: value for key, value in one.items() if value is not None} for one in part]
+            body = {"searches": [{"namespace": self.name, **one} for one in known]}
+            reply = yield from answered(post("/v1/search/batch", body), self.patience)
+            for result in reply.json()["results"]:
+                if "error" in result:
+                    raise item_error(result["error"])
+                found.append(Hits.of(result))
+        return found
+
+    def _reach(self, asked: Mapping[str, Any], tokens: Sequence[str]) -> Steps[None]:
+        little = {**{name: asked.get(name) for name in _PLACES}, **_LITTLE}
+        for token in tokens:
+            yield from self._reaching(little, token)
 
     def _reaching(self, asked: Mapping[str, Any], token: str | None) -> Steps[Hits]:
         body = {"namespace": self.name, **asked}

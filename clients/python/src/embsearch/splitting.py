@@ -11,13 +11,13 @@ MOST_BYTES = 7 * 1024 * 1024
 """Of the items of one request; a body may have 8 MiB."""
 
 
-def by_size(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+def by_size(items: Iterable[T], size_of: Callable[[T], int], most: int = MOST_ITEMS) -> Iterator[list[T]]:
     """Parts that fit into a request; an item that is too large by itself is a part of its own."""
     part: list[T] = []
     taken = 0
     for item in items:
         size = size_of(item) + 1
-        if part and (len(part) == MOST_ITEMS or taken + size > MOST_BYTES):
+        if part and (len(part) == most or taken + size > MOST_BYTES):
             yield part
             part, taken = [], 0
         part.append(item)
@@ -26,9 +26,9 @@ def by_size(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]
         yield part
 
 
-def by_number(items: Iterable[T]) -> Iterator[list[T]]:
+def by_number(items: Iterable[T], most: int = MOST_ITEMS) -> Iterator[list[T]]:
     """Parts of small items, such as ids."""
-    return by_size(items, lambda _: 0)
+    return by_size(items, lambda _: 0, most)
 
 
 def text_bytes(text: str) -> int:

@@ -9,7 +9,7 @@ import httpx
 
 from embsearch.connection import Connection
 from embsearch.exchange import Call, Lost, Pause, Reply, Steps
-from embsearch.transport import reply_of, timeout_of
+from embsearch.transport import lost, reply_of, timeout_of
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class SyncRunner:
                 )
             )
         except httpx.TransportError as error:
-            return Lost(f"{type(error).__name__}: {error}")
+            return lost(error)
 
     def close(self) -> None:
         self._http.close()

@@ -2,7 +2,7 @@
 
 import httpx
 
-from embsearch.exchange import Call, Reply
+from embsearch.exchange import Call, Lost, Reply
 
 
 def reply_of(response: httpx.Response) -> Reply:
@@ -13,3 +13,8 @@ def reply_of(response: httpx.Response) -> Reply:
 def timeout_of(call: Call) -> httpx.Timeout:
     """Nothing listens: that is known sooner than an answer comes."""
     return httpx.Timeout(call.timeout_seconds, connect=min(call.timeout_seconds, 5.0))
+
+
+def lost(error: httpx.TransportError) -> Lost:
+    was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return Lost(f"{type(error).__name__}: {error}", was_sent)

@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any
 
 from embsearch.testing import refusals
-from embsearch.testing.embedding import embedded
 from embsearch.testing.matching import filter_test, flatten, typed
 from embsearch.testing.refusals import Refusal
 from embsearch.testing.state import Space, State, Stored
@@ -14,56 +13,6 @@ from embsearch.testing.state import Space, State, Stored
 _PARTS = ("metadata", "text", "vector")
 _CHOICE = ("ids", "filters", "all", "namespace", "cursor")
 Json = dict[str, Any]
-
-
-def upsert(state: State, body: Json, dimension: int) -> Json:
-    several = "documents" in body
-    shared = ("namespace", "model_id", "wait")
-    asked = refusals.known_fields(
-        body, (*shared, *(("documents",) if several else ("id", "text", "vector", "metadata")))
-    )
-    refusals.chosen(asked, "wait", ("accepted", "indexed", "searchable"), "accepted")
-    if asked.get("model_id", state.model_id) != state.model_id:
-        raise Refusal("unknown_model", field="model_id", status=404)
-    written = refusals.items(asked["documents"], "documents") if several else [
-        {name: value for name, value in asked.items() if name not in shared}
-    ]  # fmt: skip
-    places = [f"documents[{number}]." if several else "" for number in range(len(written))]
-    checked = [_checked(document, place) for document, place in zip(written, places, strict=True)]
-    good = [one for one in checked if isinstance(one, tuple)]
-    if repeated := [doc_id for doc_id, number in Counter(one[0] for one in good).items() if number > 1]:
-        raise Refusal("duplicate_id", f"{repeated[0]!r} is there twice", field="documents")
-    if not good:
-        raise next(one for one in checked if isinstance(one, Refusal))
-    space = state.written_space(asked.get("namespace", "default"))
-    results = []
-    for one, document in zip(checked, written, strict=True):
-        if isinstance(one, Refusal):
-            results.append({"id": document.get("id"), "error": one.error})
-        else:
-            doc_id, text, metadata = one
-            stored = space.write(doc_id, text, metadata, embedded(text, dimension))
-            results.append({"id": doc_id, "revision": stored.revision, "state": "searchable"})
-    return {"results": results, "token": state.token()}
-
-
-def _checked(document: object, place: str) -> tuple[str, str, Json] | Refusal:
-    try:
-        if not isinstance(document, dict):
-            raise Refusal("invalid_type", "must be an object", field=place.rstrip("."))
-        known = refusals.known_fields(document, ("id", "text", "vector", "metadata"))
-        for name in ("id", "text"):
-            if name not in known:
-                raise Refusal("missing_field", field=f"{place}{name}")
-        if "vector" in known:
-            raise Refusal("text_required", field=f"{place}vector")
-        return (
-            refusals.doc_id(known["id"], f"{place}id"),
-            refusals.text(known["text"], f"{place}text"),
-            refusals.metadata(known.get("metadata", {}), f"{place}metadata"),
-        )
-    except Refusal as refusal:
-        return refusal
 
 
 def query(state: State, body: Json) -> Json:
@@ -156,6 +105,7 @@ def document_json(space: Space, stored: Stored, include: object = _PARTS) -> Jso
         "state": "indexed",
         "stale": False,
         "updated_at": stored.updated_at,
+        "expires_at": stored.expires_at,
         **{name: getattr(stored, name) for name in include},
     }
 

@@ -50,6 +50,19 @@ def search(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, A
     }
 
 
+def search_batch(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, Any]:
+    asked = refusals.known_fields(body, ("searches",))
+    searches = refusals.items(asked.get("searches"), "searches", most=64)
+    return {"results": [_answer(state, one, dimension) for one in searches]}
+
+
+def _answer(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, Any]:
+    try:
+        return search(state, body, dimension)
+    except Refusal as refusal:
+        return {"error": refusal.error}
+
+
 def _query_vector(asked: Mapping[str, Any], space: Space, dimension: int) -> list[float]:
     given = [name for name in ("query", "vector", "like") if name in asked]
     if len(given) != 1:

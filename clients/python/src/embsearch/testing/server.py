@@ -21,8 +21,9 @@ from embsearch.async_client import AsyncClient
 from embsearch.client import Client
 from embsearch.testing import document_routes, namespace_routes, text_routes
 from embsearch.testing.refusals import Refusal
-from embsearch.testing.searching import search
+from embsearch.testing.searching import search, search_batch
 from embsearch.testing.state import State
+from embsearch.testing.upserting import upsert
 
 Json = dict[str, Any]
 _URL = "http://embsearch.test"
@@ -94,8 +95,9 @@ class FakeServer:
         state = self.state
         return {
             "/v1/tokenize": lambda body: text_routes.tokenize(body, state.model_id),
-            "/v1/upsert": lambda body: document_routes.upsert(state, body, self._dimension),
+            "/v1/upsert": lambda body: upsert(state, body, self._dimension),
             "/v1/search": lambda body: search(state, body, self._dimension),
+            "/v1/search/batch": lambda body: search_batch(state, body, self._dimension),
             "/v1/documents/query": lambda body: document_routes.query(state, body),
             "/v1/documents/get": lambda body: document_routes.get(state, body),
             "/v1/documents/count": lambda body: document_routes.count(state, body),

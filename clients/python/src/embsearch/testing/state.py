@@ -17,6 +17,7 @@ class Stored:
     metadata: dict[str, Any]
     vector: list[float]
     revision: int
+    expires_at: str | None
     order: int
     """When its id was first written."""
     updated_at: str = ""
@@ -35,17 +36,25 @@ class Space:
     revisions: dict[str, int] = field(default_factory=dict)
     """Of deleted documents, so that they go on rising."""
 
-    def write(self, doc_id: str, text: str | None, metadata: dict[str, Any], vector: list[float]) -> Stored:
+    def write(
+        self,
+        doc_id: str,
+        text: str | None,
+        metadata: dict[str, Any],
+        vector: list[float],
+        expires_at: str | None = None,
+    ) -> Stored:
         """An identical write changes nothing."""
         old = self.documents.get(doc_id)
-        same = old and (old.text, old.vector, canonical(old.metadata)) == (text, vector, canonical(metadata))
-        if old and same:
+        meant = (text, vector, canonical(metadata), expires_at)
+        if old and (old.text, old.vector, canonical(old.metadata), old.expires_at) == meant:
             return old
         new = Stored(
             id=doc_id,
             text=text,
             metadata=metadata,
             vector=vector,
+            expires_at=expires_at,
             revision=(old.revision if old else self.revisions.get(doc_id, 0)) + 1,
             order=old.order if old else len(self.documents) + len(self.revisions),
         )
@@ -58,7 +67,7 @@ class Space:
         changed = {key: value for key, value in {**stored.metadata, **new}.items() if key not in unset}
         if canonical(changed) == canonical(stored.metadata):
             return False
-        self.write(stored.id, stored.text, changed, stored.vector)
+        self.write(stored.id, stored.text, changed, stored.vector, stored.expires_at)
         return True
 
     def delete(self, doc_id: str) -> bool:
@@ -81,7 +90,11 @@ class State:
         """Raises Refusal when nothing was ever written there."""
         if name not in self.spaces:
             raise Refusal("unknown_namespace", "Nothing was ever written to this namespace.", status=404)
-        return self.spaces[name]
+        space, now = self.spaces[name], datetime.now(UTC)
+        for stored in list(space.documents.values()):
+            if stored.expires_at and datetime.fromisoformat(stored.expires_at) <= now:
+                space.delete(stored.id)
+        return space
 
     def written_space(self, name: str) -> Space:
         self.writes += 1

@@ -17,6 +17,8 @@ class Item:
     row: int
     id: str
     body: bytes
+    once: bool
+    """It names the revision that it is to replace."""
 
 
 @dataclass(slots=True)
@@ -61,7 +63,8 @@ class Batches:
     def _item(self, number: int, row: object) -> Item | FailedDocument:
         try:
             document = self._columns.document(row)
-            return Item(row=number, id=document.id, body=encoded(document_json(document)))
+            body, once = encoded(document_json(document)), document.if_revision is not None
+            return Item(row=number, id=document.id, body=body, once=once)
         except (BadRow, TypeError, ValueError) as error:
             doc_id = getattr(row, "id", None) or (row.get(self._columns.id) if isinstance(row, dict) else None)
             shown = None if doc_id is None else str(doc_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from embsearch.errors import ApiError, InvalidRequest
+from embsearch.errors import ApiError, Conflict, InvalidRequest
 from embsearch.exchange import Steps
 from embsearch.namespace_steps import NamespaceSteps
 from embsearch.splitting import MOST_ITEMS
@@ -171,9 +171,9 @@ class Load:
         """Those that were refused. A request all of whose documents are bad is refused as a whole, and names the first
         of them; then each is sent alone."""
         try:
-            bodies = [item.body for item in items]
-            written = yield from self._steps.upsert_encoded(bodies, wait=None, model_id=self._model_id)
-        except InvalidRequest as error:
+            bodies, once = [item.body for item in items], any(item.once for item in items)
+            written = yield from self._steps.upsert_encoded(bodies, once=once, wait=None, model_id=self._model_id)
+        except (InvalidRequest, Conflict) as error:
             if not _is_about_documents(error):
                 raise
             if len(items) == 1:
@@ -198,7 +198,7 @@ def _failed(item: Item, error: ApiError) -> FailedDocument:
     return FailedDocument(row=item.row, id=item.id, code=error.code, message=error.message)
 
 
-def _is_about_documents(error: InvalidRequest) -> bool:
+def _is_about_documents(error: ApiError) -> bool:
     return (error.field or "").startswith("documents") or error.code == "body_too_large"
 
 
