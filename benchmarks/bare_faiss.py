@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import faiss
@@ -14,6 +15,7 @@ from benchmarks.latency import Latency, time_each
 LINKS = 16
 EF_CONSTRUCTION = 200
 EF_SEARCH = 100
+BATCH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,8 @@ class FaissFigures:
     latency: Latency
     rate: float
     """Searches per second with one thread a core."""
+    batch_rate: float
+    """The same for batches of `BATCH` queries."""
     recall: float
     build_rate: float
     """Vectors per second, all cores."""
@@ -40,6 +44,12 @@ class MergedShards:
         graph.add(np.ascontiguousarray(part))
         graph.hnsw.efSearch = EF_SEARCH
         return graph
+
+    def search_batch(self, queries: Matrix, top_k: int) -> None:
+        """The best rows of each query; only the time matters."""
+        found = [graph.search(queries, top_k) for graph in self._graphs]
+        scores = np.concatenate([scores for scores, _ in found], axis=1)
+        np.argsort(-scores, axis=1)[:, :top_k]
 
     def search(self, query: Matrix, top_k: int) -> list[int]:
         """Rows of the whole, best first."""
@@ -61,20 +71,31 @@ def measure(
     latency = time_each(lambda query: index.search(query, top_k), queries)
     return FaissFigures(
         latency=latency,
-        rate=_rate(index, queries, threads, top_k, seconds),
+        rate=_rate(lambda start: _one(index, queries, start, top_k), threads, seconds),
+        batch_rate=BATCH * _rate(lambda start: _batch(index, queries, start, top_k), threads, seconds),
         recall=recall,
         build_rate=build_rate,
     )
 
 
-def _rate(index: MergedShards, queries: Matrix, threads: int, top_k: int, seconds: float) -> float:
+def _one(index: MergedShards, queries: Matrix, turn: int, top_k: int) -> None:
+    index.search(queries[turn % len(queries)], top_k)
+
+
+def _batch(index: MergedShards, queries: Matrix, turn: int, top_k: int) -> None:
+    start = turn * BATCH % (len(queries) - BATCH)
+    index.search_batch(queries[start : start + BATCH], top_k)
+
+
+def _rate(search: Callable[[int], None], threads: int, seconds: float) -> float:
+    """Searches per second; `search` is given the number of its turn."""
     counts = [0] * threads
     deadline = time.perf_counter() + seconds
 
     def work(own: int) -> None:
         faiss.omp_set_num_threads(1)  # the setting belongs to the thread
         while time.perf_counter() < deadline:
-            index.search(queries[(counts[own] * threads + own) % len(queries)], top_k)
+            search(counts[own] * threads + own)
             counts[own] += 1
 
     workers = [threading.Thread(target=work, args=(own,)) for own in range(threads)]

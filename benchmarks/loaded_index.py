@@ -75,6 +75,16 @@ def search_bodies(data: SearchSet, **options: object) -> list[bytes]:
     return [to_body({"vector": query, "top_k": TOP_K, "namespace": NAMESPACE, **options}) for query in data.queries]
 
 
+def batch_bodies(data: SearchSet, batch: int, **options: object) -> list[bytes]:
+    """The same searches, so many in each request."""
+    one = {"top_k": TOP_K, "namespace": NAMESPACE, **options}
+    starts = range(0, len(data.queries) - batch + 1, batch)
+    return [
+        to_body({"searches": [{"vector": query, **one} for query in data.queries[start : start + batch]]})
+        for start in starts
+    ]
+
+
 def recall(client: Client, data: SearchSet, truth: Truth, bodies: Sequence[bytes]) -> float:
     """Recall@10 of the answers to `bodies`. Raises BenchmarkError when an answer lacks a shard."""
     row_of = {document.doc_id: row for row, document in enumerate(data.documents)}

@@ -12,12 +12,12 @@ from benchmarks.client import Client
 from benchmarks.corpus import BASE_VECTORS, SearchSet
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth, truth_of
-from benchmarks.loaded_index import TOP_K, Loading, load, recall, search_bodies, settle
+from benchmarks.loaded_index import TOP_K, Loading, batch_bodies, load, recall, search_bodies, settle
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.points import Point, measure_point
 from benchmarks.report import Figure, Goal
 
-PATH = "/v1/search"
+PATH, BATCH_PATH = "/v1/search", "/v1/search/batch"
 FEW, CROWD = 8, 64
 _SHARDS = 2
 _FAISS_SECONDS = 5.0
@@ -27,6 +27,8 @@ _FEW_RATE, _RATE = Goal(800, at_least=True), Goal(1_100, at_least=True)
 _CROWD_P99 = Goal(120, at_least=False)
 _CPU = Goal(1.5, at_least=False)
 _SHARE, _LARGE_SHARE = Goal(0.36, at_least=True), Goal(0.45, at_least=True)
+_BATCH_SHARE = Goal(0.6, at_least=True)
+_BATCH_CLIENTS = 4
 _BUILD_SHARE = Goal(0.85, at_least=True)
 
 
@@ -47,12 +49,14 @@ def measure(size: int = BASE_VECTORS) -> list[Figure]:
     )
     with own_directory() as folder:
         lean = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data, include=[]))
+        batches = wrk.write_bodies(folder / "batches.jsonl", batch_bodies(data, bare_faiss.BATCH, include=[]))
         whole = wrk.write_bodies(folder / "whole.jsonl", search_bodies(data))
         with own_instance(folder, environ=environ()) as instance:
             loading = load(instance, data)
             figures = _loading_figures(loading, bare)
             figures.append(_recall_figure(instance, data, truth))
             points = _points(instance, lean)
+            figures += _batch_figures(measure_point(instance, BATCH_PATH, batches, connections=_BATCH_CLIENTS), bare)
             figures += [*_figures(points, "no metadata, 1 api", timed=timed), *_ratios(points, bare, size)]
             figures += _figures(_points(instance, whole), "metadata, 1 api", timed=timed)
         with own_instance(folder, api_processes=2, environ=environ()) as instance:
@@ -100,6 +104,16 @@ def _figures(points: dict[int, Point], label: str, *, timed: bool) -> list[Figur
     ]
 
 
+def _batch_figures(point: Point, bare: FaissFigures) -> list[Figure]:
+    size, rate = bare_faiss.BATCH, bare_faiss.BATCH * point.load.rate
+    label = f"batches of {size}, {_BATCH_CLIENTS} clients"
+    return [
+        Figure(label, rate, "searches/s", note=point.note),
+        Figure(f"{label}, p50 of a batch", point.load.p50_ms, "ms"),
+        Figure(f"{label}, HTTP / bare Faiss", rate / bare.batch_rate, "x", _BATCH_SHARE, "no metadata, 1 api"),
+    ]
+
+
 def _ratios(points: dict[int, Point], bare: FaissFigures, size: int) -> list[Figure]:
     note, goal = "no metadata, 1 api", _SHARE if size <= BASE_VECTORS else _LARGE_SHARE
     return [
@@ -117,6 +131,7 @@ def _bare_figures(bare: FaissFigures) -> list[Figure]:
         Figure("bare Faiss HNSW, p50", bare.latency.p50_ms, "ms", note=setting),
         Figure("bare Faiss HNSW, p99", bare.latency.p99_ms, "ms"),
         Figure("bare Faiss HNSW, a thread a core", bare.rate, "searches/s"),
+        Figure(f"bare Faiss HNSW, batches of {bare_faiss.BATCH}", bare.batch_rate, "searches/s"),
         Figure(f"bare Faiss HNSW, recall@{TOP_K}", bare.recall, ""),
         Figure("bare Faiss HNSW, build", bare.build_rate, "vectors/s"),
     ]
