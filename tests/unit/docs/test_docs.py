@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import embeddings_app.services.jobs.metrics
 import embeddings_app.services.search.metrics
 import index_nodes.metrics
 import workers.metrics
+from embedding_project import VERSION
 from embedding_project.config import SETTINGS
 from embedding_project.contracts import limits
 from embedding_project.contracts.errors import ERROR_KINDS
@@ -206,3 +208,12 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 def test_the_page_of_bad_input_is_made_from_what_is_tested() -> None:
     assert (REFERENCE / "bad-input.md").read_text(encoding="utf-8") == bad_input_page()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    for path in (ROOT / "pyproject.toml", ROOT / "clients" / "python" / "pyproject.toml"):
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        assert (project["version"], project["license"]) == (VERSION, "Apache-2.0")
+    newest = re.search(r"^## ([0-9.]+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == VERSION
