@@ -209,7 +209,7 @@ class Follower:
             raise
         except NoRoom as error:
             # The others are followed and answered: a process that takes too much would be killed with all of them.
-            logger.error("version %d is not loaded: %s", version.log.version_key, error)
+            logger.error("not loaded: %s", error)
             REFUSED_LOADS.inc()
             version.refuse(error)
             return True
