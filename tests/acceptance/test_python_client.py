@@ -11,7 +11,10 @@ import pytest
 from embsearch import AsyncClient, Client
 
 from tests.client_contract import ClientContract, NamespacesContract, Place
-from tests.conftest import ROOT, Service
+from tests.conftest import EXTERNAL_DIMENSION, ROOT, Service
+
+DOCUMENTS, BATCH = 3000, 32
+PATIENCE_SECONDS = 120.0
 
 
 class TestInstance(ClientContract, NamespacesContract):
@@ -20,8 +23,20 @@ class TestInstance(ClientContract, NamespacesContract):
         return Place(lambda: Client(service.url), lambda: AsyncClient(service.url))
 
 
-DOCUMENTS, BATCH = 3000, 32
-PATIENCE_SECONDS = 120.0
+def test_vectors_of_the_client_are_loaded_and_searched(service: Service, external_model: str) -> None:
+    import numpy
+
+    numbers = numpy.random.default_rng(1)
+    frame_rows = [{"id": str(n), "vector": numbers.normal(size=EXTERNAL_DIMENSION)} for n in range(50)]
+    bad = {"id": "bad", "vector": [0.0] * EXTERNAL_DIMENSION}
+    with Client(service.url) as client:
+        space = client.namespace("client-vectors")
+        report = space.upload([*frame_rows, bad], model_id=external_model, batch=20)
+        assert [(failed.id, failed.code) for failed in report.failed] == [("bad", "zero_vector")]
+        space.wait(timeout=PATIENCE_SECONDS)
+        hit = space.search(vector=frame_rows[7]["vector"], top_k=1, include=["vector"])[0]
+        assert hit.id == "7"
+        assert hit.score == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_load_that_is_killed_goes_on_without_losing_a_document(service: Service, tmp_path: Path) -> None:

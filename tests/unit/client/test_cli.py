@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from embsearch import Document
+from embsearch.cli.arguments import parser
 from embsearch.cli.console import Console
 from embsearch.cli.program import main
+from embsearch.cli.service_commands import watch
 from embsearch.testing import FakeServer
 
 
@@ -125,6 +127,24 @@ def test_the_status_names_every_part(shell: Shell) -> None:
     assert "notes     3 documents" in shell.out
     (told,) = shell.json("status", "-n", "notes")
     assert (told["ready"], told["namespace"]["searchable"]) == (True, 3)
+
+
+def test_a_watch_goes_on_while_the_service_is_away(shell: Shell) -> None:
+    out, err, looks = io.StringIO(), io.StringIO(), 0
+
+    def pause(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            shell.server.refuse(500, "internal_error")
+        if looks == 3:
+            raise KeyboardInterrupt
+
+    arguments = parser().parse_args(["status", "--watch"])
+    with shell.server.client(retries=0) as client, pytest.raises(KeyboardInterrupt):
+        watch(client, arguments, Console(out=out, err=err), pause)
+    assert out.getvalue().count("ready") == 2
+    assert "internal_error" in err.getvalue()
 
 
 def test_texts_are_embedded_line_by_line(shell: Shell) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embsearch import Client, Document, InvalidRequest, Namespace, UploadProgress
+from embsearch import Client, Document, InvalidRequest, Namespace, NotFound, UploadProgress
 from embsearch.testing import FakeServer
 from embsearch.upload.checkpoint import Checkpoint
 
@@ -209,6 +209,14 @@ def test_overload_is_waited_out(server: FakeServer) -> None:
     server.refuse(429, "overloaded", times=3)
     with server.client(retries=0, deadline=1.0) as client:
         assert client.namespace("notes").upload(ROWS).written == 10
+
+
+def test_a_load_that_fails_leaves_no_request_behind_that_waits(server: FakeServer) -> None:
+    """Of two requests one is to come again after ten minutes, the other fails for good."""
+    server.refuse(429, "overloaded", retry_after=600)
+    server.refuse(404, "unknown_model")
+    with server.client() as client, pytest.raises(NotFound):
+        client.namespace("notes").upload(ROWS, batch=5, parallel=2)
 
 
 def broken_off(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -2,21 +2,30 @@
 
 import time
 from argparse import Namespace as Arguments
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from embsearch.cli.console import Console, table
 from embsearch.client import Client
+from embsearch.errors import EmbsearchError
 
 NOT_READY = 3
 
 
 def status(client: Client, arguments: Arguments, console: Console) -> int:
-    """Again and again with --watch, until it is interrupted."""
+    if arguments.watch is None:
+        return _status(client, arguments, console)
+    return watch(client, arguments, console, pause=time.sleep)
+
+
+def watch(client: Client, arguments: Arguments, console: Console, pause: Callable[[float], object]) -> NoReturn:
+    """Until it is interrupted, also while the service is away: whoever watches wants to see it come back."""
     while True:
-        code = _status(client, arguments, console)
-        if arguments.watch is None:
-            return code
-        time.sleep(arguments.watch)
+        try:
+            _status(client, arguments, console)
+        except EmbsearchError as error:
+            console.say(f"embsearch: {error}")
+        pause(arguments.watch)
 
 
 def _status(client: Client, arguments: Arguments, console: Console) -> int:
