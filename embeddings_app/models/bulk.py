@@ -39,7 +39,7 @@ class BulkWish(models.TextChoices):
 class BulkJob(models.Model):
     """One load of files into one namespace. Whoever holds the lease works on it; another one goes on when it dies."""
 
-    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT)
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE)
     model_version = models.ForeignKey(ModelRegistry, on_delete=models.PROTECT)
     epoch = models.UUIDField(help_text="History that the job belongs to; after a restore it can only be aborted.")
     state = models.CharField(max_length=12, choices=BulkState.choices, default=BulkState.PLANNED)

@@ -27,6 +27,7 @@ class LoadedRows:
 class ExistingDocument:
     doc_id: str
     deleted: bool
+    """Or its time is over."""
     newer: bool
     """Whether a client wrote or deleted it after the job was made."""
 
@@ -90,8 +91,8 @@ def lock_existing(job: BulkJob, doc_ids: Sequence[str]) -> list[ExistingDocument
     for start in range(0, len(doc_ids) if any_near else 0, _IDS_AT_ONCE):
         part = rows(
             """
-            SELECT doc_id, deleted, updated_at > %s FROM document WHERE namespace_id = %s AND doc_id = ANY(%s)
-            ORDER BY doc_id FOR NO KEY UPDATE
+            SELECT doc_id, deleted OR coalesce(expires_at <= now(), false), updated_at > %s FROM document
+            WHERE namespace_id = %s AND doc_id = ANY(%s) ORDER BY doc_id FOR NO KEY UPDATE
             """,
             [job.created_at, job.namespace_id, list(doc_ids[start : start + _IDS_AT_ONCE])],
         )

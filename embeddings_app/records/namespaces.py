@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from embedding_project.contracts.filters import typed
 from embedding_project.contracts.metadata import flatten, stored_metadata, values_of
-from embeddings_app.models import Namespace
+from embeddings_app.models import Document, Namespace
 from embeddings_app.records.sql import execute, rows
 
 _KINDS_ROWS = 100
@@ -44,15 +44,11 @@ def dropped_namespaces() -> list[Namespace]:
 
 def forget_namespace(space: Namespace) -> bool:
     """Delete the row of a dropped namespace once not even a tombstone is left; gives whether."""
-    return bool(
-        execute(
-            """
-            DELETE FROM namespace n WHERE n.id = %s AND n.dropped_at IS NOT NULL
-            AND NOT EXISTS (SELECT 1 FROM document d WHERE d.namespace_id = n.id)
-            """,
-            [space.pk],
-        )
-    )
+    if Document.objects.filter(namespace=space).exists():
+        return False
+    # With what else is of the namespace: its bulk jobs, judgements and samples of searches.
+    gone, _ = Namespace.objects.filter(pk=space.pk, dropped_at__isnull=False).delete()
+    return gone > 0
 
 
 def list_namespaces(names: Collection[str] | None, after: str, limit: int) -> list[Namespace]:

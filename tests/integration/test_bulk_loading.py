@@ -178,6 +178,14 @@ def test_a_document_deleted_before_the_job_is_written_again(
     assert _revision("a") == (3, "new", False)
 
 
+def test_a_document_whose_time_was_over_is_written_again(version: ModelRegistry, tmp_path: Path) -> None:
+    upsert_rows([source_row("a", "old") | {"expires_at": "2099-01-01T00:00:00Z"}])
+    rows("UPDATE document SET expires_at = now() - interval '1 s', updated_at = now() - interval '1 h' RETURNING 1")
+    loaded = spread_job(_lines(tmp_path, source_row("a", "new")), tmp_path, on_existing="skip")
+    assert loaded.load() == {"updated": 1}
+    assert rows("SELECT text, expires_at FROM document") == [("new", None)]
+
+
 def test_what_clients_wrote_and_deleted_since_the_job_was_made_is_newer(version: ModelRegistry, tmp_path: Path) -> None:
     upsert_rows([source_row("deleted"), source_row("changed", "old"), source_row("older", "old")])
     path = _lines(tmp_path, *(source_row(doc_id, "loaded") for doc_id in ("deleted", "changed", "inserted", "older")))

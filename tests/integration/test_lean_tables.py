@@ -15,6 +15,7 @@ HOT = ("document", "embedding_record", "shard_change")
 def test_hot_tables_have_the_indexes_that_queries_use_and_no_others() -> None:
     indexes = rows("SELECT tablename, indexname FROM pg_indexes WHERE tablename = ANY(%s) ORDER BY 1, 2", list(HOT))
     assert indexes == [
+        ("document", "document_expiring"),
         ("document", "document_pkey"),
         ("document", "document_unique"),
         ("embedding_record", "embedding_record_pkey"),

@@ -5,13 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from embedding_project.contracts.errors import ServiceError
+from embeddings_app.models import BulkBucket, BulkFile, BulkJob, BulkState, JudgedQuery, Judgement
 from embeddings_app.records import namespaces as records
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents import namespace_changes
+from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.listing import count_documents
 from embeddings_app.services.documents.namespace_changes import create, drop, empty_dropped, list_namespaces
 from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.indexing.trimming import trim_logs
+from tests.integration.bulk_steps import loaded, made_job
 from tests.integration.indexing_steps import NAMESPACE, document, in_thread, index, put, request, rows
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -78,6 +81,22 @@ def test_the_row_of_a_namespace_goes_after_its_last_tombstone() -> None:
     assert empty_dropped(60.0) == (0, 1)
     assert records.dropped_namespaces() == []
     assert rows("SELECT count(*) FROM document") == [(0,)]
+
+
+def test_what_else_belongs_to_a_dropped_namespace_goes_with_its_row() -> None:
+    job = made_job()
+    loaded(job, ["a"])
+    BulkFile.objects.create(job=job, number=0, path="x", size=1, modified_ns=1)
+    BulkBucket.objects.create(job=job, number=0, inserted=1)
+    delete(NAMESPACE, "a")
+    BulkJob.objects.filter(pk=job.pk).update(state=BulkState.DONE)
+    query = JudgedQuery.objects.create(namespace=job.namespace, query_id="1", text="text")
+    Judgement.objects.create(query=query, doc_id="a", relevance=1)
+    drop(NAMESPACE, "test", now)
+    rows("DELETE FROM document RETURNING id")
+    assert empty_dropped(60.0) == (0, 1)
+    for table in ("namespace", "bulk_job", "bulk_file", "bulk_bucket", "bulk_block", "bulk_touched", "judged_query"):
+        assert rows(f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 def test_a_drop_that_was_cut_off_goes_on() -> None:
