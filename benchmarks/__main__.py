@@ -20,6 +20,7 @@ from supervisor.errors import StartError
 
 NAMES = (
     "bulk",
+    "documents",
     "drain",
     "embed_cached",
     "embed_gpu",
@@ -45,7 +46,7 @@ NAMES = (
     "upsert",
 )
 
-SIZED = ("bulk", "filtered", "node_memory", "search", "search_costs")
+SIZED = ("bulk", "documents", "filtered", "node_memory", "search", "search_costs")
 """Measurements whose number of vectors can be chosen."""
 _MAX_SIZE = 1_000_000
 

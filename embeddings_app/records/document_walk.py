@@ -12,7 +12,7 @@ from typing import Any
 
 from embedding_project.contracts.filters import Filter, matches, typed
 from embedding_project.contracts.metadata import flatten, stored_metadata, values_of
-from embeddings_app.records.filter_sql import narrowing
+from embeddings_app.records.filter_sql import EVERY_ROW, narrowing
 from embeddings_app.records.sql import rows
 
 WINDOW_ROWS = 10_000
@@ -59,17 +59,20 @@ class Walk:
         """The next documents that pass, after the id `after`: at most `most`, and those of one window of rows."""
         narrowed = narrowing(self.filter)
         limit = min(most, MOST_LISTED_AT_ONCE)
+        # Where Postgres lets every row pass, it need not read more of them.
+        window = min(limit, self.window) if narrowed.sql == EVERY_ROW else self.window
         found = self._read(
             f"SELECT id, doc_id, metadata::text FROM w WHERE {narrowed.sql} ORDER BY doc_id {self._order} LIMIT %s",
             after,
             [*narrowed.parameters, limit],
+            window,
         )
         (_, last, rows_read), *listed = found
         passing = (Passed(key, doc_id, stored_metadata(metadata)) for key, doc_id, metadata in listed)
         passed = tuple(one for one in passing if narrowed.exact or self._matches(one))
         if len(listed) == limit:
             return Window(passed, listed[-1][1])
-        return Window(passed, last if int(rows_read) == self.window else None)
+        return Window(passed, last if int(rows_read) == window else None)
 
     def count(self, after: str | None) -> Counted:
         """How many documents of the next window of rows pass."""
@@ -78,7 +81,7 @@ class Walk:
             found = self.step(after, MOST_LISTED_AT_ONCE)
             return Counted(len(found.passed), found.last)
         (_, last, rows_read), (count, _, _) = self._read(
-            f"SELECT count(*), NULL, NULL FROM w WHERE {narrowed.sql}", after, narrowed.parameters
+            f"SELECT count(*), NULL, NULL FROM w WHERE {narrowed.sql}", after, narrowed.parameters, self.window
         )
         return Counted(count, last if int(rows_read) == self.window else None)
 
@@ -99,6 +102,7 @@ class Walk:
             """,
             after,
             [path, *narrowed.parameters, path],
+            self.window,
         )
         for count, value, _ in groups:
             for scalar in _distinct(flatten(stored_metadata(f'{{"value": {value}}}')).get("value")):
@@ -112,7 +116,7 @@ class Walk:
     def _order(self) -> str:
         return "DESC" if self.descending else "ASC"
 
-    def _read(self, query: str, after: str | None, parameters: Sequence[Any]) -> list[Any]:
+    def _read(self, query: str, after: str | None, parameters: Sequence[Any], window: int) -> list[Any]:
         """The rows of `query` over the window `w`; before them one with the last id of the window and its number of
         rows."""
         sign = "<" if self.descending else ">"
@@ -128,7 +132,7 @@ class Walk:
                    (SELECT count(*) FROM w)::text
             UNION ALL (SELECT * FROM ({query}) AS q)
             """,
-            [self.namespace_key, *([] if after is None else [after]), self.window, *parameters],
+            [self.namespace_key, *([] if after is None else [after]), window, *parameters],
         )
 
 

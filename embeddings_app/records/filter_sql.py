@@ -12,7 +12,8 @@ from typing import Any
 
 from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, positive
 
-_ALL = "true"
+EVERY_ROW = "true"
+"""The condition that leaves out no row."""
 _IN_ORDER = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -26,20 +27,20 @@ class Narrowing:
     """Whether it holds for matching documents alone."""
 
 
-NOTHING_LEFT_OUT = Narrowing(_ALL, (), exact=False)
+NOTHING_LEFT_OUT = Narrowing(EVERY_ROW, (), exact=False)
 
 
 def narrowing(node: Filter | None) -> Narrowing:
     """What passes when `node` matches; everything for None."""
     if node is None:
-        return Narrowing(_ALL, (), exact=True)
+        return Narrowing(EVERY_ROW, (), exact=True)
     if isinstance(node, Condition):
         return _condition(node)
     if isinstance(node, Not):
         return _negated(narrowing(node.part))
     parts = [narrowing(part) for part in node.parts]
     exact = all(part.exact for part in parts)
-    if isinstance(node, Or) and any(part.sql == _ALL for part in parts):
+    if isinstance(node, Or) and any(part.sql == EVERY_ROW for part in parts):
         return NOTHING_LEFT_OUT
     word = " AND " if isinstance(node, And) else " OR "
     return Narrowing(
