@@ -170,6 +170,7 @@ class ClientContract(_Contract):
 
     def test_documents_are_deleted(self, animals: Namespace) -> None:
         assert animals.delete(F.lang == "de", dry_run=True) == 1
+        assert animals.delete({"lang": "de"}, dry_run=True) == 1
         assert animals.delete(F.lang == "de") == 1
         assert animals.delete(["fox", "none"]) == 1
         assert animals.delete("fox") == 0

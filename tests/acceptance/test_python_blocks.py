@@ -8,7 +8,12 @@ from embsearch import Client
 
 from tests.conftest import ROOT, Service
 
-PAGES = (ROOT / "clients" / "python" / "README.md", ROOT / "docs" / "how-to" / "use-the-python-client.md")
+HOW_TO = ROOT / "docs" / "how-to"
+PAGES = (
+    ROOT / "clients" / "python" / "README.md",
+    HOW_TO / "use-the-python-client.md",
+    HOW_TO / "use-langchain.md",
+)
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 
 

@@ -13,8 +13,8 @@ from embsearch.filters import Filter, FilterLike, filter_json
 from embsearch.splitting import by_number, by_size
 from embsearch.tokens import Tokens
 
-Target = str | Iterable[str] | Filter
-"""One id, several ids, or all documents that pass a filter."""
+Target = str | Iterable[str] | Filter | Mapping[str, Any]
+"""One id, several ids, or all documents that pass a filter; a mapping is a filter in the form of the service."""
 Progress = Callable[[NamespaceStatus], object]
 EVERYTHING = {"all": True}
 _PLACES = ("query", "vector", "like", "model_version")
@@ -185,8 +185,8 @@ def _targets(target: Target | None) -> Iterator[dict[str, Any]]:
     """What of a request names the documents; None is all of them."""
     if target is None:
         yield EVERYTHING
-    elif isinstance(target, Filter):
-        yield {"filters": target.to_json()}
+    elif isinstance(target, Filter | Mapping):
+        yield {"filters": filter_json(target)}
     else:
         for part in by_number([target] if isinstance(target, str) else target):
             yield {"ids": part}
