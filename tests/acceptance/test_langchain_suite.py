@@ -15,7 +15,7 @@ EXTERNAL_MODEL, SUITES_DIMENSION = "langchain-6", 6
 """A model that takes the vectors of the embeddings that the suite brings."""
 
 
-@pytest.mark.parametrize(("file", "least"), [("embeddings", 8), ("vector_stores", 48), ("store_behaviour", 10)])
+@pytest.mark.parametrize(("file", "least"), [("embeddings", 8), ("vector_stores", 75), ("store_behaviour", 11)])
 def test_the_suites_of_langchain_pass(file: str, least: int, service: Service) -> None:
     options = ("--model-id", EXTERNAL_MODEL, "--type", "external", "--dimension", str(SUITES_DIMENSION))
     once(EXTERNAL_MODEL, lambda: service.manage("register_model", *options, "--activate"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from embsearch import Client, Conflict, F, InvalidRequest
+from embsearch import AsyncClient, Client, Conflict, F, InvalidRequest
 from embsearch.langchain import EmbSearchEmbeddings, EmbSearchVectorStore
 from langchain_core.documents import Document
 
@@ -82,6 +82,29 @@ async def test_documents_are_deleted_by_a_filter_and_all_of_them(store: EmbSearc
     assert client.namespace("langchain-behaviour").count().value == 2
     store.delete()
     assert client.namespace("langchain-behaviour").count().value == 0
+
+
+async def test_an_async_client_does_all_the_same(store: EmbSearchVectorStore, client: Client) -> None:
+    async with AsyncClient(os.environ["SERVICE_URL"]) as async_client:
+        embeddings = EmbSearchEmbeddings(client, async_client=async_client)
+        vector = await embeddings.aembed_query(TEXTS[2])
+        assert [vector] == [pytest.approx(row, abs=1e-5) for row in await embeddings.aembed_documents([TEXTS[2]])]
+        tested = EmbSearchVectorStore("langchain-behaviour", embeddings)
+        assert ids(await tested.asimilarity_search("dens", filter=F.n >= 3)) == ids(
+            store.similarity_search("dens", filter=F.n >= 3)
+        )
+        assert ids(await tested.asimilarity_search_by_vector(vector, k=1)) == ["owl"]
+        assert await tested.asimilarity_search_with_score("dens") == store.similarity_search_with_score("dens")
+        found = await tested.amax_marginal_relevance_search("foxes in dens", k=2, lambda_mult=0.1)
+        assert len({"fox", "foxes"} & set(ids(found))) == 1
+        found = await tested.amax_marginal_relevance_search_by_vector(vector, k=3, lambda_mult=0.1)
+        assert ids(found) == ids(store.max_marginal_relevance_search_by_vector(vector, k=3, lambda_mult=0.1))
+        with pytest.raises(InvalidRequest, match="64"):
+            await tested.aadd_texts(["bad"], [{f"f{n}": n for n in range(65)}])
+        await tested.adelete(filter=F.lang == "de")
+        assert ids(await tested.aget_by_ids(IDS)) == ["fox", "foxes", "owl"]
+        await tested.adelete()
+        assert await tested.aget_by_ids(IDS) == []
 
 
 def test_documents_without_an_id_get_one(store: EmbSearchVectorStore) -> None:

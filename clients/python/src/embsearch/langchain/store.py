@@ -2,25 +2,26 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
-from uuid import uuid4
 
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
+from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
 
-from embsearch import documents as service
 from embsearch.answers import Hit
+from embsearch.async_client import AsyncClient
 from embsearch.client import Client
 from embsearch.errors import Conflict
 from embsearch.filters import FilterLike
 from embsearch.langchain.embeddings import EmbSearchEmbeddings
+from embsearch.langchain.shapes import document, documents, ids_of, refuse, target_of, with_vectors
 
 SHOWN: tuple[Literal["metadata", "text"], ...] = ("metadata", "text")
 
 
 class EmbSearchVectorStore(VectorStore):
     """Beside `k`, searches take what `Namespace.search` takes: `filter`, `min_score`, `exact` and so on. The
-    asynchronous methods are LangChain's own, which run these in threads."""
+    asynchronous methods send by `async_client`; without one they run the others in threads."""
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class EmbSearchVectorStore(VectorStore):
         embedding: Embeddings | None = None,
         *,
         client: Client | None = None,
+        async_client: AsyncClient | None = None,
         model_id: str | None = None,
         create: bool = True,
         wait: str | None = "searchable",
@@ -45,6 +47,8 @@ class EmbSearchVectorStore(VectorStore):
         if create:
             _create(client, namespace, model_id)
         self._namespace, self._model_id, self._wait = client.namespace(namespace), model_id, wait
+        async_client = async_client or (own.async_client if own else None)
+        self._async_namespace = async_client.namespace(namespace) if async_client else None
 
     @property
     def embeddings(self) -> Embeddings | None:
@@ -77,50 +81,89 @@ class EmbSearchVectorStore(VectorStore):
         """A document replaces the one with its id; one without an id gets one. Raises the error of the first document
         that the service refuses; those without a fault are written. `batch_size` is LangChain's; the client chooses the
         size of requests itself."""
-        _refuse("add_texts", unknown)
-        pages = list(texts)
-        known = [None] * len(pages) if ids is None else ids
-        fields = [{}] * len(pages) if metadatas is None else metadatas
-        if not len(pages) == len(known) == len(fields):
-            raise ValueError(f"{len(pages)} texts cannot have {len(fields)} metadatas and {len(known)} ids")
-        names = [name or str(uuid4()) for name in known]
-        vectors = self._embeds_here.embed_documents(pages) if self._embeds_here else [None] * len(pages)
-        written = self._namespace.upsert(
-            map(service.Document, names, pages, fields, vectors), wait=self._wait, model_id=self._model_id
-        )
-        for name, one in zip(names, written, strict=True):
-            if one.error is not None:
-                one.error.add_note(f"The document is {name!r}. Documents without a fault were written.")
-                raise one.error
-        return names
+        refuse("add_texts", unknown)
+        pages = documents(texts, metadatas, ids)
+        if self._embeds_here:
+            pages = with_vectors(pages, self._embeds_here.embed_documents([page.text or "" for page in pages]))
+        return ids_of(self._namespace.upsert(pages, wait=self._wait, model_id=self._model_id), pages)
+
+    async def aadd_texts(
+        self,
+        texts: Iterable[str],
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str | None] | None = None,
+        batch_size: int | None = None,
+        **unknown: Any,
+    ) -> list[str]:
+        if self._async_namespace is None:
+            how = {"ids": ids, "batch_size": batch_size, **unknown}
+            return await run_in_executor(None, self.add_texts, texts, metadatas, **how)
+        refuse("add_texts", unknown)
+        pages = documents(texts, metadatas, ids)
+        if self._embeds_here:
+            pages = with_vectors(pages, await self._embeds_here.aembed_documents([page.text or "" for page in pages]))
+        return ids_of(await self._async_namespace.upsert(pages, wait=self._wait, model_id=self._model_id), pages)
 
     def delete(self, ids: list[str] | None = None, *, filter: FilterLike = None, **unknown: Any) -> bool:  # noqa: A002
         """Delete by ids or by a filter; with neither, every document, as LangChain has it."""
-        _refuse("delete", unknown)
-        if ids is not None and filter is not None:
-            raise ValueError("delete takes ids or a filter, not both")
-        if ids is not None:
-            self._namespace.delete(ids)
-        elif filter is not None:
-            self._namespace.delete(filter)
-        else:
+        refuse("delete", unknown)
+        target = target_of(ids, filter)
+        if target is None:
             self._namespace.clear()
+        else:
+            self._namespace.delete(target)
+        return True
+
+    async def adelete(self, ids: list[str] | None = None, *, filter: FilterLike = None, **unknown: Any) -> bool:  # noqa: A002
+        if self._async_namespace is None:
+            return await run_in_executor(None, self.delete, ids, filter=filter, **unknown)
+        refuse("delete", unknown)
+        target = target_of(ids, filter)
+        if target is None:
+            await self._async_namespace.clear()
+        else:
+            await self._async_namespace.delete(target)
         return True
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """Those that there are, in the order of the ids."""
-        return [_document(one) for one in self._namespace.get(ids, include=SHOWN)]
+        return [document(one) for one in self._namespace.get(ids, include=SHOWN)]
+
+    async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
+        if self._async_namespace is None:
+            return await run_in_executor(None, self.get_by_ids, ids)
+        return [document(one) for one in await self._async_namespace.get(ids, include=SHOWN)]
 
     def similarity_search(self, query: str, k: int = 4, **how: Any) -> list[Document]:
-        return [_document(hit) for hit in self._hits(query, k, how)]
+        return [document(hit) for hit in self._hits(query, k, how)]
 
     def similarity_search_with_score(self, query: str, k: int = 4, **how: Any) -> list[tuple[Document, float]]:
         """The score is cosine similarity, -1 to 1."""
-        return [(_document(hit), hit.score) for hit in self._hits(query, k, how)]
+        return [(document(hit), hit.score) for hit in self._hits(query, k, how)]
 
     def similarity_search_by_vector(self, embedding: list[float], k: int = 4, **how: Any) -> list[Document]:
         found = self._namespace.search(vector=embedding, top_k=k, include=SHOWN, **how)
-        return [_document(hit) for hit in found]
+        return [document(hit) for hit in found]
+
+    async def asimilarity_search(self, query: str, k: int = 4, **how: Any) -> list[Document]:
+        return [one for one, _ in await self.asimilarity_search_with_score(query, k, **how)]
+
+    async def asimilarity_search_with_score(self, query: str, k: int = 4, **how: Any) -> list[tuple[Document, float]]:
+        if self._async_namespace is None:
+            return await run_in_executor(None, self.similarity_search_with_score, query, k, **how)
+        if self._embeds_here is None:
+            found = await self._async_namespace.search(query, top_k=k, include=SHOWN, **how)
+        else:
+            vector = await self._embeds_here.aembed_query(query)
+            found = await self._async_namespace.search(vector=vector, top_k=k, include=SHOWN, **how)
+        return [(document(hit), hit.score) for hit in found]
+
+    async def asimilarity_search_by_vector(self, embedding: list[float], k: int = 4, **how: Any) -> list[Document]:
+        if self._async_namespace is None:
+            return await run_in_executor(None, self.similarity_search_by_vector, embedding, k, **how)
+        found = await self._async_namespace.search(vector=embedding, top_k=k, include=SHOWN, **how)
+        return [document(hit) for hit in found]
 
     def max_marginal_relevance_search(
         self,
@@ -144,6 +187,26 @@ class EmbSearchVectorStore(VectorStore):
     ) -> list[Document]:
         return self.similarity_search_by_vector(embedding, k, mmr=lambda_mult, **how)
 
+    async def amax_marginal_relevance_search(
+        self,
+        query: str,
+        k: int = 4,
+        fetch_k: int = 20,  # noqa: ARG002
+        lambda_mult: float = 0.5,
+        **how: Any,
+    ) -> list[Document]:
+        return await self.asimilarity_search(query, k, mmr=lambda_mult, **how)
+
+    async def amax_marginal_relevance_search_by_vector(
+        self,
+        embedding: list[float],
+        k: int = 4,
+        fetch_k: int = 20,  # noqa: ARG002
+        lambda_mult: float = 0.5,
+        **how: Any,
+    ) -> list[Document]:
+        return await self.asimilarity_search_by_vector(embedding, k, mmr=lambda_mult, **how)
+
     def _hits(self, query: str, k: int, how: Mapping[str, Any]) -> Iterable[Hit]:
         if self._embeds_here is None:
             return self._namespace.search(query, top_k=k, include=SHOWN, **how)
@@ -162,14 +225,3 @@ def _create(client: Client, namespace: str, model_id: str | None) -> None:
         # Who names no model takes the namespace as it is.
         if error.code != "namespace_exists" or model_id is not None:
             raise
-
-
-def _refuse(method: str, unknown: Mapping[str, Any]) -> None:
-    """A misspelt filter of a delete must not delete everything."""
-    if unknown:
-        raise TypeError(f"{method} does not take {', '.join(sorted(unknown))}")
-
-
-def _document(found: Hit | service.StoredDocument) -> Document:
-    """Where the service keeps no text, the page is empty."""
-    return Document(id=found.id, page_content=found.text or "", metadata=dict(found.metadata or {}))
