@@ -6,7 +6,7 @@ Every role calls `load_config()` once. A variable that is not set is looked up i
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -101,27 +101,34 @@ _MAX_API_THREADS = 4_000
 _MAX_SECRET_BYTES = 64 * 1024
 
 
-def read_config(environ: Mapping[str, str]) -> Config:
-    """Build the configuration from `environ`. Raises ConfigError listing every problem."""
+def read_config(environ: Mapping[str, str], role_needs: Collection[str] = ()) -> Config:
+    """Build the configuration from `environ`. Raises ConfigError listing every problem.
+
+    `role_needs`: settings that a single role must find in `environ`; it finds all others there too, or takes defaults.
+    """
     var_dir = _var_dir(environ)
-    # The supervisor, when it started this process, handed out what the role reads: the rest is not for it.
-    handed_out = bool(environ.get("ROLE"))
+    # Who started this process handed out what the role reads: the rest is not for it.
+    handed_out = bool(environ.get("ROLE") or role_needs)
     known = {} if handed_out else _instance_values(var_dir) | {"VAR_DIR": str(var_dir)}
     known |= {name: value for name, value in environ.items() if value}
     values: dict[str, Any] = {}
     problems: list[str] = []
     for name, one in SETTINGS.items():
         file = environ.get(f"{name}_FILE", "") if one.secret else ""
-        value = _content(name, file, problems) if file else known.get(name) or one.default
+        given = _content(name, file, problems) if file else known.get(name)
+        value = given or one.default
         complaints: list[str] = []
         values[name.lower()] = one.kind(value, complaints.append)
-        if value or one.needed == "by every role" or (one.needed and not handed_out):
+        if name in role_needs and not given:
+            problems.append(f"{name}: {NOT_SET}")
+        elif value or one.needed == "by every role" or (one.needed and not handed_out):
             problems += [f"{name}: {complaint}" for complaint in complaints]
     config = Config(**values)
     if (threads := config.api_processes * config.api_threads) > _MAX_API_THREADS:
         problems.append(f"API_PROCESSES x API_THREADS: {threads} threads, at most {_MAX_API_THREADS}")
     if problems:
-        advice = [_advice(var_dir)] if any(problem.endswith(f": {NOT_SET}") for problem in problems) else []
+        missing = not role_needs and any(problem.endswith(f": {NOT_SET}") for problem in problems)
+        advice = [_advice(var_dir)] if missing else []
         raise ConfigError("\n".join(["configuration:", *(f"  - {problem}" for problem in problems), *advice]))
     return config
 

@@ -11,8 +11,9 @@ SUPERVISED: Mapping[str, str] = {
     "demo": "supervisor.demo",
     "doctor": "supervisor.doctor",
     "autoscale": "supervisor.autoscaler.cli",
+    "role": "supervisor.single_role",
 }
-"""Commands that start what Django's settings need: they run before Django is configured."""
+"""Commands that start what Django's settings need, or run where there is no Django."""
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Run the service": {
         "up": "start Postgres, Redis and every role; Ctrl-C stops them",
@@ -20,6 +21,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "demo": "start an instance, load a real corpus, search it",
         "doctor": "say what this machine has and lacks",
         "autoscale": "start embedders while text waits, stop them when it is quiet",
+        "role": "be one role, with what the environment says: for containers and units",
     },
     "Models and cache": {
         "register_model": "add a version of a model",

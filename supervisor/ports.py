@@ -21,9 +21,9 @@ def port_problem(host: str, port: int) -> str:
         return f"HOST is {host}, which is neither an address nor a name that resolves"
     except OSError as error:
         if error.errno == errno.EACCES:
-            return f"port {port} needs root; choose one from 1024 on with --port N"
+            return f"port {port} needs root; choose one from 1024 on with --port N, or PORT"
         if error.errno == errno.EADDRINUSE:
-            return f"port {port} on {host} is taken; choose another one with --port N"
+            return f"port {port} on {host} is taken; choose another one with --port N, or PORT"
         if error.errno == errno.EADDRNOTAVAIL:
             return f"HOST is {host}, which is no address of this machine"
         return f"port {port} on {host}: {error.strerror}"

@@ -1,4 +1,4 @@
-"""The process table: every role of an instance, in the order in which they start."""
+"""The process table: every role of an instance, in the order in which they start; and each role by itself."""
 
 import signal
 import sys
@@ -13,6 +13,15 @@ from supervisor.process import ProcessSpec
 # Celery skips Django's checks of the code: for them, the indexer would load every page of the api.
 _DJANGO = {"DJANGO_SETTINGS_MODULE": "embedding_project.settings", "CELERY_SKIP_CHECKS": "1"}
 _NOT_SHARED = {"NODE_SHARD", "NODE_REPLICA", "ROLE", "ADMIN_PASSWORD"}
+_WITHHELD: Mapping[str, tuple[str, ...]] = {
+    "embedder": ("SECRET_KEY", "API_KEY", "DATABASE_URL"),
+    "node": ("SECRET_KEY", "API_KEY", "CACHE_URL"),
+    "indexer": ("API_KEY",),
+    "api": (),
+    "beat": ("API_KEY",),
+}
+"""Kind of role -> the secrets that it has no use for."""
+KINDS = tuple(_WITHHELD)
 # Only the command that makes the administrator may see the password; a role must not find the settings module unless
 # it is one of Django's, because Celery would load it.
 _NOT_INHERITED = {"ADMIN_PASSWORD", "ADMIN_PASSWORD_FILE", *_DJANGO}
@@ -44,27 +53,48 @@ def _text(value: str | float | Path | tuple[str, ...]) -> str:
 
 def base_environment(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
     """What every role gets beside its own variables."""
-    shared = {"PROMETHEUS_MULTIPROC_DIR": config.metrics_dir, "PYTHONUNBUFFERED": "1"}
-    return (
-        {name: value for name, value in inherited.items() if name not in _NOT_INHERITED} | environment(config) | shared
-    )
+    kept = {name: value for name, value in inherited.items() if name not in _NOT_INHERITED}
+    # Where the variable is there but empty, the client of Prometheus writes its files into the current directory.
+    shared = {"PROMETHEUS_MULTIPROC_DIR": config.metrics_dir} if config.metrics_dir else {}
+    return kept | environment(config) | shared | {"PYTHONUNBUFFERED": "1"}
 
 
-def _without(base: Mapping[str, str], *names: str) -> dict[str, str]:
-    """What is left for a role that has no use for these settings."""
-    withheld = {*names, *(f"{name}_FILE" for name in names)}
-    return {name: value for name, value in base.items() if name not in withheld}
+def needed_settings(kind: str) -> frozenset[str]:
+    """The settings without which one role of this kind cannot run."""
+    service = {name for name, one in SETTINGS.items() if one.needed and name not in _WITHHELD[kind]}
+    return frozenset(service | ({"NODE_SHARD", "NODE_REPLICA"} if kind == "node" else set()))
+
+
+def role(kind: str, config: Config, inherited: Mapping[str, str], number: int = 0) -> ProcessSpec:
+    """One role: an embedder or a beat of that number, or the node of the shard and replica that `config` names."""
+    withheld = {*_WITHHELD[kind], *(f"{name}_FILE" for name in _WITHHELD[kind])}
+    env = {name: value for name, value in base_environment(config, inherited).items() if name not in withheld}
+    match kind:
+        case "embedder":
+            return _embedder(env, number, config)
+        case "node":
+            return _node(env, config.node_shard, config.node_replica)
+        case "indexer":
+            return _indexer(env)
+        case "api":
+            return _api(env, config)
+        case _:
+            return _beat(env, number)
 
 
 def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpec, ...]:
     """Every role, in the order of their start; those without DATABASE_URL start before the database is ready for it."""
-    base = base_environment(config, inherited)
+    nodes = [
+        replace(config, node_shard=shard, node_replica=replica)
+        for shard in range(config.shards)
+        for replica in range(config.replicas)
+    ]
     return (
-        *(_embedder(base, number, config) for number in range(config.embedders)),
-        *(_node(base, shard, replica) for shard in range(config.shards) for replica in range(config.replicas)),
-        _indexer(base),
-        _api(base, config),
-        *(_beat(base, number) for number in range(config.beats)),
+        *(role("embedder", config, inherited, number) for number in range(config.embedders)),
+        *(role("node", node, inherited) for node in nodes),
+        role("indexer", config, inherited),
+        role("api", config, inherited),
+        *(role("beat", config, inherited, number) for number in range(config.beats)),
     )
 
 
@@ -73,11 +103,6 @@ def database_connections(config: Config) -> int:
     api = config.api_threads + _THREADS_BESIDE_WORK + _CONNECTIONS_BESIDE_REQUESTS
     nodes = config.shards * config.replicas * _CONNECTIONS_OF_NODE
     return config.api_processes * api + nodes + _CONNECTIONS_OF_OTHERS
-
-
-def embedder_role(config: Config, inherited: Mapping[str, str], number: int) -> ProcessSpec:
-    """One more embedder, beside those of the table."""
-    return _embedder(base_environment(config, inherited), number, config)
 
 
 def management(command: str, config: Config, inherited: Mapping[str, str], **extra: str) -> ProcessSpec:
@@ -101,23 +126,20 @@ def _node(base: Mapping[str, str], shard: int, replica: int) -> ProcessSpec:
     own = {"NODE_SHARD": str(shard), "NODE_REPLICA": str(replica), **_SINGLE_THREADED}
     queue = f"search.ctl.s{shard}.r{replica}"
     options = ("-I", "index_nodes.tasks", "-P", "solo", "-Q", queue)
-    env = {**_without(base, "SECRET_KEY", "API_KEY", "CACHE_URL"), **own}
-    return _worker("query_app", f"node-s{shard}-r{replica}", *options, env=env)
+    return _worker("query_app", f"node-s{shard}-r{replica}", *options, env={**base, **own})
 
 
 def _embedder(base: Mapping[str, str], number: int, config: Config) -> ProcessSpec:
     options = ("-I", "workers.tasks", "-P", "threads", "-c", "1", "-Q", f"embed.ctl.{number}")
     own = {**_EMBEDDER, "HF_HUB_OFFLINE": "0" if config.hub_downloads else "1"}
-    env = {**_without(base, "SECRET_KEY", "API_KEY", "DATABASE_URL"), **own}
-    return _worker("query_app", f"embedder-{number}", *options, env=env)
+    return _worker("query_app", f"embedder-{number}", *options, env={**base, **own})
 
 
 def _indexer(base: Mapping[str, str]) -> ProcessSpec:
     # Two turns of indexing at a time, four chunks of a re-embedding, and four threads for periodic jobs: slow ones take
     # two of them at most.
     options = ("-P", "threads", "-c", "10", "-Q", "index,reembed")
-    env = {**_without(base, "API_KEY"), **_DJANGO}
-    return _worker("job_app", "indexer", *options, env=env, nice=_BACKGROUND_NICE)
+    return _worker("job_app", "indexer", *options, env={**base, **_DJANGO}, nice=_BACKGROUND_NICE)
 
 
 def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:
@@ -146,7 +168,6 @@ def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:
 def _beat(base: Mapping[str, str], number: int) -> ProcessSpec:
     scheduler = ("--scheduler", "embeddings_app.beat:StandbyScheduler", "--pidfile=", "-l", "WARNING")
     start = ("-A", "embedding_project.celery:job_app", "beat")
-    env = {**_without(base, "API_KEY"), **_DJANGO}
     # One sends, and the others stand by.
     name = f"beat-{number}" if number else "beat"
-    return _python(name, "celery", *start, *scheduler, env=env, nice=_BACKGROUND_NICE)
+    return _python(name, "celery", *start, *scheduler, env={**base, **_DJANGO}, nice=_BACKGROUND_NICE)

@@ -16,6 +16,7 @@ from supervisor.logs import Console, tail
 from supervisor.ports import port_problem
 from supervisor.process import Child, run_once
 from supervisor.services import Launcher, ServiceUrls
+from supervisor.start_checks import refuse_one_redis
 
 READY_SECONDS = 180.0
 _TICK_SECONDS = 0.2
@@ -88,8 +89,7 @@ class Supervisor:
             raise StartError(problem)
         if not (config.on_loopback or config.api_key or self._may_hold_keys()):
             raise StartError(f"HOST is {config.host}: set API_KEY before listening beyond loopback")
-        if given(config.redis_url) == given(config.cache_url) != "":
-            raise StartError("CACHE_URL is the server of REDIS_URL; a cache that fills up or is emptied loses messages")
+        refuse_one_redis(config)
         own = secrets.load_or_create(self.var_dir)
         urls = self._start_services(own)
         self._config = replace(

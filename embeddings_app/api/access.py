@@ -33,11 +33,15 @@ def sent_key(meta: Mapping[str, str]) -> str:
 
 
 class Access:
-    def __init__(self, root_key: str, keys: KeyRing, keys_exist: Callable[[], bool]) -> None:
-        """`root_key` is empty when there is none; `keys_exist` tells whether a key was ever made."""
+    def __init__(
+        self, root_key: str, keys: KeyRing, keys_exist: Callable[[], bool], *, may_be_keyless: bool = True
+    ) -> None:
+        """`root_key` is empty when there is none; `keys_exist` tells whether a key was ever made. `may_be_keyless`:
+        the service listens on loopback alone."""
         self._root_hash = key_hash(root_key) if root_key else None
         self._keys = keys
         self._keys_exist = keys_exist
+        self._may_be_keyless = may_be_keyless
 
     def caller(
         self, path: str, host: str, authorization: str, method: str = "GET", *, too_plain: bool = False
@@ -48,7 +52,7 @@ class Access:
         if path in OPEN_PATHS and method != "POST":
             check_host(host, keyless=False)
             return None
-        keyless = self._root_hash is None and not self._keys_exist()
+        keyless = self._may_be_keyless and self._root_hash is None and not self._keys_exist()
         check_host(host, keyless=keyless)
         if too_plain and path != _METRICS:
             raise ServiceError("https_required", "send it to https://; if a key came along, others may have read it")

@@ -49,10 +49,11 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 class ApiGuard:
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
-        self._access = Access(load_config().api_key, key_ring(), keys_exist())
+        config = load_config()
+        self._access = Access(config.api_key, key_ring(), keys_exist(), may_be_keyless=config.on_loopback)
         self._https_only = settings.SECURE_SSL_REDIRECT
         self._address = client_address()
-        self._cors = Cors(load_config().cors_origins)
+        self._cors = Cors(config.cors_origins)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(PAGE_PATHS):

@@ -22,7 +22,7 @@ from supervisor.errors import exit_code
 from supervisor.interrupts import stop_signal
 from supervisor.launch import Options
 from supervisor.logs import Console
-from supervisor.roles import embedder_role
+from supervisor.roles import role
 
 _LOCK_FILE = "autoscaler.lock"
 _TICK_SECONDS = 0.2
@@ -65,7 +65,7 @@ class Autoscaler:
         log_dir = config.var_dir / "logs"
         log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         inherited = inherited_environment()
-        self._pool = EmbedderPool(lambda number: embedder_role(config, inherited, number), first, log_dir, console)
+        self._pool = EmbedderPool(lambda number: role("embedder", config, inherited, number), first, log_dir, console)
         self._supervisor = instance.holder(config.var_dir)
 
     def run(self) -> None:

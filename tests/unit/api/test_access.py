@@ -38,6 +38,12 @@ def test_without_a_key_other_names_are_forbidden(host: str) -> None:
     assert refusal(lambda: asked(access(), "", host=host)) == ("forbidden_host", "Host")
 
 
+def test_a_service_that_listens_beyond_loopback_is_never_keyless() -> None:
+    open_to_all = Access("", KeyRing(lambda _: None), lambda: False, may_be_keyless=False)
+    assert refusal(lambda: asked(open_to_all, ""))[0] == "unauthenticated"
+    assert asked(open_to_all, "", "/healthz") is None
+
+
 @pytest.mark.parametrize("key", ["", ROOT_KEY])
 @pytest.mark.parametrize("host", ["", "localhost,evil", "a b", "x" * 300, "local\x00host"])
 def test_what_is_no_host_name_is_refused(host: str, key: str) -> None:

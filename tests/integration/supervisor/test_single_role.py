@@ -1,0 +1,55 @@
+"""A real role that was started by itself, with the few variables that it needs and in a foreign folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from redis import Redis
+
+from embedding_project.broker.liveness import alive
+from embedding_project.config import load_config
+from supervisor.process import last_steps
+from tests.conftest import ROOT
+
+PATIENCE_SECONDS = 120.0
+
+
+@contextmanager
+def started(*arguments: str, folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """It ends with the tests, however these end."""
+    ending = last_steps(os.getpid(), signal.SIGKILL, nice=0)
+    command = (sys.executable, str(ROOT / "manage.py"), "role", *arguments)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=settings, stderr=log, preexec_fn=ending)  # noqa: PLW1509
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_an_embedder_comes_alive_in_place_of_the_command_and_ends_when_told(redis: Redis, tmp_path: Path) -> None:
+    config = load_config()
+    settings = {"REDIS_URL": config.redis_url, "CACHE_URL": config.cache_url, "VAR_DIR": str(tmp_path)}
+    with started("embedder", "7", folder=tmp_path, **settings) as process:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while "embedder-7" not in alive(redis):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < give_up, (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        assert b"embed.ctl.7" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, (tmp_path / "log").read_text()
+
+
+def test_what_is_missing_is_named_and_nothing_starts(tmp_path: Path) -> None:
+    with started("node", folder=tmp_path, NODE_SHARD="0") as process:
+        assert process.wait(60) == 2
+    missing = ("DATABASE_URL", "REDIS_URL", "NODE_REPLICA")
+    lines = ["role node: configuration:", *(f"  - {name}: not set" for name in missing)]
+    assert (tmp_path / "log").read_text() == "\n".join([*lines, ""])
