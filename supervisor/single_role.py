@@ -15,6 +15,7 @@ from embedding_project.config import inherited_environment, read_config
 from supervisor.errors import StartError, exit_code
 from supervisor.ports import port_problem
 from supervisor.process import ProcessSpec
+from supervisor.role_check import CHECKED, problem
 from supervisor.roles import KINDS, needed_settings, role
 from supervisor.start_checks import refuse_one_redis
 
@@ -27,7 +28,10 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if (arguments.number is None) == (arguments.kind == "embedder"):
         parser.error("an embedder needs its number" if arguments.number is None else "only an embedder has a number")
-    return exit_code(lambda: _become(arguments), lambda line: print(f"role {arguments.kind}: {line}", file=sys.stderr))
+    if arguments.check and arguments.kind not in CHECKED:
+        parser.error("a beat cannot be checked: one that stands by does nothing that could be seen")
+    run = _check if arguments.check else _become
+    return exit_code(lambda: run(arguments), lambda line: print(f"role {arguments.kind}: {line}", file=sys.stderr))
 
 
 def described(kind: str, environ: Mapping[str, str], number: int = 0) -> ProcessSpec:
@@ -38,10 +42,17 @@ def described(kind: str, environ: Mapping[str, str], number: int = 0) -> Process
     return role(kind, config, environ, number)
 
 
+def _check(arguments: argparse.Namespace) -> int:
+    config = read_config(inherited_environment(), needed_settings(arguments.kind))
+    if found := problem(arguments.kind, config, arguments.number or 0):
+        raise StartError(found)
+    return 0
+
+
 def _become(arguments: argparse.Namespace) -> int:
     spec = described(arguments.kind, inherited_environment(), arguments.number or 0)
-    if arguments.kind == "api" and (problem := port_problem(spec.env["HOST"], int(spec.env["PORT"]))):
-        raise StartError(problem)
+    if arguments.kind == "api" and (taken := port_problem(spec.env["HOST"], int(spec.env["PORT"]))):
+        raise StartError(taken)
     written = ["METRICS_DIR", "VAR_DIR"] if arguments.kind == "node" else ["METRICS_DIR"]
     for folder in filter(None, map(spec.env.get, written)):
         Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=["role"], help=argparse.SUPPRESS)
     parser.add_argument("kind", choices=KINDS, help="what to be; a node takes its place from NODE_SHARD, NODE_REPLICA")
     parser.add_argument("number", nargs="?", type=_number, metavar="N", help="of an embedder: no two may have the same")
+    parser.add_argument(
+        "--check", action="store_true", help="say whether it works, and exit: 0 when it does, 1 when not"
+    )
     return parser
 
 

@@ -5,14 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from django.utils import timezone
 from redis import Redis
 
 from embedding_project.broker.liveness import alive
 from embedding_project.config import load_config
+from embeddings_app.models import Layout, LayoutStatus, ModelRegistry, ShardReplica
 from supervisor.process import last_steps
 from tests.conftest import ROOT
 
@@ -33,6 +38,14 @@ def started(*arguments: str, folder: Path, **settings: str) -> Iterator[subproce
         process.wait()
 
 
+def checked(*arguments: str, **settings: str) -> str:
+    """What `--check` complains of."""
+    command = (sys.executable, "manage.py", "role", *arguments, "--check")
+    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == bool(done.stderr)
+    return done.stderr
+
+
 def test_an_embedder_comes_alive_in_place_of_the_command_and_ends_when_told(redis: Redis, tmp_path: Path) -> None:
     config = load_config()
     settings = {"REDIS_URL": config.redis_url, "CACHE_URL": config.cache_url, "VAR_DIR": str(tmp_path)}
@@ -43,6 +56,8 @@ def test_an_embedder_comes_alive_in_place_of_the_command_and_ends_when_told(redi
             assert time.monotonic() < give_up, (tmp_path / "log").read_text()
             time.sleep(0.1)
         assert b"embed.ctl.7" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert checked("embedder", "7", **settings) == ""
+        assert checked("embedder", "8", **settings) == "role embedder: error: embedder-8 does not report\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, (tmp_path / "log").read_text()
 
@@ -53,3 +68,26 @@ def test_what_is_missing_is_named_and_nothing_starts(tmp_path: Path) -> None:
     missing = ("DATABASE_URL", "REDIS_URL", "NODE_REPLICA")
     lines = ["role node: configuration:", *(f"  - {name}: not set" for name in missing)]
     assert (tmp_path / "log").read_text() == "\n".join([*lines, ""])
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "found"),
+    [
+        ("ready", 0, ""),
+        ("loading", 0, "role node: error: node-s1-r0 loads its shard\n"),
+        ("ready", 60, "role node: error: node-s1-r0 does not report\n"),
+    ],
+)
+def test_a_node_is_checked_by_its_heartbeat(database: str, state: str, age: int, found: str) -> None:
+    layout = Layout.objects.get(status=LayoutStatus.ACTIVE)
+    ShardReplica.objects.create(
+        layout=layout, model_version=ModelRegistry.objects.all()[0], shard=1, replica=0, epoch=uuid.uuid4(),
+        state=state, heartbeat=timezone.now() - timedelta(seconds=age),
+    )  # fmt: skip
+    place = {"NODE_SHARD": "1", "NODE_REPLICA": "0"}
+    assert checked("node", DATABASE_URL=database, REDIS_URL=load_config().redis_url, **place) == found
+
+
+def test_a_server_that_is_away_fails_the_check() -> None:
+    away = {"REDIS_URL": "redis://127.0.0.1:1", "CACHE_URL": "redis://127.0.0.1:2"}
+    assert checked("embedder", "0", **away) == "role embedder: error: cannot be asked: ConnectionError\n"

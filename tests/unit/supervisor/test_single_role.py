@@ -102,6 +102,7 @@ def test_broker_and_cache_on_one_server_are_refused(environ: dict[str, str]) -> 
         (["embedder"], "an embedder needs its number"),
         (["embedder", "first"], "must be 0 to 1000000"),
         (["api", "2"], "only an embedder has a number"),
+        (["beat", "--check"], "a beat cannot be checked"),
         (["worker"], "invalid choice: 'worker'"),
         ([], "required: kind"),
     ],
