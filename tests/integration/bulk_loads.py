@@ -3,11 +3,13 @@
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.db import connection
 
 from bulk_ingest.buckets import SpreadFile
 from bulk_ingest.loading import BucketTask, OnExisting, load_bucket
@@ -24,21 +26,31 @@ from embeddings_app.services.bulk.jobs import NewJob, PlannedFile, make_job
 from embeddings_app.services.documents.outcomes import RefusedDocument
 from embeddings_app.services.documents.upserting import write
 from embeddings_app.services.model_versions.indexes import prepare_indexes
+from tests.integration.registry_steps import retire, take_back
 
 MODEL, DIMENSION, SPACE = "bulk-8", 8, "bulk"
 COLUMNS = Columns()
 _COUNTED = ("inserted", "updated", "unchanged", "superseded", "duplicates")
 
 
-def external_model() -> ModelRegistry:
-    """Made once for all tests of a database: no version comes back."""
+@contextmanager
+def external_model() -> Iterator[ModelRegistry]:
+    """Active for the length of the block: nodes of other tests would follow its logs too."""
     version, new = ModelRegistry.objects.get_or_create(
         model_id=MODEL, defaults={"type": "external", "dimension": DIMENSION, "status": ModelStatus.ACTIVE}
     )
     if new:
         prepare_indexes(version)
+    else:
+        with connection.cursor() as cursor:
+            take_back(cursor, version.pk)
     registry.forget_cached()
-    return version
+    try:
+        yield ModelRegistry.objects.get(pk=version.pk)
+    finally:
+        with connection.cursor() as cursor:
+            retire(cursor, version.pk)
+        registry.forget_cached()
 
 
 def vector_of(text: str) -> list[float]:

@@ -19,13 +19,18 @@ def retire(database: Executes, key: int) -> None:
         database.execute(_SET, [status, key])
 
 
+def take_back(database: Executes, key: int) -> None:
+    """A retired version is active again. No version comes back, but the next tests need this one."""
+    database.execute("ALTER TABLE model_registry DISABLE TRIGGER model_version_step")
+    database.execute(_SET, ["active", key])
+    database.execute("ALTER TABLE model_registry ENABLE TRIGGER model_version_step")
+
+
 @contextmanager
 def retired(database: Executes, key: int) -> Iterator[None]:
-    """The version is retired for the length of the block. No version comes back, but the next tests need this one."""
+    """The version is retired for the length of the block."""
     retire(database, key)
     try:
         yield
     finally:
-        database.execute("ALTER TABLE model_registry DISABLE TRIGGER model_version_step")
-        database.execute(_SET, ["active", key])
-        database.execute("ALTER TABLE model_registry ENABLE TRIGGER model_version_step")
+        take_back(database, key)

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,8 +27,9 @@ WHERE model_version_id = %s AND NOT deleted AND vector IS NOT NULL ORDER BY docu
 
 
 @pytest.fixture
-def version(database: str) -> ModelRegistry:
-    return external_model()
+def version(database: str) -> Iterator[ModelRegistry]:
+    with external_model() as made:
+        yield made
 
 
 class Writer:

@@ -35,7 +35,8 @@ LEFT JOIN shard_change s USING (layout_id, model_version_id, shard) GROUP BY c.i
 @pytest.fixture
 def version(database: str) -> Iterator[ModelRegistry]:
     shutil.rmtree(WORK, ignore_errors=True)
-    yield external_model()
+    with external_model() as made:
+        yield made
     shutil.rmtree(WORK, ignore_errors=True)
 
 

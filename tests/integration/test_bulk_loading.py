@@ -1,6 +1,7 @@
 """Buckets in Postgres: rows as an upsert writes them, exactly once, and what happens when clients write meanwhile."""
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ WHERE n.name = %s ORDER BY d.doc_id
 
 
 @pytest.fixture
-def version(database: str) -> ModelRegistry:
-    return external_model()
+def version(database: str) -> Iterator[ModelRegistry]:
+    with external_model() as made:
+        yield made
 
 
 def _lines(folder: Path, *rows: dict[str, Any]) -> Path:
