@@ -5,49 +5,27 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import get_commands
-from prometheus_client import Metric
-from prometheus_client.metrics import MetricWrapperBase
 
-import embedding_project.broker.transport
-import embeddings_app.api.metrics
-import embeddings_app.services.embedding.metrics
-import embeddings_app.services.indexing.trimming
-import embeddings_app.services.jobs.metrics
-import embeddings_app.services.search.metrics
-import index_nodes.metrics
-import workers.metrics
 from embedding_project import VERSION
 from embedding_project.config import SETTINGS
 from embedding_project.contracts import limits
 from embedding_project.contracts.errors import ERROR_KINDS
-from embeddings_app.api.state_metrics import GAUGES, StateGauge
 from embeddings_app.api.urls import urlpatterns
 from supervisor.commands import SUPERVISED
 from tests.acceptance.bad_input_page import page as bad_input_page
 from tests.conftest import ROOT
+from tests.unit.docs.known_metrics import known_metrics, metric_names, metrics_in
 
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "clients" / "python" / "README.md", *DOCS.rglob("*.md")]
 )
-METRIC_MODULES = (
-    embedding_project.broker.transport,
-    embeddings_app.api.metrics,
-    embeddings_app.services.indexing.trimming,
-    embeddings_app.services.jobs.metrics,
-    embeddings_app.services.embedding.metrics,
-    embeddings_app.services.search.metrics,
-    index_nodes.metrics,
-    workers.metrics,
-)
 LIMITS = {name: value for name, value in vars(limits).items() if name.isupper()}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_METRIC = re.compile(r"\b(?:api|node|embedder|embed|documents|records|replicas?|queue|log|search|worker)_[a-z_]+")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -60,19 +38,6 @@ def _rows(page: str) -> dict[str, list[str]]:
         if line.startswith("| `") and name:
             rows[name[1]] = cells[1:]
     return rows
-
-
-@cache
-def _metrics() -> dict[str, Metric | StateGauge[Any]]:
-    """Name as Prometheus shows it -> metric."""
-    found: dict[str, Metric | StateGauge[Any]] = {gauge.name: gauge for gauge in GAUGES}
-    for module in METRIC_MODULES:
-        for metric in vars(module).values():
-            if isinstance(metric, MetricWrapperBase):
-                (described,) = metric.describe()
-                suffix = "_total" if described.type == "counter" else ""
-                found[described.name + suffix] = described
-    return found
 
 
 def _routes() -> list[str]:
@@ -127,16 +92,16 @@ def test_the_limits_are_those_of_the_code() -> None:
 
 def test_the_metrics_are_those_of_the_code() -> None:
     written = {name: cells[0] for name, cells in _rows("metrics.md").items()}
-    assert written == {name: metric.type for name, metric in _metrics().items()}
+    assert written == {name: metric.type for name, metric in known_metrics().items()}
 
 
 def test_the_grafana_dashboard_asks_for_metrics_that_exist() -> None:
     text = (ROOT / "deploy" / "grafana" / "dashboard.json").read_text(encoding="utf-8")
     panels = [panel for panel in json.loads(text)["panels"] if panel["type"] != "row"]
     queries = [target["expr"] for panel in panels for target in panel["targets"]]
-    asked = {re.sub(r"_(bucket|sum|count)$", "", name) for query in queries for name in _METRIC.findall(query)}
+    asked = metrics_in(queries)
     assert len(queries) >= len(panels) > 10
-    assert asked <= set(_metrics()) | {name.removesuffix("_total") for name in _metrics()}
+    assert asked <= metric_names()
     assert asked >= {"api_requests_total", "embed_cache_lookups_total", "replica_lag_entries", "queue_messages"}
 
 

@@ -1,0 +1,110 @@
+"""The Dockerfile: images without what their roles do not need, and without root."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from embedding_project.config import SETTINGS
+from supervisor.roles import KINDS
+from tests.conftest import ROOT
+from tests.unit.deploy.started import DEPLOY, compose, dockerfile
+
+STAGES = dockerfile()
+TARGETS = ("web", "embedder", "node")
+PACKAGES = {"web": "embeddings_app", "embedder": "workers", "node": "index_nodes"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_runs_a_role_as_a_user_that_is_not_root(target: str) -> None:
+    stage = STAGES[target]
+    assert stage.all_of("USER") == ["10001:10001"]
+    command = re.findall(r'"(\w+)"', stage.all_of("CMD")[0])
+    assert command[0] == "role"
+    assert command[1] in KINDS
+    assert STAGES[stage.base].all_of("ENTRYPOINT") == ['["python", "manage.py"]']
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_has_the_packages_of_its_role_alone(target: str) -> None:
+    copied = STAGES[target].all_of("COPY")
+    assert copied == [
+        f"--from=packages-{target} /opt/venv /opt/venv",
+        f"{PACKAGES[target]}/ {PACKAGES[target]}/",
+    ]
+    installed = " ".join(STAGES[f"packages-{target}"].all_of("RUN"))
+    assert set(re.findall(r"requirements/\S+\.txt", installed)) == {f"requirements/{target}.txt"}
+
+
+def imports(target: str, *modules: str) -> str:
+    """What goes wrong where only the requirements of this image are installed."""
+    files = [f"requirements/{name}.txt" for name in ("base", "tracing", target)]
+    command = (sys.executable, "-m", "tests.unit.deploy.image_imports", *modules, "--", *files)
+    environ = {name: value for name, value in os.environ.items() if target == "web" or "DJANGO" not in name}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    return done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_has_all_that_its_code_imports(target: str) -> None:
+    shared = ["embedding_project", "supervisor"] if target == "web" else ["supervisor.single_role"]
+    assert imports(target, PACKAGES[target], *shared) == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "module", "absent"),
+    [
+        ("web", "torch", "torch"),
+        ("embedder", "embeddings_app.models", "django"),
+        ("node", "embeddings_app.models", "django"),
+        ("web", "index_nodes.tasks", "faiss"),
+    ],
+)
+def test_what_an_image_has_not_is_missed(target: str, module: str, absent: str) -> None:
+    assert f"No module named '{absent}' in this image" in imports(target, module)
+
+
+def test_everything_that_is_copied_exists_and_reaches_the_builder() -> None:
+    sources = {
+        source
+        for stage in STAGES.values()
+        for line in stage.all_of("COPY")
+        if not line.startswith("--from")
+        for source in line.split()[:-1]
+    }
+    assert {"manage.py", "requirements/base.txt", "requirements/tracing.txt"} <= sources
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{source.split('/')[0]}" for source in sources} == {line for line in ignored if line.startswith("!")}
+
+
+def test_every_variable_of_an_image_is_a_setting() -> None:
+    set_here = {name for line in STAGES["runtime"].all_of("ENV") for name in re.findall(r"(\w+)=", line)}
+    assert set_here - {"PATH", "PYTHONDONTWRITEBYTECODE"} <= set(SETTINGS)
+    assert set_here >= {"VAR_DIR", "MODEL_ROOT"}
+
+
+def test_containers_of_compose_write_nowhere_but_in_volumes() -> None:
+    services = compose()["services"]
+    for name, one in services.items():
+        assert one["profiles"] == ["core"], name
+        if "build" in one:
+            assert (one["read_only"], one["cap_drop"], one["tmpfs"]) == (True, ["ALL"], ["/tmp"]), name
+            assert one["build"]["target"] in TARGETS
+    volumes = {volume.split(":")[0] for one in services.values() for volume in one.get("volumes", [])}
+    assert volumes == set(compose()["volumes"])
+
+
+def test_services_of_compose_that_can_be_asked_are() -> None:
+    services = compose()["services"]
+    assert {name for name, one in services.items() if "healthcheck" not in one} == {"bootstrap", "beat"}
+    for one in services.values():
+        if "build" in one and "healthcheck" in one:
+            assert one["healthcheck"]["test"] == ["CMD", "python", "manage.py", *one["command"], "--check"]
+
+
+def test_only_the_api_is_published_and_on_loopback() -> None:
+    published = {name: one["ports"] for name, one in compose()["services"].items() if "ports" in one}
+    assert published == {"api": ["127.0.0.1:${PORT:-8000}:8000"]}
