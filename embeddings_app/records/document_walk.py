@@ -58,7 +58,8 @@ class Walk:
     def step(self, after: str | None, most: int) -> Window:
         """The next documents that pass, after the id `after`: at most `most`, and those of one window of rows."""
         narrowed = narrowing(self.filter)
-        limit = min(most, MOST_LISTED_AT_ONCE)
+        # Of rows that Postgres alone cannot judge, those that fail are found out here, so more of them are read.
+        limit = min(most, MOST_LISTED_AT_ONCE) if narrowed.exact else MOST_LISTED_AT_ONCE
         # Where Postgres lets every row pass, it need not read more of them.
         window = min(limit, self.window) if narrowed.sql == EVERY_ROW else self.window
         found = self._read(
@@ -70,6 +71,8 @@ class Walk:
         (_, last, rows_read), *listed = found
         passing = (Passed(key, doc_id, stored_metadata(metadata)) for key, doc_id, metadata in listed)
         passed = tuple(one for one in passing if narrowed.exact or self._matches(one))
+        if len(passed) > most:
+            return Window(passed[:most], passed[most - 1].doc_id)
         if len(listed) == limit:
             return Window(passed, listed[-1][1])
         return Window(passed, last if int(rows_read) == window else None)

@@ -14,6 +14,7 @@ from embeddings_app.services.documents.deleting import delete_expired
 from embeddings_app.services.documents.listing import count_documents, list_documents
 from embeddings_app.services.documents.outcomes import DocumentResult
 from embeddings_app.services.documents.reading import read_document, read_documents
+from embeddings_app.services.documents.updating import MetadataChange, update_many
 from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.jobs.expired_documents import EXPIRED_DOCUMENTS
 from embeddings_app.services.jobs.job import Run
@@ -85,3 +86,9 @@ def test_a_write_that_asks_for_no_document_finds_none_where_it_is_over() -> None
     assert write("a", None, if_revision=0).revision == 2
     assert namespaces.namespace(NAMESPACE).name == NAMESPACE
     assert read_document(NAMESPACE, "a", False).expires_at is None
+
+
+def test_an_update_does_not_touch_what_is_over() -> None:
+    write("a", PAST)
+    done = update_many(namespaces.namespace(NAMESPACE), ["a"], MetadataChange({"seen": True}, ()))
+    assert (done.matched, done.changed) == (0, 0)

@@ -202,3 +202,11 @@ def test_an_update_cannot_give_a_namespace_too_many_fields() -> None:
     with pytest.raises(ServiceError) as caught:
         update_matching(NAMESPACE, None, MetadataChange({"one more": 1}, ()), None)
     assert caught.value.code == "too_many_fields"
+
+
+def test_rows_that_postgres_cannot_judge_are_read_many_at_a_time(ten: list[str]) -> None:
+    """One that is wanted is not looked for row by row."""
+    step = Walk(namespaces.namespace(NAMESPACE).pk, NESTED).step("d1", 1)
+    assert ([one.doc_id for one in step.passed], step.last) == (["d3"], "d3")
+    rest = Walk(namespaces.namespace(NAMESPACE).pk, NESTED).step("d3", 3)
+    assert ([one.doc_id for one in rest.passed], rest.last) == (["d5", "d7", "d9"], None)

@@ -28,6 +28,12 @@ def write(name: str, doc_id: str) -> None:
     upsert(request(document(doc_id, f"text of {doc_id}"), namespace=name))
 
 
+def emptied(seconds: float = 60.0) -> tuple[int, int]:
+    """Documents deleted and namespaces forgotten, from the beginning."""
+    done = empty_dropped(seconds, {})
+    return done.documents, done.forgotten
+
+
 def names(only: frozenset[str] = frozenset()) -> list[str]:
     return [entry.name for entry in list_namespaces(only, "", 100)]
 
@@ -62,7 +68,7 @@ def test_a_dropped_namespace_is_gone_and_its_name_is_free() -> None:
         count_documents(NAMESPACE, None)
     put(("a", "another"))
     assert count_documents(NAMESPACE, None).count == 1
-    assert empty_dropped(60.0) == (2, 0)
+    assert emptied() == (2, 0)
     assert count_documents(NAMESPACE, None).count == 1
     assert rows("SELECT count(*) FROM embedding_vector") == [(0,)]
     # Each index hears of either document twice: that it came, and that it went.
@@ -73,12 +79,12 @@ def test_the_row_of_a_namespace_goes_after_its_last_tombstone() -> None:
     put(("a", "one"))
     index()
     drop(NAMESPACE, "test", now)
-    empty_dropped(60.0)
+    emptied()
     assert len(records.dropped_namespaces()) == 1
     rows("UPDATE document SET updated_at = now() - interval '2 hours' RETURNING id")
     rows("UPDATE shard_change SET created_at = now() - interval '2 hours' RETURNING seq")
     trim_logs(1, 60.0)
-    assert empty_dropped(60.0) == (0, 1)
+    assert emptied() == (0, 1)
     assert records.dropped_namespaces() == []
     assert rows("SELECT count(*) FROM document") == [(0,)]
 
@@ -94,7 +100,7 @@ def test_what_else_belongs_to_a_dropped_namespace_goes_with_its_row() -> None:
     Judgement.objects.create(query=query, doc_id="a", relevance=1)
     drop(NAMESPACE, "test", now)
     rows("DELETE FROM document RETURNING id")
-    assert empty_dropped(60.0) == (0, 1)
+    assert emptied() == (0, 1)
     for table in ("namespace", "bulk_job", "bulk_file", "bulk_bucket", "bulk_block", "bulk_touched", "judged_query"):
         assert rows(f"SELECT count(*) FROM {table}") == [(0,)]
 
@@ -102,8 +108,15 @@ def test_what_else_belongs_to_a_dropped_namespace_goes_with_its_row() -> None:
 def test_a_drop_that_was_cut_off_goes_on() -> None:
     put(*((f"d{number}", f"text {number}") for number in range(5)))
     drop(NAMESPACE, "test", now)
-    assert empty_dropped(-1.0) == (0, 0)
-    assert empty_dropped(60.0) == (5, 0)
+    assert emptied(-1.0) == (0, 0)
+    ticks = iter([0.0, 0.0, 5.0])
+    first = empty_dropped(1.0, {}, lambda: next(ticks), chunk=2)
+    (key,) = first.reached
+    assert (first.documents, first.reached) == (2, {key: "d1"})
+    second = empty_dropped(60.0, first.reached, chunk=2)
+    assert (second.documents, second.forgotten, second.reached) == (3, 0, {key: None})
+    third = empty_dropped(60.0, second.reached)
+    assert (third.documents, third.reached) == (0, {key: None})
 
 
 def test_no_write_is_lost_in_a_namespace_that_is_dropped_meanwhile() -> None:
@@ -126,7 +139,7 @@ def test_no_write_is_lost_in_a_namespace_that_is_dropped_meanwhile() -> None:
     )
     assert live[0][0] + gone[0][0] == 50
     assert live[0][0] >= 1
-    assert empty_dropped(60.0)[0] == gone[0][0]
+    assert emptied()[0] == gone[0][0]
 
 
 def test_a_namespace_that_a_bulk_job_fills_cannot_be_dropped() -> None:

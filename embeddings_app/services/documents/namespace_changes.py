@@ -6,7 +6,7 @@ trimmed. The row of the namespace is the last to go.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -88,19 +88,43 @@ def drop(name: str, actor: str, pause: Callable[[float], None] = rest) -> bool:
     return True
 
 
-def empty_dropped(seconds: float, clock: Callable[[], float] = time.monotonic) -> tuple[int, int]:
-    """Delete documents of dropped namespaces for some seconds, and forget those that have not even tombstones any more;
-    gives how many documents, and how many namespaces."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emptied:
+    """What was done to dropped namespaces."""
+
+    documents: int
+    """Deleted."""
+    forgotten: int
+    """Namespaces of which nothing is left."""
+    reached: dict[str, str | None]
+    """Key of each other one -> the id up to which its documents are deleted, None when all of them are."""
+
+
+def empty_dropped(
+    seconds: float,
+    reached: Mapping[str, str | None],
+    clock: Callable[[], float] = time.monotonic,
+    chunk: int = CHUNK_DOCUMENTS,
+) -> Emptied:
+    """Delete documents of dropped namespaces for some seconds, and forget those that have not even tombstones any more.
+
+    `reached`: where the time before has come. Nobody writes to a dropped namespace, so no walk goes back over the
+    tombstones that it left.
+    """
     until, documents, forgotten = clock() + seconds, 0, 0
+    now_reached: dict[str, str | None] = {}
     for space in namespaces.dropped_namespaces():
-        walk = Walk(space.pk, None)
-        while clock() < until:
-            window = walk.step(None, CHUNK_DOCUMENTS)
-            if not window.passed:
-                forgotten += namespaces.forget_namespace(space)
-                break
+        walk, key = Walk(space.pk, None), str(space.pk)
+        last = reached.get(key, "")
+        while last is not None and clock() < until:
+            window = walk.step(last, chunk)
             documents += delete_many(space, [one.doc_id for one in window.passed])
-    return documents, forgotten
+            last = window.last
+        if last is None and namespaces.forget_namespace(space):
+            forgotten += 1
+        else:
+            now_reached[key] = last
+    return Emptied(documents=documents, forgotten=forgotten, reached=now_reached)
 
 
 def _entry(space: Namespace, counted: int) -> NamespaceEntry:

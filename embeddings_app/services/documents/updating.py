@@ -60,19 +60,20 @@ def searchable_token(space: Namespace, deadline: float | None) -> str:
 
 
 def _update(space: Namespace, doc_ids: Sequence[str], change: MetadataChange, filter_: Filter | None) -> Updated:
+    # In the order of upserts: who holds the row of the namespace must not wait for the lock of the model.
+    model_locks.lock_shared(space.model_id)
     wanted = set(flatten(change.set))
     if not all(
         namespaces.claim_fields(space, [wanted], MAX_NAMESPACE_FIELDS, lambda: unused_fields(space.pk) or set())
     ):
         message = f"namespace {space.name!r} would exceed {MAX_NAMESPACE_FIELDS} fields"
         raise InvalidRequest("too_many_fields", message, field="set")
-    model_locks.lock_shared(space.model_id)
     version_keys = [spec.version_key for spec in registry.live_specs(space.model_id)]
     found = documents.lock_documents(space.pk, doc_ids)
     matched = {
         doc_id: row
         for doc_id, row in found.items()
-        if not row.deleted and (filter_ is None or matches(filter_, flatten(row.metadata)))
+        if not row.deleted and not row.expired and (filter_ is None or matches(filter_, flatten(row.metadata)))
     }
     changed, refused = _changed(matched, change)
     if changed:

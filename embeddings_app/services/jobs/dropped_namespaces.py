@@ -5,8 +5,9 @@ from embeddings_app.services.jobs.job import Done, Job, Run
 
 
 def _empty(run: Run) -> Done:
-    documents, forgotten = empty_dropped(run.seconds_left())
-    return Done(result={"documents_deleted": documents, "namespaces_forgotten": forgotten})
+    done = empty_dropped(run.seconds_left(), run.progress)
+    result = {"documents_deleted": done.documents, "namespaces_forgotten": done.forgotten}
+    return Done(result=result, progress=done.reached)
 
 
 DROPPED_NAMESPACES = Job(

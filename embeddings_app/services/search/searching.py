@@ -6,7 +6,7 @@ that version's index  4. maybe the search is kept as a sample  5. hints at what 
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -160,7 +160,8 @@ def _page(request: SearchRequest, hits: Sequence[SearchHit]) -> tuple[SearchHit,
         return tuple(found[request.offset : end])
     vectors = np.stack([hit.vector for hit in found if hit.vector is not None])
     places = diverse([hit.score for hit in found], vectors, request.diversity, end)
-    return tuple(found[place] for place in places[request.offset :])
+    chosen = (found[place] for place in places[request.offset :])
+    return tuple(chosen) if "vector" in request.include else tuple(replace(hit, vector=None) for hit in chosen)
 
 
 def _vector_query(

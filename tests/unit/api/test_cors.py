@@ -5,6 +5,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from embeddings_app.api.cors import Cors
+from embeddings_app.api.routes.base import ApiView
 
 PAGE = "https://app.example.com"
 ASKS = {"origin": PAGE, "access-control-request-method": "POST"}
@@ -43,3 +44,11 @@ def test_answers_can_be_read_by_listed_origins_only() -> None:
     assert told(Cors([PAGE]), PAGE)["Access-Control-Allow-Origin"] == PAGE
     assert told(Cors([PAGE]), "https://evil.example.com") == {"Vary": "Origin"}
     assert told(Cors([]), PAGE) == {}
+
+
+def test_a_page_may_use_every_method_that_a_route_answers() -> None:
+    headers = {"origin": PAGE, "access-control-request-method": "PUT"}
+    answer = Cors([PAGE]).preflight(RequestFactory().options("/v1/namespaces/animals", headers=headers))
+    assert answer is not None
+    allowed = set(answer.headers["Access-Control-Allow-Methods"].split(", "))
+    assert allowed == {method.upper() for method in ApiView.http_method_names} - {"OPTIONS"}

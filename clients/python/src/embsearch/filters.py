@@ -3,6 +3,7 @@
 They mean what docs/how-to/filter-a-search.md says; the service checks them.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,12 @@ _COMBINATIONS = ("and", "or", "not")
 _NEGATIONS = {"eq": "ne", "ne": "eq", "in": "nin", "nin": "in"}
 
 
-class Filter:
+class Filter(ABC):
     """A condition on metadata, or a combination of conditions."""
 
+    @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """The filter as the service reads it."""
-        raise NotImplementedError
 
     def __and__(self, other: "Filter") -> "Filter":
         return _Combination("and", (*_parts(self, "and"), *_parts(other, "and")))
