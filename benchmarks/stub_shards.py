@@ -8,11 +8,11 @@ import threading
 
 import numpy as np
 
+from embedding_project.broker.envelope import task_argument
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.contracts.hits import ShardHits
-from embedding_project.contracts.messages import SearchReply
-from embedding_project.contracts.queues import search_queue
-from index_nodes.drainer import decode_search
+from embedding_project.contracts.messages import SearchBatch, SearchReply
+from embedding_project.contracts.queues import SEARCH_TASK, search_queue
 from index_nodes.replies import Addressed, QueueLine
 
 HITS = 14
@@ -33,7 +33,7 @@ def answer_for(url: str, layout: int, version_key: int, shard: int) -> None:
         raw = line.exchange(answer, [queue], _BLOCK_SECONDS)
         answer = None
         if raw is not None:
-            batch = decode_search(raw)
+            batch = SearchBatch.from_wire(task_argument(raw, SEARCH_TASK))
             outcomes = (hits,) * len(batch.queries)
             reply = SearchReply(fanout_id=batch.fanout_id, shard=shard, outcomes=outcomes, search_ms=0.0)
             answer = Addressed(batch.inbox, reply)

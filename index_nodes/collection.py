@@ -18,6 +18,7 @@ from index_nodes.build_agenda import NOT_BY_TIME, NextStep
 from index_nodes.collection_state import CollectionState, GraphFile, SegmentState
 from index_nodes.collection_view import CollectionView, SegmentView
 from index_nodes.columns import Columns
+from index_nodes.counting import SlotValues
 from index_nodes.effort import Effort
 from index_nodes.filtered_view import FilteredView
 from index_nodes.flat_segment import FlatSegment
@@ -26,6 +27,7 @@ from index_nodes.merge_job import MergeJob, MergeSource, Segment
 from index_nodes.merge_plan import MergePlan, SegmentSize, plan_merge
 from index_nodes.postings import Slots
 from index_nodes.rows import SegmentRows
+from index_nodes.seal_rule import SealRule
 from index_nodes.selections import Selection
 from index_nodes.slots import SlotTable, StateNumber
 from index_nodes.tally import Tally, document_hash
@@ -36,18 +38,6 @@ _COUNTED_AT_ONCE = 16_384
 """Documents whose numbers are Python objects at the same time."""
 OUTLIVED_SECONDS = 600.0
 """An empty collection is kept so long for its tombstones: an old state that comes late at all comes sooner."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealRule:
-    """When to close the fresh segment, so that a graph can be built from it."""
-
-    rows: int = 4_096
-    quiet_rows: int = 256
-    """Enough rows for a graph after `quiet_seconds` without a new row."""
-    quiet_seconds: float = 3.0
-    waiting_rows: int = 8_192
-    """How many sealed rows a build waits for, at least, while rows keep coming."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +139,10 @@ class Collection:
             return FilteredView(node, self._segments, self._columns, self._slots, self._moment)
         mask = self._columns.mask(node, count)
         return self._viewed(wire, [segment.rows.selection(mask) for segment in self._segments])
+
+    def values_at(self, path: str) -> SlotValues:
+        """What the documents have at a dotted path now."""
+        return SlotValues.of(self._columns, self._slots, path)
 
     def keep(self, wire: str, view: CollectionView, moment: int) -> None:
         """Keep a view for further searches, if nothing has changed since the moment when it was begun."""

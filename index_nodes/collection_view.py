@@ -31,17 +31,18 @@ class CollectionView:
     """Keeps its segments in memory, also graphs that were replaced meanwhile."""
 
     def __init__(self, segments: tuple[SegmentView, ...]) -> None:
-        self._segments = tuple(view for view in segments if view.selection.count)
+        self.segments = tuple(view for view in segments if view.selection.count)
+        """Those of which rows are selected."""
 
     def search(self, queries: Vector, spec: SearchSpec, effort: Effort = ANY_EFFORT) -> list[ShardHits]:
         """The hits of each query: the best over all segments, equal scores by document key. Raises TooHeavy and
         Overdue as `effort` says."""
-        if not self._segments:
+        if not self.segments:
             return [no_hits() for _ in queries]
         if spec.exact:
-            effort.afford(scan_microseconds(sum(view.selection.count for view in self._segments), queries.shape[1]))
+            effort.afford(scan_microseconds(sum(view.selection.count for view in self.segments), queries.shape[1]))
         scores, keys, text_revisions = [], [], []
-        for number, view in enumerate(self._segments):
+        for number, view in enumerate(self.segments):
             if number:
                 effort.go_on()
             found = view.segment.search(queries, view.table, view.selection, spec, effort)

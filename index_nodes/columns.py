@@ -43,6 +43,11 @@ class Columns:
         """A copy of every field, for the first `count` slots."""
         return {path: column.capture(count) for path, column in self._columns.items()}
 
+    def capture_one(self, path: str, count: int) -> ColumnState:
+        """The same of one field; one without values for a field that no document has."""
+        column = self._columns.get(path)
+        return column.capture(count) if column else ColumnState(codes=np.full(count, -1, np.int32), values=[])
+
     def restore(self, states: Mapping[str, ColumnState]) -> None:
         """Fill a collection that has no fields. Raises ValueError."""
         for path, state in states.items():

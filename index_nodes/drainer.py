@@ -14,10 +14,11 @@ from types import UnionType
 from redis import Redis
 from redis.exceptions import RedisError
 
-from embedding_project.broker.envelope import MALFORMED, CorruptMessage, task_argument
+from embedding_project.broker.envelope import MALFORMED, CorruptMessage, task_and_argument
+from embedding_project.contracts.census import CensusQuestion
 from embedding_project.contracts.limits import MAX_EF_SEARCH, MAX_TOP_K
 from embedding_project.contracts.messages import SearchBatch
-from embedding_project.contracts.queues import SEARCH_TASK, SearchLane
+from embedding_project.contracts.queues import CENSUS_TASK, SEARCH_TASK, SearchLane
 from embedding_project.observing.log_lines import place_of
 from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES, QUERIES
 from index_nodes.node import ShardNode
@@ -77,28 +78,33 @@ class SearchDrainer:
 
     def _answer(self, raw: bytes) -> Addressed | None:
         try:
-            batch = decode_search(raw)
+            asked = decode_message(raw)
         except CorruptMessage as fault:
             CORRUPT_MESSAGES.inc()
             logger.warning("dropped a message of %d bytes that is not a search: %s", len(raw), fault)
             return None
         try:
-            return self._node.answer(batch, self.lane)
+            if isinstance(asked, CensusQuestion):
+                return self._node.count(asked)
+            return self._node.answer(asked, self.lane)
         except Exception as error:  # noqa: BLE001
             # One message must not end the thread: a client that repeats the message would keep the shard away.
-            QUERIES.labels("failed").inc(len(batch.queries))
+            QUERIES.labels("failed").inc(1 if isinstance(asked, CensusQuestion) else len(asked.queries))
             logger.error("a message was not answered: %s", place_of(error))
             return None
 
 
-def decode_search(raw: bytes) -> SearchBatch:
-    """The queries in a message of a search queue. Raises CorruptMessage."""
-    argument = task_argument(raw, SEARCH_TASK)
+def decode_message(raw: bytes) -> SearchBatch | CensusQuestion:
+    """What a message of a search queue asks. Raises CorruptMessage."""
+    task, argument = task_and_argument(raw)
     try:
-        batch = SearchBatch.from_wire(argument)
-        return _checked(batch)
+        if task == SEARCH_TASK:
+            return _checked(SearchBatch.from_wire(argument))
+        if task == CENSUS_TASK:
+            return CensusQuestion.from_wire(argument)
     except MALFORMED as error:
         raise CorruptMessage(type(error).__name__) from None
+    raise CorruptMessage("another task")
 
 
 def _checked(batch: SearchBatch) -> SearchBatch:

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from embedding_project.contracts.census import CensusQuestion, CensusReply
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import BEHIND, HEAVY, SearchBatch, SearchReply, ShardQuery
 from embedding_project.contracts.origins import distinct
@@ -18,6 +19,7 @@ from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import serving
 from index_nodes.build_lanes import LANES
 from index_nodes.build_queue import BuildQueue
+from index_nodes.census import answer_census
 from index_nodes.effort import Effort, Overdue, TooHeavy
 from index_nodes.hnsw_segment import search_one_thread_each
 from index_nodes.log_follower import Follower
@@ -94,6 +96,18 @@ class ShardNode:
         effort = Effort(deadline=time.monotonic() + seconds_left, most_microseconds=self._most[lane])
         with serving(distinct(batch.origins)):
             return Addressed(batch.inbox, self._search(batch, effort, lane))
+
+    def count(self, question: CensusQuestion) -> Addressed | None:
+        """Count; the reply for the asker, or None when the deadline of the question is over."""
+        seconds_left = question.deadline - time.time()
+        if seconds_left <= 0:
+            QUERIES.labels("expired").inc()
+            return None
+        effort = Effort(deadline=time.monotonic() + seconds_left)
+        outcome = answer_census(lambda: self._follower.serving, question, self._shard, effort)
+        return Addressed(
+            question.inbox, CensusReply(question_id=question.question_id, shard=self._shard, outcome=outcome)
+        )
 
     def _search(self, batch: SearchBatch, effort: Effort, lane: SearchLane) -> SearchReply:
         began, began_ns = time.perf_counter(), time.time_ns()

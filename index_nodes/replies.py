@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 from redis import Redis
 
 from embedding_project.broker.inbox import REPLY_TTL_MS
+from embedding_project.contracts.census import CensusReply
 from embedding_project.contracts.messages import SearchReply
 
 _RENEW_SECONDS = 1.0
@@ -16,7 +17,7 @@ class Addressed(NamedTuple):
     """A reply, and the Redis list of the process that asked."""
 
     inbox: str
-    reply: SearchReply
+    reply: SearchReply | CensusReply
 
 
 def push_reply(redis: Redis, answer: Addressed) -> None:

@@ -7,12 +7,13 @@ from redis import Redis
 
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
+from embedding_project.contracts.census import CensusQuestion
 from embedding_project.contracts.messages import SearchBatch
 from embedding_project.contracts.queues import SearchLane
 from index_nodes.drainer import SearchDrainer
 from index_nodes.memory_budget import MemoryBudget
 from index_nodes.node import ShardNode
-from index_nodes.replies import push_reply
+from index_nodes.replies import Addressed, push_reply
 
 _CORES_PER_THREAD = 4
 _MOST_USUAL_THREADS = 4
@@ -50,7 +51,15 @@ def usual_search_threads(cores: int) -> int:
 
 def answer_alone(batch: SearchBatch) -> None:
     """Search and reply, for a message of any lane that came another way than through a drainer. Raises RedisError."""
-    answer = node().answer(batch, SearchLane.HEAVY)
+    _send(node().answer(batch, SearchLane.HEAVY))
+
+
+def count_alone(question: CensusQuestion) -> None:
+    """The same for a question for counts."""
+    _send(node().count(question))
+
+
+def _send(answer: Addressed | None) -> None:
     if answer:
         push_reply(_broker(), answer)
 

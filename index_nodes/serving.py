@@ -42,6 +42,8 @@ class ServedVersion:
     """When the follower last read a head of the log and had applied everything up to it."""
     announced_at: float
     """Since when the heartbeat calls the version ready; infinite while it does not."""
+    applied: int = 0
+    """Position in the log that the index has reached, at least."""
     yields: bool = False
     """Whether another replica of the shard answers, and faster, so that this one takes no searches by itself."""
 
@@ -66,6 +68,11 @@ class Serving:
         if version is None or epoch != self.epoch or self.fenced(now) or not version.answers(now):
             return None
         return version.index
+
+    def applied(self, version_key: int) -> int | None:
+        """Position in the log that the index of a version has reached; None for a version that is not here."""
+        version = self.versions.get(version_key)
+        return None if version is None else version.applied
 
     def fenced(self, now: float) -> bool:
         return now - self.heartbeat_at >= FENCE_SECONDS

@@ -1,8 +1,9 @@
-"""The search task, and the node behind it for workers that import this module (`-I index_nodes.tasks`)."""
+"""The tasks of a node, and the node behind it for workers that import this module (`-I index_nodes.tasks`)."""
 
 from embedding_project.celery import query_app
+from embedding_project.contracts.census import CensusQuestion
 from embedding_project.contracts.messages import SearchBatch
-from embedding_project.contracts.queues import SEARCH_TASK
+from embedding_project.contracts.queues import CENSUS_TASK, SEARCH_TASK
 from index_nodes import service
 from index_nodes.bootstep import NodeStep
 
@@ -11,6 +12,12 @@ from index_nodes.bootstep import NodeStep
 def search_shard(payload: bytes) -> None:
     """Answer one message that came through Celery's own consumer instead of the drain loop."""
     service.answer_alone(SearchBatch.from_wire(payload))
+
+
+@query_app.task(name=CENSUS_TASK)
+def count_shard(payload: bytes) -> None:
+    """Answer one question for counts that came through Celery's own consumer."""
+    service.count_alone(CensusQuestion.from_wire(payload))
 
 
 query_app.steps["worker"].add(NodeStep)

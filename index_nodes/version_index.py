@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from embedding_project.contracts.census import Census, DocumentKeys
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector
 from index_nodes.build_agenda import BuildAgenda
 from index_nodes.build_lanes import ANY_SIZE, Lane
-from index_nodes.collection import Collection, DocumentState, SealRule
+from index_nodes.collection import Collection, DocumentState
 from index_nodes.collection_state import CollectionState
 from index_nodes.collection_view import CollectionView, no_hits
+from index_nodes.counting import count_documents, count_values
 from index_nodes.effort import ANY_EFFORT, Effort
 from index_nodes.filtered_view import FilteredView
 from index_nodes.hnsw_segment import HnswSegment
@@ -28,6 +30,7 @@ from index_nodes.merge_job import MergeJob
 from index_nodes.merge_plan import MOST_GRAPH_ROWS
 from index_nodes.namespace_sizes import NamespaceSizes
 from index_nodes.scan import SearchSpec
+from index_nodes.seal_rule import SealRule
 from index_nodes.tally import Tally
 
 APPLY_RUN = 16
@@ -146,14 +149,23 @@ class VersionIndex:
         Overdue as `effort` says."""
         if queries.shape[1] != self.dimension:
             raise ValueError("the queries have another dimension than the index")
+        viewed = self._view(namespace_key, spec.filter, effort)
+        return viewed[1].search(queries, spec, effort) if viewed else [no_hits() for _ in queries]
+
+    def census(
+        self, namespace_key: int, wire: str, path: str, others: DocumentKeys, effort: Effort = ANY_EFFORT
+    ) -> Census | None:
+        """The documents but `others` that pass the filter `wire`, and their values at `path` unless it is empty; None
+        when these are too many. Raises TooHeavy and Overdue as `effort` says."""
+        viewed = self._view(namespace_key, wire, effort)
+        if not viewed:
+            return Census(count=0, values={})
+        collection, view = viewed
+        if not path:
+            return Census(count=count_documents(view, others), values={})
         with self._lock:
-            collection = self._collections.get(namespace_key)
-            if collection is None:
-                return [no_hits() for _ in queries]
-            view = collection.view(spec.filter, effort, self._filter_piece)
-        if isinstance(view, FilteredView):
-            view = self._completed(collection, spec.filter, view, effort)
-        return view.search(queries, spec, effort)
+            values = collection.values_at(path)
+        return count_values(view, values, others)
 
     def rows_due(self, now: float, lane: Lane = ANY_SIZE) -> int | None:
         """How many rows the next build of a lane would insert; None when no build is due."""
@@ -245,6 +257,16 @@ class VersionIndex:
         """Flat segments and graphs."""
         with self._lock:
             return self._tally.flat_segments, self._tally.graph_segments
+
+    def _view(self, namespace_key: int, wire: str, effort: Effort) -> tuple[Collection, CollectionView] | None:
+        with self._lock:
+            collection = self._collections.get(namespace_key)
+            if collection is None:
+                return None
+            view = collection.view(wire, effort, self._filter_piece)
+        if isinstance(view, FilteredView):
+            view = self._completed(collection, wire, view, effort)
+        return collection, view
 
     def _completed(self, collection: Collection, wire: str, begun: FilteredView, effort: Effort) -> CollectionView:
         for piece in begun.pieces(self._filter_piece):

@@ -131,7 +131,11 @@ class VersionReplica:
 
     def served(self) -> ServedVersion:
         return ServedVersion(
-            index=self.index, caught_up_at=self.caught_up_at, announced_at=self.announced_at, yields=self.yields
+            index=self.index,
+            caught_up_at=self.caught_up_at,
+            announced_at=self.announced_at,
+            applied=self.applied,
+            yields=self.yields,
         )
 
     def is_light(self, rule: LightRule) -> bool:

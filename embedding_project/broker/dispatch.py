@@ -16,10 +16,12 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.broker.task_messages import QueuedMessage, task_template
 from embedding_project.celery import job_app, query_app
 from embedding_project.config import load_config
+from embedding_project.contracts.census import CensusQuestion
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.hints import IndexHint
 from embedding_project.contracts.messages import EmbedBatch, SearchBatch
 from embedding_project.contracts.queues import (
+    CENSUS_TASK,
     EMBED_TASK,
     INDEX_QUEUE,
     INDEX_TASK,
@@ -51,6 +53,12 @@ def search_messages(
     version_key = batch.queries[0].version_key
     queues = [search_queue(layout, version_key, shard, lane) for shard in shards]
     return task_template(query_app, SEARCH_TASK).messages(queues, batch.to_wire(), batch.deadline)
+
+
+def census_messages(layout: int, question: CensusQuestion) -> list[QueuedMessage]:
+    """One task for each shard that is asked, as one group, on the heavy lane: a count may read all that a shard has."""
+    queues = [search_queue(layout, question.version_key, shard, SearchLane.HEAVY) for shard in question.positions]
+    return task_template(query_app, CENSUS_TASK).messages(queues, question.to_wire(), question.deadline)
 
 
 def send_embed(batch: EmbedBatch, broker: Redis | None = None) -> None:

@@ -20,13 +20,22 @@ class CorruptMessage(Exception):
 
 def task_argument(raw: bytes, task: str) -> bytes:
     """The only argument of a message for `task`, in its wire form. Raises CorruptMessage."""
+    found, argument = task_and_argument(raw)
+    if found != task:
+        raise CorruptMessage("another task")
+    return argument
+
+
+def task_and_argument(raw: bytes) -> tuple[str, bytes]:
+    """The task of a message and its only argument, in its wire form. Raises CorruptMessage."""
     try:
         message = json.loads(raw)
-        if message["headers"]["task"] == task and message["content-type"] == CONTENT_TYPE:
+        task = message["headers"]["task"]
+        if isinstance(task, str) and message["content-type"] == CONTENT_TYPE:
             (argument,), _, _ = msgpack.unpackb(base64.b64decode(message["body"], validate=True))
             if isinstance(argument, bytes):
-                return argument
+                return task, argument
     except MALFORMED as error:
         # The error may quote the message, so only its type is passed on.
         raise CorruptMessage(type(error).__name__) from None
-    raise CorruptMessage("another task, argument or content type")
+    raise CorruptMessage("another argument or content type")

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 SEARCH_TASK = "index_nodes.search_shard"
+CENSUS_TASK = "index_nodes.count_shard"
 EMBED_TASK = "workers.embed_texts"
 INDEX_TASK = "embeddings_app.index_documents"
 REEMBED_CHUNK_TASK = "embeddings_app.reembed_chunk"

@@ -6,19 +6,19 @@ twice.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from embedding_project.contracts.filters import Filter, matches, typed
-from embedding_project.contracts.metadata import flatten, stored_metadata, values_of
+from embedding_project.contracts.census import Value, scalars_of
+from embedding_project.contracts.filters import Filter, matches
+from embedding_project.contracts.metadata import flatten, stored_metadata
 from embeddings_app.records.filter_sql import EVERY_ROW, narrowing
 from embeddings_app.records.sql import rows
 
 WINDOW_ROWS = 10_000
 MOST_LISTED_AT_ONCE = 1_000
 """Documents with their metadata that one statement returns."""
-Value = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Walk:
         if not narrowed.exact or "." in path:
             window = self.step(after, MOST_LISTED_AT_ONCE)
             for one in window.passed:
-                counts.update(_distinct(flatten(one.metadata).get(path)))
+                counts.update(scalars_of(flatten(one.metadata).get(path)))
             return counts, window.last
         (_, last, rows_read), *groups = self._read(
             f"""
@@ -108,7 +108,7 @@ class Walk:
             self.window,
         )
         for count, value, _ in groups:
-            for scalar in _distinct(flatten(stored_metadata(f'{{"value": {value}}}')).get("value")):
+            for scalar in scalars_of(flatten(stored_metadata(f'{{"value": {value}}}')).get("value")):
                 counts[scalar] += count
         return counts, last if int(rows_read) == self.window else None
 
@@ -141,18 +141,3 @@ class Walk:
 
 def _opposite(order: str) -> str:
     return "ASC" if order == "DESC" else "DESC"
-
-
-def _distinct(value: object) -> Iterator[tuple[str, Value]]:
-    """The scalars at a path, each once: a document counts once for each of its values."""
-    seen = set()
-    for found in values_of(value):
-        for scalar in found if isinstance(found, list) else (found,):
-            if isinstance(scalar, str | int | float) and typed(scalar) not in seen:
-                seen.add(typed(scalar))
-                yield _keyed(scalar)
-
-
-def _keyed(scalar: Value) -> tuple[str, Value]:
-    kind, value = typed(scalar)
-    return kind, value  # type: ignore[return-value]

@@ -1,19 +1,21 @@
 """Documents of a namespace by a filter on their metadata: listed, counted, and their values counted.
 
 All of it walks the documents in Postgres, so it is exact and needs no index; what takes longer than the time given to
-one request says how far it has come.
+one request says how far it has come. Counts that one window of a walk does not finish ask the index first.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from embedding_project.contracts.census import Value
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.filters import Filter
-from embeddings_app.records.document_walk import WINDOW_ROWS, Value, Walk
+from embeddings_app.records.document_walk import WINDOW_ROWS, Walk
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents.cursors import Cursor
+from embeddings_app.services.documents.index_census import index_census
 from embeddings_app.services.documents.reading import DocumentView, read_documents
 
 LISTING_SECONDS = 1.0
@@ -78,28 +80,42 @@ def count_documents(
     namespace: str, filter_: Filter | None, clock: Clock = time.monotonic, window: int = WINDOW_ROWS
 ) -> Count:
     """How many documents pass, counted for two seconds at most. Raises unknown_namespace."""
-    walk, until = Walk(namespaces.namespace(namespace).pk, filter_, window=window), clock() + COUNTING_SECONDS
-    total, last = 0, None
-    while True:
+    space, until = namespaces.namespace(namespace), clock() + COUNTING_SECONDS
+    walk = Walk(space.pk, filter_, window=window)
+    counted = walk.count(None)
+    total, last = counted.count, counted.last
+    if last is not None and (census := index_census(space, filter_, "", until)):
+        return Count(census.count, is_exact=True)
+    while last is not None and clock() < until:
         counted = walk.count(last)
         total, last = total + counted.count, counted.last
-        if last is None or clock() >= until:
-            return Count(total, is_exact=last is None)
+    return Count(total, is_exact=last is None)
 
 
-def count_values(namespace: str, path: str, filter_: Filter | None, limit: int, clock: Clock = time.monotonic) -> Facet:
+def count_values(
+    namespace: str,
+    path: str,
+    filter_: Filter | None,
+    limit: int,
+    clock: Clock = time.monotonic,
+    window: int = WINDOW_ROWS,
+) -> Facet:
     """The most frequent values at a dotted path, with the number of their documents, counted for two seconds at most.
     Raises unknown_namespace."""
-    walk, until = Walk(namespaces.namespace(namespace).pk, filter_), clock() + COUNTING_SECONDS
-    counts: Counter[tuple[str, Value]] = Counter()
-    last, whole = None, True
-    while True:
+    space, until = namespaces.namespace(namespace), clock() + COUNTING_SECONDS
+    walk, whole = Walk(space.pk, filter_, window=window), True
+    counts, last = walk.values(None, path)
+    if last is not None and (census := index_census(space, filter_, path, until)):
+        return Facet(_most_frequent(census.values, limit), is_exact=True)
+    while last is not None and clock() < until:
         found, last = walk.values(last, path)
         counts.update(found)
         if len(counts) > MOST_DISTINCT_VALUES:
             # What is rare so far is left out, and the answer says that it is not exact.
             counts, whole = Counter(dict(counts.most_common(MOST_DISTINCT_VALUES // 2))), False
-        if last is None or clock() >= until:
-            break
+    return Facet(_most_frequent(counts, limit), is_exact=whole and last is None)
+
+
+def _most_frequent(counts: Mapping[tuple[str, Value], int], limit: int) -> tuple[tuple[Value, int], ...]:
     best = sorted(counts.items(), key=lambda item: (-item[1], item[0][0], item[0][1]))[:limit]
-    return Facet(tuple((value, number) for (_, value), number in best), is_exact=whole and last is None)
+    return tuple((value, number) for (_, value), number in best)

@@ -9,10 +9,10 @@ import pytest
 from redis import Redis
 
 from embedding_project.broker.dispatch import search_messages
+from embedding_project.broker.envelope import task_argument
 from embedding_project.contracts.messages import SearchBatch, ShardQuery
-from embedding_project.contracts.queues import search_queue
+from embedding_project.contracts.queues import SEARCH_TASK, search_queue
 from embeddings_app.services.search.shard_link import SearchQueues
-from index_nodes.drainer import decode_search
 
 LAYOUT, VERSION = 1, 1
 QUEUE = search_queue(LAYOUT, VERSION, 0)
@@ -36,7 +36,11 @@ def _send(redis: Redis, seconds: float) -> str:
 
 def _waiting(redis: Redis) -> list[str]:
     """Ids of the messages in the queue, the oldest first."""
-    return [decode_search(raw).fanout_id for raw in reversed(cast(list[bytes], redis.lrange(QUEUE, 0, -1)))]
+    return [_fanout_id(raw) for raw in reversed(cast(list[bytes], redis.lrange(QUEUE, 0, -1)))]
+
+
+def _fanout_id(raw: bytes) -> str:
+    return SearchBatch.from_wire(task_argument(raw, SEARCH_TASK)).fanout_id
 
 
 def _expire() -> None:
@@ -51,7 +55,7 @@ def test_a_queue_that_is_never_empty_loses_no_message_that_somebody_waits_for(re
         queues.drop_expired([QUEUE])
         raw = redis.rpop(QUEUE)
         assert isinstance(raw, bytes)
-        assert decode_search(raw).fanout_id == waited_for.pop(0)
+        assert _fanout_id(raw) == waited_for.pop(0)
     assert _waiting(redis) == waited_for
     assert redis.ttl(QUEUE) == -1, "the queue must not go as a whole, whatever is in it then"
 

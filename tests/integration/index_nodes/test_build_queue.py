@@ -10,8 +10,8 @@ import pytest
 from index_nodes.build_lanes import Lane, builder_threads
 from index_nodes.build_queue import BuildFailed, BuildQueue
 from index_nodes.builder import extend
-from index_nodes.collection import SealRule
 from index_nodes.metrics import BUILDS, THREAD_SEEN
+from index_nodes.seal_rule import SealRule
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.builders import NAMESPACE, clustered_vectors, fill, spec, state
 

@@ -8,9 +8,9 @@ import pytest
 
 from embedding_project.contracts.filters import Condition, to_wire
 from embedding_project.contracts.hits import ShardHits
-from index_nodes.collection import SealRule
 from index_nodes.hnsw_segment import raised_ef, rows_worth_a_scan
 from index_nodes.scan import SearchSpec
+from index_nodes.seal_rule import SealRule
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.builders import NAMESPACE, build_all, fill, spec, state, vectors_and_clusters
 

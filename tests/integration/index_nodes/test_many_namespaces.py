@@ -6,7 +6,8 @@ import pytest
 
 from index_nodes.build_agenda import NOT_BY_TIME, BuildAgenda, NextStep
 from index_nodes.build_lanes import ANY_SIZE, Lane
-from index_nodes.collection import OUTLIVED_SECONDS, SealRule
+from index_nodes.collection import OUTLIVED_SECONDS
+from index_nodes.seal_rule import SealRule
 from index_nodes.snapshot_contents import read_contents
 from index_nodes.snapshot_files import verified
 from index_nodes.snapshot_load import restore

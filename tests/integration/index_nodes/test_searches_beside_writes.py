@@ -15,8 +15,8 @@ import pytest
 from embedding_project.contracts.filters import Condition, to_wire
 from embedding_project.contracts.hits import rounded_scores
 from embedding_project.contracts.vectors import Vector
-from index_nodes.collection import SealRule
 from index_nodes.scan import SearchSpec
+from index_nodes.seal_rule import SealRule
 from index_nodes.version_index import FILTER_PIECE, VersionIndex
 from tests.unit.index_nodes.builders import NAMESPACE, build_all, clustered_vectors, spec, state
 

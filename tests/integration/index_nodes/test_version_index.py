@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from embedding_project.contracts.filters import Condition, Filter, to_wire
 from index_nodes.builder import extend
-from index_nodes.collection import DocumentState, SealRule
+from index_nodes.collection import DocumentState
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob
 from index_nodes.oracle import ExactIndex, OracleDocument
+from index_nodes.seal_rule import SealRule
 from index_nodes.tally import document_hash
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.builders import clustered_vectors, spec
