@@ -23,6 +23,7 @@ from embedding_project.contracts.queues import (
     REEMBED_WAVE_DONE_TASK,
 )
 from embedding_project.observing.log_lines import logging_settings
+from embedding_project.observing.metrics_server import serve_metrics
 from embedding_project.threads.collector import spare_startup_objects
 
 
@@ -108,6 +109,8 @@ def _log_like_every_role(**_: object) -> None:
 @worker_ready.connect
 def _settle(**_: object) -> None:
     watch_clock(broker_client(load_config().redis_url))
+    if port := load_config().metrics_port:
+        serve_metrics(port)
     spare_startup_objects()
 
 

@@ -83,6 +83,7 @@ class Config:
     log_retention_hours: int = setting(kinds.whole(1, 365 * 24), "24")
     search_sample_share: float = setting(kinds.number(0, 1), "0.1")
     metrics_dir: str = setting(kinds.text)
+    metrics_port: int = setting(kinds.whole(0, 65_535), "0")
     log_level: str = setting(kinds.choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
     log_format: str = setting(kinds.choice("text", "json"), "text")
     role: str = setting(kinds.text)

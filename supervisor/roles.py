@@ -84,6 +84,8 @@ def role(kind: str, config: Config, inherited: Mapping[str, str], number: int = 
 
 def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpec, ...]:
     """Every role, in the order of their start; those without DATABASE_URL start before the database is ready for it."""
+    # Their counters are shared through METRICS_DIR, and they could not all have one port.
+    config = replace(config, metrics_port=0)
     nodes = [
         replace(config, node_shard=shard, node_replica=replica)
         for shard in range(config.shards)

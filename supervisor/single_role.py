@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from embedding_project.config import inherited_environment, read_config
+from embedding_project.observing.metrics_server import EVERY_ADDRESS
 from supervisor.errors import StartError, exit_code
 from supervisor.ports import port_problem
 from supervisor.process import ProcessSpec
@@ -51,7 +52,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _become(arguments: argparse.Namespace) -> int:
     spec = described(arguments.kind, inherited_environment(), arguments.number or 0)
-    if arguments.kind == "api" and (taken := port_problem(spec.env["HOST"], int(spec.env["PORT"]))):
+    if taken := _port_problem(arguments.kind, spec.env):
         raise StartError(taken)
     written = ["METRICS_DIR", "VAR_DIR"] if arguments.kind == "node" else ["METRICS_DIR"]
     for folder in filter(None, map(spec.env.get, written)):
@@ -60,6 +61,14 @@ def _become(arguments: argparse.Namespace) -> int:
     os.umask(0o077)
     os.nice(spec.nice)
     os.execve(spec.argv[0], spec.argv, dict(spec.env))
+
+
+def _port_problem(kind: str, env: Mapping[str, str]) -> str:
+    if kind == "api":
+        return port_problem(env["HOST"], int(env["PORT"]))
+    # Celery would only write into the log that the port is taken.
+    port = int(env["METRICS_PORT"])
+    return f"METRICS_PORT: {problem}" if port and (problem := port_problem(EVERY_ADDRESS, port)) else ""
 
 
 def _parser() -> argparse.ArgumentParser:

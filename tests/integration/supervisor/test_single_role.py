@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from redis import Redis
 from embedding_project.broker.liveness import alive
 from embedding_project.config import load_config
 from embeddings_app.models import Layout, LayoutStatus, ModelRegistry, ShardReplica
+from supervisor.ports import pick_free_port
 from supervisor.process import last_steps
 from tests.conftest import ROOT
 
@@ -46,9 +49,16 @@ def checked(*arguments: str, **settings: str) -> str:
     return done.stderr
 
 
+def counters(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        return str(answer.read().decode())
+
+
 def test_an_embedder_comes_alive_in_place_of_the_command_and_ends_when_told(redis: Redis, tmp_path: Path) -> None:
     config = load_config()
+    port = pick_free_port()
     settings = {"REDIS_URL": config.redis_url, "CACHE_URL": config.cache_url, "VAR_DIR": str(tmp_path)}
+    settings["METRICS_PORT"] = str(port)
     with started("embedder", "7", folder=tmp_path, **settings) as process:
         give_up = time.monotonic() + PATIENCE_SECONDS
         while "embedder-7" not in alive(redis):
@@ -58,6 +68,8 @@ def test_an_embedder_comes_alive_in_place_of_the_command_and_ends_when_told(redi
         assert b"embed.ctl.7" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
         assert checked("embedder", "7", **settings) == ""
         assert checked("embedder", "8", **settings) == "role embedder: error: embedder-8 does not report\n"
+        with socket.create_connection(("127.0.0.1", port)):  # who says nothing holds up nobody for long
+            assert "# TYPE embedder_tokens_total counter" in counters(port)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, (tmp_path / "log").read_text()
 
@@ -68,6 +80,15 @@ def test_what_is_missing_is_named_and_nothing_starts(tmp_path: Path) -> None:
     missing = ("DATABASE_URL", "REDIS_URL", "NODE_REPLICA")
     lines = ["role node: configuration:", *(f"  - {name}: not set" for name in missing)]
     assert (tmp_path / "log").read_text() == "\n".join([*lines, ""])
+
+
+def test_a_port_for_counters_that_is_taken_is_named(tmp_path: Path) -> None:
+    servers = {"REDIS_URL": "redis://127.0.0.1:1", "CACHE_URL": "redis://127.0.0.1:2", "VAR_DIR": str(tmp_path)}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with started("embedder", "0", folder=tmp_path, METRICS_PORT=str(port), **servers) as process:
+            assert process.wait(60) == 1
+    assert f"METRICS_PORT: port {port} on 0.0.0.0 is taken" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,7 @@ def main() -> None:
     for package in packages:
         module = importlib.import_module(package)
         for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{package}."):
-            # Bulk jobs run from a checkout: no image has what they need.
-            if not found.name.endswith(".bulk_ingest"):
-                importlib.import_module(found.name)
+            importlib.import_module(found.name)
 
 
 if __name__ == "__main__":

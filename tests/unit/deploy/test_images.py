@@ -13,17 +13,24 @@ from tests.conftest import ROOT
 from tests.unit.deploy.started import DEPLOY, compose, dockerfile
 
 STAGES = dockerfile()
-TARGETS = ("web", "embedder", "node")
-PACKAGES = {"web": "embeddings_app", "embedder": "workers", "node": "index_nodes"}
+ROLE_TARGETS = ("web", "embedder", "node")
+TARGETS = (*ROLE_TARGETS, "bulk")
+PACKAGES = {
+    "web": ("embeddings_app",),
+    "embedder": ("workers",),
+    "node": ("index_nodes",),
+    "bulk": ("embeddings_app", "bulk_ingest"),
+}
+REQUIREMENTS = {**{target: (target,) for target in ROLE_TARGETS}, "bulk": ("web", "bulk")}
+WITH_DJANGO = ("web", "bulk")
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_runs_a_role_as_a_user_that_is_not_root(target: str) -> None:
+def test_an_image_runs_a_command_as_a_user_that_is_not_root(target: str) -> None:
     stage = STAGES[target]
     assert stage.all_of("USER") == ["10001:10001"]
-    command = re.findall(r'"(\w+)"', stage.all_of("CMD")[0])
-    assert command[0] == "role"
-    assert command[1] in KINDS
+    command = re.findall(r'"([\w-]+)"', stage.all_of("CMD")[0])
+    assert (command[0] == "role" and command[1] in KINDS) or command == ["bulk_ingest", "--help"]
     assert STAGES[stage.base].all_of("ENTRYPOINT") == ['["python", "manage.py"]']
 
 
@@ -32,31 +39,35 @@ def test_an_image_has_the_packages_of_its_role_alone(target: str) -> None:
     copied = STAGES[target].all_of("COPY")
     assert copied == [
         f"--from=packages-{target} /opt/venv /opt/venv",
-        f"{PACKAGES[target]}/ {PACKAGES[target]}/",
+        *(f"{package}/ {package}/" for package in PACKAGES[target]),
     ]
-    installed = " ".join(STAGES[f"packages-{target}"].all_of("RUN"))
-    assert set(re.findall(r"requirements/\S+\.txt", installed)) == {f"requirements/{target}.txt"}
+    stage, installed = STAGES[f"packages-{target}"], set[str]()
+    while stage.name != "packages":
+        installed.update(re.findall(r"requirements/(\S+)\.txt", " ".join(stage.all_of("RUN"))))
+        stage = STAGES[stage.base]
+    assert installed == set(REQUIREMENTS[target])
 
 
 def imports(target: str, *modules: str) -> str:
     """What goes wrong where only the requirements of this image are installed."""
-    files = [f"requirements/{name}.txt" for name in ("base", "tracing", target)]
+    files = [f"requirements/{name}.txt" for name in ("base", "tracing", *REQUIREMENTS[target])]
     command = (sys.executable, "-m", "tests.unit.deploy.image_imports", *modules, "--", *files)
-    environ = {name: value for name, value in os.environ.items() if target == "web" or "DJANGO" not in name}
+    environ = {name: value for name, value in os.environ.items() if target in WITH_DJANGO or "DJANGO" not in name}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
     return done.stderr if done.returncode else ""
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_image_has_all_that_its_code_imports(target: str) -> None:
-    shared = ["embedding_project", "supervisor"] if target == "web" else ["supervisor.single_role"]
-    assert imports(target, PACKAGES[target], *shared) == ""
+    shared = ["embedding_project", "supervisor"] if target in WITH_DJANGO else ["supervisor.single_role"]
+    assert imports(target, *PACKAGES[target], *shared) == ""
 
 
 @pytest.mark.parametrize(
     ("target", "module", "absent"),
     [
         ("web", "torch", "torch"),
+        ("web", "bulk_ingest.sources.parquet", "pyarrow"),
         ("embedder", "embeddings_app.models", "django"),
         ("node", "embeddings_app.models", "django"),
         ("web", "index_nodes.tasks", "faiss"),
@@ -89,7 +100,7 @@ def test_every_variable_of_an_image_is_a_setting() -> None:
 def test_containers_of_compose_write_nowhere_but_in_volumes() -> None:
     services = compose()["services"]
     for name, one in services.items():
-        assert one["profiles"] == ["core"], name
+        assert one["profiles"] == (["bulk"] if name == "bulk" else ["core"]), name
         if "build" in one:
             assert (one["read_only"], one["cap_drop"], one["tmpfs"]) == (True, ["ALL"], ["/tmp"]), name
             assert one["build"]["target"] in TARGETS
@@ -99,7 +110,7 @@ def test_containers_of_compose_write_nowhere_but_in_volumes() -> None:
 
 def test_services_of_compose_that_can_be_asked_are() -> None:
     services = compose()["services"]
-    assert {name for name, one in services.items() if "healthcheck" not in one} == {"bootstrap", "beat"}
+    assert {name for name, one in services.items() if "healthcheck" not in one} == {"bootstrap", "beat", "bulk"}
     for one in services.values():
         if "build" in one and "healthcheck" in one:
             assert one["healthcheck"]["test"] == ["CMD", "python", "manage.py", *one["command"], "--check"]

@@ -63,6 +63,19 @@ def test_every_role_but_the_beat_is_probed() -> None:
             assert name in ("embeddings-beat", "embeddings-bootstrap")
 
 
+def test_prometheus_reaches_the_counters_of_every_role_that_has_some() -> None:
+    counted = {
+        container["name"]
+        for _, container in containers()
+        for item in container["env"]
+        if item["name"] == "METRICS_PORT"
+        and {"name": "metrics", "containerPort": int(item["value"])} in container["ports"]
+    }
+    policy = next(found for found in of_kind("NetworkPolicy") if named(found) == "embeddings-metrics")
+    (roles,) = policy["spec"]["podSelector"]["matchExpressions"]
+    assert counted == set(roles["values"]) == {"embedder", "node", "indexer"}
+
+
 def test_nodes_and_embedders_take_their_number_from_their_pod() -> None:
     numbered = [found for found in SERVING if found["kind"] == "StatefulSet"]
     assert {named(found) for found in numbered} == {"embeddings-embedder", "embeddings-node-0", "embeddings-node-1"}
@@ -81,11 +94,13 @@ def test_every_shard_has_the_replicas_of_the_layout() -> None:
 
 
 def test_only_the_api_is_reached() -> None:
-    everything, api = of_kind("NetworkPolicy")
+    everything, api, metrics = of_kind("NetworkPolicy")
     assert everything["spec"]["podSelector"] == {"matchLabels": {"app": "embeddings"}}
     assert set(everything["spec"]["policyTypes"]) == {"Ingress", "Egress"}
     assert "ingress" not in everything["spec"]
     assert api["spec"]["podSelector"]["matchLabels"]["role"] == "api"
+    (rule,) = metrics["spec"]["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "metrics"}]
     assert {labels["app"] for labels in (found["spec"]["template"]["metadata"]["labels"] for found in workloads())} == {
         "embeddings"
     }

@@ -14,7 +14,7 @@ STARTED = [*CONTAINERS, *of_systemd()]
 NEEDED_BY_SOME = {name for name, one in SETTINGS.items() if one.needed}
 ADDED = {"POD_IP", "POD_INDEX", "PYTHONDONTWRITEBYTECODE"}
 """Variables that are no setting: what Kubernetes says of a pod, for use in other values, and one of Python."""
-IMAGES = {"api": "web", "indexer": "web", "beat": "web", "embedder": "embedder", "node": "node"}
+IMAGES = {"api": "web", "indexer": "web", "beat": "web", "embedder": "embedder", "node": "node", "bulk_ingest": "bulk"}
 
 
 def kind_of(one: Started) -> str:
@@ -52,12 +52,12 @@ def test_a_container_has_what_it_needs_and_no_secret_beside(one: Started) -> Non
     needed = needed_settings(kind_of(one)) if kind_of(one) else NEEDED_BY_SOME
     assert needed <= set(one.variables)
     assert NEEDED_BY_SOME & set(one.variables) <= needed
-    assert ("API_KEY" in one.variables) == (kind_of(one) in ("api", ""))
+    assert ("API_KEY" in one.variables) == (kind_of(one) == "api" or one.command[0] == "bootstrap")
 
 
 @pytest.mark.parametrize("one", CONTAINERS, ids=lambda one: one.where)
 def test_a_role_runs_in_the_image_that_is_made_for_it(one: Started) -> None:
-    assert one.image == IMAGES.get(kind_of(one), "web")
+    assert one.image == IMAGES.get(kind_of(one) or one.command[0], "web")
 
 
 @pytest.mark.parametrize("started", [of_compose(), of_kubernetes()], ids=["compose", "kubernetes"])

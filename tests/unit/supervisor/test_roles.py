@@ -108,6 +108,11 @@ def test_metrics_are_shared_through_the_directory_prometheus_knows(table: dict[s
     assert all(spec.env["PROMETHEUS_MULTIPROC_DIR"] == spec.env["METRICS_DIR"] for spec in table.values())
 
 
+def test_roles_of_an_instance_do_not_fight_over_one_port(config: Config) -> None:
+    table = role_table(replace(config, metrics_port=9100), {**INHERITED, "METRICS_PORT": "9100"})
+    assert {spec.env["METRICS_PORT"] for spec in table} == {"0"}
+
+
 def test_only_embedders_start_before_the_database_is_ready(table: dict[str, ProcessSpec]) -> None:
     first = [name for name, spec in table.items() if "DATABASE_URL" not in spec.env]
     assert first == ["embedder-0", "embedder-1"] == list(table)[:2]
