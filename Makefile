@@ -23,13 +23,11 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## make .venv with everything in it
+	@echo "'make up' starts the service, 'make demo' also loads a real corpus and searches it"
 
-# torch first and alone: pip then takes the CPU build where one is offered, and keeps it for the rest.
 $(STAMP): $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, try make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet $(shell grep -h '^torch==' requirements/embedder.txt)
-	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
+	@$(PYTHON) -m supervisor.packages
 	@touch $@
 
 demo: $(STAMP) ## start everything, load a real corpus, search it

@@ -15,6 +15,7 @@ from supervisor.interrupts import one_interrupt, stop_signal
 from supervisor.launch import Options, start
 from supervisor.logs import Console
 from supervisor.supervisor import Supervisor, read_settings
+from supervisor.welcome import welcome
 
 _DOWN_SECONDS = 15.0
 
@@ -35,6 +36,7 @@ def _run(arguments: argparse.Namespace, options: Options, console: Console) -> i
     if arguments.detach:
         with one_interrupt():
             start(options, outlives=True, say=console.say)
+            console.say(welcome(read_settings(options.environment())))
         return 0
     return up(options, console)
 

@@ -12,17 +12,8 @@ from supervisor.commands import INTERRUPTED
 from supervisor.errors import exit_code
 from supervisor.interrupts import one_interrupt
 from supervisor.launch import Options, start
-
-_WELCOME = """
-The service runs; Ctrl-C stops it.
-
-  try the API  {url}/v1/docs
-  admin        {url}/admin/  (user admin; the password is above, or in secrets.json in the instance's directory)
-  readiness    {url}/readyz
-
-  curl -s {url}/v1/search -H 'Content-Type: application/json' \\
-    -d '{{"namespace": "stdlib", "query": "copy a folder", "top_k": 3}}'
-"""
+from supervisor.supervisor import read_settings
+from supervisor.welcome import welcome
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,7 +37,8 @@ def _until_interrupted(options: Options, commands: Sequence[str]) -> int:
         # The first that fails ends the demo.
         code = next((failed for command in commands if (failed := _run(command, options))), 0)
         if code == 0:
-            print(_WELCOME.format(url=running.url), flush=True)
+            told = welcome(read_settings(options.environment()), has_corpus=True)
+            print(f"\nThe service runs; Ctrl-C stops it.\n{told}", flush=True)
             code = running.wait()
     except KeyboardInterrupt:
         print(flush=True)

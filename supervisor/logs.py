@@ -32,6 +32,11 @@ class Console:
             else:
                 self._stream = _write(self._stream, text)
 
+    def hint(self, text: str) -> None:
+        """A message for a person at this terminal: not for a process that waits, which has its own words."""
+        if self._report is None:
+            self.say(text)
+
     def relay(self, name: str, line: str) -> None:
         """One line that the process `name` wrote."""
         if self._relays:

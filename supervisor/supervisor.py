@@ -13,13 +13,16 @@ from supervisor import instance, postgres, readiness, roles, secrets
 from supervisor.errors import StartError, Stopped
 from supervisor.fleet import Fleet
 from supervisor.logs import Console, tail
-from supervisor.ports import port_problem
+from supervisor.ports import held_port
 from supervisor.process import Child, run_once
 from supervisor.services import Launcher, ServiceUrls
 from supervisor.start_checks import refuse_one_redis
+from supervisor.welcome import welcome
 
 READY_SECONDS = 180.0
 _TICK_SECONDS = 0.2
+# Between two lines about what is still missing: it changes with every role that has started.
+_REPORT_SECONDS = 5.0
 # With the back-off this is some ten seconds of dying: waiting longer would not help.
 _HOPELESS_DEATHS = 6
 # What `bootstrap` says, last of all, when it found an empty database.
@@ -75,8 +78,10 @@ class Supervisor:
             # Again, because values of the dead instance are no longer a fallback.
             self._config = read_settings(self._environ)
             try:
-                self._start()
-                self._watch()
+                # From here on, so that a port that is taken is said at once and is not taken by others meanwhile.
+                with held_port(self._config.host, self._config.port):
+                    self._start()
+                    self._watch()
             except Stopped:
                 self._console.say("stopping")
             finally:
@@ -85,8 +90,6 @@ class Supervisor:
 
     def _start(self) -> None:
         config = self._config
-        if problem := port_problem(config.host, config.port):
-            raise StartError(problem)
         if not (config.on_loopback or config.api_key or self._may_hold_keys()):
             raise StartError(f"HOST is {config.host}: set API_KEY before listening beyond loopback")
         refuse_one_redis(config)
@@ -117,6 +120,7 @@ class Supervisor:
             if self._config.https:
                 told = f"clients: {self.public_url}, through the proxy that ends TLS; they are refused here"
                 self._console.say(told)
+            self._console.hint(welcome(self._config))
         finally:
             # Last, where it is seen; and also after a start that failed, because the next one finds a used database.
             if sign_in:
@@ -173,14 +177,14 @@ class Supervisor:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        said = ""
+        said, say_at = "", 0.0
         while not (answer := readiness.probe(self._config.host, self._config.port)).ready:
-            if str(answer) != said:
-                said = str(answer)
+            if str(answer) != said and time.monotonic() >= say_at:
+                said, say_at = str(answer), time.monotonic() + _REPORT_SECONDS
                 self._console.say(f"waiting for: {said}")
             hopeless = any(child.deaths >= _HOPELESS_DEATHS for child in self._roles.children)
             if hopeless or time.monotonic() > deadline:
-                raise StartError(f"not ready, missing: {said}{self._evidence(answer)}")
+                raise StartError(f"not ready, missing: {answer}{self._evidence(answer)}")
             self._tick()
 
     def _evidence(self, answer: readiness.Readiness) -> str:

@@ -12,7 +12,7 @@ import inspect
 import random
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -34,10 +34,15 @@ class Docstring:
     text: str
 
 
-def stdlib_docstrings() -> list[Docstring]:
-    """Every docstring, each name once, in an order that mixes the modules."""
+def stdlib_docstrings(seen: Callable[[int, int], None]) -> list[Docstring]:
+    """Every docstring, each name once, in an order that mixes the modules.
+
+    `seen` hears how many of how many modules are read.
+    """
     found: dict[str, Docstring] = {}
-    for module in sorted(sys.stdlib_module_names - _LEFT_OUT):
+    modules = sorted(sys.stdlib_module_names - _LEFT_OUT)
+    for number, module in enumerate(modules, 1):
+        seen(number, len(modules))
         for docstring in _module_docstrings(module):
             found.setdefault(docstring.name, docstring)
     ordered = [found[name] for name in sorted(found)]

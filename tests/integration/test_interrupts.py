@@ -99,7 +99,9 @@ def test_up_ends_cleanly_at_every_stage_and_starts_again(var: Path) -> None:
         expect_clean_end(var, said)
         assert " | " not in said, "what roles write belongs into their logs"
         if was_ready:
-            assert len(said.splitlines()) <= 12
+            assert len(said.splitlines()) <= 14
+            assert all(f"/{page}/\n" in said or f"/{page}/ " in said for page in ("console", "admin"))
+            assert "\n  curl -s http://127.0.0.1:" in said
     assert was_ready
 
 

@@ -11,6 +11,7 @@ from embedding_project.contracts.errors import ServiceError
 from embeddings_app.management.commands.load_stdlib_docs import NAMESPACE, QUERIES
 from embeddings_app.management.http_client import ApiClient, ApiError
 from embeddings_app.management.live_searches import LiveSearches
+from embeddings_app.management.progress_line import ProgressLine, bar
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry, ModelStatus, ReembedRun, RunState
 from embeddings_app.services import audit
@@ -26,7 +27,6 @@ _POLL_SECONDS = 1.0
 _SHORT_SECONDS = 3.0
 _MEASURE_SECONDS = 60.0
 _SWITCH_TRIES = 20
-_BAR_WIDTH = 28
 
 
 class Command(ServiceCommand):
@@ -81,11 +81,12 @@ class Command(ServiceCommand):
         expected = f", about {seconds:.0f} s" if seconds else ""
         self.stdout.write(f"run {run.pk}: {run.documents_total:,} documents{expected}; searches go on")
         until = time.monotonic() + limit_seconds
+        line = ProgressLine(self.stdout)
         while run.state == RunState.RUNNING and time.monotonic() < until:
             time.sleep(_POLL_SECONDS)
             run.refresh_from_db()
-            self._bar(run)
-        self.stdout.write("")
+            line.show(_moved(run))
+        line.end()
         if run.state != RunState.FINISHED:
             raise CommandError(f"{run} is {run.state}: {run.problem or 'it did not end in time'}")
 
@@ -100,19 +101,15 @@ class Command(ServiceCommand):
         for reason in verdict.reasons:
             self.stdout.write(f"  against it: {reason}")
 
-    def _bar(self, run: ReembedRun) -> None:
-        found = progress(run)
-        filled = round(_BAR_WIDTH * found.share)
-        left = "" if found.seconds_left is None else f"  {found.seconds_left:4.0f} s left"
-        line = f"re-embedded [{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {found.share:4.0%}"
-        terminal = self.stdout.isatty()
-        text = f"{line}  {found.documents_per_second:5.0f}/s{left}"
-        self.stdout.write(f"\r{text}\033[K" if terminal else text, ending="" if terminal else "\n")
-        self.stdout.flush()
-
     def _switch(self, version: ModelRegistry, reason: str) -> None:
         milliseconds = _switched_in(version, reason)
         self.stdout.write(f"switched to {version} in {milliseconds:.0f} ms")
+
+
+def _moved(run: ReembedRun) -> str:
+    found = progress(run)
+    left = "" if found.seconds_left is None else f", {found.seconds_left:.0f} s left"
+    return f"re-embedding {bar(found.share, 1)} {found.share:.0%}, {found.documents_per_second:.0f}/s{left}"
 
 
 def _switched_in(version: ModelRegistry, reason: str, tries: int = _SWITCH_TRIES) -> float:
