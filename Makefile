@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-REQUIREMENTS := requirements.txt requirements-dev.txt $(wildcard requirements/*.txt)
+SPARK := .venv-spark
+SPARK_STAMP := $(SPARK)/.installed
+REQUIREMENTS := requirements.txt requirements-dev.txt $(filter-out requirements/spark.txt,$(wildcard requirements/*.txt))
 # Settings that mypy's Django plugin can load; nothing connects to them.
 CHECK_ENVIRONMENT := DATABASE_URL=postgresql://x REDIS_URL=redis://x CACHE_URL=redis://x \
 	SECRET_KEY=0123456789abcdef0123456789abcdef
@@ -17,7 +19,7 @@ LISTEN := $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-upgrade up down doctor test test-unit test-service test-faults fuzz chaos chaos-planted check format bench clean
+.PHONY: help setup setup-spark demo demo-upgrade up down doctor test test-unit test-service test-faults fuzz chaos chaos-planted check format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +30,15 @@ setup: $(STAMP) ## make .venv with everything in it
 $(STAMP): $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, try make PYTHON=python3.11")'
 	@$(PYTHON) -m supervisor.packages
+	@touch $@
+
+setup-spark: $(STAMP) $(SPARK_STAMP) ## make .venv-spark, for bulk jobs on Spark
+
+# What .venv has is not installed twice: a .pth file shows it to this environment.
+$(SPARK_STAMP): requirements/spark.txt requirements/bulk.txt | $(STAMP)
+	$(BIN)/python -m venv $(SPARK)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$(echo $(SPARK)/lib/python3*/site-packages)/project.pth
+	$(SPARK)/bin/python -m pip install --quiet -r requirements/spark.txt
 	@touch $@
 
 demo: $(STAMP) ## start everything, load a real corpus, search it
@@ -79,5 +90,5 @@ bench: $(STAMP) ## measure this service beside its peers
 	$(BIN)/python -m benchmarks
 
 clean: ## remove .venv and caches; the data in var stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv $(SPARK) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from django.db.utils import Error
 
+from bulk_ingest.engines.local import local_engine
 from bulk_ingest.job import Leader, LeaseLost
 from bulk_ingest.plan import Expected, Plan, expect, make_plan
 from bulk_ingest.progress import progress
@@ -174,7 +175,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _leader(workers: int) -> Leader:
     name = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
-    return Leader(name, load_config().var_dir / "bulk", workers)
+    return Leader(name, load_config().var_dir / "bulk", local_engine(workers))
 
 
 def _folder(job: BulkJob) -> Path:

@@ -12,11 +12,12 @@ from django.db import connection
 from django.db.utils import Error
 
 from bulk_ingest.buckets import SpreadFile
-from bulk_ingest.loading import BucketRefused, BucketTask, load_bucket
-from bulk_ingest.pool import Workers, WorkersDied
+from bulk_ingest.engines.base import Engine, EngineRun
+from bulk_ingest.loading import BucketRefused, BucketTask
+from bulk_ingest.pool import WorkersDied
 from bulk_ingest.sources.files import InputFile
 from bulk_ingest.sources.raw import Columns, SourceError
-from bulk_ingest.spreading import SpreadTask, TooManyRejects, spread_file
+from bulk_ingest.spreading import SpreadTask, TooManyRejects
 from embedding_project.contracts.errors import ServiceError, Unavailable
 from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_blocks, bulk_jobs, table_copy
@@ -54,7 +55,8 @@ class Leader:
     """Of no other process."""
     work_dir: Path
     """Holds a folder for each job."""
-    workers: int
+    engine: EngineRun
+    """Does the tasks."""
 
     def folder(self, job_key: int) -> Path:
         return self.work_dir / str(job_key)
@@ -64,9 +66,9 @@ class Leader:
         self._sweep()
         self._take_lease(job_key)
         try:
-            with _Heartbeat(job_key, self.name) as heartbeat, Workers(self.workers) as workers:
+            with _Heartbeat(job_key, self.name) as heartbeat, self.engine as engine:
                 try:
-                    self._run(job_key, workers, heartbeat.holds)
+                    self._run(job_key, engine, heartbeat.holds)
                 except FAILURES as error:
                     move(BulkJob.objects.get(pk=job_key), BulkState.FAILED, error=str(error))
         finally:
@@ -92,7 +94,7 @@ class Leader:
                 raise LeaseLost(f"another process works on bulk job {job_key}")
             time.sleep(_LEASE_POLL_SECONDS)
 
-    def _run(self, job_key: int, workers: Workers, holds: Callable[[], bool]) -> None:
+    def _run(self, job_key: int, engine: Engine, holds: Callable[[], bool]) -> None:
         while holds():
             job = BulkJob.objects.select_related("namespace", "model_version").get(pk=job_key)
             if job.wanted == BulkWish.ABORT and job.state not in (BulkState.DONE, BulkState.ABORTED):
@@ -102,27 +104,27 @@ class Leader:
                 return
             if str(job.epoch) != read_topology().epoch:
                 raise BucketRefused("epoch_changed: a backup was restored since the job was made; abort it")
-            self._step(job, workers, holds)
+            self._step(job, engine, holds)
 
-    def _step(self, job: BulkJob, workers: Workers, holds: Callable[[], bool]) -> None:
+    def _step(self, job: BulkJob, engine: Engine, holds: Callable[[], bool]) -> None:
         def go_on() -> bool:
             return holds() and BulkJob.objects.filter(pk=job.pk, wanted=BulkWish.RUN).exists()
 
         if job.state == BulkState.FAILED:
             move(job, _state_before_failure(job))
         elif job.state == BulkState.PLANNED:
-            self._spread(job, workers, go_on)
+            self._spread(job, engine, go_on)
         elif job.state == BulkState.LOADING:
-            self._load(job, workers, go_on)
+            self._load(job, engine, go_on)
         elif job.state == BulkState.REGISTERING:
             self._register(job, go_on)
         else:
             raise ServiceError("illegal_step", f"{job}: abort it")
 
-    def _spread(self, job: BulkJob, workers: Workers, go_on: Callable[[], bool]) -> None:
+    def _spread(self, job: BulkJob, engine: Engine, go_on: Callable[[], bool]) -> None:
         left = BulkFile.objects.filter(job=job, spread__isnull=True).order_by("number")
         tasks = [self._spread_task(job, file) for file in left]
-        for _ in workers.work_on(tasks, spread_file, go_on):
+        for _ in engine.spread(tasks, go_on):
             if bulk_jobs.count_rows(job.pk).rejected > job.options["max_rejects"]:
                 raise TooManyRejects(f"more than {job.options['max_rejects']} rows are rejected")
         if not left.exists():
@@ -151,7 +153,7 @@ class Leader:
             max_rejects=job.options["max_rejects"],
         )
 
-    def _load(self, job: BulkJob, workers: Workers, go_on: Callable[[], bool]) -> None:
+    def _load(self, job: BulkJob, engine: Engine, go_on: Callable[[], bool]) -> None:
         files = [
             SpreadFile.from_wire(wire)
             for file in BulkFile.objects.filter(job=job).order_by("number")
@@ -164,7 +166,7 @@ class Leader:
             if number not in loaded:
                 tasks.append(self._bucket_task(job, number, files, first_key))
             first_key += sum(file.rows.get(number, 0) for file in files)
-        for _ in workers.work_on(tasks, load_bucket, go_on):
+        for _ in engine.fill(tasks, go_on):
             pass
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             registering.check_counts(job)

