@@ -20,6 +20,7 @@ from supervisor.errors import StartError
 
 NAMES = (
     "bulk",
+    "bulk_texts",
     "documents",
     "drain",
     "embed_cached",
@@ -46,8 +47,8 @@ NAMES = (
     "upsert",
 )
 
-SIZED = ("bulk", "documents", "filtered", "node_memory", "search", "search_costs")
-"""Measurements whose number of vectors can be chosen."""
+SIZED = ("bulk", "bulk_texts", "documents", "filtered", "node_memory", "search", "search_costs")
+"""Measurements whose number of vectors, or of texts, can be chosen."""
 _MAX_SIZE = 1_000_000
 
 
@@ -57,8 +58,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default")
     parser.add_argument("--stored", action="store_true", help="print the figures of the last runs, measure nothing")
     parser.add_argument("--size", type=int, metavar="VECTORS", help=f"how many, for {', '.join(SIZED)} alone")
+    parser.add_argument("--texts", action="store_true", help="for bulk alone: bulk_texts, texts that a job embeds")
     arguments = parser.parse_args(argv)
     names = arguments.names or list(NAMES)
+    if arguments.texts:
+        if names != ["bulk"]:
+            parser.error("--texts: for bulk alone")
+        names = ["bulk_texts"]
     if unknown := sorted(set(names) - set(NAMES)):
         parser.error(f"unknown: {', '.join(unknown)}")
     if arguments.size is not None and not (names[0] in SIZED and len(names) == 1 and 1 <= arguments.size <= _MAX_SIZE):

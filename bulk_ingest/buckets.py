@@ -50,6 +50,8 @@ def splitters_of(ids: Sequence[str], buckets: int) -> list[str]:
 
 
 def schema(dimension: int) -> pa.Schema:
+    """Of rows with vectors; of texts that are to be embedded, which have none, with dimension 0."""
+    vector = [("vector", pa.binary(4 * dimension))] if dimension else []
     return pa.schema(
         [
             ("file", pa.int32()),
@@ -59,7 +61,7 @@ def schema(dimension: int) -> pa.Schema:
             ("metadata", pa.binary()),
             ("content_hash", pa.binary(32)),
             ("shard_hash", pa.int32()),
-            ("vector", pa.binary(4 * dimension)),
+            *vector,
         ]
     )
 
@@ -104,6 +106,7 @@ class Spreader:
         return SpreadFile(name, counts)
 
     def _table(self, rows: Sequence[Row]) -> pa.RecordBatch:
+        given = [field.type for field in self._schema if field.name == "vector"]
         return pa.RecordBatch.from_arrays(
             [
                 pa.array([self._number] * len(rows), pa.int32()),
@@ -113,7 +116,7 @@ class Spreader:
                 pa.array([_json(row.metadata) for row in rows], pa.binary()),
                 pa.array([row.content_hash for row in rows], pa.binary(32)),
                 pa.array([row.shard_hash for row in rows], pa.int32()),
-                pa.array([row.vector for row in rows], self._schema.field("vector").type),
+                *(pa.array([row.vector for row in rows], kind) for kind in given),
             ],
             schema=self._schema,
         )

@@ -13,23 +13,24 @@ from urllib.parse import urlsplit
 
 from django.db.utils import Error
 
+from bulk_ingest.embedded_texts import ModelUnusable, own_embedder
 from bulk_ingest.engines.local import local_engine
 from bulk_ingest.job import Leader, LeaseLost
-from bulk_ingest.plan import Expected, Plan, expect, make_plan
-from bulk_ingest.progress import progress
+from bulk_ingest.plan import SAMPLED_TEXTS, Expected, Plan, expect, make_plan, sample_texts
 from bulk_ingest.rejects import read_rejects
 from bulk_ingest.shown import Shown
 from bulk_ingest.sources.files import FORMATS
 from bulk_ingest.sources.raw import Columns, SourceError
 from embedding_project.config import LOOPBACK_HOSTS, load_config
 from embedding_project.contracts.errors import InvalidRequest, ServiceError
-from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.names import checked_namespace
 from embeddings_app.models import BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_jobs
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.audit import command_actor
 from embeddings_app.services.bulk.jobs import NewJob, PlannedFile, find_job, make_job, target_spec, want
+from embeddings_app.services.bulk.progress import progress
 from embeddings_app.services.reembedding.estimating import check_fits, node_bytes
 
 DONE, FAILED, DONE_WITH_REJECTS, PAUSED = 0, 1, 3, 4
@@ -51,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     }
     try:
         return acts[options.action](options)
-    except (SourceError, LeaseLost) as error:
+    except (SourceError, LeaseLost, ModelUnusable) as error:
         return _fail(str(error))
     except ServiceError as error:
         return _fail(error.message)
@@ -98,8 +99,9 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("auto", *FORMATS), default="auto")
     parser.add_argument("--workers", type=int, default=_DEFAULT_WORKERS, help="processes; 2 when left out")
     parser.add_argument("--bucket-rows", type=int, help="rows of one transaction")
-    for name in ("id", "text", "vector", "metadata"):
+    for name in ("id", "text", "metadata"):
         parser.add_argument(f"--{name}-column", default=name)
+    parser.add_argument("--vector-column", help="'vector' when left out; of no use for a model that embeds texts")
 
 
 def _rejects_limit(value: str) -> str:
@@ -109,22 +111,26 @@ def _rejects_limit(value: str) -> str:
     return value
 
 
-def _columns(options: argparse.Namespace) -> Columns:
+def _columns(options: argparse.Namespace, spec: ModelSpec) -> Columns:
+    external = spec.type is ModelType.EXTERNAL
+    if not external and options.vector_column is not None:
+        raise InvalidRequest("text_required", f"model {spec.model_id!r} embeds texts, it takes no vectors")
     return Columns(
         doc_id=options.id_column,
         text=options.text_column,
-        vector=options.vector_column,
+        vector=(options.vector_column or Columns().vector) if external else None,
         metadata=options.metadata_column,
     )
 
 
-def _made_plan(options: argparse.Namespace) -> tuple[Plan, ModelSpec]:
-    """The plan, and the model version whose vectors are loaded."""
+def _made_plan(options: argparse.Namespace) -> tuple[Plan, Columns, ModelSpec]:
+    """The plan, what it reads, and the model version whose vectors are loaded or computed."""
     checked_namespace(options.namespace)
     if options.workers < 1 or (options.bucket_rows is not None and options.bucket_rows < 1):
         raise InvalidRequest("invalid_value", "--workers and --bucket-rows are 1 at least")
     spec = target_spec(options.namespace, options.model_id)
-    return make_plan(options.source, options.format, _columns(options), options.bucket_rows), spec
+    columns = _columns(options, spec)
+    return make_plan(options.source, options.format, columns, options.bucket_rows), columns, spec
 
 
 def _check_room(plan: Plan, expected: Expected, spec: ModelSpec) -> None:
@@ -138,22 +144,33 @@ def _check_room(plan: Plan, expected: Expected, spec: ModelSpec) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    plan, spec = _made_plan(options)
-    expected = expect(plan.rows, spec.dimension, options.workers)
+    plan, columns, spec = _made_plan(options)
+    rate = _texts_per_second(plan, columns, spec, options.workers) if columns.vector is None else None
+    expected = expect(plan.rows, spec.dimension, options.workers, rate)
     files = len({file.path for file in plan.files})
     print(f"{files} files, about {plan.rows:,} rows, {plan.buckets} buckets, dimension {spec.dimension}")
     disk, work = expected.disk_bytes / 2**20, expected.work_bytes / 2**20
     print(f"about {disk:,.0f} MiB on the disk of Postgres, {work:,.0f} MiB for files of the job")
+    if rate is not None:
+        print(f"about {rate:,.0f} texts a second, by {SAMPLED_TEXTS} of them that were embedded now")
     print(f"about {expected.seconds:,.0f} s until all rows are in Postgres")
     _check_room(plan, expected, spec)
     return DONE
+
+
+def _texts_per_second(plan: Plan, columns: Columns, spec: ModelSpec, workers: int) -> float:
+    """Of so many processes on this machine, measured in this one."""
+    texts = sample_texts(plan, columns)
+    if not texts:
+        raise SourceError(f"no text can be embedded in the first rows of the column {columns.text}")
+    return own_embedder(spec).rate(texts) * min(workers, os.cpu_count() or 1)
 
 
 def _run(options: argparse.Namespace) -> int:
     known = BulkJob.objects.filter(idempotency_key=options.key).first() if options.key else None
     if known is not None:
         return _lead(known, options.workers)
-    plan, spec = _made_plan(options)
+    plan, columns, spec = _made_plan(options)
     _check_room(plan, expect(plan.rows, spec.dimension, options.workers), spec)
     share = options.max_rejects.endswith("%")
     limit = float(options.max_rejects.rstrip("%"))
@@ -165,7 +182,7 @@ def _run(options: argparse.Namespace) -> int:
         options={
             "on_existing": options.on_existing,
             "max_rejects": int(plan.rows * limit / 100 if share else limit),
-            "columns": asdict(_columns(options)),
+            "columns": asdict(columns),
             "parts": [{"format": file.format, "groups": file.groups} for file in plan.files],
         },
         idempotency_key=options.key,

@@ -19,6 +19,8 @@ from bulk_ingest.sources.files import InputFile
 from bulk_ingest.sources.raw import Columns, SourceError
 from bulk_ingest.spreading import SpreadTask, TooManyRejects
 from embedding_project.contracts.errors import ServiceError, Unavailable
+from embedding_project.contracts.model_spec import ModelSpec
+from embeddings_app import registry
 from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_blocks, bulk_jobs, table_copy
 from embeddings_app.records.topology import applied_by_all, await_seqs, heads, read_topology
@@ -125,8 +127,7 @@ class Leader:
         left = BulkFile.objects.filter(job=job, spread__isnull=True).order_by("number")
         tasks = [self._spread_task(job, file) for file in left]
         for _ in engine.spread(tasks, go_on):
-            if bulk_jobs.count_rows(job.pk).rejected > job.options["max_rejects"]:
-                raise TooManyRejects(f"more than {job.options['max_rejects']} rows are rejected")
+            _check_rejects(job)
         if not left.exists():
             rows = bulk_jobs.count_rows(job.pk)
             keys = max(rows.read - rows.rejected, 1)
@@ -134,7 +135,7 @@ class Leader:
             move(job, BulkState.LOADING)
 
     def _spread_task(self, job: BulkJob, file: BulkFile) -> SpreadTask:
-        part = job.options["parts"][file.number]
+        part, columns = job.options["parts"][file.number], Columns(**job.options["columns"])
         return SpreadTask(
             job_key=job.pk,
             number=file.number,
@@ -147,8 +148,8 @@ class Leader:
             ),
             folder=self.folder(job.pk),
             namespace=job.namespace.name,
-            dimension=job.model_version.dimension,
-            columns=Columns(**job.options["columns"]),
+            dimension=job.model_version.dimension if columns.vector is not None else 0,
+            columns=columns,
             splitters=tuple(job.splitters),
             max_rejects=job.options["max_rejects"],
         )
@@ -161,25 +162,29 @@ class Leader:
         ]
         loaded = bulk_jobs.loaded_buckets(job.pk)
         block = bulk_blocks.reserve(job.pk, job.model_version_id, 0)
+        (spec,) = registry.specs_by_key([job.model_version_id]).values()
         tasks, first_key = [], block.first_key
         for number in range(len(job.splitters) + 1):
             if number not in loaded:
-                tasks.append(self._bucket_task(job, number, files, first_key))
+                tasks.append(self._bucket_task(job, spec, number, files, first_key))
             first_key += sum(file.rows.get(number, 0) for file in files)
         for _ in engine.fill(tasks, go_on):
-            pass
+            _check_rejects(job)
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             registering.check_counts(job)
             table_copy.analyze(["document", "embedding_record", vector_partition(job.model_version_id)])
             move(job, BulkState.REGISTERING)
 
-    def _bucket_task(self, job: BulkJob, number: int, files: list[SpreadFile], first_key: int) -> BucketTask:
+    def _bucket_task(
+        self, job: BulkJob, spec: ModelSpec, number: int, files: list[SpreadFile], first_key: int
+    ) -> BucketTask:
         return BucketTask(
             job_key=job.pk,
             number=number,
             folder=self.folder(job.pk),
             files=tuple(file for file in files if number in file.rows),
-            dimension=job.model_version.dimension,
+            dimension=spec.dimension,
+            model=spec if Columns(**job.options["columns"]).vector is None else None,
             first_key=first_key,
             on_existing=job.options["on_existing"],
         )
@@ -202,6 +207,11 @@ class Leader:
             pass
         aborting.end_abort(job)
         shutil.rmtree(self.folder(job.pk), ignore_errors=True)
+
+
+def _check_rejects(job: BulkJob) -> None:
+    if bulk_jobs.count_rows(job.pk).rejected > job.options["max_rejects"]:
+        raise TooManyRejects(f"more than {job.options['max_rejects']} rows are rejected")
 
 
 def _state_before_failure(job: BulkJob) -> BulkState:

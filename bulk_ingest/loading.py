@@ -1,7 +1,7 @@
 """One bucket of a job into Postgres: everything in one transaction, exactly once."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -10,15 +10,19 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 from django.db import IntegrityError
+from numpy.typing import NDArray
 
-from bulk_ingest import copying
+from bulk_ingest import copying, rejects
+from bulk_ingest.bucket_texts import BucketTexts, VectorsMissing
 from bulk_ingest.buckets import Bucket, SpreadFile, read_bucket
 from bulk_ingest.copying import NewRows
+from bulk_ingest.embedded_texts import GoOn, ModelUnusable
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.metadata import stored_metadata
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import from_bytes
 from embeddings_app import registry
-from embeddings_app.models import BulkJob
+from embeddings_app.models import BulkFile, BulkJob
 from embeddings_app.records import bulk_loading, model_locks
 from embeddings_app.records.bulk_loading import ExistingDocument, LoadedRows
 from embeddings_app.records.documents import DocumentContent
@@ -29,6 +33,7 @@ from embeddings_app.services.documents.upserting import store
 
 OnExisting = Literal["update", "skip", "fail"]
 _WRITTEN_AT_ONCE = 1_000
+_ASKED_AGAIN_SECONDS = 1.0
 _TRIES_BESIDE_WRITERS = 2
 """A client that inserts an id of the bucket meanwhile makes it start over. Where clients do so all the time, the last
 tries let them wait for a second or two."""
@@ -44,6 +49,8 @@ class BucketTask:
     files: tuple[SpreadFile, ...]
     """In the order of the input."""
     dimension: int
+    model: ModelSpec | None
+    """Embeds the texts of the rows; None for rows that have vectors."""
     first_key: int
     """Of the bucket: its n-th row has the n-th key from here, whichever attempt loads it."""
     on_existing: OnExisting
@@ -55,20 +62,50 @@ class BucketRefused(Exception):
 
 def load_bucket(task: BucketTask) -> bool:
     """Load the rows of the bucket; False when the job takes no more. Raises BucketRefused, OSError, django.db.Error."""
-    began, tries = time.monotonic(), count()
+    began = time.monotonic()
     try:
-        bucket = read_bucket(task.folder, task.number, task.files, task.dimension)
-        return in_transaction(lambda: _load(task, bucket, began, alone=next(tries) >= _TRIES_BESIDE_WRITERS))
-    except (ServiceError, pa.ArrowException) as error:
-        # Neither can be sent to another process.
+        bucket = read_bucket(task.folder, task.number, task.files, 0 if task.model else task.dimension)
+        if task.model is None:
+            return _load_alone_if_need_be(task, bucket, None, began)
+        return _load_with_texts(task, bucket, BucketTexts(bucket.rows, task.model), began)
+    except (ServiceError, ModelUnusable, pa.ArrowException) as error:
+        # None of them can be sent to another process.
         raise BucketRefused(f"bucket {task.number}: {error}") from None
 
 
-def _load(task: BucketTask, bucket: Bucket, began: float, *, alone: bool) -> bool:
+def _load_with_texts(task: BucketTask, bucket: Bucket, texts: BucketTexts, began: float) -> bool:
+    """No lock is held while texts are embedded. Which vectors are needed may change meanwhile, so it is asked again."""
+    while True:
+        try:
+            return _load_alone_if_need_be(task, bucket, texts, began)
+        except VectorsMissing as missing:
+            if not texts.embed(missing.places, _wanted(task)):
+                return False
+
+
+def _load_alone_if_need_be(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: float) -> bool:
+    tries = count()
+    return in_transaction(lambda: _load(task, bucket, texts, began, alone=next(tries) >= _TRIES_BESIDE_WRITERS))
+
+
+def _wanted(task: BucketTask) -> GoOn:
+    """Whether the job still wants the bucket, asked once a second."""
+    asked, wanted = float("-inf"), True
+
+    def go_on() -> bool:
+        nonlocal asked, wanted
+        if time.monotonic() - asked > _ASKED_AGAIN_SECONDS:
+            asked, wanted = time.monotonic(), bulk_loading.still_wanted(task.job_key)
+        return wanted
+
+    return go_on
+
+
+def _load(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: float, *, alone: bool) -> bool:
     """1. the job still loads, and its version is the only one  2. the row of the bucket  3. documents there are, locked
     in order  4. new ones by COPY  5. changed ones as an upsert writes them, with the log, whose counters come last.
 
-    `alone` keeps all writers of the model out meanwhile.
+    `alone` keeps all writers of the model out meanwhile. Raises VectorsMissing.
     """
     job = bulk_loading.begin(task.job_key)
     if job is None:
@@ -81,22 +118,29 @@ def _load(task: BucketTask, bucket: Bucket, began: float, *, alone: bool) -> boo
     if not bulk_loading.begin_bucket(task.job_key, task.number):
         return True
     doc_ids = [doc_id.decode() for doc_id in bucket.rows["doc_id"].to_pylist()]
-    existing = {found.doc_id: found for found in bulk_loading.lock_existing(job, doc_ids)} if doc_ids else {}
+    found = bulk_loading.lock_existing(job, doc_ids) if doc_ids else []
+    existing = {document.doc_id: document for document in found}
     fate = np.array([_fate(existing.get(doc_id), task.on_existing) for doc_id in doc_ids], dtype="S1")
-    _copy(job, task, bucket.rows, fate == _INSERT)
-    updated, unchanged = _update(job, bucket.rows.filter(pa.array(fate == _UPDATE)))
+    rows = bucket.rows
+    if texts is not None:
+        fate = np.where(texts.failed(_with_new_text(bucket.rows, doc_ids, existing, fate)), _REJECT, fate)
+        rejects.write_rejects(task.folder, rejects.of_bucket(task.number), texts.rejects(fate == _REJECT, _paths(job)))
+        rows = texts.rows()
+    _copy(job, task, rows, fate == _INSERT)
+    updated, unchanged = _update(job, rows.filter(pa.array(fate == _UPDATE)))
     counts = LoadedRows(
         inserted=int((fate == _INSERT).sum()),
         updated=updated,
         unchanged=unchanged + int((fate == _KEEP).sum()),
         superseded=int((fate == _SUPERSEDED).sum()),
         duplicates=bucket.duplicates,
+        rejected=int((fate == _REJECT).sum()),
     )
     bulk_loading.end_bucket(task.job_key, task.number, counts, time.monotonic() - began)
     return True
 
 
-_INSERT, _UPDATE, _KEEP, _SUPERSEDED = b"i", b"u", b"k", b"s"
+_INSERT, _UPDATE, _KEEP, _SUPERSEDED, _REJECT = b"i", b"u", b"k", b"s", b"r"
 
 
 def _fate(existing: ExistingDocument | None, on_existing: OnExisting) -> bytes:
@@ -109,6 +153,25 @@ def _fate(existing: ExistingDocument | None, on_existing: OnExisting) -> bytes:
     if on_existing == "fail":
         raise BucketRefused(f"the document {existing.doc_id!r} exists, and the job was told to fail then")
     return _KEEP
+
+
+def _with_new_text(
+    rows: pa.Table, doc_ids: Sequence[str], existing: Mapping[str, ExistingDocument], fate: NDArray[np.bytes_]
+) -> NDArray[np.bool_]:
+    """Which rows are written with a text that their document does not have yet."""
+
+    def is_new(doc_id: str, content_hash: bytes) -> bool:
+        document = existing.get(doc_id)
+        return document is None or document.deleted or document.content_hash != content_hash
+
+    hashes = rows["content_hash"].to_pylist()
+    new = np.array([is_new(*pair) for pair in zip(doc_ids, hashes, strict=True)], dtype=bool)
+    found: NDArray[np.bool_] = ((fate == _INSERT) | (fate == _UPDATE)) & new
+    return found
+
+
+def _paths(job: BulkJob) -> Mapping[int, str]:
+    return dict(BulkFile.objects.filter(job=job).values_list("number", "path"))
 
 
 def _copy(job: BulkJob, task: BucketTask, rows: pa.Table, inserted: Any) -> None:

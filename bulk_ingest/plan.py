@@ -1,18 +1,25 @@
 """What a job would read: the files, how many rows they have, and the ids at which buckets begin. Writes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from bulk_ingest.buckets import SPREAD_ROWS, splitters_of
-from bulk_ingest.sources.files import InputFile, list_files, parts_of, sample
+from bulk_ingest.sources.files import InputFile, list_files, parts_of, read, sample
 from bulk_ingest.sources.raw import Columns, SourceError
+from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.text import checked_text
 
 BUCKET_ROWS = 50_000
 """At most: some seconds of work, which is what the death of a process costs."""
 BUCKET_BYTES = 128 << 20
 """Of the rows of a bucket, about; in memory they take three times as much."""
+BUCKET_TEXTS = 2_000
+"""At most, where texts are embedded: about 30 s of work on a core."""
 SAMPLED_IDS = 1_000
-"""Of each file."""
+"""Of each file, for each so many rows that buckets of vectors have."""
+SAMPLED_TEXTS = 64
+_SAMPLED_FILES = 4
 _DOCUMENT_BYTES = 900
 """On the disk of Postgres, with its record and all indexes, and a text of usual length."""
 _WAL_SHARE = 1.1
@@ -50,29 +57,50 @@ def make_plan(patterns: Iterable[str], format_: str, columns: Columns, bucket_ro
     rows, size = 0, 0
     ids: list[str] = []
     parts: list[InputFile] = []
+    most = BUCKET_ROWS if columns.vector is not None else BUCKET_TEXTS
+    wanted = SAMPLED_IDS * BUCKET_ROWS // most
     for file in files:
         parts += parts_of(file, SPREAD_ROWS)
-        found = sample(file, columns, SAMPLED_IDS)
+        found = sample(file, columns, wanted)
         rows += found.rows
         size += found.bytes
-        ids += _thinned(found.ids, found.rows)
+        ids += _thinned(found.ids, found.rows, most)
     if not rows:
         raise SourceError("the files have no rows")
-    usual = min(BUCKET_ROWS, max(BUCKET_BYTES * rows // max(size, 1), 1))
+    usual = min(most, max(BUCKET_BYTES * rows // max(size, 1), 1))
     return Plan(parts, rows, splitters_of(ids, -(-rows // (bucket_rows or usual))))
 
 
-def _thinned(ids: Sequence[str], rows: int) -> Sequence[str]:
+def _thinned(ids: Sequence[str], rows: int, bucket_rows: int) -> Sequence[str]:
     """A small file must not count as much as a large one."""
-    wanted = max(1, round(rows / BUCKET_ROWS * SAMPLED_IDS))
+    wanted = max(1, round(rows / bucket_rows * SAMPLED_IDS))
     return ids[:: max(1, len(ids) // wanted)]
 
 
-def expect(rows: int, dimension: int, workers: int) -> Expected:
-    """By figures of this service on two cores."""
-    row = _DOCUMENT_BYTES + 4 * dimension + 100
+def sample_texts(plan: Plan, columns: Columns) -> list[str]:
+    """Some texts that can be embedded, from the beginnings of a few files. Raises SourceError."""
+    step = max(1, len(plan.files) // _SAMPLED_FILES)
+    batches = [next(iter(read(file, columns)), None) for file in plan.files[::step]]
+    texts = [batch.texts for batch in batches if batch is not None]
+    spread = [part[:: max(1, len(part) * len(texts) // SAMPLED_TEXTS)] for part in texts]
+    return list(islice(_good(chain.from_iterable(spread)), SAMPLED_TEXTS))
+
+
+def _good(texts: Iterable[object]) -> Iterator[str]:
+    for text in texts:
+        try:
+            yield checked_text(text, "text")
+        except InvalidRequest:
+            continue
+
+
+def expect(rows: int, dimension: int, workers: int, texts_per_second: float | None = None) -> Expected:
+    """By figures of this service on two cores, and the speed at which texts are embedded by all processes; None where
+    the rows have vectors."""
+    row, vector = _DOCUMENT_BYTES + 100, 4 * dimension
+    rate = _ROWS_PER_SECOND * workers
     return Expected(
-        disk_bytes=round(rows * row * (1 + _WAL_SHARE)),
-        work_bytes=rows * row,
-        seconds=rows / (_ROWS_PER_SECOND * workers),
+        disk_bytes=round(rows * (row + vector) * (1 + _WAL_SHARE)),
+        work_bytes=rows * (row + (vector if texts_per_second is None else 0)),
+        seconds=rows / rate + (0.0 if texts_per_second is None else rows / texts_per_second),
     )

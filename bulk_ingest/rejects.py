@@ -1,4 +1,4 @@
-"""The rejects of a file: one JSON line each, with file, row, id, field and code. Never a text."""
+"""The rejects of a file or a bucket: one JSON line each, with file, row, id, field and code. Never a text."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,29 +10,36 @@ from bulk_ingest.rows import Reject
 _FOLDER = "rejects"
 
 
-def write_rejects(folder: Path, file_number: int, source: Path, rejects: Iterable[Reject]) -> int:
-    """Replace the rejects of a file; how many there are. Raises OSError."""
-    count = 0
-    with replaced(_path(folder, file_number)) as file:
-        for reject in rejects:
+def of_file(number: int) -> str:
+    """The name under which the rejects of an input file are kept."""
+    return f"{number:06d}"
+
+
+def of_bucket(number: int) -> str:
+    return f"bucket-{number:06d}"
+
+
+def write_rejects(folder: Path, name: str, rejects: Iterable[tuple[str, Reject]]) -> int:
+    """Replace the rejects of this name, each with its input file; how many there are. Raises OSError."""
+    path, found = folder / _FOLDER / f"{name}.jsonl", list(rejects)
+    if not found:
+        path.unlink(missing_ok=True)
+        return 0
+    with replaced(path) as file:
+        for source, reject in found:
             line = {
-                "file": str(source),
+                "file": source,
                 "row": reject.row,
                 "doc_id": reject.doc_id,
                 "field": reject.field,
                 "code": reject.code,
             }
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-            count += 1
-    return count
+    return len(found)
 
 
 def read_rejects(folder: Path) -> Iterator[str]:
-    """The lines of all files, in their order."""
+    """The lines of all files, in their order, then those of all buckets."""
     for path in sorted((folder / _FOLDER).glob("*.jsonl")):
         with path.open(encoding="utf-8") as file:
             yield from file
-
-
-def _path(folder: Path, file_number: int) -> Path:
-    return folder / _FOLDER / f"{file_number:06d}.jsonl"

@@ -22,7 +22,7 @@ ClaimFields = Callable[[Sequence[AbstractSet[str]]], list[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What becomes a document with its vector."""
+    """What becomes a document."""
 
     number: int
     """In its file."""
@@ -32,6 +32,7 @@ class Row:
     fields: frozenset[str]
     """Of the metadata, as dotted paths."""
     vector: bytes
+    """Empty where the text is to be embedded."""
     content_hash: bytes
     shard_hash: int
 
@@ -48,7 +49,7 @@ class Reject:
 
 
 class RowChecker:
-    """Of one namespace, whose model takes vectors of `dimension` from the client."""
+    """Of one namespace, whose model takes vectors of `dimension` from the client; 0 for one that embeds the texts."""
 
     def __init__(self, namespace: str, dimension: int, claim_fields: ClaimFields) -> None:
         self._namespace = namespace
@@ -78,7 +79,9 @@ class RowChecker:
         text = batch.texts[place]
         text = "" if text is None else checked_text(text, "text")
         metadata, fields = _metadata(batch.metadata[place])
-        data = vectors.checked(place)
+        if batch.texts[place] is None and not self._dimension:
+            raise InvalidRequest("missing_field", field="text")
+        data = vectors.checked(place) if self._dimension else b""
         return Row(
             number=batch.row_number(place),
             doc_id=doc_id,
@@ -86,7 +89,7 @@ class RowChecker:
             metadata=metadata,
             fields=fields,
             vector=data,
-            content_hash=content_hash(f"{text}\n{data.hex()}"),
+            content_hash=content_hash(f"{text}\n{data.hex()}" if data else text),
             shard_hash=shard_hash(self._namespace, doc_id),
         )
 

@@ -7,8 +7,8 @@ from typing import TextIO
 from django.db import connection
 from django.db.utils import Error
 
-from bulk_ingest.progress import Rate, progress
 from embeddings_app.models import BulkJob
+from embeddings_app.services.bulk.progress import Progress, progress
 
 _SECONDS = 1.0
 
@@ -30,19 +30,40 @@ class Shown:
         self._thread.join()
 
     def _show(self) -> None:
-        rate, began, stage = Rate(), time.monotonic(), ""
+        watched = _Watched()
         try:
             while not self._ended.wait(_SECONDS):
                 try:
                     found = progress(BulkJob.objects.get(pk=self._job_key))
                 except Error:
                     continue
-                if found.stage != stage:
-                    began, stage = time.monotonic(), found.stage
-                rows = found.rows.read if stage == "spreading" else found.rows.inserted + found.rows.updated
-                spent = time.monotonic() - began
-                left = f"{spent / found.share - spent:,.0f} s left" if found.share > 0 else "time left unknown"
-                line = f"{stage} {found.share:.0%}, {rate.of(rows):,.0f} rows/s, {left}, {found.rows.rejected} rejected"
-                print(line, file=self._out, flush=True)
+                print(watched.line(found), file=self._out, flush=True)
         finally:
             connection.close()
+
+
+class _Watched:
+    """A stage since this process began to look at it."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._first_share = 0.0
+        self._began = 0.0
+        self._rows = 0
+        self._looked_at = 0.0
+
+    def line(self, found: Progress) -> str:
+        now, rows = time.monotonic(), found.rows.read if found.stage == "spreading" else found.rows.settled
+        if found.stage != self._stage:
+            self._stage, self._began, self._first_share = found.stage, now, found.share
+            self._rows, self._looked_at = rows, now
+        seen = max(rows - self._rows, 0) / max(now - self._looked_at, 1e-9)
+        rate = found.rate if found.rate is not None else seen
+        self._rows, self._looked_at = rows, now
+        left = found.eta_seconds if found.eta_seconds is not None else self._seconds_left(found.share, now)
+        told = "time left unknown" if left is None else f"{left:,.0f} s left"
+        return f"{found.stage} {found.share:.0%}, {rate:,.0f} rows/s, {told}, {found.rows.rejected} rejected"
+
+    def _seconds_left(self, share: float, now: float) -> float | None:
+        gained = share - self._first_share
+        return (1 - share) * (now - self._began) / gained if gained > 0 else None

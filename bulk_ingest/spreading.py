@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bulk_ingest import rejects
 from bulk_ingest.buckets import Spreader
-from bulk_ingest.rejects import write_rejects
 from bulk_ingest.rows import Reject, Row, RowChecker
 from bulk_ingest.sources.files import InputFile, check_unchanged, read
 from bulk_ingest.sources.raw import Columns
@@ -28,6 +28,7 @@ class SpreadTask:
     folder: Path
     namespace: str
     dimension: int
+    """Of the vectors that the file has; 0 where its texts are embedded."""
     columns: Columns
     splitters: tuple[str, ...]
     max_rejects: int
@@ -44,7 +45,8 @@ def spread_file(task: SpreadTask) -> bool:
     checked = _Checked(task, RowChecker(task.namespace, task.dimension, partial(_claim_fields, space)))
     spreader = Spreader(task.folder, task.number, task.splitters, task.dimension)
     files = spreader.spread(checked)
-    rejected = write_rejects(task.folder, task.number, task.file.path, checked.rejects)
+    source, name = str(task.file.path), rejects.of_file(task.number)
+    rejected = rejects.write_rejects(task.folder, name, ((source, reject) for reject in checked.rejects))
     check_unchanged(task.file)
     BulkFile.objects.filter(job=task.job_key, number=task.number).update(
         rows=checked.read, rejected=rejected, spread=[file.to_wire() for file in files]

@@ -67,7 +67,7 @@ def _batch(rows: list[tuple[int, Any, str]], columns: Columns) -> RawBatch:
         first_row=rows[0][0],
         doc_ids=[value.get(columns.doc_id) for value in values],
         texts=[value.get(columns.text) for value in values],
-        vectors=[value.get(columns.vector) for value in values],
+        vectors=[value.get(columns.vector) for value in values] if columns.vector is not None else [],
         metadata=[value.get(columns.metadata) for value in values],
         faults={place: fault for place, (_, _, fault) in enumerate(rows) if fault},
         numbers=[number for number, _, _ in rows],

@@ -15,7 +15,7 @@ _SAMPLED_GROUPS = 16
 
 def size(path: Path, columns: Columns) -> tuple[int, int]:
     """Rows, and their bytes once they are not compressed, from the footer. Raises SourceError, also when the file has
-    no column of ids or of vectors."""
+    no column of ids, or none of vectors or of the texts that are to be embedded."""
     with _opened(path) as file:
         _check_columns(path, file.schema_arrow, columns)
         groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
@@ -72,10 +72,12 @@ def _opened(path: Path) -> pq.ParquetFile:
 
 
 def _check_columns(path: Path, schema: pa.Schema, columns: Columns) -> list[str]:
-    missing = [name for name in (columns.doc_id, columns.vector) if name not in schema.names]
+    needed = (columns.doc_id, columns.text if columns.vector is None else columns.vector)
+    missing = [name for name in needed if name not in schema.names]
     if missing:
         raise SourceError(f"{path}: no column {', '.join(missing)}; it has {', '.join(schema.names)}")
-    return [name for name in (columns.doc_id, columns.text, columns.vector, columns.metadata) if name in schema.names]
+    read = (columns.doc_id, columns.text, columns.vector, columns.metadata)
+    return [name for name in read if name is not None and name in schema.names]
 
 
 def _read_ids(path: Path, file: pq.ParquetFile, group: int, columns: Columns) -> Sequence[Any]:
@@ -96,7 +98,7 @@ def _raw(batch: pa.RecordBatch, columns: Columns, first_row: int) -> RawBatch:
         first_row=first_row,
         doc_ids=values(columns.doc_id),
         texts=values(columns.text),
-        vectors=_vectors(batch.column(columns.vector)),
+        vectors=[] if columns.vector is None else _vectors(batch.column(columns.vector)),
         metadata=values(columns.metadata),
         faults={},
     )

@@ -21,7 +21,8 @@ class Columns:
 
     doc_id: str = "id"
     text: str = "text"
-    vector: str = "vector"
+    vector: str | None = "vector"
+    """None where the texts are embedded."""
     metadata: str = "metadata"
 
 
@@ -34,7 +35,7 @@ class RawBatch:
     doc_ids: Sequence[Any]
     texts: Sequence[Any]
     vectors: Vectors
-    """A matrix where the column holds vectors of one length and no nulls."""
+    """Empty where no column of vectors is read. A matrix where the column holds vectors of one length and no nulls."""
     metadata: Sequence[Any]
     """Objects, pairs, or JSON in a string."""
     faults: Mapping[int, str]

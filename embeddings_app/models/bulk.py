@@ -121,6 +121,7 @@ class BulkBucket(models.Model):
     unchanged = models.BigIntegerField(default=0)
     superseded = models.BigIntegerField(default=0, help_text="Documents that a client wrote after the job was made.")
     duplicates = models.BigIntegerField(default=0, help_text="Rows whose id a later row of the files has too.")
+    rejected = models.BigIntegerField(default=0, help_text="Rows whose text the model could not embed.")
     seconds = models.FloatField(default=0.0)
     loaded_at = models.DateTimeField(db_default=Now())
 

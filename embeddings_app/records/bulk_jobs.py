@@ -19,9 +19,14 @@ class RowCounts:
     rejected: int
 
     @property
+    def settled(self) -> int:
+        """Rows that have their outcome."""
+        loaded = self.inserted + self.updated + self.unchanged + self.superseded
+        return loaded + self.duplicates + self.rejected
+
+    @property
     def add_up(self) -> bool:
-        outcomes = (self.inserted, self.updated, self.unchanged, self.superseded, self.duplicates, self.rejected)
-        return self.read == sum(outcomes)
+        return self.read == self.settled
 
 
 def any_open(model_id: str) -> bool:
@@ -60,12 +65,12 @@ def count_rows(job_key: int) -> RowCounts:
     loaded = row(
         """
         SELECT coalesce(sum(inserted), 0), coalesce(sum(updated), 0), coalesce(sum(unchanged), 0),
-               coalesce(sum(superseded), 0), coalesce(sum(duplicates), 0)
+               coalesce(sum(superseded), 0), coalesce(sum(duplicates), 0), coalesce(sum(rejected), 0)
         FROM bulk_bucket WHERE job_id = %s
         """,
         [job_key],
     )
-    inserted, updated, unchanged, superseded, duplicates = map(int, loaded)
+    inserted, updated, unchanged, superseded, duplicates, not_embedded = map(int, loaded)
     return RowCounts(
         read=int(read),
         inserted=inserted,
@@ -73,8 +78,27 @@ def count_rows(job_key: int) -> RowCounts:
         unchanged=unchanged,
         superseded=superseded,
         duplicates=duplicates,
-        rejected=int(rejected),
+        rejected=int(rejected) + not_embedded,
     )
+
+
+_LATEST_BUCKETS = 16
+_LATELY = "10 min"
+
+
+def load_rate(job_key: int) -> float | None:
+    """Rows a second, by the buckets that were loaded last; None when none was for a while."""
+    found, seconds = row(
+        """
+        SELECT sum(found), extract(epoch FROM now() - min(began))::float8 FROM (
+            SELECT inserted + updated + unchanged + superseded + duplicates + rejected AS found,
+                   loaded_at - make_interval(secs => seconds) AS began
+            FROM bulk_bucket WHERE job_id = %s AND loaded_at > now() - %s::interval
+            ORDER BY loaded_at DESC LIMIT %s) AS latest
+        """,
+        [job_key, _LATELY, _LATEST_BUCKETS],
+    )
+    return float(found) / seconds if found and seconds > 0 else None
 
 
 def loaded_buckets(job_key: int) -> set[int]:

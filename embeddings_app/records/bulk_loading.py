@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embeddings_app.models import BulkJob, BulkState
+from embeddings_app.models import BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_blocks
 from embeddings_app.records.changes import ChangedDocument
 from embeddings_app.records.sql import execute, row, rows
@@ -21,15 +21,22 @@ class LoadedRows:
     unchanged: int = 0
     superseded: int = 0
     duplicates: int = 0
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingDocument:
     doc_id: str
+    content_hash: bytes
     deleted: bool
     """Or its time is over."""
     newer: bool
     """Whether a client wrote or deleted it after the job was made."""
+
+
+def still_wanted(job_key: int) -> bool:
+    """Whether nobody has asked the job to pause or to end."""
+    return BulkJob.objects.filter(pk=job_key, wanted=BulkWish.RUN, state=BulkState.LOADING).exists()
 
 
 def begin(job_key: int) -> BulkJob | None:
@@ -59,8 +66,9 @@ def begin_bucket(job_key: int, number: int) -> bool:
     return bool(
         execute(
             """
-            INSERT INTO bulk_bucket (job_id, number, inserted, updated, unchanged, superseded, duplicates, seconds)
-            VALUES (%s, %s, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+            INSERT INTO bulk_bucket
+                (job_id, number, inserted, updated, unchanged, superseded, duplicates, rejected, seconds)
+            VALUES (%s, %s, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
             """,
             [job_key, number],
         )
@@ -71,12 +79,12 @@ def end_bucket(job_key: int, number: int, counts: LoadedRows, seconds: float) ->
     execute(
         """
         UPDATE bulk_bucket SET inserted = %s, updated = %s, unchanged = %s, superseded = %s, duplicates = %s,
-                               seconds = %s, loaded_at = clock_timestamp()
+                               rejected = %s, seconds = %s, loaded_at = clock_timestamp()
         WHERE job_id = %s AND number = %s
         """,
         [
             *(counts.inserted, counts.updated, counts.unchanged, counts.superseded, counts.duplicates),
-            *(seconds, job_key, number),
+            *(counts.rejected, seconds, job_key, number),
         ],
     )
 
@@ -91,12 +99,12 @@ def lock_existing(job: BulkJob, doc_ids: Sequence[str]) -> list[ExistingDocument
     for start in range(0, len(doc_ids) if any_near else 0, _IDS_AT_ONCE):
         part = rows(
             """
-            SELECT doc_id, deleted OR coalesce(expires_at <= now(), false), updated_at > %s FROM document
+            SELECT doc_id, content_hash, deleted OR coalesce(expires_at <= now(), false), updated_at > %s FROM document
             WHERE namespace_id = %s AND doc_id = ANY(%s) ORDER BY doc_id FOR NO KEY UPDATE
             """,
             [job.created_at, job.namespace_id, list(doc_ids[start : start + _IDS_AT_ONCE])],
         )
-        found += [ExistingDocument(*one) for one in part]
+        found += [ExistingDocument(doc_id, bytes(hashed), *rest) for doc_id, hashed, *rest in part]
     return found
 
 

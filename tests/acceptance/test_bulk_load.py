@@ -1,6 +1,7 @@
 """A bulk load beside a running instance: found by its searches, and by no other way told apart from upserts."""
 
 import json
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from tests.acceptance.conftest import ok
 from tests.conftest import EXTERNAL_DIMENSION, Service
 
+TEXTS = [f"Note {number}: a fox and {number % 7} hens, {'very ' * (number % 40)}quiet." for number in range(60)]
 ROWS, QUERIES, TOP_K, SPACE = 3_000, 30, 10, "bulk-load"
 VECTORS = np.random.default_rng(7).standard_normal((ROWS, EXTERNAL_DIMENSION)).astype(np.float32)
 
@@ -54,3 +56,17 @@ def test_a_loaded_document_is_read_changed_and_deleted_like_any_other(api: httpx
     assert answer["results"] == [{"id": "row/5", "revision": 1, "state": "searchable"}]
     ok(api.delete("/v1/vectors/row/5", params={"namespace": SPACE}))
     assert "row/5" not in _search(api, VECTORS[5].tolist())
+
+
+def test_texts_of_a_job_have_the_vectors_of_embed(api: httpx.Client, service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    lines = [json.dumps({"id": f"text/{number}", "text": text}) for number, text in enumerate(TEXTS)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert "done" in service.manage("bulk_ingest", "run", str(path), "--namespace", "bulk-texts")
+    embedded = ok(api.post("/v1/embed", json={"inputs": TEXTS, "input_type": "document"}))["embeddings"]
+    for number, wanted in enumerate(np.array(embedded)):
+        url = f"/v1/vectors/text/{number}"
+        found = ok(api.get(url, params={"namespace": "bulk-texts", "include": "vector"}))["vector"]
+        assert np.dot(wanted, found) / np.linalg.norm(wanted) >= 0.9999
+    body = {"namespace": "bulk-texts", "query": TEXTS[7], "top_k": 1}
+    assert [hit["id"] for hit in ok(api.post("/v1/search", json=body))["hits"]] == ["text/7"]

@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bulk_ingest.loading import BucketTask, OnExisting, load_bucket
 from bulk_ingest.plan import make_plan
 from bulk_ingest.sources.raw import Columns
 from bulk_ingest.spreading import SpreadTask, spread_file
+from embedding_project.contracts.model_spec import ModelType
 from embeddings_app import registry
 from embeddings_app.api.routes.upsert import upsert_request
 from embeddings_app.api.strict_json import strict_loads
@@ -69,9 +70,12 @@ def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     return path
 
 
-def upsert_rows(rows: Sequence[Mapping[str, Any]], namespace: str = SPACE) -> list[RefusedDocument]:
+def upsert_rows(
+    rows: Sequence[Mapping[str, Any]], namespace: str = SPACE, model_id: str | None = MODEL
+) -> list[RefusedDocument]:
     """The same rows as a client sends them; gives those that were refused."""
-    body = json.dumps({"documents": list(rows), "namespace": namespace, "model_id": MODEL})
+    model = {} if model_id is None else {"model_id": model_id}
+    body = json.dumps({"documents": list(rows), "namespace": namespace, **model})
     _, outcomes = write(upsert_request(strict_loads(body.encode())))
     return [item for item in outcomes if isinstance(item, RefusedDocument)]
 
@@ -90,13 +94,15 @@ class Loaded:
             for wire in file.spread or ()
         ]
         first_key = bulk_blocks.reserve(self.job.pk, self.job.model_version_id, 0).first_key
+        (spec,) = registry.specs_by_key([self.job.model_version_id]).values()
         for number in range(len(self.job.splitters) + 1):
             yield BucketTask(
                 job_key=self.job.pk,
                 number=number,
                 folder=self.folder,
                 files=tuple(files),
-                dimension=DIMENSION,
+                dimension=spec.dimension,
+                model=None if spec.type is ModelType.EXTERNAL else spec,
                 first_key=first_key,
                 on_existing=self.on_existing,
             )
@@ -112,20 +118,27 @@ class Loaded:
 
 
 def new_job(
-    path: Path, *, bucket_rows: int = 10, namespace: str = SPACE, key: str | None = None, **options: Any
+    path: Path,
+    *,
+    bucket_rows: int = 10,
+    namespace: str = SPACE,
+    model_id: str | None = MODEL,
+    columns: Columns = COLUMNS,
+    key: str | None = None,
+    **options: Any,
 ) -> BulkJob:
-    plan = make_plan([str(path)], "auto", COLUMNS, bucket_rows)
+    plan = make_plan([str(path)], "auto", columns, bucket_rows)
     files = [PlannedFile(path=str(file.path), size=file.size, modified_ns=file.modified_ns) for file in plan.files]
     usual = {
         "on_existing": "update",
         "max_rejects": 1_000,
-        "columns": {"doc_id": "id", "text": "text", "vector": "vector", "metadata": "metadata"},
+        "columns": asdict(columns),
         "parts": [{"format": file.format, "groups": file.groups} for file in plan.files],
     }
     return make_job(
         NewJob(
             namespace=namespace,
-            model_id=MODEL,
+            model_id=model_id,
             files=files,
             splitters=plan.splitters,
             options=usual | options,
@@ -135,10 +148,12 @@ def new_job(
     )
 
 
-def spread_job(path: Path, folder: Path, *, on_existing: OnExisting = "update", **options: Any) -> Loaded:
+def spread_job(
+    path: Path, folder: Path, *, on_existing: OnExisting = "update", columns: Columns = COLUMNS, **options: Any
+) -> Loaded:
     """A job whose file is spread, and whose buckets can be loaded."""
-    job = new_job(path, on_existing=on_existing, **options)
-    plan = make_plan([str(path)], "auto", COLUMNS)
+    job = new_job(path, on_existing=on_existing, columns=columns, **options)
+    plan = make_plan([str(path)], "auto", columns)
     for number, file in enumerate(plan.files):
         spread_file(
             SpreadTask(
@@ -147,8 +162,8 @@ def spread_job(path: Path, folder: Path, *, on_existing: OnExisting = "update", 
                 file=file,
                 folder=folder,
                 namespace=job.namespace.name,
-                dimension=DIMENSION,
-                columns=COLUMNS,
+                dimension=0 if columns.vector is None else DIMENSION,
+                columns=columns,
                 splitters=tuple(job.splitters),
                 max_rejects=job.options["max_rejects"],
             )

@@ -7,8 +7,8 @@ from typing import Any
 from django.db import IntegrityError
 from django.db.models.functions import Now
 
-from embedding_project.contracts.errors import InvalidRequest, ServiceError
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
 from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish, Namespace
 from embeddings_app.records import model_locks, namespaces
@@ -41,18 +41,12 @@ class NewJob:
 
 
 def target_spec(namespace: str, model_id: str | None) -> ModelSpec:
-    """The version whose vectors a job into the namespace writes. Raises ServiceError unless clients bring its vectors,
-    and while the model has another live version."""
+    """The version whose vectors a job into the namespace writes. Raises ServiceError, also while the model has another
+    live version."""
     space = Namespace.objects.filter(name=namespace).first()
     if space is not None:
         check_model(space, model_id)
     spec = registry.active_spec(model_id or (space.model_id if space else None))
-    if spec.type is not ModelType.EXTERNAL:
-        raise InvalidRequest(
-            "text_required",
-            f"model {spec.model_id!r} embeds text, and a bulk job loads vectors: use /v1/upsert",
-            field="model_id",
-        )
     _refuse_second_version(spec)
     return spec
 

@@ -78,3 +78,10 @@ def test_a_file_ends_where_its_texts_are_many_bytes(tmp_path: Path) -> None:
     rows = [row(number, f"{number}", "x" * 100) for number in range(10)]
     files = Spreader(tmp_path, 0, [], 2).spread([rows], most_bytes=300)
     assert [sum(file.rows.values()) for file in files] == [3, 3, 3, 1]
+
+
+def test_texts_that_are_to_be_embedded_have_no_column_of_vectors(tmp_path: Path) -> None:
+    files = Spreader(tmp_path, 0, [], 0).spread([[row(1, "a", "text")]])
+    bucket = read_bucket(tmp_path, 0, files, 0)
+    assert bucket.rows["text"].to_pylist() == [b"text"]
+    assert "vector" not in bucket.rows.column_names

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bulk_ingest.plan import BUCKET_BYTES, expect, make_plan
+from bulk_ingest.plan import BUCKET_BYTES, BUCKET_TEXTS, SAMPLED_TEXTS, expect, make_plan, sample_texts
 from bulk_ingest.sources.raw import Columns, SourceError
 
-COLUMNS = Columns()
+COLUMNS, TEXTS = Columns(), Columns(vector=None)
 
 
 def lines(path: Path, ids: list[str], text: str = "") -> None:
@@ -44,3 +44,23 @@ def test_what_a_job_takes_grows_with_its_rows_and_their_vectors() -> None:
     assert small.disk_bytes > 1_000 * 4 * 384
     assert large.work_bytes > 1_000_000 * 4 * 1_536
     assert large.seconds == pytest.approx(500 * small.seconds)
+
+
+def test_texts_to_embed_make_buckets_of_half_a_minute(tmp_path: Path) -> None:
+    lines(tmp_path / "a.jsonl", [f"{number:05d}" for number in range(9_000)], "a text")
+    assert make_plan([str(tmp_path)], "auto", TEXTS).buckets == -(-9_000 // BUCKET_TEXTS)
+
+
+def test_sampled_texts_are_good_ones_of_several_files(tmp_path: Path) -> None:
+    for name, text in (("a", "first"), ("b", " "), ("c", "last")):
+        lines(tmp_path / f"{name}.jsonl", [f"{name}{number}" for number in range(100)], text)
+    found = sample_texts(make_plan([str(tmp_path)], "auto", TEXTS), TEXTS)
+    assert set(found) == {"first", "last"}
+    assert len(found) <= SAMPLED_TEXTS
+
+
+def test_to_embed_takes_time_and_no_room_for_vectors_in_the_files_of_the_job() -> None:
+    given, embedded = expect(1_000, 384, 2), expect(1_000, 384, 2, texts_per_second=100.0)
+    assert embedded.seconds == pytest.approx(given.seconds + 10)
+    assert embedded.disk_bytes == given.disk_bytes
+    assert embedded.work_bytes == given.work_bytes - 1_000 * 4 * 384

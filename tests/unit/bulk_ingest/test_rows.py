@@ -9,6 +9,7 @@ import pytest
 
 from bulk_ingest.rows import Reject, Row, RowChecker
 from bulk_ingest.sources.raw import RawBatch
+from embedding_project.contracts.keys import content_hash
 from embedding_project.contracts.vectors import checked_vector, to_bytes
 
 VECTOR = [1.0, 2.0, 2.0]
@@ -115,3 +116,16 @@ def test_a_row_whose_fields_have_no_room_is_rejected_and_known_fields_are_not_as
     assert rejects == [Reject(12, "b", "metadata", "too_many_fields")]
     checker.check(batch(good, good))
     assert len(asked) == 1
+
+
+def test_texts_that_are_embedded_have_the_hash_of_an_upsert_and_no_vector() -> None:
+    rows, rejects = RowChecker("space", 0, all_fit).check(
+        batch({"id": "a", "text": " a text "}, {"id": "b"}, {"id": "c", "text": " "}, vectors=[])
+    )
+    assert [(row.doc_id, row.text, row.vector, row.content_hash) for row in rows] == [
+        ("a", "a text", b"", content_hash("a text"))
+    ]
+    assert [(reject.doc_id, reject.field, reject.code) for reject in rejects] == [
+        ("b", "text", "missing_field"),
+        ("c", "text", "empty_input"),
+    ]

@@ -225,3 +225,16 @@ def test_a_file_without_rows_and_one_of_lines_are_one_part(tmp_path: Path) -> No
     parquet(tmp_path / "a.parquet", id=pa.array([], pa.string()), vector=pa.array([], pa.list_(pa.float32())))
     jsonl(tmp_path / "b.jsonl", line(id="a"))
     assert [len(parts_of(file, 10)) for file in list_files([str(tmp_path)], "auto")] == [1, 1]
+
+
+def test_without_a_column_of_vectors_texts_are_read_alone(tmp_path: Path) -> None:
+    texts = Columns(vector=None)
+    path = parquet(tmp_path / "a.parquet", id=pa.array(["a"]), text=pa.array(["t"]), vector=pa.array([[1.0]]))
+    for batch in (
+        only_batch(path, texts),
+        only_batch(jsonl(tmp_path / "a.jsonl", line(id="a", text="t", vector=[1.0])), texts),
+    ):
+        assert (list(batch.texts), list(batch.vectors)) == (["t"], [])
+    bare = parquet(tmp_path / "b.parquet", id=pa.array(["a"]), vector=pa.array([[1.0]]))
+    with pytest.raises(SourceError, match="no column text"):
+        only_batch(bare, texts)

@@ -1,6 +1,5 @@
 """How far a job is: from its rows in Postgres, so that any process can tell."""
 
-import time
 from dataclasses import dataclass
 
 from django.db.models import Count, Sum
@@ -16,6 +15,10 @@ class Progress:
     share: float
     """Of the stage, from 0 to 1."""
     rows: RowCounts
+    rate: float | None = None
+    """Rows a second that came into the tables lately; None while none does."""
+    eta_seconds: float | None = None
+    """Until all rows are in the tables, at this rate."""
 
 
 def progress(job: BulkJob) -> Progress:
@@ -28,23 +31,17 @@ def progress(job: BulkJob) -> Progress:
     if job.state == BulkState.LOADING:
         buckets = len(job.splitters) + 1
         loaded = job.buckets.aggregate(count=Count("number"))["count"]
-        return Progress(stage="loading", share=loaded / buckets, rows=counts)
+        rate = bulk_jobs.load_rate(job.pk)
+        left = counts.read - counts.settled
+        return Progress(
+            stage="loading",
+            share=loaded / buckets,
+            rows=counts,
+            rate=rate,
+            eta_seconds=left / rate if rate else None,
+        )
     block = BulkBlock.objects.filter(pk=job.pk).first()
     if job.state == BulkState.REGISTERING and block is not None:
         keys = block.last_key - block.first_key + 1
         return Progress(stage="registering", share=(block.opened_to - block.first_key + 1) / keys, rows=counts)
     return Progress(stage=str(job.state), share=1.0, rows=counts)
-
-
-class Rate:
-    """Rows a second since it was last asked."""
-
-    def __init__(self) -> None:
-        self._rows = 0
-        self._at = time.monotonic()
-
-    def of(self, rows: int) -> float:
-        now = time.monotonic()
-        rate = max(rows - self._rows, 0) / max(now - self._at, 1e-9)
-        self._rows, self._at = rows, now
-        return rate
