@@ -83,7 +83,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("embeddings_app/icon.svg")}
     ],
-    "SITE_URL": "/v1/docs",
+    "SITE_URL": "/console/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "embeddings_app.admin.dashboard.fill_index",

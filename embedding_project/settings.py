@@ -23,6 +23,7 @@ FORMAT_MODULE_PATH = "embedding_project.formats"
 
 INSTALLED_APPS = [
     "embeddings_app",
+    "embeddings_app.console",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -42,12 +43,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "embeddings_app.api.middleware.ApiGuard",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "embeddings_app.admin.middleware.AdminSession",
-    "embeddings_app.admin.middleware.AdminCommon",
-    "embeddings_app.admin.middleware.AdminCsrf",
-    "embeddings_app.admin.middleware.AdminAuthentication",
-    "embeddings_app.admin.middleware.AdminMessages",
-    "embeddings_app.admin.middleware.AdminFrames",
+    "embeddings_app.admin.middleware.PagesSession",
+    "embeddings_app.admin.middleware.PagesCommon",
+    "embeddings_app.admin.middleware.PagesCsrf",
+    "embeddings_app.admin.middleware.PagesAuthentication",
+    "embeddings_app.admin.middleware.PagesMessages",
+    "embeddings_app.admin.middleware.PagesFrames",
     "embeddings_app.admin.middleware.AdminContentPolicy",
 ]
 
@@ -95,14 +96,15 @@ AUTHENTICATION_BACKENDS = [
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}
 ]
-# Both protections are there, as subclasses that act on /admin/ alone. HSTS for subdomains is the operator's choice.
+# Both protections are there, as subclasses that act on pages with sessions. HSTS for subdomains is the operator's
+# choice.
 SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003", "security.W005", "security.W021"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _config.https
 SECURE_SSL_REDIRECT = _config.https
 # Pages for people are redirected. The API refuses plain HTTP itself: clients turn a redirected POST into a GET, and a
 # redirect that works hides that each key goes out readable first.
-SECURE_REDIRECT_EXEMPT = [r"^(?!admin/|static/|v1/docs$|v1/openapi\.json$)"]
+SECURE_REDIRECT_EXEMPT = [r"^(?!admin/|console/|static/|v1/docs$|v1/openapi\.json$)"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _config.https else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _config.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _config.https and _config.hsts_subdomains

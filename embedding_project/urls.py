@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 admin.autodiscover()
 
 urlpatterns = [
+    path("console", RedirectView.as_view(url="/console/")),
+    path("console/", include("embeddings_app.console.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", include("embeddings_app.admin.urls")),
     path("admin/", admin.site.urls),

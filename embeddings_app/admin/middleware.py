@@ -1,4 +1,4 @@
-"""Django's middlewares of sessions, forms and pages, for the admin alone.
+"""Django's middlewares of sessions, forms and pages, for the admin and the console alone.
 
 They took an eighth of the time of a search, which has neither session nor form. Requests to other paths pass them by.
 """
@@ -16,39 +16,43 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 ADMIN_PATH = "/admin/"
+PATHS_WITH_SESSIONS = (ADMIN_PATH, "/console/")
 
 
-class _AdminOnly(MiddlewareMixin):
+class _PagesOnly(MiddlewareMixin):
     """Before a middleware in the order of bases, it makes that one step aside on all other paths."""
 
+    paths: tuple[str, ...] = PATHS_WITH_SESSIONS
+
     def __call__(self, request: HttpRequest) -> Any:
-        return super().__call__(request) if request.path_info.startswith(ADMIN_PATH) else self.get_response(request)
+        return super().__call__(request) if request.path_info.startswith(self.paths) else self.get_response(request)
 
 
-def _admin_only(middleware: type[MiddlewareMixin]) -> type[MiddlewareMixin]:
-    return type(f"Admin{middleware.__name__}", (_AdminOnly, middleware), {})
+def _pages_only(middleware: type[MiddlewareMixin]) -> type[MiddlewareMixin]:
+    return type(f"Pages{middleware.__name__}", (_PagesOnly, middleware), {})
 
 
-AdminCommon = _admin_only(CommonMiddleware)
-AdminSession = _admin_only(SessionMiddleware)
-AdminAuthentication = _admin_only(AuthenticationMiddleware)
-AdminMessages = _admin_only(MessageMiddleware)
-AdminFrames = _admin_only(XFrameOptionsMiddleware)
+PagesCommon = _pages_only(CommonMiddleware)
+PagesSession = _pages_only(SessionMiddleware)
+PagesAuthentication = _pages_only(AuthenticationMiddleware)
+PagesMessages = _pages_only(MessageMiddleware)
+PagesFrames = _pages_only(XFrameOptionsMiddleware)
 
 
-class AdminCsrf(_AdminOnly, CsrfViewMiddleware):
+class PagesCsrf(_PagesOnly, CsrfViewMiddleware):
     def process_view(self, request: HttpRequest, *view: Any) -> Any:
         """Check the token; Django calls this by itself, once it knows the view."""
-        return super().process_view(request, *view) if request.path_info.startswith(ADMIN_PATH) else None
+        return super().process_view(request, *view) if request.path_info.startswith(self.paths) else None
 
 
-class AdminContentPolicy(_AdminOnly, MiddlewareMixin):
+class AdminContentPolicy(_PagesOnly, MiddlewareMixin):
     """Browsers load nothing for the admin from elsewhere, and run no script that stands inside a page.
 
     The theme's Alpine evaluates expressions in attributes, hence `unsafe-eval`; its progress bars and colours are
     inline styles.
     """
 
+    paths = (ADMIN_PATH,)
     _POLICY = (
         "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
         "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

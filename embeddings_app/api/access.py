@@ -2,8 +2,9 @@
 
 Without a key only loopback names are answered, which keeps web pages out that a browser was led to by a forged name.
 That is over for good once a key was made. With keys the hosts of the configuration are answered too, and every path but
-the open ones needs a key. Health checks are open, since probes carry no key; `/metrics` is not, since its figures tell
-about the load. With HTTPS on, plain HTTP reaches only what probes ask: they come past the proxy.
+the open ones needs a key, or the session of a person who is signed in to the console. Health checks are open, since
+probes carry no key; `/metrics` is not, since its figures tell about the load. With HTTPS on, plain HTTP reaches only
+what probes ask: they come past the proxy.
 """
 
 import hmac
@@ -18,7 +19,7 @@ from embedding_project.contracts.errors import InvalidRequest, ServiceError
 from embeddings_app.services.access.api_keys import key_hash
 from embeddings_app.services.access.callers import KEYLESS, ROOT, Caller, KeyRing
 
-OPEN_PATHS = frozenset({"/", "/admin", "/health", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/admin", "/console", "/health", "/healthz", "/readyz", "/v1/docs", "/v1/openapi.json"})
 _METRICS = "/metrics"
 _LOOPBACK = (*LOOPBACK_HOSTS, "[::1]")
 _MAX_HOST_LENGTH = 255
@@ -32,31 +33,41 @@ def sent_key(meta: Mapping[str, str]) -> str:
     return authorization or (f"Bearer {key}" if key else "")
 
 
+def _nobody() -> Caller | None:
+    return None
+
+
 class Access:
-    def __init__(
-        self, root_key: str, keys: KeyRing, keys_exist: Callable[[], bool], *, may_be_keyless: bool = True
-    ) -> None:
-        """`root_key` is empty when there is none; `keys_exist` tells whether a key was ever made. `may_be_keyless`:
-        the service listens on loopback alone."""
+    def __init__(self, root_key: str, keys: KeyRing, is_keyless: Callable[[], bool]) -> None:
+        """`root_key` is empty when there is none; `is_keyless` tells whether the service is."""
         self._root_hash = key_hash(root_key) if root_key else None
         self._keys = keys
-        self._keys_exist = keys_exist
-        self._may_be_keyless = may_be_keyless
+        self._is_keyless = is_keyless
 
     def caller(
-        self, path: str, host: str, authorization: str, method: str = "GET", *, too_plain: bool = False
+        self,
+        path: str,
+        host: str,
+        authorization: str,
+        method: str = "GET",
+        *,
+        too_plain: bool = False,
+        signed_in: Callable[[], Caller | None] = _nobody,
     ) -> Caller | None:
         """Who asks, None on the open paths. Raises ServiceError when the request must not be served. `too_plain`: it
-        came over plain HTTP, which HTTPS=1 refuses."""
+        came over plain HTTP, which HTTPS=1 refuses. `signed_in`: the person of its session, asked where no key was
+        sent."""
         # An open path may be read: to post to / is to embed.
         if path in OPEN_PATHS and method != "POST":
             check_host(host, keyless=False)
             return None
-        keyless = self._may_be_keyless and self._root_hash is None and not self._keys_exist()
+        keyless = self._is_keyless()
         check_host(host, keyless=keyless)
         if too_plain and path != _METRICS:
             raise ServiceError("https_required", "send it to https://; if a key came along, others may have read it")
-        return KEYLESS if keyless else self._key_holder(authorization)
+        if keyless:
+            return KEYLESS
+        return (None if authorization else signed_in()) or self._key_holder(authorization)
 
     def _key_holder(self, authorization: str) -> Caller:
         scheme, _, key = authorization.partition(" ")

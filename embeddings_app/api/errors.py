@@ -19,6 +19,7 @@ from rest_framework.views import APIView, set_rollback
 from embedding_project.contracts.errors import InvalidRequest, ServiceError, Unavailable
 from embeddings_app.api.error_shapes import error_body
 from embeddings_app.api.metrics import ERRORS
+from embeddings_app.api.pages import PAGE_PATHS
 from embeddings_app.api.rendering import json_response
 
 _DATABASE_SLOW = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
@@ -81,15 +82,15 @@ def error_response(error: ServiceError, path: str = "") -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer to a path no route matches. The admin keeps its page."""
-    if request.path_info.startswith("/admin/"):
+    """Answer to a path no route matches. Pages of the admin and the console stay pages."""
+    if request.path_info.startswith(PAGE_PATHS):
         return defaults.page_not_found(request, exception)
     return error_response(ServiceError("not_found"))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer to an exception outside of a DRF view; Django has logged it. The admin keeps its page."""
-    if request.path_info.startswith("/admin/"):
+    """Answer to an exception outside of a DRF view; Django has logged it. Pages stay pages."""
+    if request.path_info.startswith(PAGE_PATHS):
         return defaults.server_error(request)
     return error_response(ServiceError("internal_error"))
 

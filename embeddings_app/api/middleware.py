@@ -27,7 +27,8 @@ from embeddings_app.api.cors import Cors
 from embeddings_app.api.errors import error_response
 from embeddings_app.api.metrics import IN_PROGRESS, count_request
 from embeddings_app.api.pages import PAGE_PATHS, answer_page
-from embeddings_app.services.access.callers import KEYLESS, Caller, key_ring, keys_exist
+from embeddings_app.api.sessions import signed_in
+from embeddings_app.services.access.callers import KEYLESS, Caller, key_ring, keyless_use
 from embeddings_app.services.access.client_address import client_address
 from embeddings_app.services.access.rate_limits import limiter
 
@@ -50,7 +51,7 @@ class ApiGuard:
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
         config = load_config()
-        self._access = Access(config.api_key, key_ring(), keys_exist(), may_be_keyless=config.on_loopback)
+        self._access = Access(config.api_key, key_ring(), keyless_use())
         self._https_only = settings.SECURE_SSL_REDIRECT
         self._address = client_address()
         self._cors = Cors(config.cors_origins)
@@ -94,6 +95,7 @@ class ApiGuard:
                 sent_key(meta),
                 str(request.method),
                 too_plain=self._https_only and not request.is_secure(),
+                signed_in=lambda: signed_in(request),
             )
             if caller is None:
                 if request.path_info in _PROBED:

@@ -1,6 +1,7 @@
-"""Pages and files for people: the admin, the documentation, what both load. They need no key, so they have few places.
+"""Pages and files for people: the admin, the console, the documentation, what they load.
 
-A file goes out piece by piece, at the client's pace, and keeps its thread and its place until the last one.
+They need no key, so they have few places. A file goes out piece by piece, at the client's pace, and keeps its thread
+and its place until the last one.
 """
 
 import time
@@ -13,7 +14,7 @@ from django.http.response import HttpResponseBase
 from embedding_project.contracts.errors import InvalidRequest
 from embeddings_app.api.admission import SharedSlots
 
-PAGE_PATHS = ("/admin/", "/static/")
+PAGE_PATHS = ("/admin/", "/console/", "/static/")
 _SEND_SECONDS = 60.0
 """A file that is not sent by then breaks off."""
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from embeddings_app.models import AuditEvent
 
+_ADMIN = "admin:"
+
 
 def record(actor: str, action: str, subject: str = "", detail: Mapping[str, Any] | None = None) -> None:
     """Add an event, in the caller's transaction if there is one: what is not recorded did not happen."""
@@ -14,12 +16,12 @@ def record(actor: str, action: str, subject: str = "", detail: Mapping[str, Any]
 
 def admin_actor(username: str) -> str:
     """The actor of something done in the admin."""
-    return f"admin:{username}"
+    return f"{_ADMIN}{username}"
 
 
-def key_actor(caller: str) -> str:
-    """The actor of a request: the prefix of its key, or `root` or `keyless`."""
-    return f"key:{caller}"
+def caller_actor(caller: str) -> str:
+    """The actor of a request: the prefix of its key, or `root` or `keyless`; a person is named as in the admin."""
+    return caller if caller.startswith(_ADMIN) else f"key:{caller}"
 
 
 def command_actor() -> str:

@@ -1,85 +1,24 @@
 """The admin in a real browser, as its users meet it. The instance is its own: keys are made here, and they count."""
 
 import json
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from embedding_project.config import INSTANCE_FILE
 from supervisor.launch import running_instance
+from tests.acceptance.browser import Visit, browser
 from tests.acceptance.conftest import ok
 from tests.conftest import free_port, outside_environment, scratch_directory
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PAGES = "/admin/embeddings_app/"
 REFRESHED_MS = 20_000
 MODEL = "all-MiniLM-L6-v2"
-
-
-@dataclass
-class Visit:
-    """A logged-in page, and what it did that it must not do."""
-
-    page: Page
-    url: str
-    var: Path
-    complaints: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", self._see)
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.text} {message.location}")
-
-    def _see(self, request: Request) -> None:
-        if not request.url.startswith((self.url, "data:")):
-            self.foreign.append(request.url)
-
-    def open(self, path: str) -> Page:
-        self.page.goto(self.url + path)
-        return self.page
-
-    def leave(self) -> None:
-        self.page.close()
-        assert self.complaints == []
-        assert self.foreign == []
-
-    def database(self) -> "psycopg.Connection[tuple[object, ...]]":
-        environment = json.loads((self.var / INSTANCE_FILE).read_text())["environment"]
-        return psycopg.connect(environment["DATABASE_URL"], autocommit=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        assert not os.environ.get("REQUIRE_BROWSER"), "REQUIRE_BROWSER is set, and there is no Chromium on the PATH"
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
+__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")

@@ -183,4 +183,4 @@ def _permitted(request: Request, name: str) -> str:
 
 
 def _actor(request: Request) -> str:
-    return audit.key_actor(caller_of(request).name)
+    return audit.caller_actor(caller_of(request).name)

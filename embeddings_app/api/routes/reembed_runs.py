@@ -161,7 +161,7 @@ def _named_run(run_id: str) -> ReembedRun:
 
 
 def _actor(request: Request) -> str:
-    return audit.key_actor(caller_of(request).name)
+    return audit.caller_actor(caller_of(request).name)
 
 
 def _answer(run: ReembedRun) -> Response:

@@ -78,7 +78,7 @@ class Probe(ApiView):
         no_fields(optional_object(request))
         found, caller = named_version(model_id, version), caller_of(request)
         with self.admitted(request, inputs=len(PROBE_TEXTS), places=admission().embeds):
-            outcome = probe(found, audit.key_actor(caller.name))
+            outcome = probe(found, audit.caller_actor(caller.name))
         answer = {"passed": outcome.ok, "message": outcome.message, "version": version_answer(found, caller)}
         return Response(answer)
 
@@ -115,7 +115,7 @@ class Start(ApiView):
     )
     def post(self, request: Request, model_id: str, version: str) -> Response:
         rate = documents_per_second(optional_object(request))
-        actor = audit.key_actor(caller_of(request).name)
+        actor = audit.caller_actor(caller_of(request).name)
         run = runs.start(named_version(model_id, version), actor, documents_per_second=rate)
         run = runs.find_run(run.pk)
         return Response(run_answer(run, progress(run)), status=201)
@@ -145,7 +145,7 @@ class Switch(ApiView):
     def post(self, request: Request, model_id: str, version: str) -> Response:
         why, override = switching(optional_object(request))
         found, caller = named_version(model_id, version), caller_of(request)
-        before = switch(found, audit.key_actor(caller.name), reason=why, override=override).before
+        before = switch(found, audit.caller_actor(caller.name), reason=why, override=override).before
         return Response({"before": before.version if before else None, "version": version_answer(found, caller)})
 
 
@@ -166,5 +166,5 @@ class Retire(ApiView):
     def post(self, request: Request, model_id: str, version: str) -> Response:
         why = reason(optional_object(request))
         found, caller = named_version(model_id, version), caller_of(request)
-        retire(found, audit.key_actor(caller.name), why)
+        retire(found, audit.caller_actor(caller.name), why)
         return Response(version_answer(found, caller))

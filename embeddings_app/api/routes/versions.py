@@ -58,7 +58,7 @@ class Versions(ApiView):
     def post(self, request: Request, model_id: str) -> Response:
         given = {"model_id": checked_model_id(model_id, "model_id"), **registration(json_object(request))}
         caller = caller_of(request)
-        version = _registered(given, audit.key_actor(caller.name))
+        version = _registered(given, audit.caller_actor(caller.name))
         return Response(version_answer(version, caller), status=201)
 
 

@@ -20,6 +20,7 @@ from functools import cache
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
+from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError, Unavailable
 from embedding_project.threads.background import repeat_forever
 from embedding_project.threads.expiring import ExpiringCache
@@ -50,7 +51,7 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     name: str
-    """Prefix of the key, or `root` or `keyless`."""
+    """Prefix of the key, or `root` or `keyless`; of a person, the actor of the audit log."""
     scopes: frozenset[str]
     namespaces: frozenset[str] = frozenset()
     """Empty for all."""
@@ -213,6 +214,18 @@ class KeysExist:
         return self._last
 
 
+class KeylessUse:
+    """Whether requests are answered without a key: on loopback alone, and while there never was one."""
+
+    def __init__(self, root_key: str, keys_exist: Callable[[], bool], *, on_loopback: bool) -> None:
+        self._is_possible = on_loopback and not root_key
+        self._keys_exist = keys_exist
+
+    def __call__(self) -> bool:
+        """Raises Unavailable while Postgres is away and the answer was never known."""
+        return self._is_possible and not self._keys_exist()
+
+
 @cache
 def key_ring() -> KeyRing:
     """The keys of this process; from now on their last use is written down."""
@@ -235,3 +248,10 @@ def key_ring() -> KeyRing:
 def keys_exist() -> KeysExist:
     """Of this process."""
     return KeysExist(any_key)
+
+
+@cache
+def keyless_use() -> KeylessUse:
+    """Of this process."""
+    config = load_config()
+    return KeylessUse(config.api_key, keys_exist(), on_loopback=config.on_loopback)

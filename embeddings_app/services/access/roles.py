@@ -1,4 +1,4 @@
-"""The roles of the people who use the admin: three groups, whose permissions belong to the service.
+"""The roles of the people who use the admin and the console: three groups, whose permissions belong to the service.
 
 Each role may do what the one before may, and more. Superusers may do everything, as ever.
 """
@@ -15,17 +15,21 @@ class Role(StrEnum):
     OPERATOR = "operator"
     """Also runs the service: model versions, their runs, retries, intervals of periodic jobs."""
     OWNER = "owner"
-    """Also decides what there is: keys, users, model versions, namespaces."""
+    """Also decides what there is: keys, users, model versions, namespaces, documents."""
 
 
 OPERATE_VERSIONS = "embeddings_app.operate_modelregistry"
 """Probe, fill, switch, roll back and retire model versions; pause, resume and cancel their runs."""
 RETRY_RECORDS = "embeddings_app.change_embeddingrecord"
+READ_DOCUMENTS = "embeddings_app.view_document"
+WRITE_DOCUMENTS = "embeddings_app.change_document"
+DECIDE_ON_MODELS = "embeddings_app.add_modelregistry"
 
 _APPS = ("embeddings_app", "django_celery_beat", "auth")
 """The apps that have pages."""
 _OPERATOR = frozenset({OPERATE_VERSIONS, RETRY_RECORDS, "django_celery_beat.change_periodictask"})
 _OWNER = _OPERATOR | {
+    WRITE_DOCUMENTS,
     *(f"embeddings_app.{act}_modelregistry" for act in ("add", "change", "delete")),
     *(f"embeddings_app.{act}_modelalias" for act in ("add", "change", "delete")),
     *(f"embeddings_app.{act}_{what}" for act in ("add", "change") for what in ("apikey", "namespace")),

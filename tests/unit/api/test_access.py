@@ -8,7 +8,7 @@ from django.db import OperationalError
 from embeddings_app.api.access import OPEN_PATHS, Access, sent_key
 from embeddings_app.records.api_keys import StoredKey
 from embeddings_app.services.access.api_keys import key_hash
-from embeddings_app.services.access.callers import KEYLESS, ROOT, KeyRing, KeysExist
+from embeddings_app.services.access.callers import KEYLESS, ROOT, KeylessUse, KeyRing, KeysExist
 from tests.unit.api.refusals import refusal
 
 ROOT_KEY = "k" * 40
@@ -21,7 +21,7 @@ STORED = StoredKey(
 
 def access(root_key: str = "", *, keys_exist: bool = False) -> Access:
     found = {STORED.prefix: STORED} if keys_exist else {}
-    return Access(root_key, KeyRing(found.get), lambda: keys_exist)
+    return Access(root_key, KeyRing(found.get), KeylessUse(root_key, lambda: keys_exist, on_loopback=True))
 
 
 def asked(who: Access, authorization: str, path: str = "/v1/embed", host: str = "localhost") -> object:
@@ -39,7 +39,7 @@ def test_without_a_key_other_names_are_forbidden(host: str) -> None:
 
 
 def test_a_service_that_listens_beyond_loopback_is_never_keyless() -> None:
-    open_to_all = Access("", KeyRing(lambda _: None), lambda: False, may_be_keyless=False)
+    open_to_all = Access("", KeyRing(lambda _: None), KeylessUse("", lambda: False, on_loopback=False))
     assert refusal(lambda: asked(open_to_all, ""))[0] == "unauthenticated"
     assert asked(open_to_all, "", "/healthz") is None
 

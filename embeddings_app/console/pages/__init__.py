@@ -1,0 +1,6 @@
+"""The pages of the console, in the order of the navigation."""
+
+from embeddings_app.console.page import Page
+from embeddings_app.console.pages import search
+
+PAGES: tuple[Page, ...] = (search.PAGE,)

@@ -1,0 +1,74 @@
+// "Copy as curl / Python" for any request, and copying at all.
+
+import { isSignedIn } from "./api.js";
+import { showDialog, say } from "./dialogs.js";
+import { el, icon } from "./dom.js";
+
+// Browsers give the clipboard to pages of https and localhost only; elsewhere the text is shown to be copied by hand.
+export async function copy(text, what = "Copied") {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(what);
+  } catch {
+    showDialog("Copy this", (close) => [
+      el(
+        "div",
+        { class: "dialog-body" },
+        el("textarea", { class: "input mono", rows: 10, readonly: true, "aria-label": "Text to copy", value: text }),
+      ),
+      el("div", { class: "row end" }, el("button", { class: "button", type: "button", onclick: close }, "Close")),
+    ]);
+  }
+}
+
+const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+export function asCurl({ method, path, body }) {
+  const lines = [`curl -s ${method === "GET" || method === "POST" ? "" : `-X ${method} `}${quoted(location.origin + path)}`];
+  if (isSignedIn) lines.push(`-H "Authorization: Bearer $API_KEY"`);
+  if (method !== "GET") lines.push(`-H 'Content-Type: application/json'`, `-d ${quoted(JSON.stringify(body ?? {}))}`);
+  return lines.join(" \\\n  ");
+}
+
+// JSON is Python, but for three words and for characters that stand outside of the plane that \u reaches.
+function python(value) {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
+  if (typeof value === "object")
+    return `{${Object.entries(value)
+      .map(([name, one]) => `${JSON.stringify(name)}: ${python(one)}`)
+      .join(", ")}}`;
+  return JSON.stringify(value);
+}
+
+export function asPython({ method, path, body }) {
+  const sent = method === "GET" ? "" : `, json=${python(body ?? {})}`;
+  const key = isSignedIn ? `, headers={"Authorization": f"Bearer {os.environ['API_KEY']}"}` : "";
+  return [
+    ...(isSignedIn ? ["import os", ""] : []),
+    "import httpx",
+    "",
+    `answer = httpx.request(${JSON.stringify(method)}, ${JSON.stringify(location.origin + path)}${sent}${key})`,
+    "answer.raise_for_status()",
+    "print(answer.json())",
+    "",
+  ].join("\n");
+}
+
+// Two buttons; `current` gives the request that is shown now.
+export function copyButtons(current) {
+  const button = (name, make) =>
+    el(
+      "button",
+      {
+        class: "button quiet small",
+        type: "button",
+        "aria-label": `Copy as ${name}`,
+        onclick: () => copy(make(current()), `Copied as ${name}`),
+      },
+      icon("copy"),
+      name,
+    );
+  return el("span", { class: "row", role: "group", "aria-label": "Copy the request" }, button("curl", asCurl), button("Python", asPython));
+}

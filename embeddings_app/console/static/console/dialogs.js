@@ -1,0 +1,91 @@
+// Questions, messages and the drawer. Escape closes them, and the focus goes back to where it was: <dialog> does that.
+
+import { el, icon } from "./dom.js";
+
+function open(dialog) {
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.showModal();
+  return dialog;
+}
+
+// A dialog with `content`, which may call the `close` that it is given.
+export function showDialog(title, makeContent) {
+  const dialog = el("dialog", { class: "dialog", "aria-labelledby": "dialog-title" });
+  dialog.append(el("h2", { id: "dialog-title" }, title), ...[makeContent(() => dialog.close())].flat());
+  return open(dialog);
+}
+
+// Whether the person said yes. `text` may be elements.
+export function confirmed(title, text, yes, { danger = false } = {}) {
+  return new Promise((resolve) => {
+    let answer = false;
+    const dialog = showDialog(title, (close) => [
+      el("div", { class: "dialog-body" }, text),
+      el(
+        "div",
+        { class: "row end" },
+        el("button", { class: "button", type: "button", onclick: close }, "Cancel"),
+        el(
+          "button",
+          {
+            class: `button ${danger ? "danger" : "primary"}`,
+            type: "button",
+            onclick: () => {
+              answer = true;
+              close();
+            },
+          },
+          yes,
+        ),
+      ),
+    ]);
+    dialog.addEventListener("close", () => resolve(answer));
+  });
+}
+
+// A panel at the side; gives it and the element to fill.
+export function showDrawer(title, tools = []) {
+  const body = el("div", { class: "drawer-body" });
+  const dialog = el(
+    "dialog",
+    { class: "drawer", "aria-labelledby": "drawer-title" },
+    el(
+      "div",
+      { class: "drawer-head" },
+      el("h2", { id: "drawer-title" }, title),
+      tools,
+      el(
+        "button",
+        { class: "button quiet square", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
+        icon("close"),
+      ),
+    ),
+    body,
+  );
+  return { dialog: open(dialog), body };
+}
+
+const MESSAGE_MS = 6_000;
+
+// A sentence in the corner, that goes by itself; `action` is [label, what it does].
+export function say(text, { bad = false, action = null, ms = MESSAGE_MS } = {}) {
+  let box = document.querySelector(".messages");
+  if (!box) {
+    box = el("div", { class: "messages", role: "status", popover: "manual" });
+    document.body.append(box);
+  }
+  const act = action && el("button", { class: "link-button", type: "button" }, action[0]);
+  const message = el("div", { class: bad ? "message bad" : "message" }, el("span", {}, text), act);
+  act?.addEventListener("click", () => {
+    message.remove();
+    action[1]();
+  });
+  box.append(message);
+  // On top of an open dialog, which is what the top layer is for.
+  box.hidePopover();
+  box.showPopover();
+  setTimeout(() => message.remove(), ms);
+  return message;
+}

@@ -1,0 +1,24 @@
+"""What people may do through the API by their login: the rights of their role, as the scopes of a key."""
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+
+from embeddings_app.models import Scope
+from embeddings_app.services.access.callers import Caller
+from embeddings_app.services.access.roles import DECIDE_ON_MODELS, READ_DOCUMENTS, WRITE_DOCUMENTS
+from embeddings_app.services.audit import admin_actor
+
+_NEEDS = {
+    Scope.SEARCH: READ_DOCUMENTS,
+    Scope.EMBED: READ_DOCUMENTS,
+    Scope.WRITE: WRITE_DOCUMENTS,
+    Scope.ADMIN: DECIDE_ON_MODELS,
+}
+"""Scope -> the permission that gives it."""
+
+
+def person_caller(user: AbstractBaseUser | AnonymousUser) -> Caller | None:
+    """None for somebody who may not enter the admin either."""
+    if not isinstance(user, User) or not user.is_active or not user.is_staff:
+        return None
+    scopes = frozenset(scope.value for scope, permission in _NEEDS.items() if user.has_perm(permission))
+    return Caller(name=admin_actor(user.get_username()), scopes=scopes)
