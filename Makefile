@@ -90,5 +90,5 @@ bench: $(STAMP) ## measure this service beside its peers
 	$(BIN)/python -m benchmarks
 
 clean: ## remove .venv and caches; the data in var stays
-	rm -rf .venv $(SPARK) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv build $(SPARK) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
