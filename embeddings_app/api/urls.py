@@ -7,6 +7,7 @@ from embeddings_app.api.routes.catalog import Model, Models
 from embeddings_app.api.routes.docs import Docs, OpenApi
 from embeddings_app.api.routes.document_changes import DocumentDelete, DocumentUpdate
 from embeddings_app.api.routes.document_lists import DocumentCount, DocumentFacet, DocumentGet, DocumentQuery
+from embeddings_app.api.routes.document_map import DocumentMap
 from embeddings_app.api.routes.documents import Document
 from embeddings_app.api.routes.embed import Embed
 from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
@@ -38,6 +39,7 @@ urlpatterns = [
     path("v1/documents/get", DocumentGet.as_view()),
     path("v1/documents/count", DocumentCount.as_view()),
     path("v1/documents/facet", DocumentFacet.as_view()),
+    path("v1/documents/map", DocumentMap.as_view()),
     path("v1/documents/update", DocumentUpdate.as_view()),
     path("v1/documents/delete", DocumentDelete.as_view()),
     path("v1/vectors/<doc_id:doc_id>", Document.as_view()),

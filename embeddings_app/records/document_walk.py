@@ -21,6 +21,11 @@ MOST_LISTED_AT_ONCE = 1_000
 """Documents with their metadata that one statement returns."""
 
 
+# Multiplied by an odd number, keys that follow each other lie far apart. The same in SQL and in Python.
+_KEYS, _FACTOR, _PLACES = 2**31, 2_654_435_761, 2**32
+_SHUFFLED = f"((id %% {_KEYS}) * {_FACTOR} %% {_PLACES})"
+
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """A document that passes the filter of the walk."""
@@ -44,6 +49,18 @@ class Counted:
     """How many documents of one window pass."""
 
     count: int
+    last: str | None
+    """As in Window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Documents of one window that pass, those that come first in the shuffled order."""
+
+    drawn: tuple[tuple[int, int], ...]
+    """(Place in the order, key)."""
+    passed: int
+    """How many of the window pass at least; more than were drawn only if there are more."""
     last: str | None
     """As in Window."""
 
@@ -76,6 +93,23 @@ class Walk:
         if len(listed) == limit:
             return Window(passed, listed[-1][1])
         return Window(passed, last if int(rows_read) == window else None)
+
+    def draw(self, after: str | None, most: int) -> Drawn:
+        """Of the next window of rows the documents that pass, at most `most`: the first in an order that shuffles
+        documents, and is always the same."""
+        narrowed = narrowing(self.filter)
+        if not narrowed.exact:
+            found = self.step(after, MOST_LISTED_AT_ONCE)
+            drawn = sorted((_shuffled(one.key), one.key) for one in found.passed)
+            return Drawn(tuple(drawn[:most]), len(drawn), found.last)
+        (_, last, rows_read), *listed = self._read(
+            f"SELECT id, NULL, {_SHUFFLED}::text FROM w WHERE {narrowed.sql} ORDER BY {_SHUFFLED}, id LIMIT %s",
+            after,
+            [*narrowed.parameters, most + 1],
+            self.window,
+        )
+        drawn = [(int(place), key) for key, _, place in listed]
+        return Drawn(tuple(drawn[:most]), len(drawn), last if int(rows_read) == self.window else None)
 
     def count(self, after: str | None) -> Counted:
         """How many documents of the next window of rows pass."""
@@ -137,6 +171,10 @@ class Walk:
             """,
             [self.namespace_key, *([] if after is None else [after]), window, *parameters],
         )
+
+
+def _shuffled(key: int) -> int:
+    return (key % _KEYS) * _FACTOR % _PLACES
 
 
 def _opposite(order: str) -> str:

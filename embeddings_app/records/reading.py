@@ -102,6 +102,18 @@ def read_vectors(version_key: int, document_keys: Sequence[int]) -> dict[int, by
     return {key: bytes(vector) for key, vector in found}
 
 
+def read_living(document_keys: Sequence[int], *, with_metadata: bool) -> dict[int, tuple[str, dict[str, Any] | None]]:
+    """Document key -> id and metadata, of those that live."""
+    found = rows(
+        f"""
+        SELECT d.id, d.doc_id, {"d.metadata::text" if with_metadata else "NULL"} FROM document d
+        WHERE d.id = ANY(%s) AND NOT d.deleted AND {_LASTS}
+        """,
+        [list(document_keys)],
+    )
+    return {key: (doc_id, _read_metadata(metadata)) for key, doc_id, metadata in found}
+
+
 def record_states(version_key: int, document_keys: Sequence[int]) -> dict[int, str]:
     """Document key -> state of its record, as clients are told it."""
     found = rows(

@@ -69,6 +69,20 @@ def test_documents_and_values_are_counted(api: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("animals")
+def test_documents_are_placed_beside_those_that_are_like_them(api: httpx.Client) -> None:
+    seen = ask(api, "map", field="lang", query="Foxes live in dens.", ids=["owl", "none"])
+    spots = {spot["id"]: spot for spot in seen["documents"]}
+    assert {name: spot["value"] for name, spot in spots.items()} == {"fox": "en", "owl": "en", "wal": "de"}
+    assert seen["is_whole"] is True
+    assert seen["query"] == pytest.approx({"x": spots["fox"]["x"], "y": spots["fox"]["y"]}, abs=1e-3)
+    assert seen["named"] == [spots["owl"]]
+    again = ask(api, "map", filters={"lang": "en"}, limit=1)
+    assert (len(again["documents"]), again["is_whole"], again["query"]) == (1, False, None)
+    assert "value" not in again["documents"][0]
+    assert ask(api, "map", filters={"lang": "fr"})["documents"] == []
+
+
+@pytest.mark.usefixtures("animals")
 def test_no_search_finds_what_was_deleted_by_filter(api: httpx.Client) -> None:
     assert found(api) == {"fox", "owl", "wal"}
     assert ask(api, "delete", filters={"lang": "en"}, dry_run=True) == {"deleted": 2, "is_exact": True, "next": None}

@@ -36,6 +36,12 @@ CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
         },
     ),
     ("POST /v1/documents/facet", 0, "/v1/documents/facet", {"field": "lang", "namespace": SPACE}),
+    (
+        "POST /v1/documents/map",
+        0,
+        "/v1/documents/map",
+        {"field": "lang", "query": "a fox", "ids": ["notes/2"], "namespace": SPACE},
+    ),
     ("POST /v1/documents/update", 0, "/v1/documents/update", {"all": True, "set": {"year": 2019}, "namespace": SPACE}),
     ("GET /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/2?namespace={SPACE}", None),
     ("DELETE /v1/vectors/{doc_id}", 0, f"/v1/vectors/notes/1?namespace={SPACE}", None),

@@ -5,13 +5,13 @@ from typing import Any
 
 from tests.acceptance.bad_inputs.case import TEXT_SPACE, Case, post
 
-_ROUTES = ("query", "count", "facet", "update", "delete")
-_NAMED = ("get", "update", "delete")
+_ROUTES = ("query", "count", "facet", "map", "update", "delete")
+_NAMED = ("get", "map", "update", "delete")
 
 
 def document_lists() -> Iterator[Case]:
     good: dict[str, dict[str, Any]] = {
-        "query": {}, "count": {}, "facet": {"field": "lang"}, "get": {"ids": ["a"]},
+        "query": {}, "count": {}, "facet": {"field": "lang"}, "map": {}, "get": {"ids": ["a"]},
         "update": {"filters": {"a": 1}, "set": {"b": 1}}, "delete": {"filters": {"a": 1}},
     }  # fmt: skip
     for route in _ROUTES:
@@ -50,6 +50,10 @@ def _listings() -> Iterator[Case]:
     yield post("no field", path, {"namespace": TEXT_SPACE}, 400, "missing_field", "field")
     yield post("a number as field", path, {"field": 1}, 400, "invalid_type", "field")
     yield post("a limit of 0", path, {"field": "a", "limit": 0}, 400, "invalid_value", "limit")
+    path = "/v1/documents/map"
+    yield post("a limit of 5,001", path, {"limit": 5_001}, 400, "invalid_value", "limit")
+    yield post("a field with NUL", path, {"field": "a\0"}, 400, "invalid_text", "field")
+    yield post("a blank query", path, {"namespace": TEXT_SPACE, "query": " "}, 400, "empty_input", "query")
 
 
 def _changes() -> Iterator[Case]:
