@@ -14,8 +14,9 @@ from embedding_project.contracts.filters import condition_count, from_wire
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.search_costs import filter_microseconds
 from embedding_project.contracts.vectors import Vector
+from index_nodes.adoption import Adoption, BuiltDocuments
 from index_nodes.build_agenda import NOT_BY_TIME, NextStep
-from index_nodes.collection_state import CollectionState, GraphFile, SegmentState
+from index_nodes.collection_state import CollectionState
 from index_nodes.collection_view import CollectionView, SegmentView
 from index_nodes.columns import Columns
 from index_nodes.counting import SlotValues
@@ -26,16 +27,14 @@ from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.merge_job import MergeJob, MergeSource, Segment
 from index_nodes.merge_plan import MergePlan, SegmentSize, plan_merge
 from index_nodes.postings import Slots
-from index_nodes.rows import SegmentRows
 from index_nodes.seal_rule import SealRule
-from index_nodes.selections import Selection
+from index_nodes.segment_states import captured_segment, check_restored, count_documents, restored_segment
+from index_nodes.selections import Mask, Selection
 from index_nodes.slots import SlotTable, StateNumber
-from index_nodes.tally import Tally, document_hash
+from index_nodes.tally import Tally
 
 _CACHED_VIEWS = 32
 _MAX_BUILD_REST_SECONDS = 60.0
-_COUNTED_AT_ONCE = 16_384
-"""Documents whose numbers are Python objects at the same time."""
 OUTLIVED_SECONDS = 600.0
 """An empty collection is kept so long for its tombstones: an old state that comes late at all comes sooner."""
 
@@ -75,6 +74,8 @@ class Collection:
         """Counts the changes."""
         self._building: set[int] = set()
         """Serials of the segments that builds in progress replace."""
+        self._adopting = 0
+        """Adoptions that have begun."""
         self._failed_builds = 0
         """Since the last build that succeeded."""
         self._build_at = 0.0
@@ -168,7 +169,8 @@ class Collection:
 
     def outlived(self, now: float) -> bool:
         """Whether the collection has been empty for so long that nobody needs it."""
-        return not self._tally.documents and not self._building and now - self._touched_at >= OUTLIVED_SECONDS
+        busy = self._building or self._adopting
+        return not self._tally.documents and not busy and now - self._touched_at >= OUTLIVED_SECONDS
 
     def dissolve(self) -> tuple[Segment, ...]:
         """Take the collection out of the totals; gives the segments that it had."""
@@ -214,20 +216,57 @@ class Collection:
             self._count_segment(segment, -1)
             if segment.is_graph:
                 self._tally.count_in_graphs(-segment.rows.live_count)
+        self._segments = kept
         if built:
-            self._count_segment(built, 1)
-            built.serial = self._take_serial()
-            self._revive(built)
-            self._by_serial[built.serial] = built
-        self._segments = (built, *kept) if built else kept
+            self._add_segment(built)
         self._failed_builds = 0
+
+    def begin_adoption(self, built: BuiltDocuments) -> Adoption:
+        """Make room for documents that were built elsewhere."""
+        first_slot, first_stamp = self._slots.reserve(len(built)), self._next_stamp
+        self._next_stamp += len(built)
+        if self._slots.capacity > self._columns.capacity:
+            self._columns.grow(self._slots.capacity)
+        self._adopting += 1
+        return Adoption(built, first_slot, first_stamp)
+
+    def adopt_fields(self, adoption: Adoption, piece: slice) -> None:
+        self._columns.adopt(adoption.first_slot, piece, adoption.columns, adoption.known_codes)
+
+    def name_adopted(self, adoption: Adoption) -> Mask:
+        """Look which rows show the newest state of their document, and let these be found by their ids. Needs no lock:
+        only the thread that applies changes and adopts reads and writes what this does."""
+        unknown = adoption.unknown(self._slots.known_among(adoption.document_keys))
+        if unknown.any():
+            self._slots.name_all(adoption.document_keys[unknown], adoption.segment.rows.slots[unknown])
+        return unknown
+
+    def finish_adoption(self, adoption: Adoption, unknown: Mask, digest: int, now: float) -> None:
+        """Let searches see the documents. `digest`: of those that were unknown."""
+        self._change()
+        self._touched_at = now
+        self._adopting -= 1
+        rows = adoption.segment.rows
+        self._slots.fill(rows.slots[unknown], rows.document_keys[unknown], rows.stamps[unknown])
+        self._tally.add(int(np.count_nonzero(unknown)), digest)
+        self._add_segment(adoption.segment)
+
+    def abandon_adoption(self) -> None:
+        """After its slots were given back."""
+        self._adopting -= 1
+
+    def give_back(self, slots: Slots) -> None:
+        """Let other documents have slots that an adoption does not need."""
+        for slot in slots.tolist():
+            self._columns.set_row(slot, {})
+        self._slots.give_back(slots)
 
     def capture(self) -> CollectionState:
         """The whole state. Arrays that may change are copied; vectors and rows of segments only grow at their end."""
         return CollectionState(
             slots=self._slots.capture(),
             columns=self._columns.capture(self._slots.count),
-            segments=tuple(_captured(segment) for segment in self._segments),
+            segments=tuple(map(captured_segment, self._segments)),
             fresh=self._fresh.serial if self._fresh else None,
             next_serial=self._next_serial,
             next_stamp=self._next_stamp,
@@ -241,7 +280,7 @@ class Collection:
         self._slots.restore(state.slots)
         self._columns.grow(self._slots.capacity)
         self._columns.restore(state.columns)
-        for segment in map(self._restored, state.segments):
+        for segment in (restored_segment(one, self._slots, self.dimension) for one in state.segments):
             self._by_serial[segment.serial] = segment
             self._segments = (*self._segments, segment)
             self._count_segment(segment, 1)
@@ -249,45 +288,17 @@ class Collection:
             if segment.serial == state.fresh and isinstance(segment, FlatSegment):
                 self._fresh = segment
         self._next_serial, self._next_stamp = state.next_serial, state.next_stamp
-        self._count_documents()
-        self._check(state)
+        count_documents(self._slots, self._tally)
+        check_restored(state, self._segments, self._slots, self._tally)
+        if state.fresh is not None and self._fresh is None:
+            raise ValueError("the fresh segment is missing")
 
-    def _count_documents(self) -> None:
-        live = self._slots.live()
-        columns = (self._slots.document_keys, self._slots.revisions, self._slots.text_revisions)
-        for start in range(0, len(live), _COUNTED_AT_ONCE):
-            slots = live[start : start + _COUNTED_AT_ONCE]
-            self._tally.add(len(slots), sum(map(document_hash, *(column[slots].tolist() for column in columns))))
-
-    def _restored(self, state: SegmentState) -> Segment:
-        if len(state.slots) and not (state.slots.min() >= 0 and state.slots.max() < self._slots.count):
-            raise ValueError("a row belongs to no slot")
-        # Where a row is dead, its slot may have another document now.
-        keys, text_revisions = self._slots.document_keys[state.slots], self._slots.text_revisions[state.slots]
-        rows = SegmentRows(state.slots, state.stamps, keys, text_revisions)
-        if state.graph:
-            graph = HnswSegment.read(rows, state.graph.path, state.graph.sha256)
-            graph.serial = state.serial
-            return graph
-        if state.vectors is None or state.vectors.shape != (rows.count, self.dimension):
-            raise ValueError("a segment does not have the vectors of its rows")
-        return FlatSegment.restored(state.serial, rows, state.vectors)
-
-    def _check(self, state: CollectionState) -> None:
-        """Raises ValueError unless each live document has exactly one live row, and counters and totals hold."""
-        live_rows = [segment.rows.slots[segment.rows.live] for segment in self._segments]
-        found = np.sort(np.concatenate([*live_rows, np.empty(0, np.int32)]))
-        if not np.array_equal(found, self._slots.live()):
-            raise ValueError("documents and rows differ")
-        if any(segment.vectors.shape[1] != self.dimension for segment in self._segments):
-            raise ValueError("a segment has another dimension")
-        serials, stamps = [segment.serial for segment in self._segments], self._slots.stamps
-        if len(set(serials)) != len(serials) or max(serials, default=0) > state.next_serial:
-            raise ValueError("two segments have one serial")
-        if stamps.max() >= state.next_stamp or (state.fresh is not None and self._fresh is None):
-            raise ValueError("the counters are behind")
-        if (self._tally.documents, self._tally.digest) != (state.documents, state.digest):
-            raise ValueError("the digest differs")
+    def _add_segment(self, built: HnswSegment) -> None:
+        self._count_segment(built, 1)
+        built.serial = self._take_serial()
+        self._revive(built)
+        self._by_serial[built.serial] = built
+        self._segments = (built, *self._segments)
 
     def _change(self) -> None:
         # Old views must not keep the memory of replaced graphs.
@@ -381,14 +392,3 @@ class Collection:
         """The rows of the documents in these slots, by segment."""
         serials, rows = self._slots.segments[slots], self._slots.rows[slots].astype(np.int64)
         return [segment.rows.picked(np.sort(rows[serials == segment.serial])) for segment in self._segments]
-
-
-def _captured(segment: Segment) -> SegmentState:
-    graph = GraphFile(path=segment.path, sha256=segment.sha256) if isinstance(segment, HnswSegment) else None
-    return SegmentState(
-        serial=segment.serial,
-        slots=segment.rows.slots,
-        stamps=segment.rows.stamps,
-        vectors=segment.vectors if isinstance(segment, FlatSegment) else None,
-        graph=graph,
-    )

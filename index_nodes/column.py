@@ -125,6 +125,24 @@ class Column:
         self._codes[slot] = _ABSENT
         self._release(before)
 
+    def adopt(self, first_slot: int, codes: Codes, values: Sequence[Any], known: Codes) -> None:
+        """Take over codes of another column for slots without a value. `values` are those of the other column's codes;
+        `known` has this column's code for each of them, -1 until it is known: each value is looked up once."""
+        present = np.flatnonzero(codes != _ABSENT).astype(np.int32)
+        if not len(present):
+            return
+        order = present[np.argsort(codes[present], kind="stable")]
+        theirs, starts = np.unique(codes[order], return_index=True)
+        for code, places in zip(theirs.tolist(), np.split(order, starts[1:]), strict=True):
+            if known[code] == _ABSENT:
+                key = _key(values[code])
+                own = self._code_of.get(key)
+                known[code] = self._add(key, values[code]) if own is None else own
+            own, slots = int(known[code]), first_slot + places
+            self._uses[own] += len(slots)
+            self._codes[slots] = own
+            self._postings.add_all(own, slots, self._uses[own], self._codes)
+
     def capture(self, count: int) -> ColumnState:
         return ColumnState(codes=self._codes[:count].copy(), values=self._values.copy())
 

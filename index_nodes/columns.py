@@ -54,6 +54,17 @@ class Columns:
             column = self._columns[path] = Column(self.capacity, self._costs)
             column.restore(state)
 
+    def adopt(
+        self, first_slot: int, piece: slice, states: Mapping[str, ColumnState], known: Mapping[str, Codes]
+    ) -> None:
+        """Take over the fields of a piece of other slots, for slots from `first_slot` on that have none. `known`: see
+        `Column.adopt`, by field."""
+        for path, state in states.items():
+            column = self._columns.get(path)
+            if column is None:
+                column = self._columns[path] = Column(self.capacity, self._costs)
+            column.adopt(first_slot + piece.start, state.codes[piece], state.values, known[path])
+
     def set_row(self, slot: int, flat: Mapping[str, Any]) -> None:
         """Make `flat` the metadata of `slot`, in place of all that the slot had before."""
         for path, value in flat.items():

@@ -20,8 +20,10 @@ import psycopg
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
 from index_nodes import log_reader
+from index_nodes.bundle_files import Bundle, Place
 from index_nodes.memory_budget import MemoryBudget, NoRoom
 from index_nodes.metrics import APPLIED_CHANGES, REBUILDS, REFUSED_LOADS, THREAD_SEEN
+from index_nodes.preparation import Preparation, Preparations
 from index_nodes.serving import FENCE_SECONDS, NEVER, USUAL_RULE, LightRule, Serving
 from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
@@ -77,8 +79,9 @@ class Follower:
         self._resting: dict[int, float] = {}
         """Versions that failed, and when each is tried again."""
         self._heartbeat_at = NEVER
-        self._reported: dict[int, tuple[int, State]] = {}
-        """Version key -> applied sequence number and state of the last heartbeat."""
+        self._reported: dict[int, tuple[int, State, str]] = {}
+        """Version key -> applied sequence number, state and prepared bundles of the last heartbeat."""
+        self._bundles_at = NEVER
         self._changed_at = NEVER
         self._serving = Serving()
         self._stopping = threading.Event()
@@ -147,6 +150,7 @@ class Follower:
         busy = False
         for version_key, version in list(self._versions.items()):
             busy |= self._advance(connection, version, heads.versions[version_key], asked_at)
+        self._prepare_bundles(connection, asked_at)
         busy |= self._report_if_due(connection, heads)
         self._yield_to_lighter(connection)
         self._serving = Serving(
@@ -190,9 +194,34 @@ class Follower:
         directory = self._directory / f"v{log.version_key}-{uuid.uuid4().hex}"
         index = VersionIndex(head.dimension, directory, free=self._memory.free, storage=head.storage)
         store = SnapshotStore(self._snapshots / _store_name(log.version_key))
+        place = Place(
+            epoch=self._epoch,
+            layout=log.layout,
+            version_key=log.version_key,
+            shard=log.shard,
+            dimension=head.dimension,
+            storage=head.storage,
+            directory=directory,
+        )
+        preparations = Preparations(lambda bundles: Preparation(bundles, place, index, self._memory))
         wanted = Wanted(url=self._url, name=f"{self._name}-load", log=log, epoch=self._epoch, head=head)
         restoring = SnapshotLoad(store, wanted, index, self._memory)
-        return VersionReplica(log, index, store, restoring, self._memory, self._pace.load)
+        return VersionReplica(log, index, store, restoring, self._memory, preparations, self._pace.load)
+
+    def _prepare_bundles(self, connection: log_reader.Connection, now: float) -> None:
+        """Look once a second which bundles of bulk jobs were announced, and let loaded versions prepare them."""
+        if self._layout is None or now - self._bundles_at < self._pace.heartbeat_seconds:
+            return
+        self._bundles_at = now
+        rows = log_reader.read_bundles(connection, self._layout, self._shard)
+        for version_key, version in self._versions.items():
+            own = [row for row in rows if row.version_key == version_key]
+            known = {row.bundle.job for row in own}
+            announced: dict[int, list[Bundle]] = {}
+            for row in own if version.state(now) in ("ready", "behind") else ():
+                if row.announced:
+                    announced.setdefault(row.bundle.job, []).append(row.bundle)
+            version.preparations.follow(announced, known)
 
     def _advance(
         self, connection: log_reader.Connection, version: VersionReplica, head: log_reader.Head, asked_at: float
@@ -245,11 +274,11 @@ class Follower:
     def _report_if_due(self, connection: log_reader.Connection, heads: log_reader.Heads) -> bool:
         """Write the heartbeat when it is due, or has news; returns whether a version became ready."""
         now = time.monotonic()
-        states = {key: (version.applied, version.state(now)) for key, version in self._versions.items()}
+        states = {key: _told(version, now) for key, version in self._versions.items()}
         pause = self._pace.heartbeat_seconds
         if states != self._reported:
             pause = min(pause, self._pace.news_heartbeat_seconds)
-            if any(self._is_awaited(key, *states[key], heads.versions[key]) for key in states):
+            if any(self._is_awaited(key, *states[key][:2], heads.versions[key]) for key in states):
                 pause = self._pace.soonest_heartbeat_seconds
         if now - self._heartbeat_at < pause or self._layout is None:
             return False
@@ -267,7 +296,7 @@ class Follower:
 
     def _is_awaited(self, version_key: int, applied: int, state: State, head: log_reader.Head) -> bool:
         """Whether what a version has to say should not wait."""
-        told_applied, told_state = self._reported.get(version_key, (0, None))
+        told_applied, told_state, _ = self._reported.get(version_key, (0, None, ""))
         return state != told_state or told_applied < min(applied, head.awaited)
 
     def _rebuild(self, connection: log_reader.Connection, version: VersionReplica) -> None:
@@ -298,6 +327,7 @@ class Follower:
             graph_segments=graph_segments,
             snapshot_seq=version.store.oldest_seq,
             snapshot_at=version.store.newest_at,
+            prepared=version.preparations.to_json(),
         )
 
     def _report_stop(self, connection: log_reader.Connection) -> None:
@@ -310,6 +340,10 @@ def _is_of(version: VersionReplica, heads: log_reader.Heads) -> bool:
     """Whether the version is still live, and its graphs are of its storage."""
     head = heads.versions.get(version.log.version_key)
     return head is not None and head.storage == version.index.storage
+
+
+def _told(version: VersionReplica, now: float) -> tuple[int, State, str]:
+    return version.applied, version.state(now), version.preparations.to_json()
 
 
 def _store_name(version_key: int) -> str:

@@ -1,4 +1,4 @@
-"""All SQL of an index node: it reads three views and the bare log, and writes its progress into one table.
+"""All SQL of an index node: it reads four views and the bare log, and writes its progress into one table.
 
 The views and tables come from the migrations of the web side; this module is the only other place that knows them.
 """
@@ -7,6 +7,7 @@ import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -15,6 +16,7 @@ from psycopg.types.json import set_json_loads
 from embedding_project.contracts.metadata import stored_metadata
 from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector, from_bytes
+from index_nodes.bundle_files import Bundle
 from index_nodes.collection import DocumentState
 from index_nodes.memory_plan import field_bytes
 from index_nodes.serving import LightRule
@@ -42,31 +44,30 @@ FROM index_feed
 WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND seq > %s ORDER BY seq LIMIT %s
 """
 _NEXT_ENTRY = """
-SELECT seq, kind FROM shard_change
+SELECT seq, kind, segment FROM shard_change
 WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND seq > %s ORDER BY seq LIMIT 1
 """
-_ROW_COUNT = "SELECT count(*) FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s"
-_SAMPLE = """
-SELECT metadata FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s LIMIT %s
-"""
-_ROWS = """
-SELECT document_key, namespace_key, revision, metadata, text_revision, vector
-FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s
+_OF_INDEX = "FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s"
+_OF_BLOCK = f"{_OF_INDEX} AND document_key BETWEEN %s AND %s"
+_BUNDLES = """
+SELECT model_version_id, announced, job_id, namespace_key, path, sha256, first_key, last_key
+FROM index_bundle WHERE layout_id = %s AND shard = %s ORDER BY job_id, part
 """
 _REPORT = """
 INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, problem, digest,
                            documents, graph_documents, unbuilt_documents, built_per_second, namespace_sizes,
-                           loading_total, segments, snapshot_seq, snapshot_at, heartbeat)
+                           loading_total, segments, snapshot_seq, snapshot_at, prepared, heartbeat)
 VALUES (%(layout)s, %(version_key)s, %(shard)s, %(replica)s, %(epoch)s, %(applied)s, %(state)s, %(problem)s, %(digest)s,
         %(documents)s, %(graph_documents)s, %(unbuilt_documents)s, %(built_per_second)s, %(namespace_sizes)s::jsonb,
         %(loading_total)s, jsonb_build_object('flat', %(flat_segments)s::int, 'graph', %(graph_segments)s::int),
-        %(snapshot_seq)s, to_timestamp(%(snapshot_at)s::float8), now())
+        %(snapshot_seq)s, to_timestamp(%(snapshot_at)s::float8), %(prepared)s::jsonb, now())
 ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     epoch = excluded.epoch, applied_seq = excluded.applied_seq, state = excluded.state, problem = excluded.problem,
     digest = excluded.digest, documents = excluded.documents, graph_documents = excluded.graph_documents,
     unbuilt_documents = excluded.unbuilt_documents, built_per_second = excluded.built_per_second,
     namespace_sizes = excluded.namespace_sizes, loading_total = excluded.loading_total,
     segments = excluded.segments, snapshot_seq = excluded.snapshot_seq, snapshot_at = excluded.snapshot_at,
+    prepared = excluded.prepared,
     awaited_seq = CASE WHEN shard_replica.epoch = excluded.epoch THEN shard_replica.awaited_seq ELSE 0 END,
     heartbeat = excluded.heartbeat
 RETURNING model_version_id, rebuild_wanted
@@ -107,12 +108,39 @@ class Heads:
     """By version key."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Documents that become visible with one entry of the log: those of a bulk job that nobody has changed."""
+
+    seq: int
+    job: int
+    first_key: int
+    last_key: int
+
+
 class Entry(NamedTuple):
     """One entry of a log, without the state of its document."""
 
     seq: int
     kind: str
     """document or segment."""
+    segment: Mapping[str, Any] | None
+
+    def block(self) -> Block | None:
+        """What a segment stands for; None of a document, and of a segment that does not say it."""
+        found = self.segment
+        if self.kind != "segment" or found is None or not {"job", "first_key", "last_key"} <= set(found):
+            return None
+        return Block(seq=self.seq, job=found["job"], first_key=found["first_key"], last_key=found["last_key"])
+
+
+class BundleRow(NamedTuple):
+    """A bundle of this shard."""
+
+    version_key: int
+    announced: bool
+    """Whether its job waits until replicas have prepared it."""
+    bundle: Bundle
 
 
 class Load(NamedTuple):
@@ -166,6 +194,8 @@ class Report:
     """Of the oldest snapshot; 0 without a snapshot."""
     snapshot_at: float | None
     """When the newest snapshot was written, in seconds since 1970."""
+    prepared: str
+    """JSON: how far it is with the bundles of bulk jobs, by job."""
 
 
 def connect(url: str, name: str) -> Connection:
@@ -217,10 +247,33 @@ def next_entry(connection: Connection, log: Log, after: int) -> Entry | None:
     return Entry(*row) if row else None
 
 
+def read_bundles(connection: Connection, layout: int, shard: int) -> list[BundleRow]:
+    """The bundles of bulk jobs that there are for a shard. Raises psycopg.Error."""
+    return [
+        BundleRow(
+            version_key,
+            announced,
+            Bundle(
+                job=job,
+                namespace_key=namespace_key,
+                folder=Path(path),
+                sha256=sha256,
+                first_key=first_key,
+                last_key=last_key,
+            ),
+        )
+        for version_key, announced, job, namespace_key, path, sha256, first_key, last_key in connection.execute(
+            _BUNDLES, (layout, shard)
+        )
+    ]
+
+
 @contextmanager
-def open_load(url: str, name: str, log: Log, epoch: str, piece: int = LOAD_ROWS) -> Iterator[Load]:
-    """The head of a log and all rows of its index at that head, `piece` at a time, in one transaction. Raises
-    psycopg.Error, LogMoved."""
+def open_load(
+    url: str, name: str, log: Log, epoch: str, piece: int = LOAD_ROWS, block: Block | None = None
+) -> Iterator[Load]:
+    """The head of a log and all rows of its index at that head, `piece` at a time, in one transaction; or the rows of a
+    block, and the entry that it stands for. Raises psycopg.Error, LogMoved."""
     with connect(url, name) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
@@ -231,8 +284,18 @@ def open_load(url: str, name: str, log: Log, epoch: str, piece: int = LOAD_ROWS)
             head = heads.versions.get(log.version_key)
             if head is None:
                 raise LogMoved
-            with closing(_load_rows(connection, log, head.dimension, piece)) as pieces:
-                yield Load(head.seq, _count_rows(connection, log), _field_bytes(connection, log), pieces)
+            of = (log.layout, log.version_key, log.shard)
+            part = _Part(_OF_BLOCK, (*of, block.first_key, block.last_key)) if block else _Part(_OF_INDEX, of)
+            with closing(_load_rows(connection, part, head.dimension, piece)) as pieces:
+                seq = block.seq if block else head.seq
+                yield Load(seq, _count_rows(connection, part), _field_bytes(connection, part), pieces)
+
+
+class _Part(NamedTuple):
+    """Which rows of an index."""
+
+    condition: str
+    parameters: tuple[int, ...]
 
 
 class LogMoved(Exception):
@@ -275,25 +338,26 @@ def has_light_peer(connection: Connection, log: Log, epoch: str, replica: int, r
     return bool(row and row[0])
 
 
-def _count_rows(connection: Connection, log: Log) -> int:
+def _count_rows(connection: Connection, part: _Part) -> int:
     try:
         with connection.transaction():
             connection.execute(f"SET LOCAL statement_timeout = {int(1_000 * COUNT_SECONDS)}")
-            row = connection.execute(_ROW_COUNT, (log.layout, log.version_key, log.shard)).fetchone()
+            row = connection.execute(f"SELECT count(*) {part.condition}", part.parameters).fetchone()
             connection.execute(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
     except psycopg.errors.QueryCanceled:
         return 0
     return int(row[0]) if row else 0
 
 
-def _field_bytes(connection: Connection, log: Log) -> float:
-    found = connection.execute(_SAMPLE, (log.layout, log.version_key, log.shard, _SAMPLE_ROWS))
+def _field_bytes(connection: Connection, part: _Part) -> float:
+    found = connection.execute(f"SELECT metadata {part.condition} LIMIT {_SAMPLE_ROWS}", part.parameters)
     return field_bytes(metadata for (metadata,) in found)
 
 
-def _load_rows(connection: Connection, log: Log, dimension: int, piece: int) -> Generator[list[DocumentState]]:
+def _load_rows(connection: Connection, part: _Part, dimension: int, piece: int) -> Generator[list[DocumentState]]:
+    columns = "document_key, namespace_key, revision, metadata, text_revision, vector"
     with connection.cursor(name="load", binary=True) as cursor:
-        cursor.execute(_ROWS, (log.layout, log.version_key, log.shard))
+        cursor.execute(f"SELECT {columns} {part.condition}", part.parameters)
         while rows := cursor.fetchmany(piece):
             yield [_state(dimension, *row) for row in rows]
 

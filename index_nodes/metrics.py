@@ -22,7 +22,15 @@ LOAD_SECONDS = Histogram(
     ["source"],
     buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800),
 )
-"""source: snapshot, postgres"""
+"""source: snapshot, postgres; block (the rows of a bulk job whose bundles cannot be used)"""
+BUNDLES = Counter("node_bundles_total", "Bundles of bulk jobs by what became of them.", ["outcome"])
+"""outcome: adopted; refused (damaged, missing, or of something else); no_room; replaced (the rows of a job were read
+from Postgres, because its bundles were not there or not good)"""
+ADOPTION_SECONDS = Histogram(
+    "node_adoption_seconds",
+    "Time from the entry of a bulk job in the log until its documents can be found.",
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
 SNAPSHOTS = Counter("node_snapshots_total", "Snapshots by what became of them.", ["outcome"])
 """outcome: written, failed; at a start: damaged, outdated (of another epoch, layout or Faiss, or the log does not
 continue it)"""

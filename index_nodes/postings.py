@@ -59,8 +59,20 @@ class Postings:
             return
         more = self._more.setdefault(code, array(_TYPE))
         more.append(slot)
-        if len(more) < min(2 * uses + _SPARE, 2 * self._few + _SPARE):
+        if len(more) >= min(2 * uses + _SPARE, 2 * self._few + _SPARE):
+            self._shorten(code, more, uses, codes)
+
+    def add_all(self, code: int, slots: Slots, uses: int, codes: Codes) -> None:
+        """The same for several slots."""
+        self.add(code, int(slots[0]), uses, codes)
+        if len(slots) == 1 or code in self._many:
             return
+        more = self._more.setdefault(code, array(_TYPE))
+        more.frombytes(slots[1:].tobytes())
+        if len(more) >= min(2 * uses + _SPARE, 2 * self._few + _SPARE):
+            self._shorten(code, more, uses, codes)
+
+    def _shorten(self, code: int, more: "array[int]", uses: int, codes: Codes) -> None:
         if uses > self._few:
             del self._more[code]
             self._many.add(code)

@@ -20,6 +20,7 @@ _DOUBLED_CAPACITY = 8_192
 """Above it arrays grow by an eighth: the room that is not used yet would otherwise be half of them at its worst."""
 _KEPT = ("document_keys", "revisions", "text_revisions", "stamps")
 _ARRAYS = (*_KEPT, "segments", "rows")
+Slots = NDArray[np.int32]
 
 
 class StateNumber(NamedTuple):
@@ -28,6 +29,10 @@ class StateNumber(NamedTuple):
 
     revision: int
     text_revision: int
+
+
+FIRST_NUMBER = StateNumber(1, 1)
+"""Of a document with a vector that nobody has changed since."""
 
 
 class SlotTable:
@@ -72,6 +77,50 @@ class SlotTable:
         self._slot_of.add(document_key, slot)
         self.document_keys[slot] = document_key
         return slot
+
+    def reserve(self, count: int) -> int:
+        """Take new slots that belong to no document yet, in a row; gives the first."""
+        first = self.count
+        if first + count > self.capacity:
+            self._grow(first + count)
+        self.count += count
+        return first
+
+    def give_back(self, slots: Slots) -> None:
+        """Let documents have slots that were reserved and not used."""
+        self._free.frombytes(slots.tobytes())
+
+    def known_among(self, document_keys: NDArray[np.int64]) -> dict[int, StateNumber]:
+        """Of these documents, in rising order of their keys, those that are known here: by their place."""
+        if not len(document_keys):
+            return {}
+        first, last = document_keys[0], document_keys[-1]
+        slots = self.live()
+        own = self.document_keys[slots]
+        slots = slots[(own >= first) & (own <= last)]
+        keys = [*self.document_keys[slots].tolist(), *(key for key in self._tombstones if first <= key <= last)]
+        places = np.searchsorted(document_keys, np.array(keys, np.int64))
+        among = document_keys[places] == keys if keys else ()
+        found = {}
+        for key, place, here in zip(keys, places.tolist(), among, strict=True):
+            known = self.known(key, self.find(key)) if here else None
+            if known is not None:
+                found[place] = known
+        return found
+
+    def name_all(self, document_keys: NDArray[np.int64], slots: Slots) -> None:
+        """Let documents that have no slot be found in reserved ones; their keys are in rising order."""
+        for key in [key for key in self._tombstones if document_keys[0] <= key <= document_keys[-1]]:
+            place = np.searchsorted(document_keys, key)
+            if document_keys[place] == key:
+                del self._tombstones[key]
+        self._slot_of.add_all(document_keys, slots)
+
+    def fill(self, slots: Slots, document_keys: NDArray[np.int64], stamps: NDArray[np.int64]) -> None:
+        """Make reserved slots those of documents in their first state."""
+        self.document_keys[slots] = document_keys
+        self.revisions[slots], self.text_revisions[slots] = FIRST_NUMBER
+        self.stamps[slots] = stamps
 
     def remove(self, document_key: int) -> None:
         slot = self._slot_of.remove(document_key)

@@ -16,6 +16,7 @@ from embedding_project.contracts.census import Census, DocumentKeys
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector
+from index_nodes.adoption import FIELDS_PIECE, Adoption, BuiltDocuments
 from index_nodes.build_agenda import BuildAgenda
 from index_nodes.build_lanes import ANY_SIZE, Lane
 from index_nodes.collection import Collection, DocumentState
@@ -29,6 +30,7 @@ from index_nodes.memory_plan import graph_row_bytes
 from index_nodes.merge_job import MergeJob
 from index_nodes.merge_plan import MOST_GRAPH_ROWS
 from index_nodes.namespace_sizes import NamespaceSizes
+from index_nodes.postings import Slots
 from index_nodes.scan import SearchSpec
 from index_nodes.seal_rule import SealRule
 from index_nodes.tally import Tally
@@ -209,6 +211,43 @@ class VersionIndex:
         for segment in (job.base, *(source.segment for source in job.sources)):
             if isinstance(segment, HnswSegment):
                 segment.path.unlink(missing_ok=True)
+
+    def begin_adoption(self, namespace_key: int, built: BuiltDocuments) -> Adoption:
+        """Make room for documents that were built elsewhere. Nobody sees them before `adopt`."""
+        with self._lock:
+            return self._collection(namespace_key).begin_adoption(built)
+
+    def adopt_fields(self, namespace_key: int, adoption: Adoption) -> Iterator[None]:
+        """Take over the fields of the documents, a piece each step."""
+        for piece in adoption.pieces():
+            with self._lock:
+                self._collection(namespace_key).adopt_fields(adoption, piece)
+            yield
+
+    def adopt(self, namespace_key: int, adoption: Adoption, now: float) -> None:
+        """Let searches see the documents, but for those that the index knows already. Only the thread that applies
+        changes may call it."""
+        collection = self._collection(namespace_key)
+        unknown = collection.name_adopted(adoption)
+        digest = adoption.digest_of(unknown)
+        with self._lock:
+            collection.finish_adoption(adoption, unknown, digest, now)
+            self._note_change(namespace_key)
+        self._give_back(collection, adoption.segment.rows.slots[~unknown])
+
+    def abandon(self, namespace_key: int, adoption: Adoption) -> None:
+        """Give up an adoption that has begun."""
+        collection = self._collection(namespace_key)
+        self._give_back(collection, adoption.segment.rows.slots)
+        with self._lock:
+            collection.abandon_adoption()
+            self._note_change(namespace_key)
+        adoption.segment.path.unlink(missing_ok=True)
+
+    def _give_back(self, collection: Collection, slots: Slots) -> None:
+        for start in range(0, len(slots), FIELDS_PIECE):
+            with self._lock:
+                collection.give_back(slots[start : start + FIELDS_PIECE])
 
     def namespaces(self) -> list[int]:
         return list(self._collections)

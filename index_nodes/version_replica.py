@@ -9,10 +9,22 @@ from typing import Literal
 import psycopg
 
 from embedding_project.contracts.vector_storage import VectorStorage
-from index_nodes.log_reader import LOAD_ROWS, Connection, Head, Load, Log, next_entry, open_load, read_changes
+from index_nodes.log_reader import (
+    LOAD_ROWS,
+    Block,
+    Connection,
+    Head,
+    Load,
+    Log,
+    next_entry,
+    open_load,
+    read_bundles,
+    read_changes,
+)
 from index_nodes.memory_budget import MemoryBudget, NoRoom, give_back_freed
 from index_nodes.memory_plan import UNBUILT_ROWS, IndexSize, load_bytes
-from index_nodes.metrics import LOAD_SECONDS
+from index_nodes.metrics import BUNDLES, LOAD_SECONDS
+from index_nodes.preparation import Preparations
 from index_nodes.serving import MAX_LAG_SECONDS, NEVER, LightRule, ServedVersion
 from index_nodes.snapshot_load import SnapshotLoad
 from index_nodes.snapshot_store import SnapshotStore
@@ -55,9 +67,11 @@ class VersionReplica:
         store: SnapshotStore,
         restoring: SnapshotLoad,
         memory: MemoryBudget,
+        preparations: Preparations,
         pace: LoadPace = USUAL_PACE,
     ) -> None:
         self.log = log
+        self.preparations = preparations
         self.index = index
         self.store = store
         self.applied = 0
@@ -70,6 +84,8 @@ class VersionReplica:
         self._loading = True
         self._restoring: SnapshotLoad | None = restoring
         self._load: Load | None = None
+        self._block: Block | None = None
+        """Of a bulk job, whose rows are loaded because its bundles cannot be used."""
         self._memory = memory
         self._free_before = 0
         self._published = -1
@@ -85,6 +101,7 @@ class VersionReplica:
         self._give_up_load()
         self.store.close()
         self.index.close()
+        self.preparations.close()
 
     def _give_up_load(self) -> None:
         self._load = None
@@ -116,6 +133,7 @@ class VersionReplica:
         """Hold nothing, and say why, until `fits_now`. A snapshot stays where it is."""
         self.problem, self._needed = str(reason), reason.needed
         self._give_up_load()
+        self.preparations.close()
         self.index.clear()
         give_back_freed()
 
@@ -165,7 +183,9 @@ class VersionReplica:
             return True
         if self._load is None:
             self._load_began_at = self._told_at = now
-            self._load = self._resources.enter_context(open_load(url, name, self.log, epoch, self._pace.rows))
+            self._load = self._resources.enter_context(
+                open_load(url, name, self.log, epoch, self._pace.rows, self._block)
+            )
             self._plan(self._load)
         piece = next(self._load.pieces, None)
         if piece is None:
@@ -209,8 +229,10 @@ class VersionReplica:
         self._resources.close()
         self.applied = load.head
         self._loading = False
+        source = "block" if self._block else "postgres"
+        self._load = self._block = None
         seconds = now - self._load_began_at
-        LOAD_SECONDS.labels("postgres").observe(seconds)
+        LOAD_SECONDS.labels(source).observe(seconds)
         documents = self.index.tally()[0]
         logger.info("version %d: %d documents from Postgres in %.1f s", self.log.version_key, documents, seconds)
 
@@ -222,22 +244,39 @@ class VersionReplica:
             self.caught_up_at = asked_at
             return False
         changes = read_changes(connection, self.log, self.applied, head.dimension)
-        seqs = [seq for seq, _ in changes]
-        if not seqs or seqs != list(range(self.applied + 1, self.applied + 1 + len(seqs))):
-            raise LogBroken(self._why_broken(connection, seqs, head))
-        self.index.apply([state for _, state in changes], asked_at)
-        self.applied = seqs[-1]
+        states = [state for place, (seq, state) in enumerate(changes, 1) if seq == self.applied + place]
+        if not states:
+            return self._meet_block(connection, head, asked_at)
+        self.index.apply(states, asked_at)
+        self.applied += len(states)
         if self.applied >= head.seq:
             self.caught_up_at = asked_at
         return True
 
-    def _why_broken(self, connection: Connection, seqs: list[int], head: Head) -> str:
-        last = self.applied
-        for seq in seqs:
-            if seq != last + 1:
-                break
-            last = seq
-        entry = next_entry(connection, self.log, last)
-        if entry and entry.seq == last + 1 and entry.kind == "segment":
-            return f"entry {entry.seq} is a segment that was built elsewhere"
-        return f"there is a gap after {last}, before the head {head.seq}"
+    def _meet_block(self, connection: Connection, head: Head, asked_at: float) -> bool:
+        """The next entry stands for the documents of a bulk job: take its bundles over, or else load the rows. Until
+        either is done the replica lags. Raises psycopg.Error, LogBroken."""
+        entry = next_entry(connection, self.log, self.applied)
+        block = entry.block() if entry and entry.seq == self.applied + 1 else None
+        if block is None:
+            raise LogBroken(f"there is a gap after {self.applied}, before the head {head.seq}")
+        preparation = self.preparations.of(block.job)
+        if preparation is None:
+            rows = read_bundles(connection, self.log.layout, self.log.shard)
+            bundles = [
+                row.bundle for row in rows if (row.version_key, row.bundle.job) == (self.log.version_key, block.job)
+            ]
+            if bundles:
+                self.preparations.begin(block.job, bundles)
+                return False
+        elif preparation.state == "preparing":
+            return False
+        self.preparations.forget(block.job)
+        if preparation is not None and preparation.state == "ready":
+            preparation.adopt(asked_at)
+            self.applied = block.seq
+        else:
+            BUNDLES.labels("replaced").inc()
+            logger.error("version %d: rows of bulk job %d are loaded from Postgres", self.log.version_key, block.job)
+            self._block, self._loading = block, True
+        return True

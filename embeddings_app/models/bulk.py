@@ -8,11 +8,14 @@ from django.db.models.functions import Now
 
 from embeddings_app.models.documents import Namespace
 from embeddings_app.models.model_registry import ModelRegistry
+from embeddings_app.models.shards import Layout
 
 
 class BulkState(models.TextChoices):
     PLANNED = "planned"
     LOADING = "loading"
+    BUILDING = "building"
+    PREPARING = "preparing"
     REGISTERING = "registering"
     DONE = "done"
     FAILED = "failed", "failed (resume or abort it)"
@@ -23,6 +26,8 @@ class BulkState(models.TextChoices):
 OPEN_BULK_STATES = (
     BulkState.PLANNED,
     BulkState.LOADING,
+    BulkState.BUILDING,
+    BulkState.PREPARING,
     BulkState.REGISTERING,
     BulkState.FAILED,
     BulkState.ABORTING,
@@ -130,6 +135,31 @@ class BulkBucket(models.Model):
 
     def __str__(self) -> str:
         return f"bucket {self.number}"
+
+
+class BulkBundle(models.Model):
+    """Documents of one shard with a graph of them, built by the job as files in a folder. Index nodes take it over when
+    they meet the entry of the job in their log."""
+
+    pk = models.CompositePrimaryKey("job_id", "shard", "part")
+    job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="bundles")
+    layout = models.ForeignKey(Layout, on_delete=models.CASCADE)
+    shard = models.PositiveSmallIntegerField()
+    part = models.IntegerField()
+    path = models.TextField()
+    sha256 = models.CharField(max_length=64, help_text="Of its manifest, which has those of its files.")
+    rows = models.BigIntegerField()
+    size = models.BigIntegerField(help_text="Bytes of its files.")
+    digest = models.BigIntegerField()
+    first_key = models.BigIntegerField()
+    last_key = models.BigIntegerField()
+    seq = models.BigIntegerField(null=True, help_text="The entry of the log that stands for it, once there is one.")
+
+    class Meta:
+        db_table = "bulk_bundle"
+
+    def __str__(self) -> str:
+        return f"bundle of shard {self.shard}, part {self.part}"
 
 
 class BulkTouched(models.Model):

@@ -134,6 +134,11 @@ class ShardReplica(models.Model):
     awaited_seq = models.BigIntegerField(
         db_default=0, help_text="Sequence number that somebody waits for: the replica soon says when it has applied it."
     )
+    prepared = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Bundles that it gets ready, by bulk job; none of a node that cannot take bundles over.",
+    )
     heartbeat = models.DateTimeField()
     rebuild_wanted = models.BooleanField(
         db_default=False,

@@ -5,12 +5,15 @@ and logs are taken in sorted order.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from embedding_project.contracts.keys import shard_of
 from embeddings_app.models import Layout
-from embeddings_app.records.sql import execute
+from embeddings_app.records.sql import execute, rows
 
 
 class MissingCounter(Exception):
@@ -26,19 +29,57 @@ class ChangedDocument:
     shard_hash: int
 
 
-def append_changes(layouts: Sequence[Layout], version_keys: Iterable[int], changed: Sequence[ChangedDocument]) -> None:
-    """Write the documents into the log of their shard under every layout and version."""
-    if not changed:
-        return
+LogKey = tuple[int, int, int]
+"""Layout, version and shard."""
+
+
+def append_changes(
+    layouts: Sequence[Layout],
+    version_keys: Iterable[int],
+    changed: Sequence[ChangedDocument],
+    segments: Mapping[LogKey, Mapping[str, Any]] | None = None,
+) -> dict[LogKey, int]:
+    """Write the documents into the log of their shard under every layout and version, behind the `segments`, of which a
+    log has one at most; gives the numbers of these."""
+    if not changed and not segments:
+        return {}
     versions = sorted(version_keys)
-    logs: dict[tuple[int, int, int], list[ChangedDocument]] = defaultdict(list)
+    logs: dict[LogKey, list[ChangedDocument]] = defaultdict(list)
+    logs |= {log: [] for log in segments or ()}
     for layout in layouts:
         for document in changed:
             shard = shard_of(document.shard_hash, layout.shards)
             for version_key in versions:
                 logs[layout.pk, version_key, shard].append(document)
+    seqs: dict[LogKey, int] = {}
     for log in sorted(logs):
-        _append(*log, logs[log])
+        if segments and log in segments:
+            seqs[log] = _append_segment(*log, segments[log])
+        if logs[log]:
+            _append(*log, logs[log])
+    return seqs
+
+
+def _append_segment(layout: int, version_key: int, shard: int, segment: Mapping[str, Any]) -> int:
+    numbered = rows(
+        """
+        WITH counter AS (
+            UPDATE shard_counter SET head = head + 1
+            WHERE layout_id = %(layout)s AND model_version_id = %(version)s AND shard = %(shard)s
+            RETURNING head
+        )
+        INSERT INTO shard_change (layout_id, model_version_id, shard, seq, kind, segment)
+        SELECT %(layout)s, %(version)s, %(shard)s, counter.head, 'segment', %(segment)s FROM counter RETURNING seq
+        """,
+        {"layout": layout, "version": version_key, "shard": shard, "segment": Jsonb(dict(segment))},
+    )
+    if not numbered:
+        raise _missing(layout, version_key, shard)
+    return int(numbered[0][0])
+
+
+def _missing(layout: int, version_key: int, shard: int) -> MissingCounter:
+    return MissingCounter(f"log of layout {layout}, version {version_key}, shard {shard} has no counter")
 
 
 def _append(layout: int, version_key: int, shard: int, changed: list[ChangedDocument]) -> None:
@@ -63,4 +104,4 @@ def _append(layout: int, version_key: int, shard: int, changed: list[ChangedDocu
         },
     )
     if numbered != len(changed):
-        raise MissingCounter(f"log of layout {layout}, version {version_key}, shard {shard} has no counter")
+        raise _missing(layout, version_key, shard)

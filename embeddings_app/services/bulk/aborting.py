@@ -3,7 +3,7 @@
 from django.db.models import F
 
 from embedding_project.contracts.errors import ServiceError
-from embeddings_app.models import BulkBlock, BulkBucket, BulkJob, BulkState, BulkTouched
+from embeddings_app.models import BulkBlock, BulkBucket, BulkBundle, BulkJob, BulkState, BulkTouched
 from embeddings_app.records import bulk_jobs, bulk_loading
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
@@ -19,6 +19,7 @@ def begin_abort(job: BulkJob) -> None:
         raise ServiceError("illegal_step", f"documents of {job} are visible: it cannot be aborted any more, resume it")
     if job.state != BulkState.ABORTING:
         move(job, BulkState.ABORTING)
+    BulkBundle.objects.filter(job=job).delete()
     in_transaction(lambda: bulk_loading.wait_for_buckets(job.pk))
 
 

@@ -1,10 +1,14 @@
-"""The end of a bulk job: its block of keys opens part by part, with entries of the log for what becomes visible."""
+"""The end of a bulk job: its block of keys opens, with entries of the log for what becomes visible.
+
+All at once, where index nodes take over bundles of documents with their graphs: one entry of each log stands for all of
+them. Else part by part, with an entry for each document.
+"""
 
 from dataclasses import asdict, dataclass
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app import registry
-from embeddings_app.models import BulkBlock, BulkJob, BulkState, BulkTouched
+from embeddings_app.models import BulkBlock, BulkBundle, BulkJob, BulkState, BulkTouched
 from embeddings_app.records import bulk_blocks, bulk_jobs, bulk_loading, changes, model_locks
 from embeddings_app.records.changes import ChangedDocument
 from embeddings_app.records.topology import writable_layouts
@@ -28,6 +32,46 @@ def check_counts(job: BulkJob) -> None:
         raise ServiceError("internal_error", f"the rows of {job} do not add up: {asdict(counts)}")
 
 
+def register(job_key: int) -> dict[int, int]:
+    """Make all documents of the block visible, by the bundles of the job; gives shard -> number of the entry in its
+    log. Raises ServiceError when the job does not wait for this, or its bundles are not those of all logs."""
+    return in_transaction(lambda: _register(job_key))
+
+
+def _register(job_key: int) -> dict[int, int]:
+    """1. the job and its block, before the logs  2. an entry for the bundles of each shard, and behind it one for each
+    document that was changed meanwhile  3. the job ends."""
+    job = BulkJob.objects.select_related("namespace").select_for_update(of=("self",), no_key=True).get(pk=job_key)
+    model_locks.lock_shared(job.namespace.model_id)
+    if job.state != BulkState.PREPARING or not registry.is_live(job.model_version_id):
+        raise ServiceError("illegal_step", f"{job} does not register")
+    layouts = writable_layouts()
+    shards = dict(BulkBundle.objects.filter(job=job).values_list("shard", "layout_id"))
+    if set(shards.values()) != {layout.pk for layout in layouts}:
+        raise ServiceError("illegal_step", f"{job} has bundles of another layout: resume it")
+    block = BulkBlock.objects.select_for_update(no_key=True).get(pk=job.pk)
+    BulkBlock.objects.filter(pk=job.pk).update(opened_to=block.last_key)
+    segment = {"job": job.pk, "first_key": block.first_key, "last_key": block.last_key}
+    segments = {(layout, job.model_version_id, shard): segment for shard, layout in shards.items()}
+    touched = _end(job)
+    entries = changes.append_changes(layouts, [job.model_version_id], touched, segments)
+    seqs = {shard: seq for (_, _, shard), seq in entries.items()}
+    for shard, seq in seqs.items():
+        BulkBundle.objects.filter(job=job, shard=shard).update(seq=seq)
+    return seqs
+
+
+def _end(job: BulkJob) -> list[ChangedDocument]:
+    """The job is done; gives the documents of its block that clients have changed."""
+    touched = bulk_loading.touched_documents(job.pk)
+    BulkTouched.objects.filter(job=job).delete()
+    counts = asdict(bulk_jobs.count_rows(job.pk))
+    BulkJob.objects.filter(pk=job.pk).update(counts=counts)
+    move(job, BulkState.DONE)
+    audit.record(job.actor, "bulk.done", str(job), counts)
+    return touched
+
+
 def open_part(job_key: int, limit: int) -> Opened:
     """Make up to `limit` documents of the block visible. Raises ServiceError when the job does not register."""
     return in_transaction(lambda: _open_part(job_key, limit))
@@ -48,11 +92,6 @@ def _open_part(job_key: int, limit: int) -> Opened:
     entries = [ChangedDocument(found.key, 1, found.shard_hash) for found in unlogged]
     ended = reached == row.last_key
     if ended:
-        entries += bulk_loading.touched_documents(job.pk)
-        BulkTouched.objects.filter(job=job).delete()
-        counts = asdict(bulk_jobs.count_rows(job.pk))
-        BulkJob.objects.filter(pk=job.pk).update(counts=counts)
-        move(job, BulkState.DONE)
-        audit.record(job.actor, "bulk.done", str(job), counts)
+        entries += _end(job)
     changes.append_changes(writable_layouts(), [job.model_version_id], entries)
     return Opened(len(unlogged), ended)
