@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from embeddings_app.records.bulk_blocks import hidden
 from embeddings_app.records.sql import row
@@ -21,6 +22,8 @@ class NamespaceCounts:
     quarantined: int
     silent: int
     """Those of `indexed` that lie in silent shards."""
+    last_write_at: datetime | None
+    """Of the newest of them; None when there is none."""
 
 
 def count_first(
@@ -32,9 +35,10 @@ def count_first(
         SELECT count(*), count(*) FILTER (WHERE state = 'pending' OR state = 'ready' AND hidden),
                count(*) FILTER (WHERE text_revision > 0 AND NOT hidden),
                count(*) FILTER (WHERE state = 'quarantined'),
-               count(*) FILTER (WHERE text_revision > 0 AND NOT hidden AND shard_hash %% %s = ANY(%s::int[]))
-        FROM (SELECT d.shard_hash, r.state, r.text_revision, {hidden("d", "r.model_version_id")} AS hidden
-              FROM (SELECT id, shard_hash, revision FROM document WHERE namespace_id = %s AND NOT deleted
+               count(*) FILTER (WHERE text_revision > 0 AND NOT hidden AND shard_hash %% %s = ANY(%s::int[])),
+               max(updated_at)
+        FROM (SELECT d.shard_hash, d.updated_at, r.state, r.text_revision, {hidden("d", "r.model_version_id")} AS hidden
+              FROM (SELECT id, shard_hash, revision, updated_at FROM document WHERE namespace_id = %s AND NOT deleted
                     ORDER BY doc_id LIMIT %s) AS d
               LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s) AS first
         """,

@@ -38,9 +38,7 @@ def logged_in(browser: Browser, instance: tuple[str, Path]) -> Iterator[BrowserC
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         visit = Visit(context.new_page(), url, var)
         page = visit.open("/admin/")
-        page.fill("[name=username]", "admin")
-        page.fill("[name=password]", json.loads((var / "secrets.json").read_text())["admin_password"])
-        page.get_by_role("button", name="Log in").click()
+        sign_in(page, "admin", json.loads((var / "secrets.json").read_text())["admin_password"])
         expect(page.locator("#dashboard")).to_be_visible()
         visit.leave()
         yield context
@@ -206,3 +204,54 @@ def test_a_key_is_shown_once_and_revoked(visit: Visit) -> None:
     with visit.database() as database:
         stored = database.execute("SELECT name, scopes, namespaces, revoked_at IS NOT NULL FROM api_key").fetchall()
     assert stored == [("made in a browser", ["embed", "search"], ["notes", "tickets"], True)]
+
+
+def sign_in(page: Page, name: str, password: str) -> None:
+    page.fill("[name=username]", name)
+    page.fill("[name=password]", password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_with_keys_the_console_needs_a_login_and_a_viewer_only_reads(
+    browser: Browser, visit: Visit, instance: tuple[str, Path]
+) -> None:
+    """Runs after a key was made: the service is not keyless any more."""
+    assert httpx.get(f"{visit.url}/v1/models").status_code == 401
+    page = visit.open("/console/?q=foxes")
+    expect(page.locator("[data-hit]").first).to_be_visible()
+    page.locator(".hit-id").first.click()
+    expect(page.get_by_role("button", name="Save metadata")).to_be_visible()
+    page.keyboard.press("Escape")
+    page = visit.open("/admin/auth/user/add/")
+    for field in ("username", "password1", "password2"):
+        page.fill(f"[name={field}]", "a-viewer" if field == "username" else "long-enough-to-be-one")
+    page.click("[name=_save]")
+    with visit.database() as database:
+        database.execute("UPDATE auth_user SET is_staff = true WHERE username = 'a-viewer'")
+        database.execute(
+            "INSERT INTO auth_user_groups (user_id, group_id) SELECT u.id, g.id FROM auth_user u, auth_group g "
+            "WHERE u.username = 'a-viewer' AND g.name = 'viewer'"
+        )
+    with browser.new_context() as context:
+        reading = Visit(context.new_page(), *instance)
+        page = reading.open("/console/documents/?ns=default")
+        sign_in(page, "a-viewer", "long-enough-to-be-one")
+        expect(page.locator("tr[data-document]").first).to_be_visible()
+        page.get_by_role("checkbox").first.check()
+        expect(page.get_by_role("button", name=re.compile("^Export"))).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("^Delete"))).to_have_count(0)
+        page.locator("tr[data-document] button").first.click()
+        expect(page.get_by_text("norm 1.0000")).to_be_visible()
+        expect(page.get_by_role("button", name="Save metadata")).to_have_count(0)
+        refused = page.evaluate(
+            """async () => (await fetch('/v1/documents/delete', {method: 'POST', body: '{"all": true}', headers:
+            {'Content-Type': 'application/json', 'X-CSRFToken': document.body.dataset.token}})).status"""
+        )
+        assert refused == 403
+        assert page.evaluate("async () => (await fetch('/v1/models')).status") == 401
+        reading.complaints.clear()  # the browser notes both refusals
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Sign out").click()
+        reading.open("/console/")
+        expect(page.locator("[name=username]")).to_be_visible()
+        reading.leave()

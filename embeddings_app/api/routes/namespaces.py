@@ -40,6 +40,10 @@ _STATUS = parts.record(
             "Those of them that no document has. null when that takes too long to say.",
             nullable=True,
         ),
+        "last_write_at": parts.described(
+            {"type": "string", "format": "date-time", "nullable": True},
+            "When the newest document was written; null without documents, and when the count is not exact.",
+        ),
     }
 )
 _STATUS_EXAMPLE = {
@@ -52,6 +56,7 @@ _STATUS_EXAMPLE = {
     "count_is_exact": True,
     "fields": ["author.name", "lang"],
     "unused_fields": [],
+    "last_write_at": "2026-01-31T12:00:00+00:00",
 }
 _PATH = OpenApiParameter("name", _NAME, OpenApiParameter.PATH)
 _SETTINGS = parts.request_body(

@@ -1,6 +1,7 @@
 """How far the documents of a namespace have come, in a bounded time however many there are."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from embeddings_app import registry
 from embeddings_app.records import namespace_counts
@@ -25,6 +26,8 @@ class NamespaceStatus:
     """Metadata fields that count for the limit."""
     unused_fields: tuple[str, ...] | None
     """Those of them that no document has, which go when there is no room; None when that takes too long to say."""
+    last_write_at: datetime | None
+    """When the newest document was written; None without documents, and when there are more than were counted."""
 
 
 def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
@@ -50,4 +53,5 @@ def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
         count_is_exact=all_documents and all_entries,
         fields=tuple(space.fields),
         unused_fields=None if unused is None else tuple(sorted(unused)),
+        last_write_at=counts.last_write_at if all_documents else None,
     )

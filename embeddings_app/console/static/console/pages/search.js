@@ -76,7 +76,7 @@ async function nothingFound(signal) {
   const counted = async (rest) => post("/v1/documents/count", { namespace, filters: toFilter(rest) }, signal);
   const all = await counted([]);
   if (all.count === 0)
-    return empty({ name: "documents", title: "The namespace is empty", text: "Write documents first." });
+    return empty({ name: "documents", title: "The namespace is empty", text: "Write documents first.", actions: [el("a", { class: "button primary", href: "/console/home/" }, "Add documents")] });
   if (list.length === 0)
     return empty({ title: "Nothing was found", text: "The documents wait for their vectors, perhaps. Home shows how far they are." });
   const passing = await counted(list);
@@ -102,7 +102,7 @@ async function nothingFound(signal) {
 async function startPage() {
   const { sample, status } = await known;
   if (status.count === 0)
-    return empty({ name: "documents", title: "This namespace is empty", text: "A search needs documents." });
+    return empty({ name: "documents", title: "This namespace is empty", text: "A search needs documents.", actions: [el("a", { class: "button primary", href: "/console/home/" }, "Add documents")] });
   const some = sample.filter((document) => document.text).slice(0, 3);
   return [
     empty({ name: "search", title: `Search ${atLeast(status.count, status.count_is_exact)} documents by what they mean`, text: "A question or a few words; the words need not occur in the documents." }),
@@ -203,7 +203,7 @@ async function start() {
     found = await listNamespaces(signal);
     namespace = chosenNamespace(found);
     return namespace === null
-      ? empty({ name: "documents", title: "There is nothing to search yet", text: "Write documents first: the API reference says how." })
+      ? empty({ name: "documents", title: "There is nothing to search yet", text: "Load a sample, paste a text, or upload a file.", actions: [el("a", { class: "button primary", href: "/console/home/" }, "Add the first documents")] })
       : [];
   };
   await showIn(results, load, { retry: start });

@@ -1,0 +1,153 @@
+"""The pages home, documents and embed of the console, as people use them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.acceptance.browser import Visit, browser
+from tests.acceptance.conftest import ok
+from tests.acceptance.console import NARROW, WIDE, barriers, console
+from tests.acceptance.hostile_documents import DOCUMENTS, IMAGE, SCRIPT
+from tests.conftest import Service
+
+NAMESPACE = "console-documents"
+MANY = [{"id": f"many/{number:03}", "text": f"Note {number}.", "metadata": {"kind": "many"}} for number in range(60)]
+__all__ = ["browser"]
+
+
+@pytest.fixture(scope="module")
+def written(service: Service) -> None:
+    for documents in (DOCUMENTS, MANY):
+        body = {"namespace": NAMESPACE, "documents": documents, "wait": "searchable"}
+        ok(httpx.post(f"{service.url}/v1/upsert", json=body, timeout=60.0))
+
+
+@pytest.fixture
+def visit(browser: Browser, service: Service, written: None) -> Iterator[Visit]:
+    with console(browser, service) as visit:
+        yield visit
+
+
+def ids_of(visit: Visit, kind: str) -> list[str]:
+    body = {"namespace": NAMESPACE, "filters": {"kind": kind}, "limit": 1000}
+    return [one["id"] for one in ok(httpx.post(f"{visit.url}/v1/documents/query", json=body))["documents"]]
+
+
+def test_documents_are_paged_selected_exported_and_deleted(visit: Visit) -> None:
+    page = visit.open(f"/console/documents/?ns={NAMESPACE}")
+    rows = page.locator("tr[data-document]")
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="Next page").click()
+    expect(rows).to_have_count(18)
+    page.go_back()
+    expect(rows).to_have_count(50)
+    page.locator(".facet").get_by_role("button", name="many 60").click()
+    expect(page.get_by_text("60 of 68 documents pass")).to_be_visible()
+    everything = page.get_by_role("checkbox", name="Select all on this page")
+    everything.check()
+    expect(page.get_by_role("button", name="Export 50 selected documents")).to_be_visible()
+    everything.uncheck()
+    for doc_id in ("many/000", "many/001"):
+        page.get_by_role("checkbox", name=f"Select {doc_id}").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export 2 selected documents").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["many/000", "many/001"]
+    delete = page.get_by_role("button", name="Delete 2 selected documents")
+    delete.click()
+    assert barriers(visit) == []
+    page.keyboard.press("Escape")
+    assert len(ids_of(visit, "many")) == 60
+    delete.click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("58 of 66 documents pass")).to_be_visible()
+    assert ids_of(visit, "many")[0] == "many/002"
+    page.get_by_role("button", name="Delete all that pass").click()
+    expect(page.get_by_text("Delete 58 documents?")).to_be_visible()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No document passes the filter")).to_be_visible()
+    assert ids_of(visit, "many") == []
+
+
+def test_the_metadata_of_a_document_is_changed(visit: Visit) -> None:
+    page = visit.open(f"/console/documents/?ns={NAMESPACE}")
+    page.get_by_role("button", name="deep/1").click()
+    box = page.get_by_label("Metadata, as JSON")
+    for wrong, said in (("[]", "Metadata is an object"), ("{", "JSON"), (json.dumps({"kind": "plain"}), None)):
+        box.fill(wrong)
+        page.get_by_role("button", name="Save metadata").click()
+        expect(page.get_by_text(said or "Metadata saved").first).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text("Revision2")
+    body = {"namespace": NAMESPACE, "ids": ["deep/1"]}
+    [found] = ok(httpx.post(f"{visit.url}/v1/documents/get", json=body))["documents"]
+    assert found["metadata"] == {"kind": "plain"}
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.locator("dialog.dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.locator("tr[data-document]", has_text="deep/1")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_fit_for_all(
+    browser: Browser, service: Service, written: None, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    with console(browser, service, width=width, scheme=scheme) as visit:
+        page = visit.open(f"/console/documents/?ns={NAMESPACE}")
+        for doc_id in (SCRIPT, IMAGE, "emoji/🦊", "l" * 500):
+            expect(page.get_by_role("button", name=doc_id, exact=True)).to_be_visible()
+        expect(page.locator(".facet")).not_to_have_count(0)
+        assert barriers(visit) == []
+        page = visit.open("/console/home/")
+        expect(page.locator(f"tr[data-namespace={NAMESPACE}]")).to_be_visible()
+        assert barriers(visit) == []
+        page = visit.open("/console/embed/?t=" + json.dumps([IMAGE, "🦊", "where do foxes sleep?"]).replace("#", "%23"))
+        expect(page.locator(".matrix tbody tr")).to_have_count(3)
+        expect(page.get_by_text("The model knows no token of this text")).to_be_visible()
+        assert barriers(visit) == []
+
+
+def test_texts_are_compared_and_what_the_model_does_not_read_is_struck_through(visit: Visit) -> None:
+    page = visit.open("/console/embed/")
+    boxes = page.locator("textarea")
+    boxes.nth(2).fill("winter " * 400)
+    page.get_by_role("button", name="Embed", exact=True).click()
+    expect(page.locator(".matrix tbody td").first).to_have_text("1.000")
+    expect(page.locator(".beyond")).to_contain_text("winter")
+    expect(page.get_by_text("cut off")).to_be_visible()
+    page.get_by_role("button", name="Embed", exact=True).click()
+    expect(page.locator(".flag", has_text="cached")).to_have_count(3)
+    page.get_by_role("button", name="Copy vector").first.click()
+    assert len(json.loads(page.evaluate("navigator.clipboard.readText()"))) == 384
+    assert "t=" not in visit.open("/console/embed/").url
+
+
+def test_documents_are_added_from_a_text_and_from_files(visit: Visit, tmp_path: Path) -> None:
+    page = visit.open("/console/home/")
+    page.get_by_role("button", name="Write a document").click()
+    page.get_by_label("Namespace", exact=True).fill("console-added")
+    page.get_by_label("Id", exact=True).fill("typed/1")
+    page.get_by_label("Text", exact=True).fill("A text that somebody typed.")
+    assert barriers(visit) == []
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(page.get_by_text("1 document written to console-added")).to_be_visible()
+    table = tmp_path / "rows.csv"
+    table.write_text('id,text,year\nrow/1,"A ""quoted"", long\ntext",2024\nrow/2,,2025\n')
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a file").click()
+    chooser.value.set_files(table)
+    page.get_by_label("Namespace", exact=True).fill("console-added")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_text("1 row refused. row/2: A text has no visible character")).to_be_visible()
+    body = {"namespace": "console-added"}
+    found = ok(httpx.post(f"{visit.url}/v1/documents/query", json=body))["documents"]
+    assert [(one["id"], one["text"]) for one in found] == [
+        ("row/1", 'A "quoted", long\ntext'),
+        ("typed/1", "A text that somebody typed."),
+    ]
+    assert found[0]["metadata"] == {"year": 2024}
