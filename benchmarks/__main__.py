@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from benchmarks import corpus
 from benchmarks.errors import BenchmarkError
@@ -45,11 +46,14 @@ NAMES = (
     "simulate",
     "upgrade",
     "upsert",
+    "words",
 )
 
 SIZED = ("bulk", "bulk_texts", "documents", "filtered", "node_memory", "search", "search_costs")
 """Measurements whose number of vectors, or of texts, can be chosen."""
 _MAX_SIZE = 1_000_000
+JUDGED = ("words",)
+"""Measurements whose judged collection can be chosen."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--stored", action="store_true", help="print the figures of the last runs, measure nothing")
     parser.add_argument("--size", type=int, metavar="VECTORS", help=f"how many, for {', '.join(SIZED)} alone")
     parser.add_argument("--texts", action="store_true", help="for bulk alone: bulk_texts, texts that a job embeds")
+    parser.add_argument("--collection", type=Path, metavar="FOLDER", help=f"judged, for {', '.join(JUDGED)} alone")
     arguments = parser.parse_args(argv)
     names = arguments.names or list(NAMES)
     if arguments.texts:
@@ -69,24 +74,28 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"unknown: {', '.join(unknown)}")
     if arguments.size is not None and not (names[0] in SIZED and len(names) == 1 and 1 <= arguments.size <= _MAX_SIZE):
         parser.error(f"--size: 1 to {_MAX_SIZE:,}, for one of {', '.join(SIZED)}")
+    if arguments.collection is not None and not (len(names) == 1 and names[0] in JUDGED):
+        parser.error(f"--collection: for one of {', '.join(JUDGED)}")
     if arguments.stored:
         print(render([(name, load(name)) for name in names if stored(name)]))
         return 0
-    return _one(names[0], arguments.size) if len(names) == 1 else _several(names)
+    chosen = arguments.size if arguments.size is not None else arguments.collection
+    return _one(names[0], chosen) if len(names) == 1 else _several(names)
 
 
-def _one(name: str, size: int | None) -> int:
+def _one(name: str, chosen: int | Path | None) -> int:
+    """`chosen`: the number of vectors, or the folder of the collection."""
     machine, began = this_machine(), time.monotonic()
     print(f"{name}: {machine}\n{name}: {corpus.description()}", flush=True)
     try:
         measure = importlib.import_module(f"benchmarks.measurements.{name}").measure
-        figures: list[Figure] = measure() if size is None else measure(size)
+        figures: list[Figure] = measure() if chosen is None else measure(chosen)
     except (BenchmarkError, ConfigError, StartError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     report = Report(
         name=name,
-        command=f"python -m benchmarks {name}" + (f" --size {size}" if size else ""),
+        command=f"python -m benchmarks {name}" + _option(chosen),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit(),
         seconds=round(time.monotonic() - began, 1),
@@ -98,6 +107,12 @@ def _one(name: str, size: int | None) -> int:
     print(render([(name, figures)]))
     print(f"{name}: {report.seconds:.0f} s, written to {path}", flush=True)
     return 0
+
+
+def _option(chosen: int | Path | None) -> str:
+    if chosen is None:
+        return ""
+    return f" --size {chosen}" if isinstance(chosen, int) else f" --collection {chosen.name}"
 
 
 def _several(names: Sequence[str]) -> int:

@@ -45,6 +45,9 @@ class Client:
                 return self._answer(response)
             time.sleep(wait)
 
+    def put(self, path: str, value: object) -> Json:
+        return self._answer(self._http.put(path, content=to_body(value), headers=_HEADERS))
+
     def get(self, path: str) -> Json:
         return self._answer(self._http.get(path))
 

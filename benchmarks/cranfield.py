@@ -1,4 +1,4 @@
-"""The Cranfield collection, judged by people, and how good a ranking is against those judgements."""
+"""Collections judged by people, Cranfield above all, and how good a ranking is against those judgements."""
 
 import csv
 import json
@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -27,25 +28,45 @@ class Collection:
     """Query -> document -> 0 to 4."""
 
 
-def collection() -> Collection:
-    """Raises BenchmarkError when it does not lie beside the checkout."""
-    if not FOLDER.is_dir():
-        raise BenchmarkError(f"{FOLDER.relative_to(PROJECT_ROOT)} is absent: retrieval quality is not measured")
-    relevance: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    with (FOLDER / "qrels.tsv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            relevance[row["query_id"]][row["doc_id"]] = int(row["relevance"])
-    documents = _texts("documents.jsonl")
+def collection(folder: Path = FOLDER) -> Collection:
+    """Of documents.jsonl, queries.jsonl and qrels.tsv, or of corpus.jsonl and qrels/test.tsv, as BEIR has them. Raises
+    BenchmarkError when it does not lie there."""
+    if not folder.is_dir():
+        raise BenchmarkError(f"{folder} is absent: retrieval quality is not measured")
+    documents = _texts(_first(folder, "documents.jsonl", "corpus.jsonl"))
+    relevance = _judgements(_first(folder, "qrels.tsv", "qrels/test.tsv"))
     return Collection(
         documents={doc_id: text for doc_id, text in documents.items() if text.strip()},
-        queries=_texts("queries.jsonl"),
+        queries={query: text for query, text in _texts(folder / "queries.jsonl").items() if query in relevance},
         relevance=relevance,
     )
 
 
-def _texts(name: str) -> dict[str, str]:
-    with (FOLDER / name).open(encoding="utf-8") as lines:
-        return {item["id"]: item["text"] for item in map(json.loads, lines)}
+def _first(folder: Path, *names: str) -> Path:
+    found = [folder / name for name in names if (folder / name).is_file()]
+    if not found:
+        raise BenchmarkError(f"{folder} has neither {' nor '.join(names)}")
+    return found[0]
+
+
+def _judgements(path: Path) -> dict[str, dict[str, int]]:
+    relevance: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, delimiter="\t")
+        next(rows)
+        for query, document, grade in rows:
+            relevance[query][document] = int(grade)
+    return relevance
+
+
+def _texts(path: Path) -> dict[str, str]:
+    """Id -> text, with the title before it where there is one."""
+    with path.open(encoding="utf-8") as lines:
+        return {item.get("id") or item["_id"]: _with_title(item) for item in map(json.loads, lines)}
+
+
+def _with_title(item: Mapping[str, str]) -> str:
+    return f"{item['title']} {item['text']}" if item.get("title") else item["text"]
 
 
 def ndcg(rankings: Mapping[str, Ranking], relevance: Mapping[str, Mapping[str, int]], depth: int) -> float:

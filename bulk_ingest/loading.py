@@ -29,6 +29,7 @@ from embeddings_app.records.documents import DocumentContent
 from embeddings_app.records.table_copy import copy_in
 from embeddings_app.records.transactions import RetryTransaction, in_transaction
 from embeddings_app.records.vector_partitions import vector_partition
+from embeddings_app.records.words import write_words
 from embeddings_app.services.documents.upserting import store
 
 OnExisting = Literal["update", "skip", "fail"]
@@ -191,6 +192,8 @@ def _copy(job: BulkJob, task: BucketTask, rows: pa.Table, inserted: Any) -> None
         raise RetryTransaction("a document was inserted by another writer") from error
     copy_in("embedding_record", copying.RECORD_COLUMNS, copying.record_blocks(new))
     copy_in(vector_partition(job.model_version_id), copying.VECTOR_COLUMNS, copying.vector_blocks(new))
+    # Whether the namespace has text search, the statement sees under the lock; the job was read before.
+    write_words(job.namespace_id, new.keys.tolist())
 
 
 def _update(job: BulkJob, rows: pa.Table) -> tuple[int, int]:
@@ -198,7 +201,7 @@ def _update(job: BulkJob, rows: pa.Table) -> tuple[int, int]:
     changed = 0
     for start in range(0, rows.num_rows, _WRITTEN_AT_ONCE):
         contents = _contents(rows.slice(start, _WRITTEN_AT_ONCE), job.model_version.dimension)
-        stored = store(job.namespace_id, [job.model_version_id], contents)
+        stored = store(job.namespace, [job.model_version_id], contents)
         changed += sum(item.changed for item in stored)
     return changed, rows.num_rows - changed
 

@@ -62,6 +62,8 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "not_embedded": ErrorKind(409, False, "The vector of a document that a search is to be like is not made yet."),
     "namespace_in_use": ErrorKind(409, False, "A bulk job loads documents into the namespace."),
     "namespace_exists": ErrorKind(409, False, "The namespace has other settings, which cannot be changed."),
+    "text_search_off": ErrorKind(409, False, "The namespace keeps no words of its texts, so none can be searched."),
+    "text_not_kept": ErrorKind(409, False, "The namespace keeps no texts, so it cannot keep their words."),
     "model_mismatch": ErrorKind(409, False, "The namespace belongs to another model."),
     "token_expired": ErrorKind(409, False, "The token is of another log epoch, layout or model version."),
     "body_too_large": ErrorKind(413, False, "The body is larger than 8 MiB."),

@@ -47,6 +47,11 @@ DEFAULT_TOP_K = 10
 MAX_BATCH_SEARCHES = 64
 MAX_LIKED_DOCUMENTS = 32
 """Documents that a search is to be like, and as many that it is to be unlike."""
+MAX_TEXT_QUERY_PARTS = 16
+"""Phrases of one text query, and as many prefixes and exact parts."""
+MAX_TEXT_QUERY_LENGTH = 512
+"""Characters of each of them."""
+MAX_HIGHLIGHTED_HITS = 100
 MAX_EF_SEARCH = 4_096
 DEFAULT_EF_SEARCH = 100
 MAX_FILTER_CONDITIONS = 64

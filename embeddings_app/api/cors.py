@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
     # A star alone would leave `Authorization` out.
     "Access-Control-Allow-Headers": "Authorization, *",
     "Access-Control-Max-Age": "600",

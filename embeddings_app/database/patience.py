@@ -20,13 +20,15 @@ _limit = threading.local()
 def answered_by(deadline: float) -> Iterator[None]:
     """Cancel what the block, in this thread, still asks Postgres at `deadline` (monotonic seconds).
 
-    The query then raises QueryCanceled. For reads outside of a transaction; costs no round trip.
+    The query then raises QueryCanceled. For reads outside of a transaction; costs no round trip. Of blocks within each
+    other, the earliest deadline counts.
     """
-    _limit.deadline = deadline
+    outer = getattr(_limit, "deadline", math.inf)
+    _limit.deadline = min(deadline, outer)
     try:
         yield
     finally:
-        del _limit.deadline
+        _limit.deadline = outer
 
 
 class Patience:

@@ -12,7 +12,7 @@ from embeddings_app.models.bulk import (
     BulkTouched,
     BulkWish,
 )
-from embeddings_app.models.documents import Document, Namespace
+from embeddings_app.models.documents import Document, DocumentWords, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
 from embeddings_app.models.hot_texts import HotTexts
 from embeddings_app.models.jobs import JobRun, JobState, Lease, RunOutcome
@@ -53,6 +53,7 @@ __all__ = [
     "BulkTouched",
     "BulkWish",
     "Document",
+    "DocumentWords",
     "EmbeddingRecord",
     "EmbeddingVector",
     "HotTexts",

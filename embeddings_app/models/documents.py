@@ -3,9 +3,12 @@
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import RegexValidator
 from django.db import models
 
+from embedding_project.contracts.languages import OFF, TEXT_SEARCH
 from embedding_project.contracts.limits import MAX_MODEL_ID_LENGTH, MAX_NAMESPACE_LENGTH
 
 
@@ -18,6 +21,21 @@ class Namespace(models.Model):
     model_id = models.CharField(max_length=MAX_MODEL_ID_LENGTH)
     store_text = models.BooleanField(
         default=True, help_text="Without stored text a model change asks the clients to send it again."
+    )
+    text_search = models.CharField(
+        max_length=16,
+        choices=[(name, name) for name in TEXT_SEARCH],
+        default=OFF,
+        db_default=OFF,
+        editable=False,
+        help_text="Language of the words that text search finds.",
+    )
+    words_reached = models.TextField(
+        null=True,
+        blank=True,
+        editable=False,
+        db_collation="C",
+        help_text="Id up to which the words are as text_search says; null when all are.",
     )
     fields = ArrayField(models.TextField(), default=list, blank=True, help_text="Metadata fields seen so far.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -68,3 +86,24 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.doc_id
+
+
+class DocumentWords(models.Model):
+    """The words of one text, in a namespace with text search. Written with the document, gone with it."""
+
+    # Bare keys: see decision 0029.
+    document_id = models.BigIntegerField(primary_key=True)
+    namespace_id = models.BigIntegerField()
+    words = SearchVectorField()
+
+    class Meta:
+        db_table = "document_words"
+        verbose_name_plural = "document words"
+        indexes: ClassVar = [
+            models.Index(fields=["namespace_id", "document_id"], name="document_words_namespace"),
+            # What waits outside of the tree is read by every search, so little may wait.
+            GinIndex(fields=["words"], name="document_words_found", gin_pending_list_limit=512),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.document_id)

@@ -7,6 +7,7 @@ from embeddings_app.models import BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_blocks
 from embeddings_app.records.changes import ChangedDocument
 from embeddings_app.records.sql import execute, row, rows
+from embeddings_app.records.words import delete_words
 
 _LIMITS = "SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '60s'"
 _IDS_AT_ONCE = 5_000
@@ -157,5 +158,6 @@ def delete_unchanged(version_key: int, first_key: int, last_key: int, limit: int
     keys = [key for (key,) in found]
     execute("DELETE FROM embedding_record WHERE document_id = ANY(%s)", [keys])
     execute("DELETE FROM embedding_vector WHERE model_version_id = %s AND document_id = ANY(%s)", [version_key, keys])
+    delete_words(keys)
     execute("DELETE FROM document WHERE id = ANY(%s)", [keys])
     return len(keys)

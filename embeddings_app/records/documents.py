@@ -8,7 +8,7 @@ from typing import Any
 
 from embedding_project.contracts.metadata import canonical, stored_metadata
 from embedding_project.contracts.vectors import Vector
-from embeddings_app.records import bulk_blocks
+from embeddings_app.records import bulk_blocks, words
 from embeddings_app.records.sql import execute, rows
 from embeddings_app.records.transactions import RetryTransaction
 
@@ -178,7 +178,7 @@ def drop_unneeded_texts(document_keys: Sequence[int]) -> None:
 
 
 def make_tombstones(document_keys: Sequence[int]) -> None:
-    """Empty locked documents and their embeddings of every version."""
+    """Empty locked documents, their words, and their embeddings of every version."""
     keys = list(document_keys)
     execute(
         """
@@ -189,6 +189,7 @@ def make_tombstones(document_keys: Sequence[int]) -> None:
         [keys],
     )
     bulk_blocks.touch(keys)
+    words.delete_words(keys)
     execute("DELETE FROM embedding_record WHERE document_id = ANY(%s)", [keys])
     execute(
         """

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 
 from embedding_project.contracts.filters import typed
+from embedding_project.contracts.languages import OFF
 from embedding_project.contracts.metadata import flatten, stored_metadata, values_of
 from embeddings_app.models import Document, Namespace
 from embeddings_app.records.sql import execute, rows
@@ -14,17 +15,17 @@ _LOOK_ROWS = 1_000
 _LOOK_SECONDS = 1.0
 
 
-def claim_namespace(name: str, model_id: str, *, store_text: bool = True) -> Namespace:
+def claim_namespace(name: str, model_id: str, *, store_text: bool = True, text_search: str = OFF) -> Namespace:
     """The namespace of that name, made with these settings when there is none."""
     found = Namespace.objects.filter(name=name).first()
     if found is not None:
         return found
     execute(
         """
-        INSERT INTO namespace (name, model_id, store_text, fields, created_at)
-        VALUES (%s, %s, %s, '{}', now()) ON CONFLICT (name) DO NOTHING
+        INSERT INTO namespace (name, model_id, store_text, text_search, fields, created_at)
+        VALUES (%s, %s, %s, %s, '{}', now()) ON CONFLICT (name) DO NOTHING
         """,
-        [name, model_id, store_text],
+        [name, model_id, store_text, text_search],
     )
     return Namespace.objects.get(name=name)
 

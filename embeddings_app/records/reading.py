@@ -43,7 +43,8 @@ class DocumentRow:
 
 _TOLD_STATE = f"CASE WHEN r.state = 'ready' AND {hidden('d', 'r.model_version_id')} THEN 'pending' ELSE r.state END"
 """A document whose vector is hidden from index nodes is not indexed yet."""
-_LASTS = "(d.expires_at IS NULL OR d.expires_at > now())"
+LASTS = "(d.expires_at IS NULL OR d.expires_at > now())"
+"""SQL: whether the time of the document `d` is not over."""
 _VECTOR = "JOIN embedding_vector v ON v.document_id = d.id AND v.model_version_id = %(version)s"
 
 
@@ -57,7 +58,7 @@ def hydrate(
                {"v.vector" if with_vector else "NULL::bytea"}
         FROM document d JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %(version)s
         {_VECTOR if with_vector else ""}
-        WHERE d.id = ANY(%(keys)s) AND NOT d.deleted AND {_LASTS}
+        WHERE d.id = ANY(%(keys)s) AND NOT d.deleted AND {LASTS}
         """
     connection.ensure_connection()
     # Every search comes here: a prepared statement, past the layers that write parameters into the text. Django must
@@ -83,7 +84,7 @@ def read_documents(namespace_key: int, version_key: int, doc_ids: Sequence[str])
         SELECT d.id, d.doc_id, d.text, d.metadata::text, d.revision, d.text_revision, d.updated_at,
                d.expires_at, {_TOLD_STATE}, r.text_revision
         FROM document d LEFT JOIN embedding_record r ON r.document_id = d.id AND r.model_version_id = %s
-        WHERE d.namespace_id = %s AND d.doc_id = ANY(%s) AND NOT d.deleted AND {_LASTS}
+        WHERE d.namespace_id = %s AND d.doc_id = ANY(%s) AND NOT d.deleted AND {LASTS}
         """,
         [version_key, namespace_key, list(doc_ids)],
     )
@@ -107,7 +108,7 @@ def read_living(document_keys: Sequence[int], *, with_metadata: bool) -> dict[in
     found = rows(
         f"""
         SELECT d.id, d.doc_id, {"d.metadata::text" if with_metadata else "NULL"} FROM document d
-        WHERE d.id = ANY(%s) AND NOT d.deleted AND {_LASTS}
+        WHERE d.id = ANY(%s) AND NOT d.deleted AND {LASTS}
         """,
         [list(document_keys)],
     )

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-SPACE = "documented-examples"
+SPACE, WORDS = "documented-examples", "documented-words"
 DOCUMENTS = [
     {"id": "notes/1", "text": "Foxes live in dens.", "metadata": {"lang": "en", "year": 2024}},
     {"id": "notes/2", "text": "Owls hunt at night.", "metadata": {"lang": "en", "year": 2019}},
@@ -24,6 +24,12 @@ CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
     ("POST /v1/upsert", 0, "/v1/upsert", {"documents": DOCUMENTS, "namespace": SPACE, "wait": "searchable"}),
     ("POST /v1/upsert", 1, "/v1/upsert", {"documents": [DOCUMENTS[0], BLANK], "namespace": SPACE}),
     ("POST /v1/search", 0, "/v1/search", {"query": "where do foxes sleep?", "top_k": 1, "namespace": SPACE}),
+    (
+        "POST /v1/search",
+        1,
+        "/v1/search",
+        {"mode": "text", "text_query": {"words": "foxes", "prefixes": ["den"]}, "namespace": WORDS},
+    ),
     (
         "POST /v1/search/batch",
         0,
@@ -55,6 +61,13 @@ CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
     ("GET /healthz", 0, "/healthz", None),
     ("GET /readyz", 0, "/readyz", None),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def words(api: httpx.Client) -> None:
+    """A namespace with text search."""
+    api.put(f"/v1/namespaces/{WORDS}", json={"text_search": "english"}).raise_for_status()
+    api.post("/v1/upsert", json={"documents": DOCUMENTS, "namespace": WORDS}).raise_for_status()
 
 
 def documented() -> dict[str, list[Any]]:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from embsearch import AsyncClient, Client
 
-from tests.client_contract import ClientContract, NamespacesContract, Place
+from tests.client_contract import ClientContract, NamespacesContract, Place, TextSearchContract
 from tests.conftest import EXTERNAL_DIMENSION, ROOT, Service
 
 DOCUMENTS, BATCH = 3000, 32
 PATIENCE_SECONDS = 120.0
 
 
-class TestInstance(ClientContract, NamespacesContract):
+class TestInstance(ClientContract, NamespacesContract, TextSearchContract):
     @pytest.fixture
     def place(self, service: Service) -> Place:
         return Place(lambda: Client(service.url), lambda: AsyncClient(service.url))

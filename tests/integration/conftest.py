@@ -41,8 +41,8 @@ def empty_tables() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            TRUNCATE document, namespace, embedding_record, embedding_vector, shard_change, shard_replica,
-                     lease, job_state, job_run, version_measurement CASCADE;
+            TRUNCATE document, document_words, namespace, embedding_record, embedding_vector, shard_change,
+                     shard_replica, lease, job_state, job_run, version_measurement CASCADE;
             UPDATE shard_counter SET head = 0
             """
         )

@@ -9,6 +9,7 @@ from embedding_project.contracts.limits import (
     DEFAULT_EF_SEARCH,
     DEFAULT_TOP_K,
     MAX_EF_SEARCH,
+    MAX_HIGHLIGHTED_HITS,
     MAX_LIKED_DOCUMENTS,
     MAX_TOP_K,
 )
@@ -16,9 +17,11 @@ from embedding_project.contracts.names import checked_doc_id
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.requests.fields import Fields, check_length, checked_string, integer_within, one_of
 from embeddings_app.api.requests.names import model_id_of, namespace_of
+from embeddings_app.api.requests.text_queries import MODE_OPTIONS, mode_of, text_asked, weights_of
 from embeddings_app.api.schema import parts
 from embeddings_app.services.search.query_vectors import Liked, Wanted
 from embeddings_app.services.search.searching import SearchRequest
+from embeddings_app.services.search.text_query import Mode
 
 MAX_TOKEN_LENGTH = 64 * 1024
 """A token names every shard; this is room for a thousand of them."""
@@ -27,6 +30,7 @@ _DEFAULT_INCLUDE = ["metadata"]
 _AUTO = "auto"
 _EF_SEARCH = {"type": "integer", "minimum": 1, "maximum": MAX_EF_SEARCH}
 _OPTIONS = {
+    **MODE_OPTIONS,
     "top_k": parts.described(
         {"type": "integer", "minimum": 1, "maximum": MAX_TOP_K, "default": DEFAULT_TOP_K}, "How many hits at most."
     ),
@@ -35,7 +39,8 @@ _OPTIONS = {
         f"How many of the nearest hits to leave out. Together with top_k at most {MAX_TOP_K}.",
     ),
     "min_score": parts.described(
-        {"type": "number", "minimum": -1, "maximum": 1}, "Only hits with this score or a higher one."
+        {"type": "number", "minimum": -1, "maximum": 1},
+        "Only hits with this cosine similarity or a higher one; in mode hybrid, of those found by meaning.",
     ),
     "mmr": parts.described(
         {"type": "number", "minimum": 0, "maximum": 1},
@@ -90,6 +95,11 @@ BY_VECTOR = parts.request_body({"vector": parts.VECTOR, **_OPTIONS}, optional=tu
 BY_DOCUMENTS = parts.request_body(
     {**_LIKE, **_UNLIKE, **_OPTIONS}, optional=(*_UNLIKE, *_OPTIONS), title="Like documents"
 )
+BY_WORDS = parts.request_body(
+    {"text_query": _OPTIONS["text_query"], **_OPTIONS},
+    optional=tuple(name for name in _OPTIONS if name != "text_query"),
+    title="By words",
+)
 _BY_ANY = parts.record({"query": parts.TEXT, "vector": parts.VECTOR, **_LIKE, **_UNLIKE, **_OPTIONS})
 
 
@@ -100,8 +110,13 @@ def search_request(body: object) -> SearchRequest:
     if top_k + offset > MAX_TOP_K:
         message = f"offset and top_k are together at most {MAX_TOP_K}"
         raise InvalidRequest("invalid_value", message, field="offset")
+    mode = mode_of(fields)
+    highlight = fields.flag("highlight")
+    if highlight and top_k > MAX_HIGHLIGHTED_HITS:
+        message = f"with highlight, top_k is at most {MAX_HIGHLIGHTED_HITS}"
+        raise InvalidRequest("invalid_value", message, field="top_k")
     return SearchRequest(
-        wanted=_wanted(fields),
+        wanted=Wanted() if mode is Mode.TEXT else _wanted(fields),
         model_id=model_id_of(fields),
         model_version=fields.optional_integer("model_version"),
         namespace=namespace_of(fields),
@@ -115,6 +130,10 @@ def search_request(body: object) -> SearchRequest:
         include=_include(fields),
         min_token=_min_token(fields),
         allow_partial=fields.flag("allow_partial"),
+        mode=mode,
+        text=text_asked(fields, mode),
+        weights=weights_of(fields),
+        highlight=highlight,
     )
 
 

@@ -36,7 +36,7 @@ class FirstChoice(BaseContentNegotiation):
 
 class ApiView(APIView):
     content_negotiation_class = FirstChoice
-    http_method_names = ("get", "head", "post", "put", "delete", "options")
+    http_method_names = ("get", "head", "post", "put", "patch", "delete", "options")
     scopes: ClassVar[Mapping[str, tuple[Scope, ...]]] = {}
     """Method -> scopes of which the caller needs one. A method that is not named is open to every key."""
     parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}

@@ -1,4 +1,4 @@
-"""GET /v1/namespaces; GET, PUT and DELETE /v1/namespaces/{name}"""
+"""GET /v1/namespaces; GET, PUT, PATCH and DELETE /v1/namespaces/{name}"""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,10 +7,11 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from embedding_project.contracts.languages import TEXT_SEARCH
 from embedding_project.contracts.names import NAMESPACE_PATTERN, checked_namespace
 from embeddings_app.api.middleware import caller_of
-from embeddings_app.api.parsing import optional_object
-from embeddings_app.api.requests.fields import Fields
+from embeddings_app.api.parsing import json_object, optional_object
+from embeddings_app.api.requests.fields import Fields, one_of
 from embeddings_app.api.requests.names import model_id_of
 from embeddings_app.api.requests.paging import PAGE_PARAMETERS, limit_of
 from embeddings_app.api.routes.base import ApiView
@@ -44,6 +45,15 @@ _STATUS = parts.record(
             {"type": "string", "format": "date-time", "nullable": True},
             "When the newest document was written; null without documents, and when the count is not exact.",
         ),
+        "text_search": parts.record(
+            {
+                "language": parts.described(parts.STRING, "Or off."),
+                "documents": parts.described(parts.COUNT, "Documents whose words are kept; stops at 100,000 too."),
+                "complete": parts.described(
+                    parts.BOOLEAN, "If not, words of documents from before the setting was changed still follow it."
+                ),
+            }
+        ),
     }
 )
 _STATUS_EXAMPLE = {
@@ -57,8 +67,13 @@ _STATUS_EXAMPLE = {
     "fields": ["author.name", "lang"],
     "unused_fields": [],
     "last_write_at": "2026-01-31T12:00:00+00:00",
+    "text_search": {"language": "english", "documents": 1200, "complete": True},
 }
 _PATH = OpenApiParameter("name", _NAME, OpenApiParameter.PATH)
+_TEXT_SEARCH = parts.described(
+    {"type": "string", "enum": list(TEXT_SEARCH)},
+    "Language of the words that a search can find, or off. simple takes words as they stand. A new namespace has off.",
+)
 _SETTINGS = parts.request_body(
     {
         "model_id": parts.described(parts.MODEL_ID, "Left out: the default model."),
@@ -68,14 +83,17 @@ _SETTINGS = parts.request_body(
             "clients to send them again.",
             default=True,
         ),
+        "text_search": _TEXT_SEARCH,
     },
-    optional=("model_id", "store_text"),
+    optional=("model_id", "store_text", "text_search"),
 )
+_CHANGE = parts.request_body({"text_search": _TEXT_SEARCH}, optional=())
 _ENTRY = parts.record(
     {
         "name": parts.STRING,
         "model_id": parts.STRING,
         "store_text": parts.BOOLEAN,
+        "text_search": parts.described(parts.STRING, "Language of the words that a search can find, or off."),
         "created_at": {"type": "string", "format": "date-time"},
         "count": parts.described(parts.COUNT, "Documents."),
         "count_is_exact": parts.described(parts.BOOLEAN, "If not, there are more: the count stops at 1,000."),
@@ -85,6 +103,7 @@ _ENTRY_EXAMPLE = {
     "name": "default",
     "model_id": "all-MiniLM-L6-v2",
     "store_text": True,
+    "text_search": "off",
     "created_at": "2026-01-31T12:00:00+00:00",
     "count": 1200,
     "count_is_exact": True,
@@ -129,7 +148,12 @@ class Namespaces(ApiView):
 
 
 class OneNamespace(ApiView):
-    scopes = {"GET": (Scope.SEARCH, Scope.WRITE), "PUT": (Scope.WRITE,), "DELETE": (Scope.WRITE,)}
+    scopes = {
+        "GET": (Scope.SEARCH, Scope.WRITE),
+        "PUT": (Scope.WRITE,),
+        "PATCH": (Scope.WRITE,),
+        "DELETE": (Scope.WRITE,),
+    }
 
     @operation(
         "get_namespace",
@@ -154,15 +178,44 @@ class OneNamespace(ApiView):
             Answer(_ENTRY, "There was one with these settings.", {"as it is": _ENTRY_EXAMPLE}),
             Answer(_ENTRY, "It was made now.", {"new": {**_ENTRY_EXAMPLE, "count": 0}}, status=201),
         ],
-        errors=[*errors.GUARDED, *errors.NAMESPACED, *errors.BODY, *errors.MODEL, "namespace_exists", "busy"],
+        errors=[
+            *errors.GUARDED,
+            *errors.NAMESPACED,
+            *errors.BODY,
+            *errors.MODEL,
+            "namespace_exists",
+            "text_not_kept",
+            "busy",
+        ],
     )
     def put(self, request: Request, name: str) -> Response:
         namespace = _permitted(request, name)
         fields = Fields(optional_object(request), _SETTINGS)
         entry, made = namespace_changes.create(
-            namespace, model_id_of(fields), store_text=fields.flag("store_text"), actor=_actor(request)
+            namespace,
+            model_id_of(fields),
+            store_text=fields.flag("store_text"),
+            text_search=fields.optional_choice("text_search"),
+            actor=_actor(request),
         )
         return Response(asdict(entry), status=201 if made else 200)
+
+    @operation(
+        "change_namespace",
+        "Switch text search on or off",
+        tag="documents",
+        description="Later writes follow it at once; the words of documents that are there follow in the background.",
+        parameters=[_PATH],
+        body=_CHANGE,
+        body_examples={"English": {"text_search": "english"}},
+        answers=[Answer(_ENTRY, "It has the setting.", {"English": {**_ENTRY_EXAMPLE, "text_search": "english"}})],
+        errors=[*errors.GUARDED, *errors.NAMESPACED, *errors.BODY, "unknown_namespace", "text_not_kept", "busy"],
+    )
+    def patch(self, request: Request, name: str) -> Response:
+        namespace = _permitted(request, name)
+        fields = Fields(json_object(request), _CHANGE)
+        language = one_of(fields.required("text_search"), list(TEXT_SEARCH), "text_search")
+        return Response(asdict(namespace_changes.change_text_search(namespace, language, _actor(request))))
 
     @operation(
         "drop_namespace",

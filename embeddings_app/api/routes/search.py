@@ -1,5 +1,6 @@
 """POST /v1/search and POST /v1/search/batch"""
 
+from dataclasses import asdict
 from typing import Any
 
 from rest_framework.request import Request
@@ -11,7 +12,14 @@ from embeddings_app.api.admission import admission
 from embeddings_app.api.error_shapes import error_body
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.parsing import json_object
-from embeddings_app.api.requests.searches import BY_DOCUMENTS, BY_TEXT, BY_VECTOR, search_request, search_requests
+from embeddings_app.api.requests.searches import (
+    BY_DOCUMENTS,
+    BY_TEXT,
+    BY_VECTOR,
+    BY_WORDS,
+    search_request,
+    search_requests,
+)
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
@@ -24,20 +32,52 @@ Json = dict[str, Any]
 _HIT = parts.record(
     {
         "id": parts.DOC_ID,
-        "score": parts.described(parts.NUMBER, "Cosine similarity, -1 to 1; larger is nearer."),
+        "score": parts.described(
+            parts.NUMBER,
+            "Larger is better. Cosine similarity, -1 to 1; in mode text BM25, above 0; in mode hybrid the fused ranks, "
+            "1 for the first of both.",
+        ),
         "metadata": parts.METADATA,
         "text": parts.STRING,
         "vector": parts.array(parts.NUMBER, "Of unit length."),
         "stale": parts.described(
             parts.BOOLEAN, "Present and true when the hit was found by the vector of an earlier text."
         ),
+        "ranks": parts.described(
+            {"type": "object", "additionalProperties": parts.COUNT},
+            "In mode hybrid: its place by `vector` and by `text`, from 1, in those of the two that found it.",
+        ),
+        "highlights": parts.array(
+            parts.record(
+                {
+                    "text": parts.STRING,
+                    "marks": parts.array(parts.array(parts.COUNT), "Begin and end of each word, in characters."),
+                }
+            ),
+            "Pieces of the text, with highlight.",
+        ),
     },
-    optional=("metadata", "text", "vector", "stale"),
+    optional=("metadata", "text", "vector", "stale", "ranks", "highlights"),
+)
+_TEXT_REPORT = parts.record(
+    {
+        "language": parts.STRING,
+        "words": parts.array(parts.STRING, "Words that chose documents, as the language has them."),
+        "frequent": parts.array(parts.STRING, "Words that so many documents have that they only added to scores."),
+        "looked_at": parts.described(parts.COUNT, "Documents."),
+        "incomplete": parts.described(
+            {"type": "string", "nullable": True},
+            "Why documents may be missing: filling (the words of some are not kept yet), too_many (documents have the "
+            "words), too_slow; null when none is.",
+        ),
+    }
 )
 _ANSWER = parts.record(
     {
-        "hits": parts.array(_HIT, "Nearest first."),
-        "partial": parts.described(parts.BOOLEAN, "A shard did not answer in time, so hits may be missing."),
+        "hits": parts.array(_HIT, "Best first."),
+        "partial": parts.described(
+            parts.BOOLEAN, "A shard, or one half of mode hybrid, did not answer in time, so hits may be missing."
+        ),
         "shards": parts.record(
             {
                 "total": parts.COUNT,
@@ -50,12 +90,16 @@ _ANSWER = parts.record(
         ),
         "model_id": parts.STRING,
         "model_version": parts.MODEL_VERSION,
-        "ef_search": parts.described(parts.COUNT, "The breadth that was used."),
+        "ef_search": parts.described(parts.COUNT, "The breadth that was used; 0 when no vector was searched with."),
+        "text": parts.described(_TEXT_REPORT, "Of the search by words, in modes text and hybrid."),
+        "vector_error": parts.described(
+            parts.STRING, "Present in mode hybrid when the search by meaning failed: the code of its error."
+        ),
         "warnings": parts.array(
             parts.STRING, "Present when something in the query or the filter is probably a mistake."
         ),
     },
-    optional=("warnings",),
+    optional=("text", "vector_error", "warnings"),
 )
 _EXAMPLE = {
     "hits": [{"id": "notes/1", "score": 0.71, "metadata": {"lang": "en"}}],
@@ -76,10 +120,10 @@ _ERRORS = (
     *errors.VECTOR,
     *errors.MODEL,
     *errors.EMBEDDING,
-    *("unknown_namespace", "model_mismatch", "invalid_filter", "unknown_document", "not_embedded"),
+    *("unknown_namespace", "model_mismatch", "invalid_filter", "unknown_document", "not_embedded", "text_search_off"),
     *("invalid_token", "token_expired", "not_caught_up", "index_unavailable"),
 )
-_ONE = {"oneOf": [BY_TEXT, BY_VECTOR, BY_DOCUMENTS]}
+_ONE = {"oneOf": [BY_TEXT, BY_VECTOR, BY_DOCUMENTS, BY_WORDS]}
 _SEVERAL = parts.request_body(
     {"searches": parts.array(_ONE, "Each as of /v1/search.", minItems=1, maxItems=MAX_BATCH_SEARCHES)}, optional=()
 )
@@ -93,7 +137,7 @@ class Search(ApiView):
 
     @operation(
         "search",
-        "Search by meaning",
+        "Search by meaning, by words, or by both",
         tag="search",
         description="Never returns a deleted document, one of another namespace, or one that fails the filter now.",
         body=_ONE,
@@ -101,6 +145,11 @@ class Search(ApiView):
             "by text": {"query": "where do foxes sleep?", "top_k": 3},
             "like a document": {"like": ["notes/1"], "unlike": ["notes/7"], "mmr": 0.7},
             "filtered": {"query": "dens", "filters": {"lang": "en", "year": {"gte": 2020}}, "exact": True},
+            "by words and meaning": {"query": "ERR-1234 in the heater", "mode": "hybrid", "highlight": True},
+            "by words": {
+                "mode": "text",
+                "text_query": {"words": "heater", "exact": ["ERR-1234"], "prefixes": ["fail"]},
+            },
         },
         answers=[Answer(_ANSWER, "The nearest documents.", {"one hit": _EXAMPLE})],
         errors=_ERRORS,
@@ -146,13 +195,17 @@ def _answer(result: SearchResult) -> Json:
     total, failed = result.shards_total, result.shards_failed
     answer: Json = {
         "hits": [_hit(hit) for hit in result.hits],
-        "partial": bool(failed),
+        "partial": result.partial,
         "shards": {"total": total, "ok": total - len(failed), "failed": failed},
         "timings_ms": result.timings_ms,
         "model_id": result.model_id,
         "model_version": result.model_version,
         "ef_search": result.ef_search,
     }
+    if result.text:
+        answer["text"] = asdict(result.text)
+    if result.vector_fault:
+        answer["vector_error"] = result.vector_fault
     if result.warnings:
         answer["warnings"] = result.warnings
     return answer
@@ -168,4 +221,8 @@ def _hit(hit: SearchHit) -> Json:
         answer["vector"] = hit.vector
     if hit.stale:
         answer["stale"] = True
+    if hit.ranks is not None:
+        answer["ranks"] = hit.ranks
+    if hit.highlights is not None:
+        answer["highlights"] = [asdict(piece) for piece in hit.highlights]
     return answer

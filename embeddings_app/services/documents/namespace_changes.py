@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.languages import OFF
 from embedding_project.threads.waiter import rest
 from embeddings_app import registry
 from embeddings_app.models import OPEN_BULK_STATES, BulkJob, Namespace
@@ -20,6 +21,7 @@ from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
 from embeddings_app.services import namespaces as known_namespaces
 from embeddings_app.services.documents.deleting import delete_many
+from embeddings_app.services.documents.text_search_setting import check_texts_kept, set_text_search
 from embeddings_app.services.namespaces import FRESH_SECONDS
 
 CHUNK_DOCUMENTS = 1_000
@@ -30,6 +32,8 @@ class NamespaceEntry:
     name: str
     model_id: str
     store_text: bool
+    text_search: str
+    """Language of the words that are kept, or `off`."""
     created_at: datetime
     count: int
     count_is_exact: bool
@@ -43,26 +47,32 @@ def list_namespaces(names: Collection[str], after: str, limit: int) -> list[Name
     return [_entry(space, counts[space.pk].counted) for space in found]
 
 
-def create(name: str, model_id: str | None, *, store_text: bool, actor: str) -> tuple[NamespaceEntry, bool]:
-    """The namespace, and whether it was made now. Raises namespace_exists when there is one with other settings, and
-    unknown_model, model_not_active."""
+def create(
+    name: str, model_id: str | None, *, store_text: bool, actor: str, text_search: str | None = None
+) -> tuple[NamespaceEntry, bool]:
+    """The namespace, and whether it was made now; `text_search` None takes what there is. Raises namespace_exists when
+    there is one with other settings, and unknown_model, model_not_active, text_not_kept."""
     spec = registry.active_spec(model_id)
+    check_texts_kept(text_search or OFF, store_text=store_text)
 
     def make() -> tuple[Namespace, bool]:
         model_locks.lock_shared(spec.model_id)
         existed = Namespace.objects.filter(name=name).exists()
-        return namespaces.claim_namespace(name, spec.model_id, store_text=store_text), not existed
+        claimed = namespaces.claim_namespace(name, spec.model_id, store_text=store_text, text_search=text_search or OFF)
+        return claimed, not existed
 
     space, made = in_transaction(make)
-    if (model_id is not None and space.model_id != spec.model_id) or space.store_text != store_text:
+    other_model = model_id is not None and space.model_id != spec.model_id
+    if other_model or space.store_text != store_text or text_search not in (None, space.text_search):
         raise ServiceError(
             "namespace_exists",
-            f"namespace {name!r} belongs to model {space.model_id!r} and "
-            f"{'keeps' if space.store_text else 'does not keep'} texts",
+            f"namespace {name!r} belongs to model {space.model_id!r}, "
+            f"{'keeps' if space.store_text else 'does not keep'} texts, and has text search {space.text_search!r}",
             field="name",
         )
     if made:
-        audit.record(actor, "namespace.created", name, {"model": spec.model_id, "store_text": store_text})
+        settings = {"model": spec.model_id, "store_text": store_text, "text_search": space.text_search}
+        audit.record(actor, "namespace.created", name, settings)
     return _entry(space, operations.count_documents([space.pk])[space.pk].counted), made
 
 
@@ -127,11 +137,18 @@ def empty_dropped(
     return Emptied(documents=documents, forgotten=forgotten, reached=now_reached)
 
 
+def change_text_search(name: str, language: str, actor: str) -> NamespaceEntry:
+    """Raises unknown_namespace, text_not_kept."""
+    space = set_text_search(name, language, actor)
+    return _entry(space, operations.count_documents([space.pk])[space.pk].counted)
+
+
 def _entry(space: Namespace, counted: int) -> NamespaceEntry:
     return NamespaceEntry(
         name=space.name,
         model_id=space.model_id,
         store_text=space.store_text,
+        text_search=space.text_search,
         created_at=space.created_at,
         count=min(counted, operations.NAMESPACE_COUNT_CAP),
         count_is_exact=counted <= operations.NAMESPACE_COUNT_CAP,

@@ -4,11 +4,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from embeddings_app import registry
-from embeddings_app.records import namespace_counts
+from embeddings_app.records import namespace_counts, words
 from embeddings_app.records.namespace_counts import COUNT_CAP
 from embeddings_app.records.topology import applied_by_all
 from embeddings_app.services import namespaces
 from embeddings_app.services.topology import topology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSearchStatus:
+    language: str
+    """Or `off`."""
+    documents: int
+    """Documents whose words are kept."""
+    complete: bool
+    """Otherwise the words of documents that were there before the setting still follow it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +38,7 @@ class NamespaceStatus:
     """Those of them that no document has, which go when there is no room; None when that takes too long to say."""
     last_write_at: datetime | None
     """When the newest document was written; None without documents, and when there are more than were counted."""
+    text_search: TextSearchStatus
 
 
 def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
@@ -54,4 +65,9 @@ def namespace_status(name: str, cap: int = COUNT_CAP) -> NamespaceStatus:
         fields=tuple(space.fields),
         unused_fields=None if unused is None else tuple(sorted(unused)),
         last_write_at=counts.last_write_at if all_documents else None,
+        text_search=TextSearchStatus(
+            language=space.text_search,
+            documents=words.count_documents(space.pk, cap),
+            complete=space.words_reached is None,
+        ),
     )

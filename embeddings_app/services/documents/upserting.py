@@ -12,13 +12,14 @@ from typing import Any
 
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.keys import content_hash, shard_hash
+from embedding_project.contracts.languages import OFF
 from embedding_project.contracts.limits import MAX_NAMESPACE_FIELDS, WAIT_DEADLINE_SECONDS
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.contracts.vectors import checked_vector, to_bytes
 from embeddings_app import registry
 from embeddings_app.models import Namespace
-from embeddings_app.records import changes, documents, embeddings, model_locks, namespaces
+from embeddings_app.records import changes, documents, embeddings, model_locks, namespaces, words
 from embeddings_app.records.documents import DocumentContent, StoredDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
@@ -137,7 +138,7 @@ def _store(
     if any(isinstance(write, DocumentWrite) and write.if_revision is not None for write in request.documents):
         left = _at_their_revisions(space.pk, request, left)
     version_keys = [version.version_key for version in registry.live_specs(spec.model_id)]
-    in_order = iter(store(space.pk, version_keys, [item for item in left if isinstance(item, DocumentContent)]))
+    in_order = iter(store(space, version_keys, [item for item in left if isinstance(item, DocumentContent)]))
     return [item if isinstance(item, RefusedDocument) else next(in_order) for item in left]
 
 
@@ -168,11 +169,13 @@ def _conflict(revision: int, field: str) -> InvalidRequest:
     )
 
 
-def store(namespace_key: int, version_keys: Sequence[int], contents: Sequence[DocumentContent]) -> list[StoredDocument]:
-    """Write documents with their embeddings and the log, in the caller's transaction, which holds the lock of the
-    model. Those without a vector become work. Raises RetryTransaction."""
-    stored = documents.write_documents(namespace_key, contents)
+def store(space: Namespace, version_keys: Sequence[int], contents: Sequence[DocumentContent]) -> list[StoredDocument]:
+    """Write documents with their words, their embeddings and the log, in the caller's transaction, which holds the lock
+    of the model. Those without a vector become work. Raises RetryTransaction."""
+    stored = documents.write_documents(space.pk, contents)
     renewed = [item for item in stored if item.new_text]
+    if renewed and space.text_search != OFF:
+        words.write_words(space.pk, [item.key for item in renewed])
     if without_vector := [item.key for item in renewed if item.content.vector is None]:
         embeddings.mark_pending(without_vector, version_keys)
     _write_client_vectors(version_keys, renewed)

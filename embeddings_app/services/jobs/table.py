@@ -11,6 +11,7 @@ from embeddings_app.services.jobs.retention import RETENTION
 from embeddings_app.services.jobs.shadow import SHADOW
 from embeddings_app.services.jobs.stale_records import STALE_RECORDS
 from embeddings_app.services.jobs.sweep import SWEEP
+from embeddings_app.services.jobs.text_words import TEXT_WORDS
 from embeddings_app.services.jobs.trim import TRIM
 from embeddings_app.services.jobs.versions import VERSIONS
 from embeddings_app.services.jobs.warm_versions import WARM_VERSIONS
@@ -23,6 +24,7 @@ _ALL = (
         TRIM,
         DROPPED_NAMESPACES,
         EXPIRED_DOCUMENTS,
+        TEXT_WORDS,
         RECALL,
         RETENTION,
         STALE_RECORDS,

@@ -24,8 +24,8 @@ from embeddings_app.services.search.searching import (
     prepare,
 )
 from embeddings_app.services.search.stopwatch import Stopwatch
-from embeddings_app.services.search.tickets import SearchTicket
-from embeddings_app.services.search.version_search import carry_together, search_version
+from embeddings_app.services.search.text_query import Mode
+from embeddings_app.services.search.version_search import carry_together
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -45,9 +45,12 @@ def search_many(requests: Sequence[SearchRequest]) -> list[SearchResult | Servic
             place if isinstance(place, ServiceError) else _outcome(_prepare, request, place, deadline, watch, embedded)
             for request, place, watch in zip(requests, places, watches, strict=True)
         ]
-        carried = iter(carry_together([one.query for one in prepared if isinstance(one, Prepared)], deadline))
+        queries = [one.query for one in prepared if isinstance(one, Prepared) and one.query]
+        carried = iter(carry_together(queries, deadline))
         return [
-            one if isinstance(one, ServiceError) else _outcome(_answer, one, deadline, watch, next(carried))
+            one
+            if isinstance(one, ServiceError)
+            else _outcome(answered, one, deadline, watch, next(carried) if one.query else None)
             for one, watch in zip(prepared, watches, strict=True)
         ]
 
@@ -55,9 +58,10 @@ def search_many(requests: Sequence[SearchRequest]) -> list[SearchResult | Servic
 def _embed_together(requests: Sequence[SearchRequest], places: Sequence[_Place], deadline: float) -> _Embedded:
     texts = defaultdict[ModelSpec, dict[str, None]](dict)
     for request, place in zip(requests, places, strict=True):
-        if isinstance(place, ServiceError) or request.wanted.query is None or place[1].type is ModelType.EXTERNAL:
+        if isinstance(place, ServiceError) or request.mode is Mode.TEXT or place[1].type is ModelType.EXTERNAL:
             continue
-        texts[place[1]][request.wanted.query] = None
+        if request.wanted.query is not None:
+            texts[place[1]][request.wanted.query] = None
     return {spec.version_key: _outcome(embed_queries, spec, list(found), deadline) for spec, found in texts.items()}
 
 
@@ -69,16 +73,7 @@ def _prepare(
     embedded: _Embedded,
 ) -> Prepared:
     space, spec = place
-    texts = embedded.get(spec.version_key, {})
-    if isinstance(texts, ServiceError):
-        if request.wanted.query is not None:
-            raise texts
-        texts = {}
-    return prepare(request, space, spec, deadline, watch, texts)
-
-
-def _answer(prepared: Prepared, deadline: float, watch: Stopwatch, carried: SearchTicket | None) -> SearchResult:
-    return answered(prepared, search_version(prepared.query, deadline, watch, carried), watch)
+    return prepare(request, space, spec, deadline, watch, embedded.get(spec.version_key, {}))
 
 
 def _outcome(

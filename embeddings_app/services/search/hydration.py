@@ -13,6 +13,7 @@ from embedding_project.contracts.filters import Filter, matches
 from embedding_project.contracts.hits import Hit, ShardHits, merge_hits
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.vectors import Vector, from_bytes
+from embeddings_app.records.highlights import Piece
 from embeddings_app.records.reading import HitRow, hydrate
 from embeddings_app.services.search.rescoring import exactly_scored
 
@@ -27,6 +28,9 @@ class SearchHit:
     """Shape (d,), of unit length."""
     stale: bool
     """The document has a newer text, whose vector is still being made."""
+    ranks: Mapping[str, int] | None = None
+    """Of a search by words and meaning: its place in each of the two that found it."""
+    highlights: tuple[Piece, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

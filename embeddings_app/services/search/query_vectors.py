@@ -32,7 +32,7 @@ class Liked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to be near to: exactly one of the three."""
+    """What to be near to: one of the three; none where words alone are looked for."""
 
     query: str | None = None
     """In normal form."""

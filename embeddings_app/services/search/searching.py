@@ -1,7 +1,8 @@
 """Search: the answer to one request.
 
 1. which model version answers  2. the vector, from the cache or an embedder when the query is text  3. the search of
-that version's index  4. maybe the search is kept as a sample  5. hints at what is probably a mistake
+that version's index, of the words of the namespace, or of both  4. maybe the search is kept as a sample  5. hints at
+what is probably a mistake
 """
 
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embedding_project.contracts.errors import Unavailable
+from embedding_project.contracts.errors import ServiceError, Unavailable
 from embedding_project.contracts.filters import Filter, to_wire
 from embedding_project.contracts.limits import MAX_TOP_K, SEARCH_DEADLINE_SECONDS
 from embedding_project.contracts.model_spec import ModelSpec
@@ -26,16 +27,23 @@ from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.quality.sampling import search_sampler
 from embeddings_app.services.search.diversity import diverse
 from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
+from embeddings_app.services.search.fusing import Weights
+from embeddings_app.services.search.halves import Halves, find
+from embeddings_app.services.search.highlighting import highlighted
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, SEARCHES
 from embeddings_app.services.search.query_vectors import Wanted, wanted_vector
-from embeddings_app.services.search.rounds import Round
 from embeddings_app.services.search.stopwatch import Stopwatch
-from embeddings_app.services.search.version_search import VectorQuery, search_version
+from embeddings_app.services.search.text_half import TextReport, WordQuery
+from embeddings_app.services.search.text_query import Mode, TextAsked
+from embeddings_app.services.search.tickets import SearchTicket
+from embeddings_app.services.search.version_search import VectorQuery
 from embeddings_app.services.topology import topology
 
 _DIVERSE_FROM, _LEAST_DIVERSE_FROM = 4, 50
 """Candidates for each hit that differs from the others, and at least."""
+_LEAST_FUSED = 100
+"""Candidates of each half of a search by words and meaning, at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +68,17 @@ class SearchRequest:
     min_token: str | None
     """Position the index must have reached, from an upsert."""
     allow_partial: bool
-    """Whether an answer without some of the shards is better than none."""
+    """Whether an answer without some of the shards, or without one of two halves, is better than none."""
+    mode: Mode
+    text: TextAsked | None
+    """None in mode vector."""
+    weights: Weights
+    highlight: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
+    mode: Mode
     hits: tuple[SearchHit, ...]
     shards_total: int
     shards_failed: tuple[int, ...]
@@ -74,8 +88,17 @@ class SearchResult:
     model_version: int
     ef_search: int
     """The breadth that was used."""
+    text: TextReport | None
+    """Of the search by words; None when there was none."""
+    vector_fault: str | None
+    """Code of the error because of which the search by meaning has no share in the answer."""
     warnings: tuple[str, ...]
     """What of the request is probably not meant."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether hits may be missing because a part of the service did not answer."""
+        return bool(self.shards_failed or self.vector_fault or (self.text and self.text.incomplete == "too_slow"))
 
 
 def search(request: SearchRequest) -> SearchResult:
@@ -88,18 +111,19 @@ def search(request: SearchRequest) -> SearchResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A search whose vector is there."""
+    """A search whose vector is there, if it needs one."""
 
     request: SearchRequest
     space: Namespace
     spec: ModelSpec
-    query: VectorQuery
+    query: VectorQuery | None
+    vector_fault: Unavailable | None
+    """Why a search by words and meaning has no vector."""
     about_query: tuple[str, ...]
 
 
 def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> SearchResult:
-    prepared = prepare(request, *asked(request), deadline, watch, {})
-    return answered(prepared, search_version(prepared.query, deadline, watch), watch)
+    return answered(prepare(request, *asked(request), deadline, watch, {}), deadline, watch)
 
 
 def asked(request: SearchRequest) -> tuple[Namespace, ModelSpec]:
@@ -115,37 +139,97 @@ def prepare(
     spec: ModelSpec,
     deadline: float,
     watch: Stopwatch,
-    embedded: Mapping[str, EmbedOutcome],
+    embedded: Mapping[str, EmbedOutcome] | ServiceError,
 ) -> Prepared:
-    """`embedded`: query texts that were embedded before. Raises ServiceError."""
+    """`embedded`: query texts that were embedded before, or why none could be. Raises ServiceError."""
+    query, fault, about_query = None, None, tuple[str, ...]()
+    if request.mode is not Mode.TEXT:
+        try:
+            query, about_query = _vector_half(request, space, spec, deadline, watch, embedded)
+        except Unavailable as error:
+            if request.mode is Mode.VECTOR or not request.allow_partial:
+                raise
+            fault = error
+    return Prepared(request=request, space=space, spec=spec, query=query, vector_fault=fault, about_query=about_query)
+
+
+def _vector_half(
+    request: SearchRequest,
+    space: Namespace,
+    spec: ModelSpec,
+    deadline: float,
+    watch: Stopwatch,
+    embedded: Mapping[str, EmbedOutcome] | ServiceError,
+) -> tuple[VectorQuery, tuple[str, ...]]:
     if request.min_token is not None:
         with watch.stage("wait"):
             _wait_for_token(request.min_token, spec.version_key, deadline)
+    if isinstance(embedded, ServiceError):
+        if request.wanted.query is not None:
+            raise embedded
+        embedded = {}
     with watch.stage("embed"):
         vector, about_query = wanted_vector(request.wanted, spec, space, deadline, embedded)
     ef_search = registry.auto_ef(spec.version_key) if request.ef_search is None else request.ef_search
-    query = _vector_query(request, spec, space.pk, vector, ef_search)
-    return Prepared(request=request, space=space, spec=spec, query=query, about_query=about_query)
+    return _vector_query(request, spec, space.pk, vector, ef_search), about_query
 
 
-def answered(prepared: Prepared, best: Round, watch: Stopwatch) -> SearchResult:
-    """The answer, from the best hits."""
-    request, spec, space = prepared.request, prepared.spec, prepared.space
+def answered(
+    prepared: Prepared, deadline: float, watch: Stopwatch, carried: SearchTicket | None = None
+) -> SearchResult:
+    """The answer. `carried`: what `carry_together` gave for the query. Raises ServiceError, DatabaseError."""
+    request, spec, space, query = prepared.request, prepared.spec, prepared.space, prepared.query
+    found = find(_halves(prepared), deadline, watch, carried)
     SEARCHES.labels(spec.model_id, str(spec.version)).inc()
-    if best.failed:
-        PARTIAL_ANSWERS.inc()
-    if request.model_version is None and best.hits and space.store_text:
-        search_sampler().offer(lambda: _live_search(request, spec, space.pk, prepared.query.vector))
-    held = kinds_held(space.pk) if request.filter is not None and not best.hits else {}
-    return SearchResult(
-        hits=_page(request, best.hits),
-        shards_total=best.shards,
-        shards_failed=best.failed,
+    if request.mode is Mode.VECTOR and query and request.model_version is None and found.hits and space.store_text:
+        vector = query.vector
+        search_sampler().offer(lambda: _live_search(request, spec, space.pk, vector))
+    held = kinds_held(space.pk) if request.filter is not None and not found.hits else {}
+    hits, warnings = _page(request, found.hits), found.warnings
+    if request.highlight:
+        with watch.stage("highlight"):
+            hits, late = highlighted(hits, found.marked, space, deadline)
+        warnings = (*warnings, *late)
+    result = SearchResult(
+        mode=request.mode,
+        hits=hits,
+        shards_total=found.shards,
+        shards_failed=found.failed,
         timings_ms=watch.total(),
         model_id=spec.model_id,
         model_version=spec.version,
-        ef_search=prepared.query.ef_search,
-        warnings=(*prepared.about_query, *filter_warnings(request.filter, space.fields, held)),
+        ef_search=query.ef_search if query else 0,
+        text=found.text,
+        vector_fault=found.vector_fault,
+        warnings=(*prepared.about_query, *warnings, *filter_warnings(request.filter, space.fields, held)),
+    )
+    if result.partial:
+        PARTIAL_ANSWERS.inc()
+    return result
+
+
+def _halves(prepared: Prepared) -> Halves:
+    request = prepared.request
+    return Halves(
+        space=prepared.space,
+        vector=prepared.query,
+        vector_fault=prepared.vector_fault,
+        words=None if request.text is None else _word_query(prepared, request.text),
+        weights=request.weights,
+        min_score=request.min_score,
+        allow_partial=request.allow_partial,
+    )
+
+
+def _word_query(prepared: Prepared, text: TextAsked) -> WordQuery:
+    request = prepared.request
+    return WordQuery(
+        asked=text,
+        top_k=_candidates(request),
+        filter=request.filter,
+        include=request.include,
+        version_key=prepared.spec.version_key,
+        dimension=prepared.spec.dimension,
     )
 
 
@@ -153,8 +237,6 @@ def _page(request: SearchRequest, hits: Sequence[SearchHit]) -> tuple[SearchHit,
     """Those that are asked for, of the nearest ones."""
     liked = {one.doc_id for one in request.wanted.liked}
     found = [hit for hit in hits if hit.doc_id not in liked]
-    if request.min_score is not None:
-        found = [hit for hit in found if hit.score >= request.min_score]
     end = request.offset + request.top_k
     if request.diversity is None or not found:
         return tuple(found[request.offset : end])
@@ -186,6 +268,8 @@ def _candidates(request: SearchRequest) -> int:
     asked = request.offset + request.top_k
     if request.diversity is not None:
         asked = min(max(_DIVERSE_FROM * asked, _LEAST_DIVERSE_FROM), MAX_TOP_K)
+    if request.mode is Mode.HYBRID:
+        asked = max(asked, _LEAST_FUSED)
     return asked + len(request.wanted.liked)
 
 

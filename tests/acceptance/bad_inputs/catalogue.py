@@ -15,6 +15,7 @@ CASES = [
     *document_lists.namespaces(),
     *searches.vectors(),
     *searches.search(),
+    *searches.words(),
     *requests.urls(),
     *requests.parameters(),
     *versions.versions(),

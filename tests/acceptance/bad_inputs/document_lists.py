@@ -91,6 +91,26 @@ def namespaces() -> Iterator[Case]:
     yield put("a model that is not registered", path, b'{"model_id":"no-such"}', 404, "unknown_model", "model_id")
     yield put("another model than it has", f"/v1/namespaces/{TEXT_SPACE}", b'{"model_id":"external-8"}', 409,
               "namespace_exists", "name")  # fmt: skip
+    yield put("a language that there is not", path, b'{"text_search":"klingon"}', 400, "invalid_value", "text_search")
+    yield put("words without texts", path, b'{"text_search":"simple","store_text":false}', 409, "text_not_kept",
+              "text_search")  # fmt: skip
+    for name, body, code in (
+        ("no setting", b"{}", "missing_field"),
+        ("null", b'{"text_search":null}', "missing_field"),
+        ("true", b'{"text_search":true}', "invalid_type"),
+        ("a language that there is not", b'{"text_search":"klingon"}', "invalid_value"),
+    ):
+        yield Case(name=f"text_search: {name}", path=f"/v1/namespaces/{TEXT_SPACE}", method="PATCH", content=body,
+                   status=400, code=code, field="text_search")  # fmt: skip
+    yield Case(
+        name="text_search of no namespace",
+        path="/v1/namespaces/no-such",
+        method="PATCH",
+        content=b'{"text_search":"simple"}',
+        status=404,
+        code="unknown_namespace",
+        field="namespace",
+    )
     for query, field in (("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("after=A", "after")):
         yield Case(
             name=query, path=f"/v1/namespaces?{query}", method="GET", status=400, code="invalid_value", field=field

@@ -39,6 +39,45 @@ def vectors() -> Iterator[Case]:
     yield post("a query for a model of vectors", "/v1/search", query, 400, "vector_required", "query")
 
 
+def words() -> Iterator[Case]:
+    """Searches by words, in a namespace without text search."""
+    text: dict[str, Any] = {"mode": "text", "namespace": TEXT_SPACE}
+    hybrid = {**text, "mode": "hybrid", "query": "x"}
+    rows: list[tuple[str, dict[str, Any], int, str, str]] = [
+        ("a mode that there is not", {**text, "mode": "bm25"}, 400, "invalid_value", "mode"),
+        ("no words", text, 400, "missing_field", "query"),
+        ("no text search", {**text, "query": "x"}, 409, "text_search_off", "mode"),
+        ("no text search, by both", hybrid, 409, "text_search_off", "mode"),
+        ("a query and a text_query", {**text, "query": "x", "text_query": "x"}, 400, "invalid_value", "text_query"),
+        ("a vector", {**text, "vector": [1.0]}, 400, "invalid_value", "vector"),
+        ("min_score", {**text, "query": "x", "min_score": 0.5}, 400, "invalid_value", "min_score"),
+        ("mmr", {**hybrid, "mmr": 0.5}, 400, "invalid_value", "mmr"),
+        ("text_query by meaning", {"query": "x", "text_query": "x"}, 400, "invalid_value", "text_query"),
+        ("highlight by meaning", {"query": "x", "highlight": True}, 400, "invalid_value", "highlight"),
+        ("a blank text_query", {**text, "text_query": " "}, 400, "empty_input", "text_query"),
+        ("text_query a number", {**text, "text_query": 5}, 400, "invalid_type", "text_query"),
+        ("an empty text_query", {**text, "text_query": {}}, 400, "missing_field", "text_query.words"),
+        ("only what must not be there", {**text, "text_query": {"without": "x"}}, 400, "missing_field",
+         "text_query.words"),
+        ("an unknown part", {**text, "text_query": {"fuzzy": "x"}}, 400, "unknown_field", "text_query.fuzzy"),
+        ("another match", {**text, "text_query": {"words": "x", "match": "most"}}, 400, "invalid_value",
+         "text_query.match"),
+        ("phrases a string", {**text, "text_query": {"phrases": "a b"}}, 400, "invalid_type", "text_query.phrases"),
+        ("a blank phrase", {**text, "text_query": {"phrases": ["a", " "]}}, 400, "empty_input",
+         "text_query.phrases[1]"),
+        ("17 prefixes", {**text, "text_query": {"prefixes": ["a"] * 17}}, 400, "too_many_items",
+         "text_query.prefixes"),
+        ("a part of 513 characters", {**text, "text_query": {"exact": ["a" * 513]}}, 400, "invalid_value",
+         "text_query.exact[0]"),
+        ("a weight below 0", {**hybrid, "weights": {"text": -1}}, 400, "invalid_value", "weights.text"),
+        ("weights of 0", {**hybrid, "weights": {"text": 0, "vector": 0}}, 400, "invalid_value", "weights"),
+        ("101 hits with highlights", {**text, "query": "x", "highlight": True, "top_k": 101}, 400, "invalid_value",
+         "top_k"),
+    ]  # fmt: skip
+    for name, body, status, code, field in rows:
+        yield post(f"words: {name}", "/v1/search", body, status, code, field)
+
+
 def search() -> Iterator[Case]:
     good: dict[str, Any] = {"query": "x", "namespace": TEXT_SPACE}
     depth = {"not": {"not": {"not": {"not": {"a": 1}}}}}

@@ -30,7 +30,7 @@ BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
      {"normalize", "truncate", "truncation_direction", "prompt_name", "dimensions"}),
     ("/v1/search", search_request, {"query": "x"},
      {"top_k", "offset", "min_score", "mmr", "filters", "namespace", "model_id", "model_version", "ef_search",
-      "exact", "include", "min_token", "allow_partial"}),
+      "exact", "include", "min_token", "allow_partial", "mode", "text_query", "weights", "highlight"}),
     ("/v1/upsert", upsert_request, ONE,
      {"vector", "metadata", "if_revision", "expires_at", "namespace", "model_id", "wait"}),
     ("/v1/models/{model_id}/versions", registration, {"type": "external"},

@@ -63,6 +63,19 @@ def test_a_search_shows_the_nearest_first(shell: Shell) -> None:
     assert {hit["id"] for hit in near["hits"]} == {"owl", "wal"}
 
 
+def test_a_search_by_words_marks_them(shell: Shell) -> None:
+    assert shell.run("ns", "text-search", "notes", "simple") == 0
+    assert shell.run("search", "hunt", "-n", "notes", "--mode", "text", "--highlight") == 0
+    assert "owl  Owls *hunt* at night." in shell.out
+    parts = ("--phrase", "in dens", "--prefix", "fox", "--token", "Foxes", "--without", "cats")
+    (answer,) = shell.json("search", "live", "-n", "notes", "--mode", "text", *parts)
+    assert [hit["id"] for hit in answer["hits"]] == ["fox"]
+    (answer,) = shell.json("search", "night", "-n", "notes", "--mode", "hybrid", "--prefix", "hunt")
+    assert answer["hits"][0]["ranks"]["text"] == 1
+    assert shell.run("ns", "new", "words", "--text-search", "english") == 0
+    assert shell.server.state.spaces["words"].text_search == "english"
+
+
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [

@@ -27,17 +27,33 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Highlight:
+    """A piece of a text, with the words that were looked for."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...]
+    """Begin and end of each word, in characters."""
+
+    @classmethod
+    def of(cls, body: Json) -> "Highlight":
+        return cls(text=body["text"], marks=tuple((begin, end) for begin, end in body["marks"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One document that a search found."""
 
     id: str
     score: float
-    """Cosine similarity, -1 to 1."""
+    """Cosine similarity, -1 to 1; in mode text BM25; in mode hybrid the fused ranks, 1 for the first of both."""
     metadata: Json | None
     text: str | None
     vector: Sequence[float] | None
     stale: bool
     """It was found by the vector of an earlier text."""
+    ranks: Mapping[str, int] | None = None
+    """In mode hybrid: its place by `vector` and by `text`, where it was found."""
+    highlights: tuple[Highlight, ...] = ()
 
     @classmethod
     def of(cls, body: Json) -> "Hit":
@@ -48,16 +64,42 @@ class Hit:
             text=body.get("text"),
             vector=body.get("vector"),
             stale=body.get("stale", False),
+            ranks=body.get("ranks"),
+            highlights=tuple(map(Highlight.of, body.get("highlights", ()))),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextReport:
+    """How a search by words went."""
+
+    language: str
+    words: tuple[str, ...]
+    """Those that chose documents."""
+    frequent: tuple[str, ...]
+    """Those that only added to scores."""
+    looked_at: int
+    incomplete: str | None
+    """Why documents may be missing: filling, too_many, too_slow."""
+
+    @classmethod
+    def of(cls, body: Json) -> "TextReport":
+        return cls(
+            language=body["language"],
+            words=tuple(body["words"]),
+            frequent=tuple(body["frequent"]),
+            looked_at=body["looked_at"],
+            incomplete=body["incomplete"],
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits(Sequence[Hit]):
-    """The answer to a search: a sequence of hits, the nearest first."""
+    """The answer to a search: a sequence of hits, the best first."""
 
     hits: tuple[Hit, ...]
     partial: bool
-    """A shard did not answer in time, so hits may be missing."""
+    """A shard, or one half of mode hybrid, did not answer in time, so hits may be missing."""
     shards_failed: tuple[int, ...]
     timings_ms: Mapping[str, float]
     model_id: str
@@ -65,6 +107,10 @@ class Hits(Sequence[Hit]):
     ef_search: int | None
     warnings: tuple[str, ...]
     """What is probably a mistake, such as a filter on a field that no document has."""
+    text: TextReport | None = None
+    """In modes text and hybrid."""
+    vector_error: str | None = None
+    """Code of the error because of which mode hybrid found nothing by meaning."""
 
     @classmethod
     def of(cls, body: Json) -> "Hits":
@@ -77,6 +123,8 @@ class Hits(Sequence[Hit]):
             model_version=body["model_version"],
             ef_search=body.get("ef_search"),
             warnings=tuple(body.get("warnings", ())),
+            text=TextReport.of(body["text"]) if "text" in body else None,
+            vector_error=body.get("vector_error"),
         )
 
     def __len__(self) -> int:
@@ -158,6 +206,18 @@ class Updated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextSearch:
+    """Whether the words of a namespace can be searched."""
+
+    language: str
+    """Or off."""
+    documents: int
+    """Documents whose words are kept."""
+    complete: bool
+    """If not, words of documents that were there before still follow the setting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceStatus:
     """How far the documents of a namespace are. Each number stops at 100,000."""
 
@@ -174,6 +234,7 @@ class NamespaceStatus:
     """Metadata fields that count for the limit of 64."""
     unused_fields: tuple[str, ...] | None
     """Those that no document has; None where that is not known."""
+    text_search: TextSearch | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -193,7 +254,14 @@ class NamespaceStatus:
             count_is_exact=body["count_is_exact"],
             fields=tuple(body["fields"]),
             unused_fields=None if unused is None else tuple(unused),
+            text_search=_text_search(body.get("text_search")),
         )
+
+
+def _text_search(body: Json | None) -> TextSearch | None:
+    if body is None:
+        return None
+    return TextSearch(language=body["language"], documents=body["documents"], complete=body["complete"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +274,8 @@ class NamespaceInfo:
     created_at: str
     count: int | None
     count_is_exact: bool | None
+    text_search: str | None = None
+    """Language of the words that a search can find, or off."""
 
     @classmethod
     def of(cls, body: Json) -> "NamespaceInfo":
@@ -216,4 +286,5 @@ class NamespaceInfo:
             created_at=body["created_at"],
             count=body.get("count"),
             count_is_exact=body.get("count_is_exact"),
+            text_search=body.get("text_search"),
         )

@@ -15,10 +15,22 @@ class AsyncNamespaces:
         """All that the key may see, by name."""
         return await self._runner.run(service_steps.namespace_list(self._patience))
 
-    async def create(self, name: str, *, model_id: str | None = None, store_text: bool | None = None) -> None:
+    async def create(
+        self,
+        name: str,
+        *,
+        model_id: str | None = None,
+        store_text: bool | None = None,
+        text_search: str | None = None,
+    ) -> None:
         """Make a namespace before its first write, which would make it too. It is no error when it is there already,
         with the same model."""
-        await self._runner.run(service_steps.create_namespace(name, model_id, store_text, self._patience))
+        await self._runner.run(service_steps.create_namespace(name, model_id, store_text, text_search, self._patience))
+
+    async def set_text_search(self, name: str, language: str) -> None:
+        """Keep the words of texts from now on, in a language or as they stand (simple), or no more (off). Those of
+        documents that are there follow in the background: see `status().text_search`."""
+        await self._runner.run(service_steps.set_text_search(name, language, self._patience))
 
     async def delete(self, name: str) -> bool:
         """Drop a namespace with all its documents. Says whether there was one."""

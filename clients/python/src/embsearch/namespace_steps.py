@@ -59,13 +59,15 @@ class NamespaceSteps:
 
     def search(self, asked: Mapping[str, Any], *, read_your_writes: bool) -> Steps[Hits]:
         """The last of the searches is the answer. Those before it only wait, for writes of other shards."""
-        waiting = self.tokens.waiting(self.name) if read_your_writes and asked.get("min_token") is None else ()
+        # Words are there from the answer of the write on.
+        follows = read_your_writes and asked.get("min_token") is None and asked.get("mode") != "text"
+        waiting = self.tokens.waiting(self.name) if follows else ()
         yield from self._reach(asked, waiting[:-1])
         return (yield from self._reaching(asked, waiting[-1] if waiting else None))
 
     def search_many(self, asked: Sequence[Mapping[str, Any]], *, read_your_writes: bool) -> Steps[list[Hits]]:
         """Raises the first error of a search."""
-        if asked and read_your_writes and asked[0].get("min_token") is None:
+        if asked and read_your_writes and asked[0].get("min_token") is None and asked[0].get("mode") != "text":
             yield from self._reach(asked[0], self.tokens.waiting(self.name))
         found: list[Hits] = []
         for part in by_number(asked, MOST_SEARCHES):

@@ -10,6 +10,29 @@ Liked = str | Sequence[str | Mapping[str, Any]]
 """One id, or several; a mapping is {"id": ..., "weight": ...}."""
 
 
+class TextQuery(TypedDict, total=False):
+    """Parts of what is looked for by words. No text in any of them makes a search fail."""
+
+    words: str
+    """The more of them a document has, and the rarer they are, the better it is."""
+    match: Literal["any", "all"]
+    phrases: Sequence[str]
+    """Words that must stand side by side."""
+    prefixes: Sequence[str]
+    """Each must begin a word."""
+    exact: Sequence[str]
+    """Each must stand in the text as it is, but for capitals."""
+    without: str
+    """None of these words."""
+
+
+class Weights(TypedDict, total=False):
+    """Of the two rankings that are fused; 1 where left out."""
+
+    vector: float
+    text: float
+
+
 class SearchOptions(TypedDict, total=False):
     """What is left out is left to the service. The reference of `POST /v1/search` says more."""
 
@@ -19,6 +42,14 @@ class SearchOptions(TypedDict, total=False):
     """Documents of the namespace, instead of a text."""
     unlike: Liked
     """Documents from which to search away; only beside `like`."""
+    mode: Literal["vector", "text", "hybrid"]
+    """By meaning, by words, or by both. Words need a namespace with text search."""
+    text_query: str | TextQuery
+    """What to look for by words; else the words of the text."""
+    weights: Weights
+    """Of the two rankings of mode hybrid."""
+    highlight: bool
+    """Pieces of the texts, with the words marked."""
     top_k: int
     offset: int
     min_score: float

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from embsearch.answers import NamespaceInfo
-from embsearch.exchange import Call, Patience, Steps, answered, get, put
+from embsearch.exchange import Call, Patience, Steps, answered, encoded, get, put
 
 
 def namespace_list(patience: Patience, page_size: int | None = None) -> Steps[tuple[NamespaceInfo, ...]]:
@@ -18,9 +18,16 @@ def namespace_list(patience: Patience, page_size: int | None = None) -> Steps[tu
             return tuple(found)
 
 
-def create_namespace(name: str, model_id: str | None, store_text: bool | None, patience: Patience) -> Steps[None]:
-    body = {"model_id": model_id, "store_text": store_text}
+def create_namespace(
+    name: str, model_id: str | None, store_text: bool | None, text_search: str | None, patience: Patience
+) -> Steps[None]:
+    body = {"model_id": model_id, "store_text": store_text, "text_search": text_search}
     yield from answered(put(_path(name), body), patience)
+
+
+def set_text_search(name: str, language: str, patience: Patience) -> Steps[None]:
+    body = encoded({"text_search": language})
+    yield from answered(Call(method="PATCH", path=_path(name), body=body), patience)
 
 
 def drop_namespace(name: str, patience: Patience) -> Steps[bool]:

@@ -62,14 +62,26 @@ def _service(add: _Commands) -> None:
     new.add_argument("name")
     new.add_argument("--model", metavar="MODEL_ID")
     new.add_argument("--no-text", action="store_true", help="texts are not kept once they are embedded")
+    new.add_argument(
+        "--text-search", metavar="LANGUAGE", help="words can be searched too: simple, english, german, ..."
+    )
+    words = spaces("text-search", service_commands.ns_text_search, "Switch searches by words on or off.")
+    words.add_argument("name")
+    words.add_argument("language", help="simple, english, german, ...; or off")
     gone = spaces("rm", service_commands.ns_rm, "Drop a namespace with all its documents.")
     gone.add_argument("name")
     gone.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _documents(add: _Commands) -> None:
-    search = add("search", document_commands.search, "Search by meaning.", spaced=True, filtered=True)
+    search = add("search", document_commands.search, "Search by meaning or words.", spaced=True, filtered=True)
     search.add_argument("text", metavar="TEXT", help="or -: standard input")
+    search.add_argument("--mode", choices=("vector", "text", "hybrid"), help="by meaning, by words, or by both")
+    search.add_argument("--phrase", action="append", metavar="WORDS", help="must stand side by side")
+    search.add_argument("--prefix", action="append", metavar="BEGINNING", help="must begin a word")
+    search.add_argument("--token", action="append", metavar="TEXT", help="must stand there as it is")
+    search.add_argument("--without", metavar="WORDS", help="must not be there")
+    search.add_argument("--highlight", action="store_true", help="show where the words are")
     similar = add("similar", document_commands.similar, "Documents near to others.", spaced=True, filtered=True)
     similar.add_argument("ids", nargs="+", metavar="ID")
     for one in (search, similar):

@@ -2,20 +2,31 @@
 
 from argparse import Namespace as Arguments
 from itertools import islice
+from typing import cast
 
-from embsearch.answers import Hits
+from embsearch.answers import Hit, Hits
 from embsearch.cli.conditions import all_of
 from embsearch.cli.console import Console, dumped, table
 from embsearch.client import Client
 from embsearch.namespace_steps import Target
-from embsearch.search_request import SearchOptions
+from embsearch.search_request import SearchOptions, TextQuery
 
 _SHOWN_TEXT = 200
 
 
 def search(client: Client, arguments: Arguments, console: Console) -> int:
     text = console.stdin.read() if arguments.text == "-" else arguments.text
-    return _found(client.namespace(arguments.namespace).search(text, **_how(arguments)), console)
+    how = _how(arguments)
+    if arguments.mode is not None:
+        how["mode"] = arguments.mode
+    if arguments.highlight:
+        how["highlight"] = True
+    parts = {"phrases": arguments.phrase, "prefixes": arguments.prefix, "exact": arguments.token}
+    given = {name: value for name, value in {**parts, "without": arguments.without}.items() if value}
+    if given:
+        how["text_query"] = cast(TextQuery, {"words": text, **given})
+    by_words_alone = given and arguments.mode == "text"
+    return _found(client.namespace(arguments.namespace).search(None if by_words_alone else text, **how), console)
 
 
 def similar(client: Client, arguments: Arguments, console: Console) -> int:
@@ -38,13 +49,27 @@ def _how(arguments: Arguments) -> SearchOptions:
 
 
 def _found(hits: Hits, console: Console) -> int:
-    lines = table([(f"{hit.score:.4f}", hit.id, _shown(hit.text, hit.metadata)) for hit in hits])
+    lines = table([(f"{hit.score:.4f}", hit.id, _shown(_piece(hit) or hit.text, hit.metadata)) for hit in hits])
     console.show(hits, lines)
     for warning in hits.warnings:
         console.say(f"warning: {warning}")
     if hits.partial:
-        console.say("warning: a shard did not answer, hits may be missing")
+        console.say("warning: a part of the service did not answer, hits may be missing")
+    if hits.text and hits.text.incomplete:
+        console.say(f"warning: not all documents were searched by words: {hits.text.incomplete}")
     return 0
+
+
+def _piece(hit: Hit) -> str:
+    """The pieces of the text, each word that was looked for between stars."""
+    shown = []
+    for piece in hit.highlights:
+        text, last = "", 0
+        for begin, end in piece.marks:
+            text += f"{piece.text[last:begin]}*{piece.text[begin:end]}*"
+            last = end
+        shown.append(text + piece.text[last:])
+    return " ... ".join(shown)
 
 
 def _shown(text: str | None, metadata: object) -> str:

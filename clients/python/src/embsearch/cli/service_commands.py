@@ -1,4 +1,4 @@
-"""status, embed, model ls, ns ls, ns new, ns rm"""
+"""status, embed, model ls, ns ls, ns new, ns text-search, ns rm"""
 
 import time
 from argparse import Namespace as Arguments
@@ -75,8 +75,20 @@ def ns_ls(client: Client, _arguments: Arguments, console: Console) -> int:
 
 
 def ns_new(client: Client, arguments: Arguments, console: Console) -> int:
-    client.namespaces.create(arguments.name, model_id=arguments.model, store_text=False if arguments.no_text else None)
+    client.namespaces.create(
+        arguments.name,
+        model_id=arguments.model,
+        store_text=False if arguments.no_text else None,
+        text_search=arguments.text_search,
+    )
     console.show({"name": arguments.name}, [f"{arguments.name} is there"])
+    return 0
+
+
+def ns_text_search(client: Client, arguments: Arguments, console: Console) -> int:
+    client.namespaces.set_text_search(arguments.name, arguments.language)
+    told = f"text search of {arguments.name} is {arguments.language}"
+    console.show({"name": arguments.name, "text_search": arguments.language}, [told])
     return 0
 
 

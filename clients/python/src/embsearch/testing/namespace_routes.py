@@ -27,7 +27,9 @@ def listed(state: State, query: Mapping[str, str]) -> Json:
 def one(state: State, method: str, name: str, body: Json) -> tuple[int, Json]:
     """Status and body."""
     if method == "PUT":
-        return _made(state, name, refusals.known_fields(body, ("model_id", "store_text")))
+        return _made(state, name, refusals.known_fields(body, ("model_id", "store_text", "text_search")))
+    if method == "PATCH":
+        return 200, _changed(state, name, refusals.known_fields(body, ("text_search",)))
     if method == "DELETE":
         return 200, {"name": name, "dropped": state.spaces.pop(name, None) is not None}
     if method != "GET":
@@ -35,7 +37,9 @@ def one(state: State, method: str, name: str, body: Json) -> tuple[int, Json]:
     space = state.space(name)
     number = len(space.documents)
     counted = {"count": number, "pending": 0, "searchable": number, "quarantined": 0, "count_is_exact": True}
-    return 200, {"name": name, "model_id": space.model_id, **counted, "fields": space.fields(), "unused_fields": []}
+    text = {"language": space.text_search, "documents": number if space.text_search != "off" else 0, "complete": True}
+    known = {"fields": space.fields(), "unused_fields": list[str](), "text_search": text}
+    return 200, {"name": name, "model_id": space.model_id, **counted, **known}
 
 
 def vector(state: State, method: str, path: str, query: Mapping[str, str]) -> Json:
@@ -53,11 +57,30 @@ def _made(state: State, name: str, asked: Json) -> tuple[int, Json]:
     model_id, store_text = asked.get("model_id", state.model_id), asked.get("store_text", True)
     if model_id != state.model_id:
         raise Refusal("unknown_model", field="model_id", status=404)
+    text_search = asked.get("text_search")
+    _check_text_search(text_search or "off", store_text)
     there = state.spaces.get(name)
-    if there and there.store_text != store_text:
+    if there and (there.store_text != store_text or text_search not in (None, there.text_search)):
         raise Refusal("namespace_exists", "The namespace has other settings.", status=409)
-    space = state.spaces.setdefault(name, Space(name=name, model_id=model_id, store_text=store_text))
+    new = Space(name=name, model_id=model_id, store_text=store_text, text_search=text_search or "off")
+    space = state.spaces.setdefault(name, new)
     return (200 if there else 201), _entry(space)
+
+
+def _changed(state: State, name: str, asked: Json) -> Json:
+    space = state.space(name)
+    if "text_search" not in asked:
+        raise Refusal("missing_field", field="text_search")
+    _check_text_search(asked["text_search"], space.store_text)
+    space.text_search = asked["text_search"]
+    return _entry(space)
+
+
+def _check_text_search(language: object, store_text: bool) -> None:
+    if not isinstance(language, str) or not language.isalpha():
+        raise Refusal("invalid_value", "not a language", field="text_search")
+    if language != "off" and not store_text:
+        raise Refusal("text_not_kept", field="text_search", status=409)
 
 
 def _entry(space: Space) -> Json:
@@ -65,6 +88,7 @@ def _entry(space: Space) -> Json:
         "name": space.name,
         "model_id": space.model_id,
         "store_text": space.store_text,
+        "text_search": space.text_search,
         "created_at": space.created_at,
         "count": len(space.documents),
         "count_is_exact": True,

@@ -8,12 +8,18 @@ from embsearch.testing.embedding import embedded, similarity, unit
 from embsearch.testing.matching import filter_test, flatten
 from embsearch.testing.refusals import Refusal
 from embsearch.testing.state import Space, State, Stored
+from embsearch.testing.word_search import Asked, Scored, fused, highlights, ranked, report, text_asked
 
 _FIELDS = (
     "query", "vector", "like", "unlike", "top_k", "offset", "min_score", "mmr", "filters", "namespace", "model_id",
-    "model_version", "ef_search", "exact", "include", "min_token", "allow_partial",
+    "model_version", "ef_search", "exact", "include", "min_token", "allow_partial", "mode", "text_query", "weights",
+    "highlight",
 )  # fmt: skip
-Scored = tuple[float, Stored]
+_OF_OTHER_MODES = {
+    "vector": ("text_query", "weights", "highlight"),
+    "text": ("vector", "like", "unlike", "weights", "mmr", "min_score", "exact", "ef_search"),
+    "hybrid": ("mmr",),
+}
 
 
 def search(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, Any]:
@@ -29,24 +35,46 @@ def search(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, A
         state.check_token(asked["min_token"])
     space = state.space(asked.get("namespace", "default"))
     left_out = {name for name, _ in [*_liked(asked, "like"), *_liked(asked, "unlike")]}
-    vector = _query_vector(asked, space, dimension)
-    scored = [
-        (round(similarity(vector, stored.vector), 6), stored)
-        for stored in space.documents.values()
-        if stored.id not in left_out and passes(flatten(stored.metadata))
-    ]
+    passing = [one for one in space.documents.values() if one.id not in left_out and passes(flatten(one.metadata))]
+    mode = _mode(asked)
+    wanted = None if mode == "vector" else text_asked(asked, space)
+    near = [] if mode == "text" else _near(asked, passing, _query_vector(asked, space, dimension))
+    if wanted is None:
+        found = _different(near, asked["mmr"], offset + top_k) if "mmr" in asked else near
+        shown = [{"stored": stored, "score": score} for score, stored in found]
+    else:
+        by_words = ranked(wanted, passing, space)
+        shown = [{"stored": stored, "score": score} for score, stored in by_words]
+        if mode == "hybrid":
+            shown = fused(near, by_words, {"vector": 1.0, "text": 1.0, **asked.get("weights", {})})
+    hits = [_hit(one, include, wanted if asked.get("highlight") else None) for one in shown[offset : offset + top_k]]
+    return _answer_of(asked, space, hits) | ({"text": report(wanted, space, len(passing))} if wanted else {})
+
+
+def _mode(asked: Mapping[str, Any]) -> str:
+    mode = refusals.chosen(asked, "mode", tuple(_OF_OTHER_MODES), "vector")
+    for name in _OF_OTHER_MODES[mode]:
+        if name in asked:
+            raise Refusal("invalid_value", f"a search in mode {mode} has no {name}", field=name)
+    return mode
+
+
+def _near(asked: Mapping[str, Any], documents: Sequence[Stored], vector: Sequence[float]) -> list[Scored]:
+    scored = [(round(similarity(vector, stored.vector), 6), stored) for stored in documents]
     scored = [one for one in scored if one[0] >= asked.get("min_score", -2.0)]
-    scored.sort(key=lambda one: (-one[0], one[1].order))
-    if "mmr" in asked:
-        scored = _different(scored, asked["mmr"], offset + top_k)
+    return sorted(scored, key=lambda one: (-one[0], one[1].order))
+
+
+def _answer_of(asked: Mapping[str, Any], space: Space, hits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    shards = 0 if asked.get("mode") == "text" else 1
     return {
-        "hits": [_hit(score, stored, include) for score, stored in scored[offset : offset + top_k]],
+        "hits": hits,
         "partial": False,
-        "shards": {"total": 1, "ok": 1, "failed": []},
+        "shards": {"total": shards, "ok": shards, "failed": []},
         "timings_ms": {"total": 0.0},
         "model_id": space.model_id,
         "model_version": 1,
-        "ef_search": asked["ef_search"] if isinstance(asked.get("ef_search"), int) else 100,
+        "ef_search": 100 * shards if not isinstance(asked.get("ef_search"), int) else asked["ef_search"],
     }
 
 
@@ -108,5 +136,9 @@ def _different(scored: Sequence[Scored], share: float, number: int) -> list[Scor
     return taken
 
 
-def _hit(score: float, stored: Stored, include: Collection[str]) -> dict[str, Any]:
-    return {"id": stored.id, "score": score, **{name: getattr(stored, name) for name in include}}
+def _hit(one: Mapping[str, Any], include: Collection[str], wanted: Asked | None) -> dict[str, Any]:
+    stored = one["stored"]
+    hit = {"id": stored.id, "score": one["score"], **{name: getattr(stored, name) for name in include}}
+    if "ranks" in one:
+        hit["ranks"] = one["ranks"]
+    return hit if wanted is None else {**hit, "highlights": highlights(wanted, stored)}

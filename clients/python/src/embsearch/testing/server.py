@@ -86,7 +86,7 @@ class FakeServer:
         if path == "/v1/namespaces" and request.method == "GET":
             return httpx.Response(200, json=namespace_routes.listed(self.state, request.url.params))
         if path.startswith("/v1/namespaces/"):
-            body = _body(request) if request.method == "PUT" else {}
+            body = _body(request) if request.method in ("PUT", "PATCH") else {}
             status, said = namespace_routes.one(self.state, request.method, path.rpartition("/")[2], body)
             return httpx.Response(status, json=said)
         raise Refusal("not_found", "There is no such path.", status=404)

@@ -31,6 +31,7 @@ class Space:
     name: str
     model_id: str
     store_text: bool = True
+    text_search: str = "off"
     created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
     documents: dict[str, Stored] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)

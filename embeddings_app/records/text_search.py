@@ -1,0 +1,246 @@
+"""Reads of text search: what the language makes of a query, how frequent its words are, and the best documents.
+
+The rank is BM25. Postgres keeps the places of each word in a text, but counts words only inside of `ts_rank`: of one
+word with equal weights it is the sum of 1/j^2 for j up to the count, over its limit. `_COUNT` turns that back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from embedding_project.contracts.metadata import stored_metadata
+from embeddings_app.records.bulk_blocks import hidden
+from embeddings_app.records.filter_sql import Narrowing
+from embeddings_app.records.reading import LASTS
+from embeddings_app.records.sql import row, rows
+from embeddings_app.records.words import mark
+
+SAMPLE_DOCUMENTS = 2_000
+COUNT_CAP = 1_000_000
+_SATURATION, _LENGTH_SHARE = 1.2, 0.75
+"""k1 and b of BM25, with the values that everybody uses."""
+_COUNT = 0.645
+"""A word that stands n times has a `ts_rank` of about n / (n + 0.645)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What a language makes of the parts of a query; words that it leaves out are nowhere."""
+
+    words: tuple[str, ...]
+    phrases: tuple[str, ...]
+    """Each as a query of Postgres, empty when nothing is left of it."""
+    prefixes: tuple[str, ...]
+    """Likewise."""
+    bound: tuple[str, ...]
+    """Words of what must stand in a text as it is."""
+    without: tuple[str, ...]
+
+
+def analysed(
+    language: str, words: str, phrases: Sequence[str], prefixes: Sequence[str], exact: Sequence[str], without: str
+) -> Analysed:
+    """No text makes it fail."""
+    config = f"pg_catalog.{language}"
+    found = row(
+        """
+        SELECT tsvector_to_array(to_tsvector(%(config)s::regconfig, %(words)s)),
+               ARRAY(SELECT phraseto_tsquery(%(config)s::regconfig, p)::text
+                     FROM unnest(%(phrases)s::text[]) WITH ORDINALITY AS u(p, n) ORDER BY n),
+               ARRAY(SELECT to_tsquery(%(config)s::regconfig, p)::text
+                     FROM unnest(%(prefixes)s::text[]) WITH ORDINALITY AS u(p, n) ORDER BY n),
+               tsvector_to_array(to_tsvector(%(config)s::regconfig, %(bound)s)),
+               tsvector_to_array(to_tsvector(%(config)s::regconfig, %(without)s))
+        """,
+        {
+            "config": config,
+            "words": words,
+            "phrases": list(phrases),
+            "prefixes": [f"{quoted(prefix)}:*" for prefix in prefixes],
+            "bound": "\n".join((*phrases, *exact)),
+            "without": without,
+        },
+    )
+    return Analysed(*(tuple(part) for part in found))
+
+
+def quoted(word: str) -> str:
+    """A word as it stands in a query of Postgres."""
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class WordStatistics:
+    """Of a namespace, from a sample of its documents."""
+
+    documents: int
+    mean_length: float
+    """Different words of a document."""
+    shares: Mapping[str, float]
+    """Word -> share of the documents that have it, of words that some documents of the sample have."""
+
+
+def word_statistics(namespace_key: int) -> WordStatistics:
+    """Reads the keys of all documents, and the words of 2,000."""
+    (documents,) = row(
+        "SELECT count(*) FROM (SELECT FROM document_words WHERE namespace_id = %s LIMIT %s) AS found",
+        [namespace_key, COUNT_CAP],
+    )
+    every = -(-documents // SAMPLE_DOCUMENTS) or 1
+    sampled = f"""
+        SELECT words FROM document_words
+        WHERE namespace_id = {namespace_key:d} AND hashint8(document_id) %% {every:d} = 0 LIMIT {2 * SAMPLE_DOCUMENTS:d}
+    """
+    found = dict(rows("SELECT word, ndoc FROM ts_stat(%s)", [sampled.replace("%%", "%")]))
+    number = found.pop(mark(namespace_key), 0)
+    if not number:
+        return WordStatistics(documents, 1.0, {})
+    least = 1 if every == 1 else _LEAST_SEEN
+    shares = {word: count / number for word, count in found.items() if count >= least}
+    return WordStatistics(documents, sum(found.values()) / number or 1.0, shares)
+
+
+_LEAST_SEEN = 4
+"""A word of fewer documents of a sample says too little of how many have it."""
+
+
+def count_with(namespace_key: int, queries: Sequence[str], cap: int) -> list[int]:
+    """Documents that each query finds, at most `cap`."""
+    if not queries:
+        return []
+    found = row(
+        "SELECT "
+        + ", ".join(
+            "(SELECT count(*) FROM (SELECT FROM document_words WHERE words @@ %s::tsquery LIMIT %s) AS found)"
+            for _ in queries
+        ),
+        [value for query in queries for value in (_in(namespace_key, query), cap)],
+    )
+    return [int(count) for count in found]
+
+
+def _in(namespace_key: int, query: str) -> str:
+    return f"{quoted(mark(namespace_key))} & ({query})" if query else quoted(mark(namespace_key))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A word, or the beginning of words, whose count in a text adds to its score."""
+
+    query: str
+    weight: float
+    """Its inverse document frequency."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLook:
+    """What to look for."""
+
+    namespace_key: int
+    version_key: int
+    queries: tuple[str, ...]
+    """Documents that any of them finds are looked at, those of the first one first."""
+    terms: tuple[Term, ...]
+    mean_length: float
+    exact: tuple[str, ...]
+    """What must stand in the text, but for capitals."""
+    narrowing: Narrowing
+    most_looked_at: int
+    most_scored: int
+    fetch: int
+    with_metadata: bool
+    with_text: bool
+    with_vector: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundText:
+    key: int
+    doc_id: str
+    score: float
+    metadata: dict[str, Any] | None
+    text: str | None
+    vector: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    found: list[FoundText]
+    """Best first; of equal scores, the document that was written first."""
+    looked_at: int
+    scored: int
+    """Of those, documents that live, pass the filter as far as Postgres can tell, and have what must stand there."""
+
+
+def best_documents(look: TextLook) -> Looked:
+    """In one statement, so that what is shown of a document is what was found."""
+    given: dict[str, Any] = {"look_cap": look.most_looked_at, "score_cap": look.most_scored, "fetch": look.fetch}
+    given |= {"space": look.namespace_key, "version": look.version_key, "mean": look.mean_length}
+    looks = " UNION ".join(
+        f"(SELECT document_id FROM document_words WHERE words @@ %(q{place})s::tsquery LIMIT %(look_cap)s)"
+        for place in range(len(look.queries))
+    )
+    given |= {f"q{place}": _in(look.namespace_key, query) for place, query in enumerate(look.queries)}
+    passes = " ".join(f"AND d.text ~* %(e{place})s" for place in range(len(look.exact)))
+    given |= {f"e{place}": _as_it_stands(text) for place, text in enumerate(look.exact)}
+    narrowed = look.narrowing.sql
+    for place, value in enumerate(look.narrowing.parameters):
+        narrowed = narrowed.replace("%s", f"%(f{place})s", 1)
+        given[f"f{place}"] = value
+    ranks = "".join(_RANK.format(place=place) for place in range(len(look.terms)))
+    scores = " + ".join(_SCORE.format(place=place) for place in range(len(look.terms))) or "0::float8"
+    for place, term in enumerate(look.terms):
+        given |= {f"t{place}": term.query, f"w{place}": term.weight * (_SATURATION + 1)}
+    found = rows(
+        f"""
+        WITH looked AS MATERIALIZED ({looks}),
+        passed AS MATERIALIZED (
+            SELECT w.document_id AS id, w.words || ''::tsvector AS words
+            FROM looked JOIN document_words w USING (document_id) JOIN document d ON d.id = document_id
+            WHERE d.namespace_id = %(space)s AND NOT d.deleted AND {LASTS} AND NOT {hidden("d", "%(version)s")}
+              {passes} AND {narrowed}
+            LIMIT %(score_cap)s
+        ),
+        ranked AS (
+            SELECT id, %(k)s * (1 - %(b)s + %(b)s * length(words) / %(mean)s::float8) AS room{ranks}
+            FROM passed OFFSET 0
+        ),
+        best AS (SELECT id, {scores} AS score FROM ranked ORDER BY score DESC, id LIMIT %(fetch)s)
+        SELECT 0::bigint, NULL, (SELECT count(*) FROM looked)::float8, (SELECT count(*) FROM passed)::text, NULL, NULL
+        UNION ALL (
+            SELECT d.id, d.doc_id, b.score, {"d.metadata::text" if look.with_metadata else "NULL"},
+                   {"d.text" if look.with_text else "NULL"}, {"v.vector" if look.with_vector else "NULL::bytea"}
+            FROM best b JOIN document d USING (id) {_VECTOR if look.with_vector else ""}
+            ORDER BY b.score DESC, d.id
+        )
+        """,
+        given | {"k": _SATURATION, "b": _LENGTH_SHARE},
+    )
+    (_, _, looked_at, scored, _, _), *documents = found
+    return Looked(
+        [
+            FoundText(key, doc_id, score, _read(metadata), text, None if vector is None else bytes(vector))
+            for key, doc_id, score, metadata, text, vector in documents
+        ],
+        int(looked_at),
+        int(scored),
+    )
+
+
+def _as_it_stands(text: str) -> str:
+    """A regular expression of Postgres for the text, not as a part of a longer word."""
+    literal = "".join(char if char.isalnum() or ord(char) > 127 else f"\\{char}" for char in text)
+    before, after = (
+        ("(?<![[:alnum:]_])" if text[0].isalnum() else ""),
+        ("(?![[:alnum:]_])" if text[-1].isalnum() else ""),
+    )
+    return f"{before}{literal}{after}"
+
+
+_RANK = ", least(ts_rank('{{1,1,1,1}}', words, %(t{place})s::tsquery)::float8, 0.999) AS r{place}"
+_SCORE = f"%(w{{place}})s * {_COUNT} * r{{place}} / ({_COUNT} * r{{place}} + room * (1 - r{{place}}))"
+_VECTOR = "LEFT JOIN embedding_vector v ON v.document_id = d.id AND v.model_version_id = %(version)s"
+
+
+def _read(metadata: str | None) -> dict[str, Any] | None:
+    return None if metadata is None else stored_metadata(metadata)

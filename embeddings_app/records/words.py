@@ -1,0 +1,87 @@
+"""The words of texts, for text search: written in the transaction that writes the documents.
+
+Each vector of words has one more word, the mark of its namespace, which no text has. So the index that finds words
+finds those of one namespace, and reads little of others.
+"""
+
+from collections.abc import Sequence
+
+from embedding_project.contracts.languages import OFF
+from embeddings_app.models import Namespace
+from embeddings_app.records.sql import execute, row, rows
+
+_WORDS = "array_to_tsvector(ARRAY[' ' || n.id]) || to_tsvector(('pg_catalog.' || n.text_search)::regconfig, d.text)"
+
+
+def mark(namespace_key: int) -> str:
+    """The word of a namespace. The parser of texts gives no word that begins with a space."""
+    return f" {namespace_key}"
+
+
+def write_words(namespace_key: int, document_keys: Sequence[int]) -> int:
+    """The words of documents as they are in the caller's transaction, which holds their rows; how many documents have
+    some now. None where the namespace has no text search."""
+    return execute(
+        f"""
+        INSERT INTO document_words (document_id, namespace_id, words)
+        SELECT d.id, n.id, {_WORDS} FROM namespace n JOIN document d ON d.id = ANY(%s)
+        WHERE n.id = %s AND n.text_search <> %s
+        ON CONFLICT (document_id) DO UPDATE SET words = EXCLUDED.words
+        """,
+        [list(document_keys), namespace_key, OFF],
+    )
+
+
+def delete_words(document_keys: Sequence[int]) -> None:
+    """Of documents that go, in their transaction."""
+    execute("DELETE FROM document_words WHERE document_id = ANY(%s)", [list(document_keys)])
+
+
+def set_language(space: Namespace, language: str) -> None:
+    """From now on writers write such words. What is there is made so by `fill` or `empty`."""
+    execute("UPDATE namespace SET text_search = %s, words_reached = '' WHERE id = %s", [language, space.pk])
+
+
+def unfinished() -> list[Namespace]:
+    """Namespaces some of whose words are not as their setting says. Those that are dropped lose theirs by deletes."""
+    return list(Namespace.objects.filter(words_reached__isnull=False, dropped_at__isnull=True).order_by("pk"))
+
+
+def fill(space: Namespace, limit: int) -> int:
+    """Words of the next documents in the order of their ids, in the caller's transaction, which holds the lock of the
+    model; how many."""
+    found = rows(
+        """
+        SELECT doc_id, id FROM document WHERE namespace_id = %s AND doc_id > %s AND NOT deleted
+        ORDER BY doc_id LIMIT %s FOR SHARE
+        """,
+        [space.pk, space.words_reached, limit],
+    )
+    write_words(space.pk, [key for _, key in found])
+    _reached(space, found[-1][0] if len(found) == limit else None)
+    return len(found)
+
+
+def empty(space: Namespace, limit: int) -> int:
+    """Delete some of the words of a namespace whose text search is off, in the caller's transaction; how many."""
+    deleted = execute(
+        """
+        DELETE FROM document_words WHERE document_id IN (
+            SELECT document_id FROM document_words WHERE namespace_id = %s ORDER BY document_id LIMIT %s)
+        """,
+        [space.pk, limit],
+    )
+    if deleted < limit:
+        _reached(space, None)
+    return deleted
+
+
+def _reached(space: Namespace, doc_id: str | None) -> None:
+    execute("UPDATE namespace SET words_reached = %s WHERE id = %s", [doc_id, space.pk])
+
+
+def count_documents(namespace_key: int, cap: int) -> int:
+    """Documents with words in the namespace; at most `cap`."""
+    query = "SELECT count(*) FROM (SELECT FROM document_words WHERE namespace_id = %s LIMIT %s) AS found"
+    (found,) = row(query, [namespace_key, cap])
+    return int(found)

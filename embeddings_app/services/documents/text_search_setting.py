@@ -1,0 +1,70 @@
+"""The setting `text_search` of a namespace, and the words that follow it in the background.
+
+Who changes the setting waits for all writers of the model. So documents that were written before are those that a walk
+finds, and later writes bring their words themselves.
+"""
+
+import time
+from collections.abc import Callable
+
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.languages import OFF
+from embeddings_app.models import Namespace
+from embeddings_app.records import model_locks, words
+from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services import audit
+from embeddings_app.services import namespaces as known_namespaces
+
+CHUNK_DOCUMENTS = 500
+
+
+def set_text_search(name: str, language: str, actor: str) -> Namespace:
+    """`off`, or a language. Raises unknown_namespace, and text_not_kept."""
+    model_id = known_namespaces.namespace(name).model_id
+
+    def change() -> Namespace:
+        model_locks.lock_exclusive(model_id)
+        space = Namespace.objects.filter(name=name).first()
+        if space is None:
+            raise ServiceError("unknown_namespace", field="name")
+        check_texts_kept(language, store_text=space.store_text)
+        if space.text_search != language:
+            words.set_language(space, language)
+            audit.record(actor, "namespace.text_search", name, {"before": space.text_search, "after": language})
+            space.refresh_from_db()
+        return space
+
+    space = in_transaction(change)
+    known_namespaces.forget_cached()
+    return space
+
+
+def check_texts_kept(language: str, *, store_text: bool) -> None:
+    """Words in their places are a text. Raises text_not_kept."""
+    if language != OFF and not store_text:
+        raise ServiceError(
+            "text_not_kept", "the namespace keeps no texts, so it cannot keep words", field="text_search"
+        )
+
+
+def follow_settings(until: float, clock: Callable[[], float] = time.monotonic, chunk: int = CHUNK_DOCUMENTS) -> int:
+    """Bring words to what the settings say, namespace by namespace, until the time is over; of how many documents."""
+    documents = 0
+    for space in words.unfinished():
+        done = chunk
+        while done == chunk and clock() < until:
+            done = _step(space, chunk)
+            documents += done
+    return documents
+
+
+def _step(space: Namespace, chunk: int) -> int:
+    def step() -> int:
+        model_locks.lock_shared(space.model_id)
+        # Once more, under the lock: the setting may be another by now.
+        now = Namespace.objects.filter(pk=space.pk, words_reached__isnull=False, dropped_at__isnull=True).first()
+        if now is None:
+            return 0
+        return words.empty(now, chunk) if now.text_search == OFF else words.fill(now, chunk)
+
+    return in_transaction(step)

@@ -1,0 +1,133 @@
+"""A search by meaning, by words, or by both: then the two rankings are fused.
+
+Where one half of two does not answer, the other one is an answer in part.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from embedding_project.contracts.errors import Unavailable
+from embeddings_app.models import Namespace
+from embeddings_app.services.search.fusing import Weights, fused
+from embeddings_app.services.search.hydration import SearchHit
+from embeddings_app.services.search.rounds import Round
+from embeddings_app.services.search.stopwatch import Stopwatch
+from embeddings_app.services.search.text_half import TextHits, TextReport, WordQuery, search_words
+from embeddings_app.services.search.tickets import SearchTicket
+from embeddings_app.services.search.version_search import VectorQuery, search_version
+from embeddings_app.services.topology import topology
+
+WORDS_SECONDS = 0.7
+"""How long a search by words and meaning waits for the words."""
+_ANSWER_SECONDS = 0.1
+"""Of the time of a search, kept to make an answer of what was found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halves:
+    """What to search; at least one of the two."""
+
+    space: Namespace
+    vector: VectorQuery | None
+    vector_fault: Unavailable | None
+    """Why there is no vector, where there should be one."""
+    words: WordQuery | None
+    weights: Weights
+    min_score: float | None
+    """Of hits by meaning."""
+    allow_partial: bool
+
+    @property
+    def both(self) -> bool:
+        return self.words is not None and (self.vector is not None or self.vector_fault is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    hits: Sequence[SearchHit]
+    """Best first."""
+    shards: int
+    failed: tuple[int, ...]
+    text: TextReport | None = None
+    vector_fault: str | None = None
+    marked: str = ""
+    """A query of Postgres for the words to mark in texts; empty for none."""
+    warnings: tuple[str, ...] = ()
+
+
+def find(halves: Halves, deadline: float, watch: Stopwatch, carried: SearchTicket | None = None) -> Found:
+    """Raises ServiceError, DatabaseError."""
+    words, words_fault = _words(halves, deadline, watch) if halves.words else (None, None)
+    nearest, fault = _nearest(halves, deadline, watch, carried)
+    if fault and words_fault:
+        raise fault
+    shards, failed = (nearest.shards, nearest.failed) if nearest else _silent(fault)
+    if words is None:
+        text = _too_slow(halves) if words_fault else None
+        return Found(hits=_near_enough(halves, nearest), shards=shards, failed=failed, text=text)
+    hits: Sequence[SearchHit] = words.hits
+    if halves.both:
+        hits = _fused(_near_enough(halves, nearest), words.hits, halves.weights)
+    return Found(
+        hits=hits,
+        shards=shards,
+        failed=failed,
+        text=words.report,
+        vector_fault=fault.code if fault else None,
+        marked=words.marked,
+        warnings=words.warnings,
+    )
+
+
+def _words(halves: Halves, deadline: float, watch: Stopwatch) -> tuple[TextHits | None, Unavailable | None]:
+    if halves.words is None:
+        return None, None
+    until = deadline - _ANSWER_SECONDS
+    if halves.both:
+        until = min(until, time.monotonic() + WORDS_SECONDS)
+    try:
+        with watch.stage("words"):
+            return search_words(halves.words, halves.space, until), None
+    except Unavailable as error:
+        if not halves.both or not halves.allow_partial:
+            raise
+        return None, error
+
+
+def _nearest(
+    halves: Halves, deadline: float, watch: Stopwatch, carried: SearchTicket | None
+) -> tuple[Round | None, Unavailable | None]:
+    if halves.vector is None:
+        return None, halves.vector_fault
+    try:
+        return search_version(halves.vector, deadline, watch, carried), None
+    except Unavailable as error:
+        if not halves.both or not halves.allow_partial:
+            raise
+        return None, error
+
+
+def _near_enough(halves: Halves, nearest: Round | None) -> list[SearchHit]:
+    hits = nearest.hits if nearest else []
+    return [hit for hit in hits if halves.min_score is None or hit.score >= halves.min_score]
+
+
+def _silent(fault: Unavailable | None) -> tuple[int, tuple[int, ...]]:
+    """Shards and those that did not answer, of a search by words alone."""
+    shards = topology().shards if fault else 0
+    return shards, tuple(range(shards))
+
+
+def _too_slow(halves: Halves) -> TextReport:
+    return TextReport(language=halves.space.text_search, incomplete="too_slow")
+
+
+def _fused(near: Sequence[SearchHit], by_words: Sequence[SearchHit], weights: Weights) -> list[SearchHit]:
+    # What both found is shown as the search by meaning shows it, which also knows whether its vector is stale.
+    hits = {hit.doc_id: hit for hit in (*by_words, *near)}
+    rankings = {"vector": [hit.doc_id for hit in near], "text": [hit.doc_id for hit in by_words]}
+    return [
+        replace(hits[one.doc_id], score=one.score, ranks=one.ranks)
+        for one in fused(rankings, {"vector": weights.vector, "text": weights.text})
+    ]

@@ -1,0 +1,177 @@
+"""The search by words: the best documents of a namespace by BM25, within a time and a number of documents.
+
+1. what the language makes of the query  2. how frequent its words are  3. the plan  4. one statement that finds, ranks
+and verifies. What Postgres cannot judge of a filter is judged here.
+"""
+
+import time
+from dataclasses import dataclass
+
+from django.db import OperationalError
+from psycopg import errors
+
+from embedding_project.contracts.errors import ServiceError, Unavailable
+from embedding_project.contracts.filters import Filter, matches
+from embedding_project.contracts.languages import OFF
+from embedding_project.contracts.metadata import flatten
+from embedding_project.contracts.vectors import from_bytes
+from embedding_project.threads.expiring import ExpiringCache
+from embeddings_app.database.patience import answered_by
+from embeddings_app.models import Namespace
+from embeddings_app.records import text_search
+from embeddings_app.records.filter_sql import narrowing
+from embeddings_app.records.text_search import Analysed, FoundText, Looked, TextLook, WordStatistics
+from embeddings_app.services.search.hydration import SearchHit
+from embeddings_app.services.search.text_query import MOST_LOOKED_AT, MOST_SCORED, TextAsked, TextPlan, plan, words_of
+
+STATISTICS_SECONDS = 60.0
+_NAMESPACES_WITH_STATISTICS = 64
+_SPARE_HITS = 4
+_INEXACT_TIMES, _INEXACT_MOST = 8, 1_000
+"""Documents to read for each that is wanted, and at most, where Postgres cannot judge the filter."""
+_NO_WORD = "the text query has no word that the language of the namespace keeps"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordQuery:
+    """What is asked of the words of one namespace."""
+
+    asked: TextAsked
+    top_k: int
+    filter: Filter | None
+    include: frozenset[str]
+    """Of `metadata`, `text` and `vector`."""
+    version_key: int
+    dimension: int
+    """Of the vectors of the version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextReport:
+    """How the search by words went."""
+
+    language: str
+    words: tuple[str, ...] = ()
+    """Those that chose documents, as the language has them."""
+    frequent: tuple[str, ...] = ()
+    """Those that only added to scores: too many documents have them."""
+    looked_at: int = 0
+    """Documents."""
+    incomplete: str | None = None
+    """Why documents may be missing: filling, too_many, too_slow; None when none is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextHits:
+    hits: tuple[SearchHit, ...]
+    report: TextReport
+    marked: str = ""
+    """A query of Postgres for the words to mark in texts; empty for none."""
+    warnings: tuple[str, ...] = ()
+
+
+_statistics = ExpiringCache[int, WordStatistics](
+    text_search.word_statistics, STATISTICS_SECONDS, _NAMESPACES_WITH_STATISTICS
+)
+
+
+def forget_statistics() -> None:
+    """For tests and for a restore."""
+    _statistics.clear()
+
+
+def search_words(query: WordQuery, space: Namespace, deadline: float) -> TextHits:
+    """The best documents, `top_k` or somewhat more, by `deadline` (monotonic seconds). Raises text_search_off, and
+    Unavailable too_slow."""
+    if space.text_search == OFF:
+        raise ServiceError("text_search_off", f"namespace {space.name!r} keeps no words", field="mode")
+    try:
+        with answered_by(deadline):
+            return _search(query, space)
+    except OperationalError as error:
+        if isinstance(error.__cause__, errors.QueryCanceled) and time.monotonic() >= deadline:
+            raise Unavailable("too_slow") from error
+        raise
+
+
+def _search(query: WordQuery, space: Namespace) -> TextHits:
+    asked = query.asked
+    parts = text_search.analysed(
+        space.text_search, asked.words, asked.phrases, asked.prefixes, asked.exact, asked.without
+    )
+    statistics = _statistics.get(space.pk)
+    made = plan(asked, parts, _counts(space, parts, statistics), statistics.documents)
+    filling = None if space.words_reached is None else "filling"
+    if not made.queries:
+        report = TextReport(language=space.text_search, incomplete=filling)
+        return TextHits(hits=(), report=report, warnings=(_NO_WORD,))
+    narrowed = narrowing(query.filter)
+    fetch = query.top_k + _SPARE_HITS
+    look = TextLook(
+        namespace_key=space.pk,
+        version_key=query.version_key,
+        queries=made.queries,
+        terms=made.terms,
+        mean_length=statistics.mean_length,
+        exact=asked.exact,
+        narrowing=narrowed,
+        most_looked_at=MOST_LOOKED_AT if query.filter is not None or asked.exact else MOST_SCORED,
+        most_scored=MOST_SCORED,
+        fetch=fetch if narrowed.exact else min(_INEXACT_TIMES * fetch, max(_INEXACT_MOST, fetch)),
+        with_metadata="metadata" in query.include or not narrowed.exact,
+        with_text="text" in query.include,
+        with_vector="vector" in query.include,
+    )
+    looked = text_search.best_documents(look)
+    passing = [one for one in looked.found if narrowed.exact or _passes(query.filter, one)]
+    incomplete = filling or _too_many(look, looked, len(passing), query.top_k)
+    return TextHits(
+        hits=tuple(_hit(one, query) for one in passing),
+        report=_report(space, made, looked, incomplete),
+        marked=" | ".join(term.query for term in made.terms),
+    )
+
+
+def _counts(space: Namespace, parts: Analysed, statistics: WordStatistics) -> dict[str, float]:
+    """Word -> documents of the namespace that have it: by the sample, and counted where it has too few."""
+    words = words_of(parts)
+    unseen = [word for word in words if word not in statistics.shares][:_MOST_COUNTED]
+    counted = text_search.count_with(space.pk, [text_search.quoted(word) for word in unseen], MOST_SCORED)
+    known = {word: share * statistics.documents for word, share in statistics.shares.items() if word in words}
+    # Of a query longer than any that people write, words beyond those that are counted count as rare.
+    return dict.fromkeys(words, 0.0) | known | dict(zip(unseen, counted, strict=True))
+
+
+_MOST_COUNTED = 64
+
+
+def _passes(filter_: Filter | None, one: FoundText) -> bool:
+    return filter_ is None or matches(filter_, flatten(one.metadata or {}))
+
+
+def _too_many(look: TextLook, looked: Looked, passing: int, wanted: int) -> str | None:
+    filtered_short = len(looked.found) == look.fetch and passing < wanted
+    if looked.looked_at >= look.most_looked_at or looked.scored >= look.most_scored or filtered_short:
+        return "too_many"
+    return None
+
+
+def _report(space: Namespace, made: TextPlan, looked: Looked, incomplete: str | None) -> TextReport:
+    return TextReport(
+        language=space.text_search,
+        words=made.words,
+        frequent=made.frequent,
+        looked_at=looked.looked_at,
+        incomplete=incomplete,
+    )
+
+
+def _hit(one: FoundText, query: WordQuery) -> SearchHit:
+    return SearchHit(
+        doc_id=one.doc_id,
+        score=round(one.score, 6),
+        metadata=one.metadata if "metadata" in query.include else None,
+        text=one.text or None,
+        vector=None if one.vector is None else from_bytes(one.vector, query.dimension)[0],
+        stale=False,
+    )

@@ -1,0 +1,207 @@
+"""Words are written with their documents, or follow in the background, and a text query finds by them."""
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from embedding_project.contracts.errors import ServiceError, Unavailable
+from embedding_project.contracts.filters import parse_filter
+from embeddings_app.models import Namespace
+from embeddings_app.records import words
+from embeddings_app.services import namespaces
+from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.documents.namespace_changes import create, drop, empty_dropped
+from embeddings_app.services.documents.namespace_status import namespace_status
+from embeddings_app.services.documents.text_search_setting import follow_settings, set_text_search
+from embeddings_app.services.search import text_half
+from embeddings_app.services.search.text_half import TextHits, WordQuery, search_words
+from embeddings_app.services.search.text_query import TextAsked
+from tests.integration.indexing_steps import NAMESPACE, put, rows
+
+pytestmark = pytest.mark.usefixtures("database")
+TEXTS = {
+    "fox": "Foxes live in dens, and a fox hunts at night.",
+    "owl": "Owls hunt at night. They live in trees.",
+    "error": "The heater said ERR-1234 and went dark.",
+    "other error": "The heater said ERR-12345, or so it seems.",
+    "long": "Night after night the heater hums: " + " ".join(f"hum{place}" for place in range(200)),
+    "c": "Programs in C++ and in C.",
+}
+
+
+@pytest.fixture(autouse=True)
+def fresh_statistics() -> Iterator[None]:
+    text_half.forget_statistics()
+    yield
+    text_half.forget_statistics()
+
+
+def space() -> Namespace:
+    namespaces.forget_cached()
+    return namespaces.namespace(NAMESPACE)
+
+
+def query(asked: TextAsked, top_k: int = 10, filters: object = None) -> WordQuery:
+    return WordQuery(
+        asked=asked,
+        top_k=top_k,
+        filter=parse_filter(filters),
+        include=frozenset({"metadata", "text"}),
+        version_key=1,
+        dimension=384,
+    )
+
+
+def search(text: str = "", *, filters: object = None, **asked: object) -> TextHits:
+    wanted = TextAsked(words=text, **asked)  # type: ignore[arg-type]
+    return search_words(query(wanted, filters=filters), space(), time.monotonic() + 10)
+
+
+def found(text: str = "", **asked: object) -> list[str]:
+    return [hit.doc_id for hit in search(text, **asked).hits]
+
+
+def filled(language: str = "english", texts: dict[str, str] = TEXTS) -> None:
+    create(NAMESPACE, None, store_text=True, text_search=language, actor="test")
+    put(*texts.items())
+
+
+def test_a_write_brings_its_words_a_change_replaces_them_and_a_delete_removes_them() -> None:
+    filled()
+    assert found("dens") == ["fox"]
+    put(("fox", "Foxes sleep in burrows."), ("new", "A den."))
+    assert found("den") == ["new"]
+    assert found("burrow") == ["fox"]
+    delete(NAMESPACE, "fox")
+    assert found("burrow") == []
+    assert rows("SELECT count(*) FROM document_words") == rows("SELECT count(*) FROM document WHERE NOT deleted")
+
+
+def test_rare_and_repeated_words_and_short_texts_rank_first() -> None:
+    filled()
+    assert found("foxes at night") == ["fox", "owl", "long"]
+    scores = [hit.score for hit in search("foxes at night").hits]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] > 0
+
+
+def test_the_language_decides_which_forms_are_one_word() -> None:
+    filled("simple")
+    assert found("hunt") == ["owl"]
+    assert found("HUNTS") == ["fox"]
+    set_text_search(NAMESPACE, "english", "test")
+    follow_settings(time.monotonic() + 10)
+    assert set(found("hunted")) == {"fox", "owl"}
+
+
+def test_parts_say_what_must_stand_there() -> None:
+    filled()
+    assert set(found(phrases=["live in"])) == {"fox", "owl"}
+    assert set(found(phrases=["hunts at night"])) == {"fox", "owl"}
+    assert found(phrases=["night hunt"]) == []
+    assert found(prefixes=["burr"]) == []
+    assert set(found(prefixes=["heat"])) == {"error", "other error", "long"}
+    assert found(exact=["err-1234"]) == ["error"]
+    assert found("heater", exact=["ERR-1234"]) == ["error"]
+    assert found(exact=["C++"]) == ["c"]
+    assert found("night", without="fox") == ["owl", "long"]
+    assert found("live night tree", all_words=True) == ["owl"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["'", "''", "\\", "\\'", "a & | ! ( ) <-> :*", "<", "%s %(q0)s {0}", "\u00e9\U0001f98a", "' 1", "*", "x" * 400,
+     "\ufdd0", "(?<![[:alnum:]])", "$$", "-- ;", ":*", "a:b*c"],
+)  # fmt: skip
+def test_no_text_of_a_query_can_fail(text: str) -> None:
+    filled(texts={"it": f"a word and {text} here"})
+    short = text[:500]
+    search(text)
+    search("word", without=text)
+    search(phrases=[short], prefixes=[short], exact=[short])
+    assert found("word", exact=[short]) == ["it"] or not short.strip("'\\* ") or text in (":*", "-- ;")
+
+
+def test_words_that_a_language_leaves_out_are_said() -> None:
+    filled()
+    nothing = search("the of and")
+    assert (nothing.hits, len(nothing.warnings)) == ((), 1)
+
+
+def test_filters_hold_also_those_that_only_the_service_can_judge() -> None:
+    create(NAMESPACE, None, store_text=True, text_search="simple", actor="test")
+    put(*((f"en{place}", f"fox number {place}") for place in range(30)), metadata={"lang": "en", "page": {"no": 1}})
+    put(*((f"de{place}", f"fox nummer {place}") for place in range(3)), metadata={"lang": "de", "page": {"no": 2}})
+    assert set(found("fox", filters={"lang": "de"})) == {"de0", "de1", "de2"}
+    assert set(found("fox", filters={"page.no": {"gt": 1}})) == {"de0", "de1", "de2"}
+
+
+def test_other_namespaces_and_expired_documents_are_not_found() -> None:
+    filled()
+    create("elsewhere", None, store_text=True, text_search="english", actor="test")
+    assert found("fox") == ["fox"]
+    rows("UPDATE document SET expires_at = now() - interval '1 second' WHERE doc_id = 'fox' RETURNING 1")
+    assert found("fox") == []
+    other = search_words(query(TextAsked(words="fox")), namespaces.namespace("elsewhere"), time.monotonic() + 10)
+    assert other.hits == ()
+
+
+def test_a_namespace_without_text_search_says_so() -> None:
+    put(*TEXTS.items())
+    with pytest.raises(ServiceError) as caught:
+        search("fox")
+    assert caught.value.code == "text_search_off"
+    assert rows("SELECT count(*) FROM document_words") == [(0,)]
+
+
+def test_what_was_there_is_filled_in_steps_that_go_on_where_they_stopped() -> None:
+    put(*TEXTS.items())
+    set_text_search(NAMESPACE, "english", "test")
+    status = namespace_status(space().name).text_search
+    assert (status.language, status.documents, status.complete) == ("english", 0, False)
+    assert search("fox").report.incomplete == "filling"
+    put(("new", "A fox that came after."))
+    assert found("fox") == ["new"]
+    ticks = iter([0.0, 0.0, 2.0])
+    assert follow_settings(1.0, lambda: next(ticks), chunk=2) == 4
+    assert namespace_status(NAMESPACE).text_search.documents in (4, 5)
+    follow_settings(time.monotonic() + 10, chunk=2)
+    status = namespace_status(space().name).text_search
+    assert (status.documents, status.complete) == (len(TEXTS) + 1, True)
+    assert set(found("fox")) == {"fox", "new"}
+
+
+def test_words_go_when_text_search_is_switched_off_or_the_namespace_is_dropped() -> None:
+    filled()
+    set_text_search(NAMESPACE, "off", "test")
+    follow_settings(time.monotonic() + 10, chunk=2)
+    assert rows("SELECT count(*) FROM document_words") == [(0,)]
+    assert words.unfinished() == []
+    set_text_search(NAMESPACE, "simple", "test")
+    follow_settings(time.monotonic() + 10)
+    drop(NAMESPACE, "test", lambda _: None)
+    empty_dropped(10, {})
+    assert rows("SELECT count(*) FROM document_words") == [(0,)]
+
+
+def test_a_namespace_that_keeps_no_texts_keeps_no_words() -> None:
+    with pytest.raises(ServiceError) as caught:
+        create(NAMESPACE, None, store_text=False, text_search="simple", actor="test")
+    assert caught.value.code == "text_not_kept"
+    create(NAMESPACE, None, store_text=False, actor="test")
+    with pytest.raises(ServiceError) as caught:
+        set_text_search(NAMESPACE, "simple", "test")
+    assert caught.value.code == "text_not_kept"
+
+
+def test_a_search_that_takes_too_long_is_ended(database: str) -> None:
+    filled()
+    asked, where = query(TextAsked(words="fox")), space()
+    with psycopg.connect(database) as other:
+        other.execute("LOCK TABLE document_words IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(Unavailable) as caught:
+            search_words(asked, where, time.monotonic() + 0.2)
+    assert caught.value.code == "too_slow"
+    assert found("fox") == ["fox"]
