@@ -1,6 +1,10 @@
 """The frame around every page of the console. It holds no data: the page asks the API, with its reader's rights."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib.auth.views import redirect_to_login
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
@@ -8,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from embedding_project.contracts.errors import ServiceError
 from embeddings_app.console.page import Page
 from embeddings_app.console.pages import PAGES
 from embeddings_app.services.access.callers import KEYLESS, Caller, keyless_use
@@ -33,17 +38,26 @@ def show_missing(request: HttpRequest) -> HttpResponseBase:
 
 
 def _framed(request: HttpRequest, template: str, page: Page | None, status: int = 200) -> HttpResponseBase:
-    reader = _reader(request)
+    try:
+        reader = _reader(request)
+    except (ServiceError, DatabaseError):
+        # Who reads is not known, so nobody reads anything: the page says only that.
+        return _answer(request, "console/unavailable.html", {"scopes": ""}, status=503)
     if reader is None:
         return redirect_to_login(request.get_full_path(), reverse("admin:login"))
     context = {
         "page": page,
         "navigation": _navigation(reader),
         "scopes": " ".join(sorted(reader.scopes)),
+        "is_keyless": reader is KEYLESS,
         "person": None if reader is KEYLESS else request.user,
         "token": "" if reader is KEYLESS else get_token(request),
     }
-    answer: HttpResponse = render(request, template, context, status=status)
+    return _answer(request, template, context, status)
+
+
+def _answer(request: HttpRequest, template: str, context: Mapping[str, Any], status: int) -> HttpResponse:
+    answer = render(request, template, context, status=status)
     answer.headers["Content-Security-Policy"] = _POLICY
     answer.headers["Cache-Control"] = "no-store"
     return answer

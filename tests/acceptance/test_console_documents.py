@@ -74,6 +74,17 @@ def test_documents_are_paged_selected_exported_and_deleted(visit: Visit) -> None
     assert ids_of(visit, "many") == []
 
 
+def test_home_says_what_does_not_work_and_where_to_look(visit: Visit) -> None:
+    checks = {"shards": {"ok": False, "detail": "<b>shard 1</b>: 0 answer"}, "cache": {"ok": True, "detail": "answers"}}
+    visit.page.route("**/readyz", lambda route: route.fulfill(status=503, json={"ready": False, "checks": checks}))
+    page = visit.open("/console/home/")
+    banner = page.locator("[data-banner] .note")
+    expect(banner).to_have_text("shards: <b>shard 1</b>: 0 answer See operations")
+    expect(banner.get_by_role("link")).to_have_attribute("href", "/admin/operations/")
+    expect(page.locator("[data-namespaces] table")).to_be_visible()
+    visit.complaints.clear()  # the browser notes the 503
+
+
 def test_the_metadata_of_a_document_is_changed(visit: Visit) -> None:
     page = visit.open(f"/console/documents/?ns={NAMESPACE}")
     page.get_by_role("button", name="deep/1").click()

@@ -133,6 +133,26 @@ def test_documents_that_are_markup_are_shown_as_they_are(
         expect(page.locator(".token").first).to_be_visible()
 
 
+def test_what_is_missing_or_old_in_an_answer_is_marked(visit: Visit) -> None:
+    hits = [{"id": "a/1", "score": 0.5, "metadata": {"kind": "plain"}, "text": "Foxes.", "stale": True}]
+    answer = {
+        "hits": hits, "partial": True, "shards": {"total": 2, "ok": 1, "failed": [1]}, "timings_ms": {"total": 700.0},
+        "model_id": "m", "model_version": 1, "ef_search": 100, "warnings": ["no document has a field '<b>'"],
+    }  # fmt: skip
+    visit.page.route("**/v1/search", lambda route: route.fulfill(json=answer))
+    page = visit.open(address("foxes"))
+    expect(page.locator(".hit .flag")).to_have_text("stale")
+    expect(page.get_by_text("Shard 1 did not answer in time")).to_be_visible()
+    expect(page.get_by_text("no document has a field '<b>'")).to_be_visible()
+    visit.page.route("**/v1/search", lambda route: route.abort())
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("The service does not answer")).to_be_visible()
+    visit.page.unroute("**/v1/search")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("[data-hit]")).to_have_count(8)
+    visit.complaints.clear()  # the browser notes the request that failed
+
+
 def test_what_is_not_there_is_said_in_words(visit: Visit) -> None:
     page = visit.open("/console/?ns=console-nowhere&q=foxes")
     expect(page.get_by_text("nothing was ever written to namespace 'console-nowhere'").first).to_be_visible()

@@ -104,7 +104,7 @@ def test_the_api_refuses_plain_http_in_the_form_of_the_route(https_only: Client,
 
 
 def test_with_https_pages_redirect_and_probes_answer(https_only: Client) -> None:
-    for path in ("/admin/login/", "/v1/docs", "/v1/openapi.json"):
+    for path in ("/admin/login/", "/console/", "/v1/docs", "/v1/openapi.json"):
         response = https_only.get(path)
         assert (response.status_code, response.headers["Location"]) == (301, f"https://localhost{path}")
     assert https_only.get("/").headers["Location"] == "/v1/docs"

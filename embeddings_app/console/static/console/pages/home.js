@@ -65,7 +65,7 @@ function row(space) {
       bar(share, `${percent(share)} of ${space.name} are searchable`),
     ),
     el("td", {}, el("div", { class: "chips" }, space.fields.slice(0, FIELDS).map((field) => el("span", { class: "chip" }, foreign(field, { class: "value" }))), more > 0 && el("span", { class: "chip" }, `${more} more`))),
-    el("td", {}, foreign(space.model_id)),
+    el("td", { class: "model" }, foreign(space.model_id)),
     el("td", {}, space.last_write_at ? el("time", { datetime: space.last_write_at, title: space.last_write_at }, ago(space.last_write_at)) : el("span", { class: "faint" }, space.count ? "unknown" : "never")),
   );
 }
