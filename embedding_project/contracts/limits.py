@@ -10,7 +10,7 @@ BODY_DEADLINE_SECONDS = 30.0
 DRAINS_AT_ONCE = 8
 """So many answers of a process read the rest of a body first; further ones close the connection."""
 PAGES_AT_ONCE = 8
-"""Requests to the admin, the documentation and their files, at the same time in one process."""
+"""Requests to the admin, the console, the documentation and their files, at the same time in one process."""
 MAX_JSON_DEPTH = 32
 MAX_JSON_NODES = 128 * 1024
 """Objects, lists and members of objects in a body, all together."""

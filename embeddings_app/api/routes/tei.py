@@ -110,7 +110,7 @@ class Root(TeiEmbed):
     """POST / is POST /embed, since clients are often told the bare address. A browser is led to the page of the API."""
 
     def get(self, _request: Request) -> HttpResponse:
-        return HttpResponseRedirect(reverse("docs"))
+        return HttpResponseRedirect(reverse("console_search"))
 
 
 class TeiInfo(ApiView):

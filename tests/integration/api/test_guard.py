@@ -71,7 +71,7 @@ def test_a_nul_or_a_line_break_in_the_path_is_refused_as_a_value(client: Client)
 
 
 def test_the_docs_need_no_other_host(client: Client) -> None:
-    assert client.get("/").headers["Location"] == "/v1/docs"
+    assert client.get("/").headers["Location"] == "/console/"
     page = client.get("/v1/docs", headers={"accept": "application/json"})
     assert page.headers["Content-Type"].startswith("text/html")
     assert "//" not in page.content.decode().replace("://localhost", "").split("<script>")[0].split("<body>")[0]
@@ -107,6 +107,6 @@ def test_with_https_pages_redirect_and_probes_answer(https_only: Client) -> None
     for path in ("/admin/login/", "/console/", "/v1/docs", "/v1/openapi.json"):
         response = https_only.get(path)
         assert (response.status_code, response.headers["Location"]) == (301, f"https://localhost{path}")
-    assert https_only.get("/").headers["Location"] == "/v1/docs"
+    assert https_only.get("/").headers["Location"] == "/console/"
     assert https_only.get("/healthz").status_code == 200
     assert https_only.get("/metrics").status_code == 200
