@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from embsearch.cli import document_commands, load_commands, service_commands
+from embsearch.cli import document_commands, load_commands, migrate_commands, service_commands
 from embsearch.cli.conditions import SYNTAX, condition
 
 EXIT_CODES = """exit codes: 0 done; 1 the service refused, or something is not there; 2 the command cannot be meant;
@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     _service(add)
     _documents(add)
     _loads(add)
+    _migrations(add.group("migrate", "Move documents from another store."))
     return top
 
 
@@ -122,3 +123,28 @@ def _loads(add: _Commands) -> None:
     load.add_argument("--wait", action="store_true", help="until everything can be searched")
     export = add("export", load_commands.export, "Write documents as JSON lines.", spaced=True, filtered=True)
     export.add_argument("--vectors", action="store_true")
+
+
+def _migrations(add: _Commands) -> None:
+    """What is in another store when the command runs is moved; it must not change meanwhile."""
+    qdrant = add("qdrant", migrate_commands.qdrant, "The points of a collection of Qdrant.", spaced=True)
+    qdrant.add_argument("place", metavar="URL_OR_FOLDER")
+    qdrant.add_argument("collection")
+    qdrant.add_argument("--key", help="of Qdrant")
+    chroma = add("chroma", migrate_commands.chroma, "The records of a collection of Chroma.", spaced=True)
+    chroma.add_argument("place", metavar="URL_OR_FOLDER")
+    chroma.add_argument("collection")
+    pgvector = add("pgvector", migrate_commands.pgvector, "The rows of a table with pgvector or arrays.", spaced=True)
+    pgvector.add_argument("place", metavar="ADDRESS", help="of the database: postgresql://...")
+    pgvector.add_argument("table")
+    pgvector.add_argument("--id", default="id", metavar="COLUMN", help="default: id")
+    for one, text in ((qdrant, "text"), (chroma, "document"), (pgvector, "text")):
+        one.add_argument("--text", default=text, metavar="FIELD", help=f"that has the text; default: {text}")
+        one.add_argument("--vectors", action="store_true", help="take the vectors along; else texts are embedded again")
+        one.add_argument("--vector", metavar="NAME", help="of the vector, where there are several")
+        one.add_argument("--model", metavar="MODEL_ID", help="of the service; with --vectors an external one")
+        one.add_argument("--batch", type=int, default=128, metavar="NUMBER", help="documents in a request")
+        one.add_argument("--parallel", type=int, default=4, metavar="NUMBER", help="requests at a time")
+        one.add_argument("--progress", action="store_true", help="also where no terminal is")
+        one.add_argument("--checkpoint", metavar="FILE", help="keep there what is done, and go on from there")
+        one.add_argument("--wait", action="store_true", help="until everything can be searched")

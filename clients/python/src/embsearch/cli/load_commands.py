@@ -70,7 +70,7 @@ def load(client: Client, arguments: Arguments, console: Console) -> int:
         Path(arguments.rejects).write_text("".join(dumped(one) + "\n" for one in report.failed), encoding="utf-8")
     if arguments.wait and report.written:
         space.wait(timeout=_A_DAY_SECONDS, progress=_waiting(console) if shows else None)
-    console.show(report, _report_lines(report))
+    console.show(report, report_lines(report))
     return SOME_FAILED if report.failed_count else 0
 
 
@@ -78,7 +78,7 @@ def _waiting(console: Console) -> Callable[[NamespaceStatus], None]:
     return lambda status: console.say(f"{status.pending} of {status.count} documents wait for their vectors")
 
 
-def _report_lines(report: UploadReport) -> list[str]:
+def report_lines(report: UploadReport) -> list[str]:
     resumed = f", {report.resumed} rows were done before" if report.resumed else ""
     lines = [f"{report.written} documents written, {report.failed_count} refused{resumed}, {report.seconds:.1f} s"]
     lines += [f"row {one.row}, id {one.id}: {one.message} ({one.code})" for one in report.failed[:_SHOWN_FAILURES]]

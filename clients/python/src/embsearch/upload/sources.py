@@ -29,6 +29,8 @@ class Source:
 
 def source_of(given: Any) -> Source:
     """Raises ValueError for what holds no rows, OSError for a file that cannot be read."""
+    if isinstance(given, Source):
+        return given
     if isinstance(given, str | Path):
         return _file(Path(given))
     if hasattr(given, "itertuples") and hasattr(given, "columns"):
