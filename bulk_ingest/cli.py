@@ -93,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", nargs="+", help="a file, a folder, or a pattern")
+    parser.add_argument(
+        "source", nargs="+", help="a file, a folder or a pattern; s3://bucket/key, a prefix or a pattern of it"
+    )
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--model-id")
     parser.add_argument("--format", choices=("auto", *FORMATS), default="auto")
@@ -177,7 +179,10 @@ def _run(options: argparse.Namespace) -> int:
     new = NewJob(
         namespace=options.namespace,
         model_id=options.model_id,
-        files=[PlannedFile(path=str(file.path), size=file.size, modified_ns=file.modified_ns) for file in plan.files],
+        files=[
+            PlannedFile(path=file.path, size=file.size, modified_ns=file.modified_ns, etag=file.etag)
+            for file in plan.files
+        ],
         splitters=plan.splitters,
         options={
             "on_existing": options.on_existing,

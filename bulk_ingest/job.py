@@ -15,8 +15,7 @@ from bulk_ingest.buckets import SpreadFile
 from bulk_ingest.engines.base import Engine, EngineRun
 from bulk_ingest.loading import BucketRefused, BucketTask
 from bulk_ingest.pool import WorkersDied
-from bulk_ingest.sources.files import InputFile
-from bulk_ingest.sources.raw import Columns, SourceError
+from bulk_ingest.sources.raw import Columns, InputFile, SourceError
 from bulk_ingest.spreading import SpreadTask, TooManyRejects
 from embedding_project.contracts.errors import ServiceError, Unavailable
 from embedding_project.contracts.model_spec import ModelSpec
@@ -140,9 +139,10 @@ class Leader:
             job_key=job.pk,
             number=file.number,
             file=InputFile(
-                path=Path(file.path),
+                path=file.path,
                 size=file.size,
                 modified_ns=file.modified_ns,
+                etag=file.etag,
                 format=part["format"],
                 groups=tuple(part["groups"]) if part["groups"] else None,
             ),

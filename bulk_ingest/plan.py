@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from bulk_ingest.buckets import SPREAD_ROWS, splitters_of
-from bulk_ingest.sources.files import InputFile, list_files, parts_of, read, sample
-from bulk_ingest.sources.raw import Columns, SourceError
+from bulk_ingest.sources.files import list_files, parts_of, read, sample
+from bulk_ingest.sources.raw import Columns, InputFile, SourceError
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.text import checked_text
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from bulk_ingest import rejects
 from bulk_ingest.buckets import Spreader
 from bulk_ingest.rows import Reject, Row, RowChecker
-from bulk_ingest.sources.files import InputFile, check_unchanged, read
-from bulk_ingest.sources.raw import Columns
+from bulk_ingest.sources.files import check_unchanged, read
+from bulk_ingest.sources.raw import Columns, InputFile
 from embedding_project.contracts.limits import MAX_NAMESPACE_FIELDS
 from embeddings_app.models import BulkFile, Namespace
 from embeddings_app.records import namespaces
@@ -45,7 +45,7 @@ def spread_file(task: SpreadTask) -> bool:
     checked = _Checked(task, RowChecker(task.namespace, task.dimension, partial(_claim_fields, space)))
     spreader = Spreader(task.folder, task.number, task.splitters, task.dimension)
     files = spreader.spread(checked)
-    source, name = str(task.file.path), rejects.of_file(task.number)
+    source, name = task.file.path, rejects.of_file(task.number)
     rejected = rejects.write_rejects(task.folder, name, ((source, reject) for reject in checked.rejects))
     check_unchanged(task.file)
     BulkFile.objects.filter(job=task.job_key, number=task.number).update(

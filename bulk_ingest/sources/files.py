@@ -2,26 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bulk_ingest.sources import jsonl, parquet
-from bulk_ingest.sources.raw import Columns, RawBatch, SourceError
+from bulk_ingest.sources.objects import etag, is_object, list_objects
+from bulk_ingest.sources.opening import COMPRESSED
+from bulk_ingest.sources.raw import Columns, InputFile, RawBatch, SourceError
 
 FORMATS = ("parquet", "jsonl")
 _FORMAT_OF: Mapping[str, str] = {".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_COMPRESSED = (".gz", ".zst")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFile:
-    """A file as it was when it was listed."""
-
-    path: Path
-    size: int
-    modified_ns: int
-    format: str
-    groups: tuple[int, int] | None = None
-    """Row groups from the first number up to the second, exclusive: a part of a Parquet file. None for a whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +25,43 @@ def parts_of(file: InputFile, part_rows: int) -> list[InputFile]:
     """The file in parts of about so many rows, which several processes can read. Raises SourceError."""
     if file.format != "parquet":
         return [file]
-    return [replace(file, groups=groups) for groups in parquet.parts(file.path, part_rows)]
+    return [replace(file, groups=groups) for groups in parquet.parts(file, part_rows)]
 
 
 def list_files(patterns: Iterable[str], format_: str) -> list[InputFile]:
-    """The files that paths, folders and patterns name, each once, in order. Hidden files and those that begin with an
-    underscore, as other programs leave them beside their output, are left out. Raises SourceError."""
-    found: dict[Path, InputFile] = {}
+    """The files that paths, folders, prefixes and patterns name, each once, in order. Hidden files and those that begin
+    with an underscore, as other programs leave them beside their output, are left out. Raises SourceError."""
+    found: dict[str, InputFile] = {}
     for pattern in patterns:
-        paths = list(_matching(pattern))
-        if not paths:
+        files = list(_objects(pattern, format_) if is_object(pattern) else _files(pattern, format_))
+        if not files:
             raise SourceError(f"{pattern}: no such file")
-        for path in paths:
-            found[path] = _listed(path, format_)
+        found |= {file.path: file for file in files}
     return [found[path] for path in sorted(found)]
+
+
+def _objects(pattern: str, format_: str) -> Iterator[InputFile]:
+    for listed in list_objects(pattern):
+        name = listed.uri.rpartition("/")[2]
+        if listed.uri == pattern or not name.startswith((".", "_")):
+            yield InputFile(
+                path=listed.uri,
+                size=listed.size,
+                modified_ns=listed.modified_ns,
+                etag=listed.etag,
+                format=_format(listed.uri, format_),
+            )
+
+
+def _files(pattern: str, format_: str) -> Iterator[InputFile]:
+    for path in _matching(pattern):
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise SourceError(f"{path}: {error.strerror}") from error
+        yield InputFile(
+            path=str(path), size=status.st_size, modified_ns=status.st_mtime_ns, format=_format(str(path), format_)
+        )
 
 
 def _matching(pattern: str) -> Iterator[Path]:
@@ -68,37 +80,38 @@ def _globbed(pattern: Path) -> Iterator[Path]:
     return root.glob(str(pattern.relative_to(root)))
 
 
-def _listed(path: Path, format_: str) -> InputFile:
-    suffix = path.with_suffix("").suffix if path.suffix in _COMPRESSED else path.suffix
+def _format(path: str, format_: str) -> str:
+    name = PurePosixPath(path)
+    suffix = name.with_suffix("").suffix if name.suffix in COMPRESSED else name.suffix
     known = _FORMAT_OF.get(suffix.lower()) if format_ == "auto" else format_
     if known is None:
         raise SourceError(f"{path}: its name does not tell its format; give --format")
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from error
-    return InputFile(path=path, size=status.st_size, modified_ns=status.st_mtime_ns, format=known)
+    return known
 
 
 def check_unchanged(file: InputFile) -> None:
     """Raises SourceError when the file is not what it was."""
-    try:
-        status = file.path.stat()
-    except OSError as error:
-        raise SourceError(f"{file.path}: {error.strerror}") from error
-    if (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns):
+    if is_object(file.path):
+        unchanged = etag(file.path) == file.etag
+    else:
+        try:
+            status = Path(file.path).stat()
+        except OSError as error:
+            raise SourceError(f"{file.path}: {error.strerror}") from error
+        unchanged = (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns)
+    if not unchanged:
         raise SourceError(f"{file.path}: changed since the job was planned")
 
 
 def sample(file: InputFile, columns: Columns, wanted: int) -> Sample:
     """Number of rows, and about so many ids. Raises SourceError."""
     if file.format == "parquet":
-        return Sample(*parquet.size(file.path, columns), parquet.sample_ids(file.path, columns, wanted))
-    return Sample(*jsonl.look_through(file.path, columns, wanted))
+        return Sample(*parquet.size(file, columns), parquet.sample_ids(file, columns, wanted))
+    return Sample(*jsonl.look_through(file, columns, wanted))
 
 
 def read(file: InputFile, columns: Columns) -> Iterator[RawBatch]:
     """Raises SourceError."""
     if file.format == "parquet":
-        return parquet.read(file.path, columns, file.groups)
-    return jsonl.read(file.path, columns)
+        return parquet.read(file, columns)
+    return jsonl.read(file, columns)

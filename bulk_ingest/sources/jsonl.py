@@ -1,16 +1,13 @@
 """JSON lines, plain or compressed: one object a line."""
 
-import gzip
-import io
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
-from bulk_ingest.sources.raw import BATCH_ROWS, Columns, RawBatch, SourceError
+from bulk_ingest.sources.opening import unpacked
+from bulk_ingest.sources.raw import BATCH_ROWS, Columns, InputFile, RawBatch, SourceError
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_BODY_BYTES
 from embeddings_app.api.strict_json import strict_loads
@@ -21,10 +18,10 @@ _MARK = b"\xef\xbb\xbf"
 _PIECE = 1 << 20
 
 
-def read(path: Path, columns: Columns) -> Iterator[RawBatch]:
+def read(source: InputFile, columns: Columns) -> Iterator[RawBatch]:
     """Raises SourceError."""
     rows: list[tuple[int, Any, str]] = []
-    for number, line in _lines(path):
+    for number, line in _lines(source):
         rows.append((number, *_parsed(line)))
         if len(rows) == BATCH_ROWS:
             yield _batch(rows, columns)
@@ -33,11 +30,11 @@ def read(path: Path, columns: Columns) -> Iterator[RawBatch]:
         yield _batch(rows, columns)
 
 
-def look_through(path: Path, columns: Columns, wanted: int) -> tuple[int, int, list[str]]:
+def look_through(source: InputFile, columns: Columns, wanted: int) -> tuple[int, int, list[str]]:
     """Lines, their bytes, and about so many ids of all over the file. Reads it whole. Raises SourceError."""
     ids: list[str] = []
     step, rows, size = 1, 0, 0
-    for number, line in _lines(path):
+    for number, line in _lines(source):
         rows += 1
         size += len(line or b"")
         if number % step == 0:
@@ -74,11 +71,11 @@ def _batch(rows: list[tuple[int, Any, str]], columns: Columns) -> RawBatch:
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+def _lines(source: InputFile) -> Iterator[tuple[int, bytes | None]]:
     """Number and content of each line that is not blank; None for one that is too long. The last may lack its end."""
     number = 0
     try:
-        with _opened(path) as file:
+        with unpacked(source) as file:
             while line := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
                 whole = len(line) <= MAX_LINE_BYTES
@@ -88,22 +85,9 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
                 if line.strip():
                     yield number, line if whole else None
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
-        raise SourceError(f"{path}: damaged after line {number}: {error}") from error
+        raise SourceError(f"{source.path}: damaged after line {number}: {error}") from error
 
 
 def _skip_line(file: IO[bytes]) -> None:
     while (piece := file.readline(_PIECE)) and not piece.endswith(b"\n"):
         pass
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    if path.suffix == ".gz":
-        with gzip.open(path) as file:
-            yield file  # type: ignore[misc]
-    elif path.suffix == ".zst":
-        with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as stream:
-            yield io.BufferedReader(stream)
-    else:
-        with path.open("rb") as file:
-            yield file

@@ -1,45 +1,47 @@
 """Parquet files: columns by name, row group by row group."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bulk_ingest.sources.raw import BATCH_ROWS, Columns, RawBatch, SourceError, Vectors
+from bulk_ingest.sources.objects import is_object
+from bulk_ingest.sources.opening import opened
+from bulk_ingest.sources.raw import BATCH_ROWS, Columns, InputFile, RawBatch, SourceError, Vectors
 
 _SAMPLED_GROUPS = 16
 
 
-def size(path: Path, columns: Columns) -> tuple[int, int]:
+def size(source: InputFile, columns: Columns) -> tuple[int, int]:
     """Rows, and their bytes once they are not compressed, from the footer. Raises SourceError, also when the file has
     no column of ids, or none of vectors or of the texts that are to be embedded."""
-    with _opened(path) as file:
-        _check_columns(path, file.schema_arrow, columns)
+    with _opened(source) as file:
+        _check_columns(source.path, file.schema_arrow, columns)
         groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
         return int(file.metadata.num_rows), sum(group.total_byte_size for group in groups)
 
 
-def sample_ids(path: Path, columns: Columns, wanted: int) -> list[str]:
+def sample_ids(source: InputFile, columns: Columns, wanted: int) -> list[str]:
     """About so many ids, from row groups all over the file. Raises SourceError."""
-    with _opened(path) as file:
+    with _opened(source) as file:
         groups = file.metadata.num_row_groups
         if not groups:
             return []
         picked = sorted({round(place * (groups - 1) / _SAMPLED_GROUPS) for place in range(_SAMPLED_GROUPS + 1)})
         found = []
         for group in picked:
-            ids = _read_ids(path, file, group, columns)
+            ids = _read_ids(source.path, file, group, columns)
             step = max(1, len(ids) * len(picked) // wanted)
             found += [doc_id for doc_id in ids[::step] if isinstance(doc_id, str)]
         return found
 
 
-def parts(path: Path, part_rows: int) -> list[tuple[int, int]]:
+def parts(source: InputFile, part_rows: int) -> list[tuple[int, int]]:
     """Ranges of row groups with about so many rows each; one for a file without rows. Raises SourceError."""
-    with _opened(path) as file:
+    with _opened(source) as file:
         found, first, rows = [], 0, 0
         for group in range(file.metadata.num_row_groups):
             rows += file.metadata.row_group(group).num_rows
@@ -49,11 +51,11 @@ def parts(path: Path, part_rows: int) -> list[tuple[int, int]]:
         return [*found, (first, file.metadata.num_row_groups)] if rows or not found else found
 
 
-def read(path: Path, columns: Columns, groups: tuple[int, int] | None = None) -> Iterator[RawBatch]:
-    """The rows of some row groups, or of all. Raises SourceError."""
-    with _opened(path) as file:
-        names = _check_columns(path, file.schema_arrow, columns)
-        start, end = groups or (0, file.metadata.num_row_groups)
+def read(source: InputFile, columns: Columns) -> Iterator[RawBatch]:
+    """The rows of its row groups, or of all. Raises SourceError."""
+    with _opened(source) as file:
+        names = _check_columns(source.path, file.schema_arrow, columns)
+        start, end = source.groups or (0, file.metadata.num_row_groups)
         first_row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(start))
         picked = list(range(start, end))
         try:
@@ -61,17 +63,27 @@ def read(path: Path, columns: Columns, groups: tuple[int, int] | None = None) ->
                 yield _raw(batch, columns, first_row)
                 first_row += batch.num_rows
         except (pa.ArrowException, OSError) as error:
-            raise SourceError(f"{path}: damaged after row {first_row - 1}: {error}") from error
+            raise SourceError(f"{source.path}: damaged after row {first_row - 1}: {error}") from error
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+@contextmanager
+def _opened(source: InputFile) -> Iterator[pq.ParquetFile]:
+    if not is_object(source.path):
+        with _parquet(source.path, source.path, memory_map=True) as file:
+            yield file
+        return
+    with opened(source) as stored, _parquet(source.path, stored) as file:
+        yield file
+
+
+def _parquet(path: str, source: Any, **options: Any) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        return pq.ParquetFile(source, **options)
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{path}: no Parquet: {error}") from error
 
 
-def _check_columns(path: Path, schema: pa.Schema, columns: Columns) -> list[str]:
+def _check_columns(path: str, schema: pa.Schema, columns: Columns) -> list[str]:
     needed = (columns.doc_id, columns.text if columns.vector is None else columns.vector)
     missing = [name for name in needed if name not in schema.names]
     if missing:
@@ -80,7 +92,7 @@ def _check_columns(path: Path, schema: pa.Schema, columns: Columns) -> list[str]
     return [name for name in read if name is not None and name in schema.names]
 
 
-def _read_ids(path: Path, file: pq.ParquetFile, group: int, columns: Columns) -> Sequence[Any]:
+def _read_ids(path: str, file: pq.ParquetFile, group: int, columns: Columns) -> Sequence[Any]:
     try:
         ids: list[Any] = file.read_row_group(group, columns=[columns.doc_id], use_threads=False)[0].to_pylist()
     except (pa.ArrowException, OSError) as error:

@@ -27,6 +27,21 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """A file as it was when it was listed."""
+
+    path: str
+    """On this machine, or s3://bucket/key."""
+    size: int
+    modified_ns: int
+    etag: str = ""
+    """The mark of the content of an object; empty for a file of this machine."""
+    format: str
+    groups: tuple[int, int] | None = None
+    """Row groups from the first number up to the second, exclusive: a part of a Parquet file. None for a whole file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawBatch:
     """Rows of one file. A value that is None was left out."""
 

@@ -82,6 +82,7 @@ class BulkFile(models.Model):
     path = models.TextField()
     size = models.BigIntegerField()
     modified_ns = models.BigIntegerField()
+    etag = models.CharField(max_length=256, default="", help_text="Of an object: the mark of its content at the plan.")
     rows = models.BigIntegerField(default=0, help_text="Read from it.")
     rejected = models.BigIntegerField(default=0)
     spread = models.JSONField(null=True, help_text="Names of its bucket files, with the rows of each bucket.")

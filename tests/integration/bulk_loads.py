@@ -128,7 +128,7 @@ def new_job(
     **options: Any,
 ) -> BulkJob:
     plan = make_plan([str(path)], "auto", columns, bucket_rows)
-    files = [PlannedFile(path=str(file.path), size=file.size, modified_ns=file.modified_ns) for file in plan.files]
+    files = [PlannedFile(path=file.path, size=file.size, modified_ns=file.modified_ns) for file in plan.files]
     usual = {
         "on_existing": "update",
         "max_rejects": 1_000,

@@ -25,6 +25,8 @@ class PlannedFile:
     path: str
     size: int
     modified_ns: int
+    etag: str = ""
+    """Of an object of object storage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,14 @@ def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
     )
     BulkFile.objects.bulk_create(
         [
-            BulkFile(job=job, number=number, path=file.path, size=file.size, modified_ns=file.modified_ns)
+            BulkFile(
+                job=job,
+                number=number,
+                path=file.path,
+                size=file.size,
+                modified_ns=file.modified_ns,
+                etag=file.etag,
+            )
             for number, file in enumerate(new.files)
         ]
     )

@@ -168,8 +168,8 @@ def test_what_other_programs_leave_beside_their_output_is_not_read(tmp_path: Pat
     for name in ("_SUCCESS", ".hidden.jsonl", "_metadata.parquet", "b/part-1.jsonl", "a.jsonl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [file.path.name for file in list_files([str(tmp_path)], "auto")] == ["a.jsonl", "part-1.jsonl"]
-    assert [file.path.name for file in list_files([f"{tmp_path}/*/*.jsonl"], "auto")] == ["part-1.jsonl"]
+    assert [Path(file.path).name for file in list_files([str(tmp_path)], "auto")] == ["a.jsonl", "part-1.jsonl"]
+    assert [Path(file.path).name for file in list_files([f"{tmp_path}/*/*.jsonl"], "auto")] == ["part-1.jsonl"]
 
 
 def test_a_file_is_read_once_however_it_is_named(tmp_path: Path) -> None:
