@@ -133,6 +133,25 @@ def test_documents_that_are_markup_are_shown_as_they_are(
         expect(page.locator(".token").first).to_be_visible()
 
 
+def test_words_are_searched_where_the_namespace_keeps_them(visit: Visit) -> None:
+    words = f"{NAMESPACE}-words"
+    httpx.put(f"{visit.url}/v1/namespaces/{words}", json={"text_search": "english"}, timeout=30.0).raise_for_status()
+    body = {"namespace": words, "documents": DOCUMENTS, "wait": "searchable"}
+    ok(httpx.post(f"{visit.url}/v1/upsert", json=body, timeout=60.0))
+    page = visit.open(address("owl"))
+    expect(page.get_by_label("Search by").locator("option", has_text="words")).to_be_disabled()
+    page = visit.open(address("owl", ns=words))
+    expect(page.locator("[data-hit]")).to_have_count(8)
+    page.get_by_label("Search by").select_option(label="words")
+    expect(page.locator("[data-hit]")).to_have_count(2)
+    expect(page.locator(hit(page, "plain/2")).locator("mark")).to_have_text("Owls")
+    expect(page.get_by_text("Searching the words")).to_be_visible()
+    page.get_by_label("Search by").select_option(label="both")
+    expect(page.locator(hit(page, "plain/2"))).to_contain_text("by meaning")
+    expect(page.locator(hit(page, "plain/2"))).to_contain_text("by words")
+    assert barriers(visit) == []
+
+
 def test_what_is_missing_or_old_in_an_answer_is_marked(visit: Visit) -> None:
     hits = [{"id": "a/1", "score": 0.5, "metadata": {"kind": "plain"}, "text": "Foxes.", "stale": True}]
     answer = {

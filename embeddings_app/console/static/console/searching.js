@@ -5,6 +5,8 @@ import { request, send } from "./api.js";
 import { conditions, toFilter } from "./conditions.js";
 
 export const DEFAULT_TOP_K = 10;
+const MOST_HIGHLIGHTED = 100;
+const MODES = ["text", "hybrid"];
 const EFFORTS = /^(auto|\d{1,4})$/;
 
 // What the address asks for; null when it asks for nothing.
@@ -16,6 +18,7 @@ export function searchBody(namespace) {
   const filters = toFilter(conditions());
   const effort = param("ef");
   if (filters) body.filters = filters;
+  if (query && MODES.includes(param("mode"))) Object.assign(body, { mode: param("mode"), ...(body.top_k <= MOST_HIGHLIGHTED && { highlight: true }) });
   if (param("exact")) body.exact = true;
   else if (EFFORTS.test(effort)) body.ef_search = effort === "auto" ? "auto" : Number(effort);
   if (Number(param("v"))) body.model_version = Number(param("v"));
@@ -27,7 +30,7 @@ export const searchRequest = (body) => request("POST", "/v1/search", body);
 // How many of the true nearest documents the graph finds, and what either way takes.
 export async function compareWithExact(body, signal) {
   const ask = async (changes) => {
-    const { exact, ef_search, include, ...rest } = body;
+    const { exact, ef_search, include, mode, highlight, ...rest } = body;
     return send(searchRequest({ ...rest, ...(changes.exact ? {} : ef_search && { ef_search }), ...changes, include: [] }), signal);
   };
   const graph = await ask({ exact: false });

@@ -29,6 +29,33 @@ export function marked(text, wanted) {
   return nodes;
 }
 
+// A piece of a text with the words that the service marked in it; its marks count characters, not halves of them.
+export function markedPiece({ text, marks }) {
+  return markedAt(Array.from(text), marks);
+}
+
+// The whole text with the words that the service marked in pieces of it.
+export function markedWhole(text, pieces) {
+  const marks = pieces.flatMap((piece) => {
+    const at = text.indexOf(piece.text);
+    const before = Array.from(text.slice(0, Math.max(at, 0))).length;
+    return at < 0 ? [] : piece.marks.map(([from, to]) => [before + from, before + to]);
+  });
+  return markedAt(Array.from(text), marks.sort(([first], [second]) => first - second));
+}
+
+function markedAt(characters, marks) {
+  const nodes = [];
+  let last = 0;
+  for (const [from, to] of marks) {
+    if (from < last) continue;
+    nodes.push(characters.slice(last, from).join(""), el("mark", {}, characters.slice(from, to).join("")));
+    last = to;
+  }
+  nodes.push(characters.slice(last).join(""));
+  return nodes;
+}
+
 // The part of a long text around the sentence that holds most words of the query: [before it?, part, after it?].
 export function excerpt(text, wanted) {
   if (text.length <= EXCERPT) return [false, text, false];

@@ -20,8 +20,15 @@ const STAGES = [
   ["embed", "Embedding the query"],
   ["nodes", "Searching the index"],
   ["carry", "Messages to the nodes"],
+  ["words", "Searching the words"],
   ["hydrate", "Reading the documents"],
+  ["highlight", "Marking the words"],
 ];
+const INCOMPLETE = {
+  filling: "Words of older documents are still being read: hits may be missing.",
+  too_many: "Too many documents have these words: not all of them were looked at.",
+  too_slow: "The search by words was not done in time: hits may be missing.",
+};
 const results = $("[data-results]");
 const side = $("[data-side]");
 const filters = $("[data-filters]");
@@ -36,6 +43,7 @@ async function show({ fresh = false } = {}) {
   showLike();
   if (namespace === null) return;
   if (fresh || known === null) known = learnNamespace(namespace);
+  known.then(offerModes, () => {});
   showIn(filters, async (signal) => {
     await showFilters(filters, namespace, await known, signal);
     return [...filters.childNodes];
@@ -48,7 +56,7 @@ async function show({ fresh = false } = {}) {
   side.replaceChildren();
   await showIn(results, async (signal) => {
     const answer = await send(searchRequest(body), signal);
-    side.replaceChildren(...sideParts(answer, body));
+    side.replaceChildren(...sideParts(answer, body).filter(Boolean));
     return resultParts(answer, body, signal);
   });
 }
@@ -64,10 +72,13 @@ async function resultParts(answer, body, signal) {
     copyButtons(() => searchRequest(body)),
   );
   const notes = (answer.warnings ?? []).map((text) => note("warn", foreign(text)));
-  if (answer.partial)
+  if (answer.text?.incomplete) notes.unshift(note("warn", INCOMPLETE[answer.text.incomplete] ?? foreign(answer.text.incomplete)));
+  if (answer.vector_error) notes.unshift(note("warn", "Partial: the search by meaning failed (", foreign(answer.vector_error), "); these are the hits by words."));
+  if (answer.shards.failed.length > 0)
     notes.unshift(note("warn", el("strong", {}, "Partial. "), `Shard ${answer.shards.failed.join(", ")} did not answer in time: hits may be missing.`));
   if (answer.hits.length === 0) return [head, notes, await nothingFound(signal)];
-  return [head, notes, answer.hits.map((hit) => hitCard(hit, wanted, namespace, () => show({ fresh: true })))];
+  const search = { wanted, namespace, mode: body.mode, best: answer.hits[0].score };
+  return [head, notes, answer.hits.map((hit) => hitCard(hit, search, () => show({ fresh: true })))];
 }
 
 // How many documents pass the filter, and what each condition keeps out.
@@ -125,7 +136,7 @@ function sideParts({ timings_ms: timings, ef_search: effort }, body) {
   );
   return [
     el("section", { class: "card" }, el("h2", {}, "Where the time went"), rows, el("p", { class: "stage total" }, el("span", {}, "Total"), el("span", { class: "number" }, ms(timings.total)))),
-    recallPart(body, effort),
+    body.mode === "text" ? null : recallPart(body, effort),
   ];
 }
 
@@ -163,12 +174,21 @@ function readSettings() {
   $("#effort").value = param("ef");
   $("#exact").checked = Boolean(param("exact"));
   $("#effort").disabled = $("#exact").checked;
+  $("#mode").value = param("mode");
   if ($("#version")) $("#version").value = param("v");
+}
+
+// A namespace keeps words only if it was told to.
+function offerModes({ status }) {
+  const off = (status.text_search?.language ?? "off") === "off";
+  for (const option of $("#mode").options) option.disabled = off && option.value !== "" && option.value !== param("mode");
+  $("#mode").title = off ? "Text search is off in this namespace" : "";
 }
 
 function listenToSettings() {
   const on = (id, change) => $(id).addEventListener("change", (event) => setParams(change(event.target), { push: true }));
   on("#top-k", (input) => ({ k: Number(input.value) === DEFAULT_TOP_K ? null : Math.min(Math.max(Math.round(Number(input.value)) || DEFAULT_TOP_K, 1), 1000) }));
+  on("#mode", (input) => ({ mode: input.value }));
   on("#effort", (input) => ({ ef: input.value }));
   on("#exact", (input) => ({ exact: input.checked && 1 }));
 }
@@ -214,7 +234,7 @@ async function start() {
     namespace = name;
     known = null;
     showVersions(found).catch(() => {});
-    setParams({ ns: name, where: null, like: null, v: null }, { push: true });
+    setParams({ ns: name, where: null, like: null, v: null, mode: null }, { push: true });
   };
   $("[data-namespace]").replaceChildren(namespaceSelect(found, namespace, change));
   document.addEventListener("addresschange", () => show());
