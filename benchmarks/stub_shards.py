@@ -30,10 +30,10 @@ def answer_for(url: str, layout: int, version_key: int, shard: int) -> None:
     line, queue = QueueLine(broker_client(url)), search_queue(layout, version_key, shard)
     answer: Addressed | None = None
     while True:
-        raw = line.exchange(answer, [queue], _BLOCK_SECONDS)
+        taken = line.exchange(answer, [queue], _BLOCK_SECONDS)
         answer = None
-        if raw is not None:
-            batch = SearchBatch.from_wire(task_argument(raw, SEARCH_TASK))
+        if taken is not None:
+            batch = SearchBatch.from_wire(task_argument(taken.raw, SEARCH_TASK))
             outcomes = (hits,) * len(batch.queries)
             reply = SearchReply(fanout_id=batch.fanout_id, shard=shard, outcomes=outcomes, search_ms=0.0)
             answer = Addressed(batch.inbox, reply)

@@ -13,7 +13,7 @@ from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.waiter import rest
 from index_nodes.effort import Effort, Overdue
 from index_nodes.metrics import QUERIES
-from index_nodes.serving import Serving
+from index_nodes.serving import LogKey, Serving
 
 FAILED = "internal_error"
 _LOOK_SECONDS = 0.01
@@ -21,15 +21,18 @@ _WAIT_SECONDS = 0.2
 logger = logging.getLogger(__name__)
 
 
-def answer_census(serving: Callable[[], Serving], question: CensusQuestion, shard: int, effort: Effort) -> Census | str:
+def answer_census(
+    serving: Callable[[], Serving], layout: int, question: CensusQuestion, shard: int, effort: Effort
+) -> Census | str:
     """The census, or a code: `behind`, `too_many_values`, `internal_error`. `serving`: as of now, at each call."""
+    key = LogKey(layout, question.version_key)
     wait_until = min(effort.deadline, effort.clock() + _WAIT_SECONDS)
     position = question.positions.get(shard, 0)
-    while (applied := serving().applied(question.version_key)) is not None and applied < position:
+    while (applied := serving().applied(key)) is not None and applied < position:
         if effort.clock() >= wait_until:
             break
         rest(_LOOK_SECONDS)
-    index = serving().index(question.version_key, question.epoch, effort.clock())
+    index = serving().index(key, question.epoch, effort.clock())
     if index is None or applied is None or applied < position:
         QUERIES.labels("behind").inc()
         return BEHIND

@@ -18,11 +18,11 @@ from embedding_project.broker.envelope import MALFORMED, CorruptMessage, task_an
 from embedding_project.contracts.census import CensusQuestion
 from embedding_project.contracts.limits import MAX_EF_SEARCH, MAX_TOP_K
 from embedding_project.contracts.messages import SearchBatch
-from embedding_project.contracts.queues import CENSUS_TASK, SEARCH_TASK, SearchLane
+from embedding_project.contracts.queues import CENSUS_TASK, SEARCH_TASK, SearchLane, layout_of
 from embedding_project.observing.log_lines import place_of
 from index_nodes.metrics import BROKER_ERRORS, CORRUPT_MESSAGES, QUERIES
 from index_nodes.node import ShardNode
-from index_nodes.replies import Addressed, QueueLine
+from index_nodes.replies import Addressed, QueueLine, Taken
 
 _BLOCK_SECONDS = 0.2
 """How long one look at the queues may last. A replica that falls behind during it answers `behind`."""
@@ -51,8 +51,8 @@ class SearchDrainer:
         answer: Addressed | None = None
         while not self._stopping.is_set():
             queues = self._node.queues(self.lane)
-            raw = self._exchange(answer, self._in_turn(queues) if queues else [])
-            answer = self._answer(raw) if raw is not None else None
+            taken = self._exchange(answer, self._in_turn(queues) if queues else [])
+            answer = self._answer(taken) if taken is not None else None
             if not queues:
                 self._stopping.wait(_NOT_READY_SECONDS)
         self._exchange(answer, [])
@@ -62,10 +62,10 @@ class SearchDrainer:
         self._turn = (self._turn + 1) % len(queues)
         return [*queues[self._turn :], *queues[: self._turn]]
 
-    def _exchange(self, answer: Addressed | None, queues: list[str]) -> bytes | None:
+    def _exchange(self, answer: Addressed | None, queues: list[str]) -> Taken | None:
         """Send the answer, and take the next message; None when none came."""
         try:
-            raw = self._line.exchange(answer, queues, _BLOCK_SECONDS)
+            taken = self._line.exchange(answer, queues, _BLOCK_SECONDS)
         except RedisError as error:
             BROKER_ERRORS.inc()
             if not self._broker_away:
@@ -74,19 +74,20 @@ class SearchDrainer:
             self._stopping.wait(_PAUSE_AFTER_ERROR_SECONDS)
             return None
         self._broker_away = False
-        return raw
+        return taken
 
-    def _answer(self, raw: bytes) -> Addressed | None:
+    def _answer(self, taken: Taken) -> Addressed | None:
         try:
-            asked = decode_message(raw)
+            asked = decode_message(taken.raw)
         except CorruptMessage as fault:
             CORRUPT_MESSAGES.inc()
-            logger.warning("dropped a message of %d bytes that is not a search: %s", len(raw), fault)
+            logger.warning("dropped a message of %d bytes that is not a search: %s", len(taken.raw), fault)
             return None
         try:
+            layout = layout_of(taken.queue)
             if isinstance(asked, CensusQuestion):
-                return self._node.count(asked)
-            return self._node.answer(asked, self.lane)
+                return self._node.count(asked, layout)
+            return self._node.answer(asked, layout, self.lane)
         except Exception as error:  # noqa: BLE001
             # One message must not end the thread: a client that repeats the message would keep the shard away.
             QUERIES.labels("failed").inc(1 if isinstance(asked, CensusQuestion) else len(asked.queries))

@@ -21,10 +21,11 @@ from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
 from index_nodes import log_reader
 from index_nodes.bundle_files import Bundle, Place
+from index_nodes.log_reader import Log
 from index_nodes.memory_budget import MemoryBudget, NoRoom
 from index_nodes.metrics import APPLIED_CHANGES, REBUILDS, REFUSED_LOADS, THREAD_SEEN
 from index_nodes.preparation import Preparation, Preparations
-from index_nodes.serving import FENCE_SECONDS, NEVER, USUAL_RULE, LightRule, Serving
+from index_nodes.serving import FENCE_SECONDS, NEVER, USUAL_RULE, LightRule, LogKey, Serving
 from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotSource
@@ -73,14 +74,13 @@ class Follower:
         self._memory = memory or MemoryBudget()
         self._snapshots = directory / SNAPSHOTS_FOLDER
         self._epoch = ""
-        self._layout: int | None = None
-        self._versions: dict[int, VersionReplica] = {}
-        self._stored: set[int] = set()
-        self._resting: dict[int, float] = {}
-        """Versions that failed, and when each is tried again."""
+        self._versions: dict[Log, VersionReplica] = {}
+        self._stored: set[Log] = set()
+        self._resting: dict[Log, float] = {}
+        """Those that failed, and when each is tried again."""
         self._heartbeat_at = NEVER
-        self._reported: dict[int, tuple[int, State, str]] = {}
-        """Version key -> applied sequence number, state and prepared bundles of the last heartbeat."""
+        self._reported: dict[Log, tuple[int, State, str]] = {}
+        """Applied sequence number, state and prepared bundles of the last heartbeat."""
         self._bundles_at = NEVER
         self._changed_at = NEVER
         self._serving = Serving()
@@ -148,16 +148,15 @@ class Follower:
             return IDLE_POLL_SECONDS
         self._adopt(heads)
         busy = False
-        for version_key, version in list(self._versions.items()):
-            busy |= self._advance(connection, version, heads.versions[version_key], asked_at)
+        for log, version in list(self._versions.items()):
+            busy |= self._advance(connection, version, heads.logs[log], asked_at)
         self._prepare_bundles(connection, asked_at)
         busy |= self._report_if_due(connection, heads)
         self._yield_to_lighter(connection)
         self._serving = Serving(
             epoch=self._epoch,
-            layout=self._layout,
             heartbeat_at=self._heartbeat_at,
-            versions={key: version.served() for key, version in self._versions.items()},
+            versions={_key(log): version.served() for log, version in self._versions.items()},
         )
         if busy:
             return 0.0
@@ -177,23 +176,21 @@ class Follower:
             version.yields = yields
 
     def _adopt(self, heads: log_reader.Heads) -> None:
-        moved = (heads.epoch, heads.layout) != (self._epoch, self._layout)
-        self._drop(lambda version: moved or version.fits_now or not _is_of(version, heads))
-        self._epoch, self._layout = heads.epoch, heads.layout
-        if heads.layout is None:
-            return
-        for version_key, head in heads.versions.items():
-            if version_key not in self._versions and time.monotonic() >= self._resting.get(version_key, NEVER):
-                log = log_reader.Log(layout=heads.layout, version_key=version_key, shard=self._shard)
-                self._versions[version_key] = self._begin(log, head)
-        if self._stored != set(heads.versions):
-            remove_other_stores(self._snapshots, {self._snapshots / _store_name(key) for key in heads.versions})
-            self._stored = set(heads.versions)
+        moved = heads.epoch != self._epoch
+        self._drop(lambda version: moved or version.fits_now or not _is_wanted(version, heads))
+        self._epoch = heads.epoch
+        for log, head in heads.logs.items():
+            rests = time.monotonic() < self._resting.get(log, NEVER)
+            if log not in self._versions and head.loads and not rests:
+                self._versions[log] = self._begin(log, head)
+        if self._stored != set(heads.logs):
+            remove_other_stores(self._snapshots, {self._snapshots / _store_name(log) for log in heads.logs})
+            self._stored = set(heads.logs)
 
-    def _begin(self, log: log_reader.Log, head: log_reader.Head) -> VersionReplica:
-        directory = self._directory / f"v{log.version_key}-{uuid.uuid4().hex}"
+    def _begin(self, log: Log, head: log_reader.Head) -> VersionReplica:
+        directory = self._directory / f"{_store_name(log)}-{uuid.uuid4().hex}"
         index = VersionIndex(head.dimension, directory, free=self._memory.free, storage=head.storage)
-        store = SnapshotStore(self._snapshots / _store_name(log.version_key))
+        store = SnapshotStore(self._snapshots / _store_name(log))
         place = Place(
             epoch=self._epoch,
             layout=log.layout,
@@ -210,12 +207,12 @@ class Follower:
 
     def _prepare_bundles(self, connection: log_reader.Connection, now: float) -> None:
         """Look once a second which bundles of bulk jobs were announced, and let loaded versions prepare them."""
-        if self._layout is None or now - self._bundles_at < self._pace.heartbeat_seconds:
+        if now - self._bundles_at < self._pace.heartbeat_seconds:
             return
         self._bundles_at = now
-        rows = log_reader.read_bundles(connection, self._layout, self._shard)
-        for version_key, version in self._versions.items():
-            own = [row for row in rows if row.version_key == version_key]
+        rows = log_reader.read_bundles(connection, self._shard)
+        for log, version in self._versions.items():
+            own = [row for row in rows if row.log == log]
             known = {row.bundle.job for row in own}
             announced: dict[int, list[Bundle]] = {}
             for row in own if version.state(now) in ("ready", "behind") else ():
@@ -247,7 +244,7 @@ class Follower:
             return True
         except Exception as error:  # noqa: BLE001
             # The error costs this version alone: the others are followed and answered.
-            self._resting[version.log.version_key] = time.monotonic() + _REST_SECONDS
+            self._resting[version.log] = time.monotonic() + _REST_SECONDS
             self._begin_again(version, place_of(error))
             return True
         APPLIED_CHANGES.inc(version.applied - before)
@@ -261,12 +258,13 @@ class Follower:
         self._drop(lambda other: other is version)
 
     def _drop(self, condition: Callable[[VersionReplica], bool]) -> None:
-        gone = [key for key, version in self._versions.items() if condition(version)]
+        gone = [log for log, version in self._versions.items() if condition(version)]
         if not gone:
             return
-        dropped = [self._versions.pop(key) for key in gone]
+        dropped = [self._versions.pop(log) for log in gone]
         # Searches must no longer find the versions before their files are removed.
-        kept = {key: version for key, version in self._serving.versions.items() if key in self._versions}
+        left = set(map(_key, self._versions))
+        kept = {key: version for key, version in self._serving.versions.items() if key in left}
         self._serving = replace(self._serving, versions=kept)
         for version in dropped:
             version.close()
@@ -274,13 +272,13 @@ class Follower:
     def _report_if_due(self, connection: log_reader.Connection, heads: log_reader.Heads) -> bool:
         """Write the heartbeat when it is due, or has news; returns whether a version became ready."""
         now = time.monotonic()
-        states = {key: _told(version, now) for key, version in self._versions.items()}
+        states = {log: _told(version, now) for log, version in self._versions.items()}
         pause = self._pace.heartbeat_seconds
         if states != self._reported:
             pause = min(pause, self._pace.news_heartbeat_seconds)
-            if any(self._is_awaited(key, *states[key][:2], heads.versions[key]) for key in states):
+            if any(self._is_awaited(log, *states[log][:2], heads.logs[log]) for log in states):
                 pause = self._pace.soonest_heartbeat_seconds
-        if now - self._heartbeat_at < pause or self._layout is None:
+        if now - self._heartbeat_at < pause:
             return False
         rebuilds = log_reader.report(
             connection, [self._report(version, version.state(now)) for version in self._versions.values()]
@@ -288,15 +286,15 @@ class Follower:
         fenced = now - self._heartbeat_at >= FENCE_SECONDS
         self._heartbeat_at, self._reported = now, states
         became_ready = [version.announce(now, fenced) for version in self._versions.values()]
-        for version in [self._versions[version_key] for version_key in rebuilds]:
+        for version in [self._versions[log] for log in rebuilds]:
             # A thread that still reads a snapshot is not disturbed: the next heartbeat brings the wish again.
             if not version.restoring:
                 self._rebuild(connection, version)
         return any(became_ready)
 
-    def _is_awaited(self, version_key: int, applied: int, state: State, head: log_reader.Head) -> bool:
+    def _is_awaited(self, log: Log, applied: int, state: State, head: log_reader.Head) -> bool:
         """Whether what a version has to say should not wait."""
-        told_applied, told_state, _ = self._reported.get(version_key, (0, None, ""))
+        told_applied, told_state, _ = self._reported.get(log, (0, None, ""))
         return state != told_state or told_applied < min(applied, head.awaited)
 
     def _rebuild(self, connection: log_reader.Connection, version: VersionReplica) -> None:
@@ -336,15 +334,20 @@ class Follower:
         log_reader.report(connection, [self._report(version, "behind") for version in self._versions.values()])
 
 
-def _is_of(version: VersionReplica, heads: log_reader.Heads) -> bool:
-    """Whether the version is still live, and its graphs are of its storage."""
-    head = heads.versions.get(version.log.version_key)
-    return head is not None and head.storage == version.index.storage
+def _is_wanted(version: VersionReplica, heads: log_reader.Heads) -> bool:
+    """Whether layout and version are still live, the graphs are of the storage of the version, and no load goes on that
+    was stopped."""
+    head = heads.logs.get(version.log)
+    return head is not None and head.storage == version.index.storage and (head.loads or not version.loading)
 
 
 def _told(version: VersionReplica, now: float) -> tuple[int, State, str]:
     return version.applied, version.state(now), version.preparations.to_json()
 
 
-def _store_name(version_key: int) -> str:
-    return f"v{version_key}"
+def _key(log: Log) -> LogKey:
+    return LogKey(log.layout, log.version_key)
+
+
+def _store_name(log: Log) -> str:
+    return f"l{log.layout}-v{log.version_key}"

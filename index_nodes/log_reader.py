@@ -33,10 +33,12 @@ logger = logging.getLogger(__name__)
 _HEADS = """
 SELECT e.epoch, l.id, h.model_version_id, h.head, h.dimension, h.storage,
        (SELECT coalesce(max(r.awaited_seq), 0) FROM shard_replica r
-        WHERE r.layout_id = l.id AND r.model_version_id = h.model_version_id AND r.shard = h.shard)
+        WHERE r.layout_id = l.id AND r.model_version_id = h.model_version_id AND r.shard = h.shard),
+       NOT l.paused
 FROM log_epoch e
-LEFT JOIN layout l ON l.status = 'active' AND l.shards > %(shard)s
+LEFT JOIN layout l ON l.status IN ('building', 'active', 'standby') AND l.shards > %(shard)s
 LEFT JOIN index_head h ON h.layout_id = l.id AND h.shard = %(shard)s
+ORDER BY l.status = 'active' DESC
 """
 _CHANGES = """
 SELECT seq, document_key, namespace_key, revision, deleted, metadata, text_revision, vector
@@ -50,8 +52,8 @@ WHERE layout_id = %s AND model_version_id = %s AND shard = %s AND seq > %s ORDER
 _OF_INDEX = "FROM index_row WHERE layout_id = %s AND model_version_id = %s AND shard = %s"
 _OF_BLOCK = f"{_OF_INDEX} AND document_key BETWEEN %s AND %s"
 _BUNDLES = """
-SELECT model_version_id, announced, job_id, namespace_key, path, sha256, first_key, last_key
-FROM index_bundle WHERE layout_id = %s AND shard = %s ORDER BY job_id, part
+SELECT layout_id, model_version_id, announced, job_id, namespace_key, path, sha256, first_key, last_key
+FROM index_bundle WHERE shard = %s ORDER BY job_id, part
 """
 _REPORT = """
 INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, problem, digest,
@@ -70,7 +72,7 @@ ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     prepared = excluded.prepared,
     awaited_seq = CASE WHEN shard_replica.epoch = excluded.epoch THEN shard_replica.awaited_seq ELSE 0 END,
     heartbeat = excluded.heartbeat
-RETURNING model_version_id, rebuild_wanted
+RETURNING layout_id, model_version_id, shard, rebuild_wanted
 """
 _REBUILD_BEGUN = """
 UPDATE shard_replica SET rebuild_wanted = false
@@ -95,17 +97,17 @@ class Head(NamedTuple):
     """Of the vectors in graphs."""
     awaited: int = 0
     """Up to here somebody waits until replicas say that they have applied the log."""
+    loads: bool = True
+    """Whether a replica may fill an index that it does not have yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
-    """The versions that a replica must hold, as of one moment."""
+    """What a replica must hold, as of one moment."""
 
     epoch: str
-    layout: int | None
-    """None while no active layout has this shard."""
-    versions: Mapping[int, Head]
-    """By version key."""
+    logs: Mapping["Log", Head]
+    """Of every version under every live layout that has this shard, those of the layout that answers first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,7 @@ class Entry(NamedTuple):
 class BundleRow(NamedTuple):
     """A bundle of this shard."""
 
-    version_key: int
+    log: "Log"
     announced: bool
     """Whether its job waits until replicas have prepared it."""
     bundle: Bundle
@@ -219,13 +221,14 @@ def read_heads(connection: Connection, shard: int) -> Heads | None:
     rows = connection.execute(_HEADS, {"shard": shard}).fetchall()
     if not rows:
         return None
-    epoch, layout = rows[0][:2]
-    versions = {
-        version_key: Head(seq, dimension, VectorStorage(storage), awaited)
-        for _, _, version_key, seq, dimension, storage, awaited in rows
+    logs = {
+        Log(layout=layout, version_key=version_key, shard=shard): Head(
+            seq, dimension, VectorStorage(storage), awaited, loads
+        )
+        for _, layout, version_key, seq, dimension, storage, awaited, loads in rows
         if version_key
     }
-    return Heads(epoch=str(epoch), layout=layout, versions=versions)
+    return Heads(epoch=str(rows[0][0]), logs=logs)
 
 
 def read_changes(connection: Connection, log: Log, after: int, dimension: int) -> list[tuple[int, DocumentState]]:
@@ -247,11 +250,11 @@ def next_entry(connection: Connection, log: Log, after: int) -> Entry | None:
     return Entry(*row) if row else None
 
 
-def read_bundles(connection: Connection, layout: int, shard: int) -> list[BundleRow]:
-    """The bundles of bulk jobs that there are for a shard. Raises psycopg.Error."""
+def read_bundles(connection: Connection, shard: int) -> list[BundleRow]:
+    """The bundles of bulk jobs that there are for a shard, of any layout. Raises psycopg.Error."""
     return [
         BundleRow(
-            version_key,
+            Log(layout=layout, version_key=version_key, shard=shard),
             announced,
             Bundle(
                 job=job,
@@ -262,8 +265,8 @@ def read_bundles(connection: Connection, layout: int, shard: int) -> list[Bundle
                 last_key=last_key,
             ),
         )
-        for version_key, announced, job, namespace_key, path, sha256, first_key, last_key in connection.execute(
-            _BUNDLES, (layout, shard)
+        for layout, version_key, announced, job, namespace_key, path, sha256, first_key, last_key in connection.execute(
+            _BUNDLES, (shard,)
         )
     ]
 
@@ -279,9 +282,7 @@ def open_load(
         connection.read_only = True
         with connection.transaction():
             heads = read_heads(connection, log.shard)
-            if heads is None or (heads.epoch, heads.layout) != (epoch, log.layout):
-                raise LogMoved
-            head = heads.versions.get(log.version_key)
+            head = heads.logs.get(log) if heads is not None and heads.epoch == epoch else None
             if head is None:
                 raise LogMoved
             of = (log.layout, log.version_key, log.shard)
@@ -299,19 +300,23 @@ class _Part(NamedTuple):
 
 
 class LogMoved(Exception):
-    """The log to load is no longer of this epoch or layout, or its version was retired."""
+    """The log to load is no longer of this epoch, or its layout or its version was retired."""
 
 
-def report(connection: Connection, reports: Sequence[Report]) -> set[int]:
-    """Write the replica's heartbeat; gives the keys of the versions that it is asked to load again. Raises
-    psycopg.Error."""
+def report(connection: Connection, reports: Sequence[Report]) -> set[Log]:
+    """Write the replica's heartbeat; gives the logs whose indexes it is asked to load again. Raises psycopg.Error."""
     if not reports:
         return set()
     with connection.cursor() as cursor:
         rows = [{name: getattr(entry, name) for name in Report.__slots__} for entry in reports]
         cursor.executemany(_REPORT, rows, returning=True)
         answers = [results.fetchall() for results in cursor.results()]
-    return {version_key for answer in answers for version_key, rebuild_wanted in answer if rebuild_wanted}
+    return {
+        Log(layout=layout, version_key=version_key, shard=shard)
+        for answer in answers
+        for layout, version_key, shard, rebuild_wanted in answer
+        if rebuild_wanted
+    }
 
 
 def note_rebuild(connection: Connection, log: Log, replica: int) -> None:

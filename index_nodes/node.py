@@ -27,7 +27,7 @@ from index_nodes.memory_budget import MemoryBudget
 from index_nodes.metrics import QUERIES, SEARCH_SECONDS
 from index_nodes.replies import Addressed
 from index_nodes.scan import SearchSpec
-from index_nodes.serving import Serving
+from index_nodes.serving import LogKey, Serving
 from index_nodes.snapshot_writer import SnapshotWriter
 from index_nodes.version_index import VersionIndex
 
@@ -86,8 +86,8 @@ class ShardNode:
         """The queues that this replica must consume now; empty while it may not answer."""
         return self._follower.serving.queues(self._shard, time.monotonic(), lane)
 
-    def answer(self, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> Addressed | None:
-        """Search; the reply for the asker, or None when the deadline of the batch is over."""
+    def answer(self, batch: SearchBatch, layout: int, lane: SearchLane = SearchLane.LIGHT) -> Addressed | None:
+        """Search under a layout; the reply for the asker, or None when the deadline of the batch is over."""
         # The wall clock may be set during the searches, so they use the monotonic clock.
         seconds_left = batch.deadline - time.time()
         if seconds_left <= 0:
@@ -95,23 +95,23 @@ class ShardNode:
             return None
         effort = Effort(deadline=time.monotonic() + seconds_left, most_microseconds=self._most[lane])
         with serving(distinct(batch.origins)):
-            return Addressed(batch.inbox, self._search(batch, effort, lane))
+            return Addressed(batch.inbox, self._search(batch, layout, effort, lane))
 
-    def count(self, question: CensusQuestion) -> Addressed | None:
+    def count(self, question: CensusQuestion, layout: int) -> Addressed | None:
         """Count; the reply for the asker, or None when the deadline of the question is over."""
         seconds_left = question.deadline - time.time()
         if seconds_left <= 0:
             QUERIES.labels("expired").inc()
             return None
         effort = Effort(deadline=time.monotonic() + seconds_left)
-        outcome = answer_census(lambda: self._follower.serving, question, self._shard, effort)
+        outcome = answer_census(lambda: self._follower.serving, layout, question, self._shard, effort)
         return Addressed(
             question.inbox, CensusReply(question_id=question.question_id, shard=self._shard, outcome=outcome)
         )
 
-    def _search(self, batch: SearchBatch, effort: Effort, lane: SearchLane) -> SearchReply:
+    def _search(self, batch: SearchBatch, layout: int, effort: Effort, lane: SearchLane) -> SearchReply:
         began, began_ns = time.perf_counter(), time.time_ns()
-        outcomes = search_batch(self._follower.serving, batch, effort)
+        outcomes = search_batch(self._follower.serving, layout, batch, effort)
         seconds = time.perf_counter() - began
         SEARCH_SECONDS.labels(lane).observe(seconds)
         place = {"shard": self._shard, "replica": self._replica}
@@ -122,7 +122,7 @@ class ShardNode:
         )
 
 
-def search_batch(serving: Serving, batch: SearchBatch, effort: Effort) -> list[Outcome]:
+def search_batch(serving: Serving, layout: int, batch: SearchBatch, effort: Effort) -> list[Outcome]:
     """An outcome for each query. One call searches all queries that differ in their vector only; no call begins after
     the deadline."""
     groups: dict[ShardQuery, list[int]] = defaultdict(list)
@@ -134,15 +134,15 @@ def search_batch(serving: Serving, batch: SearchBatch, effort: Effort) -> list[O
         if now >= effort.deadline:
             QUERIES.labels("expired").inc(len(places))
             continue
-        for place, outcome in zip(places, _search_group(serving, batch, query, places, now, effort), strict=True):
+        index = serving.index(LogKey(layout, query.version_key), batch.epoch, now)
+        for place, outcome in zip(places, _search_group(index, batch, query, places, effort), strict=True):
             outcomes[place] = outcome
     return outcomes
 
 
 def _search_group(
-    serving: Serving, batch: SearchBatch, query: ShardQuery, places: list[int], now: float, effort: Effort
+    index: VersionIndex | None, batch: SearchBatch, query: ShardQuery, places: list[int], effort: Effort
 ) -> list[Outcome]:
-    index = serving.index(query.version_key, batch.epoch, now)
     if index is None:
         QUERIES.labels("behind").inc(len(places))
         return [BEHIND] * len(places)

@@ -28,6 +28,13 @@ def push_reply(redis: Redis, answer: Addressed) -> None:
     pipeline.execute()
 
 
+class Taken(NamedTuple):
+    """A message, and the queue that it lay in."""
+
+    queue: str
+    raw: bytes
+
+
 class QueueLine:
     """For one thread. The inbox of a process that died must not stay: once a second, the inboxes that got a reply get
     their time to live, and so every inbox does after its last reply."""
@@ -38,7 +45,7 @@ class QueueLine:
         self._written: set[str] = set()
         self._renew_at = 0.0
 
-    def exchange(self, answer: Addressed | None, queues: Sequence[str], seconds: float) -> bytes | None:
+    def exchange(self, answer: Addressed | None, queues: Sequence[str], seconds: float) -> Taken | None:
         """Send the reply, and wait so long for the next message of the first of `queues` that has one. Raises
         RedisError; the reply is lost then, or has arrived."""
         pipeline = self._redis.pipeline(transaction=False)
@@ -55,4 +62,4 @@ class QueueLine:
             self._written.clear()
             self._renew_at = self._clock() + _RENEW_SECONDS
         popped = cast(tuple[bytes, bytes] | None, results[-1]) if queues else None
-        return popped[1] if popped else None
+        return Taken(popped[0].decode(), popped[1]) if popped else None

@@ -9,7 +9,7 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embedding_project.contracts.census import CensusQuestion
 from embedding_project.contracts.messages import SearchBatch
-from embedding_project.contracts.queues import SearchLane
+from embedding_project.contracts.queues import SearchLane, layout_of
 from index_nodes.drainer import SearchDrainer
 from index_nodes.memory_budget import MemoryBudget
 from index_nodes.node import ShardNode
@@ -49,14 +49,15 @@ def usual_search_threads(cores: int) -> int:
     return max(1, min(_MOST_USUAL_THREADS, cores // _CORES_PER_THREAD))
 
 
-def answer_alone(batch: SearchBatch) -> None:
-    """Search and reply, for a message of any lane that came another way than through a drainer. Raises RedisError."""
-    _send(node().answer(batch, SearchLane.HEAVY))
+def answer_alone(batch: SearchBatch, queue: str) -> None:
+    """Search and reply, for a message of any lane that came another way than through a drainer. Raises RedisError, and
+    ValueError for a queue of another name."""
+    _send(node().answer(batch, layout_of(queue), SearchLane.HEAVY))
 
 
-def count_alone(question: CensusQuestion) -> None:
+def count_alone(question: CensusQuestion, queue: str) -> None:
     """The same for a question for counts."""
-    _send(node().count(question))
+    _send(node().count(question, layout_of(queue)))
 
 
 def _send(answer: Addressed | None) -> None:

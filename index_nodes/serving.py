@@ -6,6 +6,7 @@ answer by itself.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from embedding_project.contracts.queues import SearchLane, search_queue
 from index_nodes.version_index import VersionIndex
@@ -53,25 +54,29 @@ class ServedVersion:
         return self.caught_up_at > max(self.announced_at, now - MAX_LAG_SECONDS)
 
 
+class LogKey(NamedTuple):
+    layout: int
+    version_key: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     epoch: str = ""
-    layout: int | None = None
     heartbeat_at: float = NEVER
     """When the last heartbeat was sent that arrived."""
-    versions: Mapping[int, ServedVersion] = field(default_factory=dict)
-    """By version key, with the versions that are still loading."""
+    versions: Mapping[LogKey, ServedVersion] = field(default_factory=dict)
+    """Under every live layout, with the versions that are still loading."""
 
-    def index(self, version_key: int, epoch: str, now: float) -> VersionIndex | None:
-        """The index that may answer for a version; None when the replica is behind."""
-        version = self.versions.get(version_key)
+    def index(self, key: LogKey, epoch: str, now: float) -> VersionIndex | None:
+        """The index that may answer for a version under a layout; None when the replica is behind."""
+        version = self.versions.get(key)
         if version is None or epoch != self.epoch or self.fenced(now) or not version.answers(now):
             return None
         return version.index
 
-    def applied(self, version_key: int) -> int | None:
-        """Position in the log that the index of a version has reached; None for a version that is not here."""
-        version = self.versions.get(version_key)
+    def applied(self, key: LogKey) -> int | None:
+        """Position in the log that an index has reached; None for one that is not here."""
+        version = self.versions.get(key)
         return None if version is None else version.applied
 
     def fenced(self, now: float) -> bool:
@@ -80,10 +85,10 @@ class Serving:
     def queues(self, shard: int, now: float, lane: SearchLane = SearchLane.LIGHT) -> tuple[str, ...]:
         """The queues of the versions that may answer. The replica does not consume the queue of a version that lags, or
         that a lighter replica answers."""
-        if self.layout is None or self.fenced(now):
+        if self.fenced(now):
             return ()
         return tuple(
-            search_queue(self.layout, version_key, shard, lane)
-            for version_key, version in self.versions.items()
+            search_queue(key.layout, key.version_key, shard, lane)
+            for key, version in self.versions.items()
             if version.answers(now) and not version.yields
         )

@@ -115,6 +115,10 @@ class VersionReplica:
         """Whether a thread still reads a snapshot, so that the follower has nothing to do for this version."""
         return self._restoring is not None and self._restoring.running
 
+    @property
+    def loading(self) -> bool:
+        return self._loading
+
     def waits(self, now: float) -> bool:
         """Whether a load from Postgres waits for builds: rows in no graph take more memory than they will in one."""
         loads = self._load is not None and self.index.storage is not VectorStorage.FP32
@@ -262,10 +266,8 @@ class VersionReplica:
             raise LogBroken(f"there is a gap after {self.applied}, before the head {head.seq}")
         preparation = self.preparations.of(block.job)
         if preparation is None:
-            rows = read_bundles(connection, self.log.layout, self.log.shard)
-            bundles = [
-                row.bundle for row in rows if (row.version_key, row.bundle.job) == (self.log.version_key, block.job)
-            ]
+            rows = read_bundles(connection, self.log.shard)
+            bundles = [row.bundle for row in rows if (row.log, row.bundle.job) == (self.log, block.job)]
             if bundles:
                 self.preparations.begin(block.job, bundles)
                 return False

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from supervisor.logs import Console
@@ -40,8 +40,13 @@ class Fleet:
 
     def stop(self) -> None:
         """Walk every process down its stop ladder, all at the same time, the last one started first."""
+        self.end(self.children)
+
+    def end(self, children: Sequence[Child]) -> None:
+        """The same for some of the processes, which are not kept alive any longer."""
+        ending = list(children)
         began = time.monotonic()
-        waiting = {child: _schedule(child.spec) for child in reversed(self.children)}
+        waiting = {child: _schedule(child.spec) for child in reversed(ending)}
         while waiting:
             elapsed = time.monotonic() - began
             for child in [child for child in waiting if child.pid is None]:
@@ -50,9 +55,10 @@ class Fleet:
                 while steps and elapsed >= steps[0][0]:
                     _take(child, steps.pop(0)[1])
             time.sleep(_POLL_SECONDS)
-        for child in self.children:
+        for child in ending:
             child.finish()
-        self.children.clear()
+            self.children.remove(child)
+        self._on_change()
 
 
 def _schedule(spec: ProcessSpec) -> list[tuple[float, signal.Signals]]:

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,17 +86,21 @@ def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpe
     """Every role, in the order of their start; those without DATABASE_URL start before the database is ready for it."""
     # Their counters are shared through METRICS_DIR, and they could not all have one port.
     config = replace(config, metrics_port=0)
-    nodes = [
-        replace(config, node_shard=shard, node_replica=replica)
-        for shard in range(config.shards)
-        for replica in range(config.replicas)
-    ]
     return (
         *(role("embedder", config, inherited, number) for number in range(config.embedders)),
-        *(role("node", node, inherited) for node in nodes),
+        *nodes(config, inherited, range(config.shards)),
         role("indexer", config, inherited),
         role("api", config, inherited),
         *(role("beat", config, inherited, number) for number in range(config.beats)),
+    )
+
+
+def nodes(config: Config, inherited: Mapping[str, str], shards: Iterable[int]) -> tuple[ProcessSpec, ...]:
+    """The nodes of these shards, with all their replicas."""
+    return tuple(
+        role("node", replace(config, node_shard=shard, node_replica=replica, metrics_port=0), inherited)
+        for shard in shards
+        for replica in range(config.replicas)
     )
 
 

@@ -12,6 +12,7 @@ from embedding_project.config import INSTANCE_FILE, STAND_INS, Config, read_conf
 from supervisor import instance, postgres, readiness, roles, secrets
 from supervisor.errors import StartError, Stopped
 from supervisor.fleet import Fleet
+from supervisor.live_shards import LiveShards
 from supervisor.logs import Console, tail
 from supervisor.ports import held_port
 from supervisor.process import Child, run_once
@@ -193,8 +194,22 @@ class Supervisor:
         return "".join(map(_last_words, suspects))
 
     def _watch(self) -> None:
+        live = LiveShards(self._config.database_url, self._config.shards)
+        nodes = self._config.shards
         while True:
             self._tick()
+            if (wanted := live.count()) != nodes:
+                self._change_nodes(nodes, wanted)
+                nodes = wanted
+
+    def _change_nodes(self, before: int, wanted: int) -> None:
+        """While the documents move to another number of shards, those of both layouts need nodes."""
+        self._console.say(f"nodes for {wanted} shards, before for {before}")
+        for spec in roles.nodes(self._config, self._environ, range(before, wanted)):
+            self._roles.add(spec)
+        gone = {spec.name for spec in roles.nodes(self._config, self._environ, range(wanted, before))}
+        if gone:
+            self._roles.end([child for child in self._roles.children if child.spec.name in gone])
 
     def _tick(self) -> None:
         self._pause(_TICK_SECONDS)

@@ -1,5 +1,6 @@
 """Names of tasks and queues. With them the roles find each other, and need not import each other."""
 
+import re
 from enum import StrEnum
 
 SEARCH_TASK = "index_nodes.search_shard"
@@ -33,3 +34,11 @@ def search_queue(layout: int, version_key: int, shard: int, lane: SearchLane = S
     """The queue of one model version on one shard; only replicas that may answer for that version consume it."""
     name = f"search.l{layout}.v{version_key}.s{shard}"
     return name if lane is SearchLane.LIGHT else f"{name}.{lane}"
+
+
+def layout_of(queue: str) -> int:
+    """The layout in the name of a search queue. Raises ValueError for another name."""
+    found = re.match(r"search\.l(\d+)\.", queue)
+    if not found:
+        raise ValueError("not a search queue")
+    return int(found[1])

@@ -27,6 +27,7 @@ from embeddings_app.models.model_registry import (
 from embeddings_app.models.quality import JudgedQuery, Judgement, SearchSample, VersionMeasurement
 from embeddings_app.models.reembedding import OPEN_STATES, ReembedChunk, ReembedRun, RunState
 from embeddings_app.models.shards import (
+    WRITTEN_LAYOUTS,
     Layout,
     LayoutStatus,
     LogEpoch,
@@ -42,6 +43,7 @@ __all__ = [
     "OPEN_BULK_STATES",
     "OPEN_STATES",
     "SEARCHABLE_STATUSES",
+    "WRITTEN_LAYOUTS",
     "ApiKey",
     "AuditEvent",
     "BulkBlock",

@@ -13,15 +13,22 @@ from embeddings_app.models.model_registry import ModelRegistry
 class LayoutStatus(models.TextChoices):
     BUILDING = "building"
     ACTIVE = "active"
+    STANDBY = "standby", "standby (was active, and can be again)"
     RETIRED = "retired"
 
 
+WRITTEN_LAYOUTS = (LayoutStatus.BUILDING, LayoutStatus.ACTIVE, LayoutStatus.STANDBY)
+"""Every write reaches the logs of these, and nodes hold them."""
+
+
 class Layout(models.Model):
-    """How documents are spread over shards. Two layouts can live side by side while one is built."""
+    """How documents are spread over shards. A second one lives beside it while it is built, and after a switch."""
 
     shards = models.PositiveSmallIntegerField()
     replicas = models.PositiveSmallIntegerField(default=1)
     status = models.CharField(max_length=12, choices=LayoutStatus.choices, default=LayoutStatus.ACTIVE)
+    paused = models.BooleanField(db_default=False, help_text="Whether nodes leave unfinished loads of it alone.")
+    kept_until = models.DateTimeField(null=True, blank=True, help_text="On standby: when it goes by itself.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -29,6 +36,9 @@ class Layout(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["status"], condition=models.Q(status=LayoutStatus.ACTIVE), name="layout_one_active"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(shards__gte=1) & models.Q(replicas__gte=1), name="layout_not_empty"
             ),
         ]
 

@@ -38,7 +38,7 @@ def log_floors(retention_hours: int) -> list[LogFloor]:
         LEFT JOIN shard_replica r
             ON (r.layout_id, r.model_version_id, r.shard) = (c.layout_id, c.model_version_id, c.shard)
            AND r.heartbeat > now() - make_interval(hours => %s) AND r.epoch = (SELECT epoch FROM log_epoch)
-           AND l.status IN ('active', 'building') AND m.status = ANY(%s)
+           AND l.status <> 'retired' AND m.status = ANY(%s)
         GROUP BY c.layout_id, c.model_version_id, c.shard, c.head
         ORDER BY c.layout_id, c.model_version_id, c.shard
         """,
@@ -146,3 +146,14 @@ def log_entries() -> int:
         """
     )
     return int(entries)
+
+
+def is_empty(log: LogFloor) -> bool:
+    """Whether the log has no entry."""
+    (entry,) = row(
+        """
+        SELECT EXISTS (SELECT 1 FROM shard_change WHERE layout_id = %s AND model_version_id = %s AND shard = %s)
+        """,
+        [log.layout, log.version_key, log.shard],
+    )
+    return not entry

@@ -7,7 +7,15 @@ from datetime import timedelta
 
 from django.db.models.functions import Now
 
-from embeddings_app.models import LIVE_STATUSES, Layout, LayoutStatus, LogEpoch, ShardCounter, ShardReplica
+from embeddings_app.models import (
+    LIVE_STATUSES,
+    WRITTEN_LAYOUTS,
+    Layout,
+    LayoutStatus,
+    LogEpoch,
+    ShardCounter,
+    ShardReplica,
+)
 from embeddings_app.records.sql import execute, rows
 
 HEARTBEAT_SECONDS = 5
@@ -70,14 +78,29 @@ def renew_epoch() -> str:
     return str(epoch)
 
 
+def lock_layouts_shared() -> None:
+    """Hold off changes of layouts until the transaction ends."""
+    execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('layouts', 0))")
+
+
+def lock_layouts() -> None:
+    """Wait for all who write into logs, and hold off others until the transaction ends."""
+    execute("SELECT pg_advisory_xact_lock(hashtextextended('layouts', 0))")
+
+
 def writable_layouts() -> list[Layout]:
-    """Layouts whose logs every write must reach."""
-    return list(Layout.objects.filter(status__in=[LayoutStatus.ACTIVE, LayoutStatus.BUILDING]).order_by("pk"))
+    """Layouts whose logs every write must reach: they stay the same until the transaction of the caller ends."""
+    lock_layouts_shared()
+    return live_layouts()
+
+
+def live_layouts() -> list[Layout]:
+    return list(Layout.objects.filter(status__in=WRITTEN_LAYOUTS).order_by("pk"))
 
 
 def searched_logs() -> list[SearchedLog]:
     """Every log that a search may be sent to, sorted."""
-    rows = ShardCounter.objects.filter(model_version__status__in=LIVE_STATUSES, layout__in=writable_layouts())
+    rows = ShardCounter.objects.filter(model_version__status__in=LIVE_STATUSES, layout__in=live_layouts())
     return [
         SearchedLog(row.layout_id, row.model_version_id, row.shard, str(row.model_version))
         for row in rows.select_related("model_version").order_by("layout", "model_version", "shard")

@@ -16,7 +16,7 @@ from index_nodes import log_reader
 from index_nodes.log_follower import Follower, Pace
 from index_nodes.metrics import REBUILDS
 from index_nodes.scan import SearchSpec
-from index_nodes.serving import LightRule
+from index_nodes.serving import LightRule, LogKey
 from index_nodes.version_index import VersionIndex
 from tests.integration.indexing_steps import NAMESPACE, embedded, index, put, rows
 from tests.integration.registry_steps import retire, retired
@@ -55,8 +55,12 @@ def version_key() -> int:
     return key
 
 
+def log_key(version_key: int) -> LogKey:
+    return LogKey(read_topology().layout, version_key)
+
+
 def served(follower: Follower) -> VersionIndex:
-    found = follower.serving.index(version_key(), follower.serving.epoch, time.monotonic())
+    found = follower.serving.index(log_key(version_key()), follower.serving.epoch, time.monotonic())
     assert found is not None
     return found
 
@@ -153,8 +157,8 @@ def test_a_document_that_cannot_be_applied_costs_its_version_a_rest_and_nothing_
     before, rebuilds = dict(follower.serving.versions), REBUILDS._value.get()
     for _ in range(10):
         follower.round(connection)
-    assert set(follower.serving.versions) == set(before) - {version_key()}
-    assert follower.serving.versions[second_version].index is before[second_version].index
+    assert set(follower.serving.versions) == set(before) - {log_key(version_key())}
+    assert follower.serving.versions[log_key(second_version)].index is before[log_key(second_version)].index
     assert REBUILDS._value.get() == rebuilds + 1
     connection.execute("UPDATE document SET metadata = '{}'")
     converged(follower, connection)
@@ -166,7 +170,7 @@ def test_a_retired_version_is_dropped(follower: Follower, connection: log_reader
     before, key = served(follower), version_key()
     with retired(connection, key):
         follower.round(connection)
-        assert key not in follower.serving.versions
+        assert log_key(key) not in follower.serving.versions
         assert before.closed
 
 

@@ -15,7 +15,17 @@ from index_nodes.snapshot_writer import write_snapshot
 from index_nodes.version_replica import LoadPace
 from tests.integration.indexing_steps import NAMESPACE, index, put, rows
 from tests.integration.registry_steps import retired
-from tests.integration.test_index_node import REPLICA, SHARD, converged, ready, served, until, version_key, write
+from tests.integration.test_index_node import (
+    REPLICA,
+    SHARD,
+    converged,
+    log_key,
+    ready,
+    served,
+    until,
+    version_key,
+    write,
+)
 
 
 @pytest.fixture
@@ -128,7 +138,7 @@ def test_an_entry_that_names_nothing_is_a_gap(
     write(*(f"later {number}" for number in range(10)))
     connection.execute(
         "UPDATE shard_change SET kind = 'segment', document_id = NULL, revision = NULL WHERE seq = %s AND shard = %s",
-        (follower._versions[version_key()].applied + 2, SHARD),
+        (follower.serving.versions[log_key(version_key())].applied + 2, SHARD),
     )
     converged(follower, connection)
     assert any("gap" in record.message for record in caplog.records)

@@ -38,7 +38,7 @@ from tests.integration.reembedding_steps import (
     work,
     write,
 )
-from tests.integration.test_index_node import REPLICA, SHARD, until
+from tests.integration.test_index_node import REPLICA, SHARD, log_key, until
 from tests.integration.test_snapshot_restart import loads
 from tests.unit.index_nodes.builders import build_all, spec
 
@@ -82,12 +82,12 @@ def filled(versions: Versions) -> None:
 
 def followed(follower: Follower, connection: log_reader.Connection, version: ModelRegistry) -> VersionIndex:
     def ready() -> bool:
-        served = follower.serving.versions.get(version.pk)
+        served = follower.serving.versions.get(log_key(version.pk))
         return served is not None and served.answers(time.monotonic())
 
     follower.round(connection)
     until(follower, connection, ready)
-    found = follower.serving.index(version.pk, follower.serving.epoch, time.monotonic())
+    found = follower.serving.index(log_key(version.pk), follower.serving.epoch, time.monotonic())
     assert found is not None
     return found
 
@@ -229,7 +229,7 @@ def test_a_load_of_rounded_vectors_waits_for_builds_that_come(
     follower = Follower(database, SHARD, REPLICA, tmp_path / "node", pace)
     for _ in range(40):
         follower.round(connection)
-    exact, rounded = (follower.serving.versions[version.pk].index for version in versions)
+    exact, rounded = (follower.serving.versions[log_key(version.pk)].index for version in versions)
     documents = exact.tally()[0]
     assert documents > 300
     assert rounded.tally()[0] == (300 if patience else documents)

@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
-from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish, Namespace
+from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish, Layout, Namespace
 from embeddings_app.records import model_locks, namespaces
-from embeddings_app.records.topology import read_topology
+from embeddings_app.records.topology import live_layouts, read_topology, writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
 from embeddings_app.services.namespaces import check_model
@@ -50,6 +50,7 @@ def target_spec(namespace: str, model_id: str | None) -> ModelSpec:
         check_model(space, model_id)
     spec = registry.active_spec(model_id or (space.model_id if space else None))
     _refuse_second_version(spec)
+    _refuse_second_layout(live_layouts())
     return spec
 
 
@@ -57,6 +58,13 @@ def _refuse_second_version(spec: ModelSpec) -> None:
     if [live.version_key for live in registry.live_specs(spec.model_id)] != [spec.version_key]:
         raise ServiceError(
             "illegal_step", f"model {spec.model_id!r} has another live version: retire it, or wait for its run"
+        )
+
+
+def _refuse_second_layout(layouts: Sequence[Layout]) -> None:
+    if len(layouts) > 1:
+        raise ServiceError(
+            "illegal_step", "the documents move to another number of shards: wait for the end, and drop the old layout"
         )
 
 
@@ -81,6 +89,7 @@ def _of_key(key: str | None) -> BulkJob | None:
 def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
     model_locks.lock_shared(spec.model_id)
     _refuse_second_version(spec)
+    _refuse_second_layout(writable_layouts())
     space = namespaces.claim_namespace(new.namespace, spec.model_id)
     check_model(space, spec.model_id)
     job = BulkJob.objects.create(

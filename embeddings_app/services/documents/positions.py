@@ -6,7 +6,7 @@ from typing import Any
 from django.core import signing
 
 from embedding_project.contracts.errors import InvalidRequest, ServiceError
-from embeddings_app.records.topology import Topology, heads
+from embeddings_app.records.topology import Topology, heads, live_layouts
 
 _SALT = "position"
 
@@ -32,17 +32,21 @@ def encode(position: Position) -> str:
 
 
 def decode(token: str, topology: Topology, version_key: int) -> Position:
-    """The position in `token`. Raises invalid_token, or token_expired when it is not of the epoch, layout and model
-    version that are searched."""
+    """The position in `token`, under the layout that is searched. Raises invalid_token, or token_expired when it is not
+    of the epoch and model version that are searched, or of a layout that is gone."""
     try:
         value: Any = signing.loads(token, salt=_SALT)
         epoch, layout, written_version, seqs = value
         position = Position(epoch, layout, written_version, {int(shard): seq for shard, seq in seqs.items()})
     except (signing.BadSignature, ValueError) as error:
         raise InvalidRequest("invalid_token", field="min_token") from error
-    searched = (topology.epoch, topology.layout, version_key)
-    if (position.epoch, position.layout, position.version_key) != searched:
+    if (position.epoch, position.version_key) != (topology.epoch, version_key):
         raise ServiceError("token_expired", field="min_token")
+    if position.layout != topology.layout:
+        # Every write reaches the logs of all live layouts, so what the token is of is in this one's logs by now.
+        if position.layout not in {layout.pk for layout in live_layouts()}:
+            raise ServiceError("token_expired", field="min_token")
+        return newest(topology, version_key)
     known = heads(position.layout, position.version_key, position.seqs)
     if any(known.get(shard, 0) < seq for shard, seq in position.seqs.items()):
         raise InvalidRequest("invalid_token", "the token is ahead of the log", field="min_token")

@@ -6,6 +6,7 @@ from embeddings_app.services.jobs.digest_audit import DIGEST_AUDIT
 from embeddings_app.services.jobs.dropped_namespaces import DROPPED_NAMESPACES
 from embeddings_app.services.jobs.expired_documents import EXPIRED_DOCUMENTS
 from embeddings_app.services.jobs.job import Job
+from embeddings_app.services.jobs.old_layouts import OLD_LAYOUTS
 from embeddings_app.services.jobs.recall import RECALL
 from embeddings_app.services.jobs.retention import RETENTION
 from embeddings_app.services.jobs.shadow import SHADOW
@@ -25,6 +26,7 @@ _ALL = (
         DROPPED_NAMESPACES,
         EXPIRED_DOCUMENTS,
         TEXT_WORDS,
+        OLD_LAYOUTS,
         RECALL,
         RETENTION,
         STALE_RECORDS,

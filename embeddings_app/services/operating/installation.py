@@ -8,6 +8,7 @@ from embedding_project.config import Config
 from embedding_project.contracts.model_spec import PACKAGED_MODEL
 from embeddings_app.models import Layout, LayoutStatus, LogEpoch, ModelRegistry, ModelStatus
 from embeddings_app.records.api_keys import any_key
+from embeddings_app.records.topology import live_layouts
 from embeddings_app.services.access.roles import install_roles
 from embeddings_app.services.jobs.schedule import seed_schedule
 from embeddings_app.services.model_versions.indexes import prepare_indexes
@@ -49,9 +50,10 @@ def _install_layout(shards: int, replicas: int) -> bool:
     if layout is None:
         Layout.objects.create(shards=shards, replicas=replicas)
         return True
-    if layout.shards != shards:
+    if shards not in {live.shards for live in live_layouts()}:
         raise LayoutDiffers(
-            f"SHARDS is {shards}, but the documents are spread over {layout.shards} shards; set SHARDS={layout.shards}"
+            f"SHARDS is {shards}, but the documents are spread over {layout.shards} shards; "
+            f"set SHARDS={layout.shards}, start, and spread them anew: manage.py reshard run --shards {shards}"
         )
     if layout.replicas != replicas:
         layout.replicas = replicas

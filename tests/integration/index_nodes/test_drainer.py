@@ -44,7 +44,7 @@ class Replica(ShardNode):
         heavy = lane is SearchLane.HEAVY
         return tuple(queue for queue in self.ready_queues if queue.endswith(f".{SearchLane.HEAVY}") == heavy)
 
-    def answer(self, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
+    def answer(self, batch: SearchBatch, layout: int, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
         if self.faults:
             raise self.faults.pop()
         self.answered.append(batch)
@@ -113,9 +113,9 @@ class Meeting(Replica):
         super().__init__(*queues)
         self._met = threading.Barrier(threads)
 
-    def answer(self, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
+    def answer(self, batch: SearchBatch, layout: int, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
         self._met.wait(5)
-        return super().answer(batch, lane)
+        return super().answer(batch, layout, lane)
 
 
 def test_several_threads_answer_for_one_node_at_the_same_time(redis: Redis, layout: int) -> None:
@@ -135,11 +135,11 @@ class Held(Replica):
         super().__init__(*queues)
         self.held, self.free = threading.Semaphore(0), threading.Event()
 
-    def answer(self, batch: SearchBatch, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
+    def answer(self, batch: SearchBatch, layout: int, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
         if lane is SearchLane.HEAVY:
             self.held.release()
             assert self.free.wait(20)
-        return super().answer(batch, lane)
+        return super().answer(batch, layout, lane)
 
 
 def test_light_searches_are_answered_while_heavy_ones_run_and_wait(redis: Redis, layout: int) -> None:

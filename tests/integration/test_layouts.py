@@ -1,0 +1,248 @@
+"""A second layout beside the one that answers: filled by nodes, written by all, switched to, gone back to, dropped."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection as django_connection
+from django.db import transaction
+from django.utils import timezone
+
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app.models import BulkJob, Layout, LayoutStatus
+from embeddings_app.records.layout_progress import log_progress
+from embeddings_app.records.topology import heads, read_topology, writable_layouts
+from embeddings_app.services import topology
+from embeddings_app.services.bulk.jobs import target_spec
+from embeddings_app.services.documents import positions
+from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.layouts.changing import drop, pause, start, switch
+from embeddings_app.services.layouts.clearing import clear_retired, drop_outlived
+from embeddings_app.services.operating.installation import LayoutDiffers, install
+from index_nodes import log_reader
+from index_nodes.log_follower import Follower
+from tests.integration.bulk_loads import external_model
+from tests.integration.bulk_steps import made_job
+from tests.integration.indexing_steps import NAMESPACE, in_thread, index, put, rows
+from tests.integration.shard_digests import ShardDigest, shard_digest
+from tests.integration.test_index_node import version_key
+
+SHARDS, ACTOR = 3, "test"
+
+
+class Nodes:
+    """Followers of so many shards, in this thread."""
+
+    def __init__(self, url: str, folder: Path, shards: int, connections: ExitStack) -> None:
+        self.followers = []
+        for shard in range(shards):
+            directory = folder / f"s{shard}"
+            directory.mkdir(parents=True)
+            connection = connections.enter_context(log_reader.connect(url, f"test-{shard}"))
+            self.followers.append((Follower(url, shard, 0, directory), connection))
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline
+            for follower, connection in self.followers:
+                follower.round(connection)
+
+    def hold(self, layout: int, shards: int) -> None:
+        """What SQL says of each shard of the layout, they hold."""
+        for shard in range(shards):
+            key = (layout, version_key())
+            index = next(
+                version.index for at, version in self.followers[shard][0].serving.versions.items() if at == key
+            )
+            documents, _, digest = index.tally()
+            assert shard_digest(layout, version_key(), shard) == ShardDigest(digest, documents)
+
+
+@pytest.fixture
+def nodes(database: str, tmp_path: Path) -> Iterator[Nodes]:
+    with ExitStack() as connections:
+        yield Nodes(database, tmp_path, SHARDS, connections)
+
+
+@pytest.fixture(autouse=True)
+def first_layout(database: str) -> Iterator[int]:
+    """The layout of the tests; afterwards it is the only one again."""
+    first = read_topology().layout
+    topology.forget_cached()
+    yield first
+    BulkJob.objects.all().delete()
+    Layout.objects.exclude(pk=first).delete()
+    Layout.objects.filter(pk=first).update(status=LayoutStatus.ACTIVE, kept_until=None)
+    topology.forget_cached()
+
+
+def is_ready(layout: Layout) -> bool:
+    logs = log_progress(layout.pk)
+    return bool(logs) and all(log.is_ready for log in logs)
+
+
+def fill(*texts: str) -> None:
+    put(*((text, text) for text in texts))
+    index()
+
+
+def entries(layout: Layout) -> int:
+    found: int = rows("SELECT count(*) FROM shard_change WHERE layout_id = %s", layout.pk)[0][0]
+    return found
+
+
+def refused(work: Callable[[], object]) -> str:
+    with pytest.raises(ServiceError) as caught:
+        work()
+    assert caught.value.code == "illegal_step"
+    return caught.value.message
+
+
+def test_nodes_fill_a_second_layout_from_what_was_there_and_follow_both(nodes: Nodes, first_layout: int) -> None:
+    fill(*(f"early {number}" for number in range(40)))
+    layout = start(SHARDS, ACTOR)
+    fill(*(f"late {number}" for number in range(20)))
+    put(("early 1", "another text"))
+    index()
+    delete(NAMESPACE, "early 2")
+    nodes.until(lambda: is_ready(layout))
+    nodes.until(lambda: is_ready(Layout.objects.get(pk=first_layout)))
+    nodes.hold(layout.pk, SHARDS)
+    nodes.hold(first_layout, read_topology().shards)
+
+
+def test_a_switch_leads_there_and_back_and_writes_reach_both(nodes: Nodes, first_layout: int) -> None:
+    fill(*(f"d{number}" for number in range(20)))
+    layout = start(SHARDS, ACTOR)
+    nodes.until(lambda: is_ready(layout))
+    switch(ACTOR)
+    assert (read_topology().layout, read_topology().shards) == (layout.pk, SHARDS)
+    before = Layout.objects.get(pk=first_layout)
+    assert before.status == LayoutStatus.STANDBY
+    assert before.kept_until is not None
+    written = entries(before)
+    fill("written after the switch")
+    assert entries(before) == written + 1
+    nodes.until(lambda: is_ready(before) and is_ready(layout))
+    nodes.hold(first_layout, before.shards)
+    switch(ACTOR)
+    assert read_topology().layout == first_layout
+    assert Layout.objects.get(pk=layout.pk).status == LayoutStatus.STANDBY
+
+
+def test_a_layout_that_nodes_do_not_hold_cannot_answer(nodes: Nodes) -> None:
+    fill("a", "b", "c")
+    assert "no layout that is" in refused(lambda: switch(ACTOR))
+    layout = start(SHARDS, ACTOR)
+    assert "no node answers for shard 0" in refused(lambda: switch(ACTOR))
+    nodes.followers.pop()
+    nodes.until(lambda: sum(log.ready > 0 for log in log_progress(layout.pk)) == SHARDS - 1)
+    assert f"no node answers for shard {SHARDS - 1}" in refused(lambda: switch(ACTOR))
+
+
+def test_only_one_layout_is_built_and_not_beside_a_bulk_job(database: str) -> None:
+    assert "already" in refused(lambda: start(read_topology().shards, ACTOR))
+    layout = start(SHARDS, ACTOR)
+    assert "go on with it" in refused(lambda: start(SHARDS + 1, ACTOR))
+    drop(ACTOR)
+    assert Layout.objects.get(pk=layout.pk).status == LayoutStatus.RETIRED
+    made_job()
+    assert "is open" in refused(lambda: start(SHARDS, ACTOR))
+
+
+def test_no_bulk_job_begins_beside_a_second_layout(database: str) -> None:
+    with external_model() as version:
+        start(SHARDS, ACTOR)
+        assert "another number of shards" in refused(lambda: target_spec("bulk", version.model_id))
+
+
+@pytest.mark.parametrize("shards", [0, 1_025, -1])
+def test_a_number_of_shards_beyond_the_limit_is_refused(database: str, shards: int) -> None:
+    with pytest.raises(ServiceError) as caught:
+        start(shards, ACTOR)
+    assert caught.value.code == "invalid_value"
+
+
+def test_a_paused_layout_is_not_loaded_until_it_goes_on(nodes: Nodes) -> None:
+    fill(*(f"d{number}" for number in range(20)))
+    layout = start(SHARDS, ACTOR)
+    pause(ACTOR, paused=True)
+    for _ in range(20):
+        for follower, connection in nodes.followers:
+            follower.round(connection)
+    assert not any(log.replicas for log in log_progress(layout.pk))
+    fill("written while it rests")
+    pause(ACTOR, paused=False)
+    nodes.until(lambda: is_ready(layout))
+    nodes.hold(layout.pk, SHARDS)
+
+
+def test_a_dropped_layout_leaves_nodes_and_logs(nodes: Nodes) -> None:
+    layout = start(SHARDS, ACTOR)
+    fill(*(f"d{number}" for number in range(20)))
+    nodes.until(lambda: is_ready(layout))
+    drop(ACTOR)
+    fill("written afterwards")
+    assert entries(layout) == 20
+    for follower, connection in nodes.followers:
+        follower.round(connection)
+        assert all(key.layout != layout.pk for key in follower.serving.versions)
+    assert clear_retired(30) == 1
+    assert entries(layout) == 0
+    assert rows("SELECT 1 FROM shard_counter WHERE layout_id = %s", layout.pk) == []
+    assert clear_retired(30) == 0
+
+
+def test_the_layout_before_goes_by_itself_when_its_time_is_over(nodes: Nodes, first_layout: int) -> None:
+    layout = start(SHARDS, ACTOR)
+    nodes.until(lambda: is_ready(layout))
+    switch(ACTOR)
+    assert drop_outlived(ACTOR) == 0
+    Layout.objects.filter(pk=first_layout).update(kept_until=timezone.now() - timedelta(seconds=1))
+    assert drop_outlived(ACTOR) == 1
+    assert Layout.objects.get(pk=first_layout).status == LayoutStatus.RETIRED
+
+
+def test_a_write_under_way_is_either_waited_for_or_in_both_logs(nodes: Nodes) -> None:
+    """A writer that read the layouts before the second one was there must not commit behind the nodes' backs."""
+    fill("before")
+    began = threading.Event()
+    with transaction.atomic():
+        assert len(writable_layouts()) == 1
+        starting = threading.Thread(target=lambda: in_thread(lambda: (began.set(), start(SHARDS, ACTOR))))
+        starting.start()
+        assert began.wait(10)
+        time.sleep(0.3)
+        with django_connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM layout")
+            assert cursor.fetchone() == (1,), "the layout came although a writer was under way"
+    starting.join(10)
+    assert Layout.objects.filter(status=LayoutStatus.BUILDING).count() == 1
+
+
+def test_a_token_of_the_layout_before_holds_until_that_is_dropped(nodes: Nodes, first_layout: int) -> None:
+    fill(*(f"d{number}" for number in range(10)))
+    token = positions.encode(positions.newest(read_topology(), version_key()))
+    layout = start(SHARDS, ACTOR)
+    nodes.until(lambda: is_ready(layout))
+    switch(ACTOR)
+    found = positions.decode(token, read_topology(), version_key())
+    assert (found.layout, found.seqs) == (layout.pk, heads(layout.pk, version_key(), range(SHARDS)))
+    drop(ACTOR)
+    with pytest.raises(ServiceError) as caught:
+        positions.decode(token, read_topology(), version_key())
+    assert caught.value.code == "token_expired"
+
+
+def test_a_start_takes_the_shards_of_any_live_layout(nodes: Nodes) -> None:
+    shards, replicas = read_topology().shards, read_topology().replicas
+    with pytest.raises(LayoutDiffers, match=f"reshard run --shards {SHARDS}"):
+        install(shards=SHARDS, replicas=replicas, admin_password="")
+    start(SHARDS, ACTOR)
+    for accepted in (shards, SHARDS):
+        assert not install(shards=accepted, replicas=replicas, admin_password="")
