@@ -209,8 +209,10 @@ def connect(url: str, name: str) -> Connection:
         tcp_user_timeout=_CONNECT_SECONDS * 1_000,
         keepalives_idle=_CONNECT_SECONDS,
         application_name=name,
+        # To compile a statement takes seconds on a busy machine, and none of these needs it. An estimate that is far
+        # off, as for a table that has just been emptied, would have Postgres compile the heads in every round.
         # The node writes a lost heartbeat again within a second, so no heartbeat needs to wait for the disk.
-        options=f"-c statement_timeout={_STATEMENT_MS} -c synchronous_commit=off",
+        options=f"-c statement_timeout={_STATEMENT_MS} -c synchronous_commit=off -c jit=off",
     )
     set_json_loads(stored_metadata, connection)
     return connection

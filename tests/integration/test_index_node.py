@@ -82,6 +82,12 @@ def write(*texts: str) -> None:
     index()
 
 
+def test_no_statement_of_the_service_is_compiled(connection: log_reader.Connection) -> None:
+    """After an estimate that is far off, each round of a node would spend seconds in the compiler."""
+    assert connection.execute("SHOW jit").fetchone() == ("off",)
+    assert rows("SHOW jit") == [("off",)]
+
+
 def test_a_follower_loads_and_then_follows(follower: Follower, connection: log_reader.Connection) -> None:
     write(*(f"early {number}" for number in range(20)))
     converged(follower, connection)
