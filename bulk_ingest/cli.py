@@ -9,29 +9,28 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.db.utils import Error
 
-from bulk_ingest.embedded_texts import ModelUnusable, own_embedder
+from bulk_ingest.embedded_texts import ModelUnusable
 from bulk_ingest.engines.local import local_engine
 from bulk_ingest.job import Leader, LeaseLost
-from bulk_ingest.plan import SAMPLED_TEXTS, Expected, Plan, expect, make_plan, sample_texts
+from bulk_ingest.plan import SAMPLED_TEXTS, Plan, expect, make_plan
+from bulk_ingest.planning import Names, check_room, columns_for, job_options, planned_files, texts_per_second
 from bulk_ingest.rejects import read_rejects
+from bulk_ingest.role import work_on_imports
 from bulk_ingest.shown import Shown
 from bulk_ingest.sources.files import FORMATS
 from bulk_ingest.sources.raw import Columns, SourceError
-from embedding_project.config import LOOPBACK_HOSTS, load_config
+from embedding_project.config import load_config
 from embedding_project.contracts.errors import InvalidRequest, ServiceError
-from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.names import checked_namespace
 from embeddings_app.models import BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_jobs
-from embeddings_app.records.topology import read_topology
 from embeddings_app.services.audit import command_actor
-from embeddings_app.services.bulk.jobs import NewJob, PlannedFile, find_job, make_job, target_spec, want
+from embeddings_app.services.bulk.jobs import NewJob, find_job, make_job, target_spec, want
 from embeddings_app.services.bulk.progress import progress
-from embeddings_app.services.reembedding.estimating import check_fits, node_bytes
 
 DONE, FAILED, DONE_WITH_REJECTS, PAUSED = 0, 1, 3, 4
 """Exit codes of the commands that work on a job."""
@@ -49,6 +48,7 @@ def main(argv: Sequence[str]) -> int:
         "resume": _resume,
         "abort": _abort,
         "rejects": _rejects,
+        "work": _work,
     }
     try:
         return acts[options.action](options)
@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--max-rejects", type=_rejects_limit, default="1000", help="a number, or a share such as 1%%")
     running.add_argument("--key", help="the same key again goes on with the same job")
     actions.add_parser("list", help="show all jobs")
+    working = actions.add_parser("work", help="work on jobs that the API and the admin start; the role bulk")
+    working.add_argument("--workers", type=int, default=load_config().bulk_workers)
     for name, text in (
         ("show", "show how far a job is"),
         ("pause", "let a job stop after the buckets that are under way"),
@@ -114,14 +116,14 @@ def _rejects_limit(value: str) -> str:
 
 
 def _columns(options: argparse.Namespace, spec: ModelSpec) -> Columns:
-    external = spec.type is ModelType.EXTERNAL
-    if not external and options.vector_column is not None:
-        raise InvalidRequest("text_required", f"model {spec.model_id!r} embeds texts, it takes no vectors")
-    return Columns(
-        doc_id=options.id_column,
-        text=options.text_column,
-        vector=(options.vector_column or Columns().vector) if external else None,
-        metadata=options.metadata_column,
+    return columns_for(
+        spec,
+        Names(
+            doc_id=options.id_column,
+            text=options.text_column,
+            vector=options.vector_column,
+            metadata=options.metadata_column,
+        ),
     )
 
 
@@ -135,19 +137,9 @@ def _made_plan(options: argparse.Namespace) -> tuple[Plan, Columns, ModelSpec]:
     return make_plan(options.source, options.format, columns, options.bucket_rows), columns, spec
 
 
-def _check_room(plan: Plan, expected: Expected, spec: ModelSpec) -> None:
-    """Raises ServiceError when this machine cannot hold the files of the job, nor, where it has the database too, what
-    Postgres and nodes will take."""
-    disk, memory = expected.work_bytes, 0
-    if urlsplit(load_config().database_url).hostname in LOOPBACK_HOSTS:
-        disk += expected.disk_bytes
-        memory = node_bytes(plan.rows, spec.dimension, spec.storage) * read_topology().replicas
-    check_fits(plan.rows, disk, memory)
-
-
 def _plan(options: argparse.Namespace) -> int:
     plan, columns, spec = _made_plan(options)
-    rate = _texts_per_second(plan, columns, spec, options.workers) if columns.vector is None else None
+    rate = texts_per_second(plan, columns, spec, options.workers) if columns.vector is None else None
     expected = expect(plan.rows, spec.dimension, options.workers, rate)
     files = len({file.path for file in plan.files})
     print(f"{files} files, about {plan.rows:,} rows, {plan.buckets} buckets, dimension {spec.dimension}")
@@ -156,16 +148,8 @@ def _plan(options: argparse.Namespace) -> int:
     if rate is not None:
         print(f"about {rate:,.0f} texts a second, by {SAMPLED_TEXTS} of them that were embedded now")
     print(f"about {expected.seconds:,.0f} s until all rows are in Postgres")
-    _check_room(plan, expected, spec)
+    check_room(plan, expected, spec)
     return DONE
-
-
-def _texts_per_second(plan: Plan, columns: Columns, spec: ModelSpec, workers: int) -> float:
-    """Of so many processes on this machine, measured in this one."""
-    texts = sample_texts(plan, columns)
-    if not texts:
-        raise SourceError(f"no text can be embedded in the first rows of the column {columns.text}")
-    return own_embedder(spec).rate(texts) * min(workers, os.cpu_count() or 1)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -173,23 +157,20 @@ def _run(options: argparse.Namespace) -> int:
     if known is not None:
         return _lead(known, options.workers)
     plan, columns, spec = _made_plan(options)
-    _check_room(plan, expect(plan.rows, spec.dimension, options.workers), spec)
+    check_room(plan, expect(plan.rows, spec.dimension, options.workers), spec)
     share = options.max_rejects.endswith("%")
     limit = float(options.max_rejects.rstrip("%"))
     new = NewJob(
         namespace=options.namespace,
         model_id=options.model_id,
-        files=[
-            PlannedFile(path=file.path, size=file.size, modified_ns=file.modified_ns, etag=file.etag)
-            for file in plan.files
-        ],
+        files=planned_files(plan),
         splitters=plan.splitters,
-        options={
-            "on_existing": options.on_existing,
-            "max_rejects": int(plan.rows * limit / 100 if share else limit),
-            "columns": asdict(columns),
-            "parts": [{"format": file.format, "groups": file.groups} for file in plan.files],
-        },
+        options=job_options(
+            plan,
+            columns,
+            on_existing=options.on_existing,
+            max_rejects=int(plan.rows * limit / 100 if share else limit),
+        ),
         idempotency_key=options.key,
     )
     return _lead(make_job(new, command_actor()), options.workers)
@@ -197,7 +178,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _leader(workers: int) -> Leader:
     name = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
-    return Leader(name, load_config().var_dir / "bulk", local_engine(workers))
+    return Leader(name, load_config().var_dir / "bulk", local_engine(workers), workers)
 
 
 def _folder(job: BulkJob) -> Path:
@@ -260,6 +241,11 @@ def _abort(options: argparse.Namespace) -> int:
         print(f"{job}: its process ends it")
         return DONE
     return _lead(job, options.workers)
+
+
+def _work(options: argparse.Namespace) -> int:
+    work_on_imports(lambda: _leader(options.workers))
+    return DONE
 
 
 def _rejects(options: argparse.Namespace) -> int:

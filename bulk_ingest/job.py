@@ -1,10 +1,12 @@
 """Leads one job through its stages: spread, load, register. Each step may be repeated after a death at any moment."""
 
+import json
 import shutil
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -12,9 +14,12 @@ from django.db import connection
 from django.db.utils import Error
 
 from bulk_ingest.buckets import SpreadFile
+from bulk_ingest.embedded_texts import ModelUnusable
 from bulk_ingest.engines.base import Engine, EngineRun
 from bulk_ingest.loading import BucketRefused, BucketTask
+from bulk_ingest.planning import plan_import
 from bulk_ingest.pool import WorkersDied
+from bulk_ingest.rejects import read_rejects
 from bulk_ingest.sources.raw import Columns, InputFile, SourceError
 from bulk_ingest.spreading import SpreadTask, TooManyRejects
 from embedding_project.contracts.errors import ServiceError, Unavailable
@@ -26,7 +31,7 @@ from embeddings_app.records.topology import applied_by_all, await_seqs, heads, r
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.services.bulk import aborting, registering
-from embeddings_app.services.bulk.jobs import move
+from embeddings_app.services.bulk.jobs import move, state_before_failure
 from embeddings_app.services.documents.build_backlog import check_backlog
 
 LEASE_SECONDS = 8.0
@@ -38,9 +43,9 @@ _FOLLOW_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _LEASE_POLL_SECONDS = 0.2
 _MAX_WAIT_SECONDS = 5.0
+_REJECTS_SHOWN = 20
 
-
-FAILURES = (SourceError, BucketRefused, TooManyRejects, WorkersDied, ServiceError, OSError)
+FAILURES = (SourceError, BucketRefused, TooManyRejects, WorkersDied, ModelUnusable, ServiceError, OSError)
 """After these the job has failed. What Postgres or a signal interrupts goes on when somebody leads the job again."""
 
 
@@ -58,6 +63,8 @@ class Leader:
     """Holds a folder for each job."""
     engine: EngineRun
     """Does the tasks."""
+    processes: int = 1
+    """Of the engine, for estimates."""
 
     def folder(self, job_key: int) -> Path:
         return self.work_dir / str(job_key)
@@ -112,7 +119,9 @@ class Leader:
             return holds() and BulkJob.objects.filter(pk=job.pk, wanted=BulkWish.RUN).exists()
 
         if job.state == BulkState.FAILED:
-            move(job, _state_before_failure(job))
+            move(job, state_before_failure(job))
+        elif job.state == BulkState.QUEUED:
+            plan_import(job, self.processes)
         elif job.state == BulkState.PLANNED:
             self._spread(job, engine, go_on)
         elif job.state == BulkState.LOADING:
@@ -126,7 +135,7 @@ class Leader:
         left = BulkFile.objects.filter(job=job, spread__isnull=True).order_by("number")
         tasks = [self._spread_task(job, file) for file in left]
         for _ in engine.spread(tasks, go_on):
-            _check_rejects(job)
+            self._check_rejects(job)
         if not left.exists():
             rows = bulk_jobs.count_rows(job.pk)
             keys = max(rows.read - rows.rejected, 1)
@@ -169,7 +178,7 @@ class Leader:
                 tasks.append(self._bucket_task(job, spec, number, files, first_key))
             first_key += sum(file.rows.get(number, 0) for file in files)
         for _ in engine.fill(tasks, go_on):
-            _check_rejects(job)
+            self._check_rejects(job)
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             registering.check_counts(job)
             table_copy.analyze(["document", "embedding_record", vector_partition(job.model_version_id)])
@@ -189,6 +198,17 @@ class Leader:
             on_existing=job.options["on_existing"],
         )
 
+    def _check_rejects(self, job: BulkJob) -> None:
+        """Keep some rejects where every process can read them. Raises TooManyRejects."""
+        rejected = bulk_jobs.count_rows(job.pk).rejected
+        if rejected and len(job.rejects_sample) < _REJECTS_SHOWN:
+            job.rejects_sample = [
+                json.loads(line) for line in islice(read_rejects(self.folder(job.pk)), _REJECTS_SHOWN)
+            ]
+            BulkJob.objects.filter(pk=job.pk).update(rejects_sample=job.rejects_sample)
+        if rejected > job.options["max_rejects"]:
+            raise TooManyRejects(f"more than {job.options['max_rejects']} rows are rejected")
+
     def _register(self, job: BulkJob, go_on: Callable[[], bool]) -> None:
         while go_on():
             try:
@@ -207,18 +227,6 @@ class Leader:
             pass
         aborting.end_abort(job)
         shutil.rmtree(self.folder(job.pk), ignore_errors=True)
-
-
-def _check_rejects(job: BulkJob) -> None:
-    if bulk_jobs.count_rows(job.pk).rejected > job.options["max_rejects"]:
-        raise TooManyRejects(f"more than {job.options['max_rejects']} rows are rejected")
-
-
-def _state_before_failure(job: BulkJob) -> BulkState:
-    """Where a failed job goes on. What makes it certain is written by the step that ends a stage."""
-    if not hasattr(job, "bulkblock"):
-        return BulkState.PLANNED
-    return BulkState.REGISTERING if job.bulkblock.opened_to >= job.bulkblock.first_key else BulkState.LOADING
 
 
 def _let_nodes_follow(version_key: int, deadline: float) -> None:

@@ -19,6 +19,7 @@ _WITHHELD: Mapping[str, tuple[str, ...]] = {
     "indexer": ("API_KEY",),
     "api": (),
     "beat": ("API_KEY",),
+    "bulk": ("API_KEY",),
 }
 """Kind of role -> the secrets that it has no use for."""
 KINDS = tuple(_WITHHELD)
@@ -78,6 +79,8 @@ def role(kind: str, config: Config, inherited: Mapping[str, str], number: int = 
             return _indexer(env)
         case "api":
             return _api(env, config)
+        case "bulk":
+            return _bulk(env)
         case _:
             return _beat(env, number)
 
@@ -92,6 +95,7 @@ def role_table(config: Config, inherited: Mapping[str, str]) -> tuple[ProcessSpe
         role("indexer", config, inherited),
         role("api", config, inherited),
         *(role("beat", config, inherited, number) for number in range(config.beats)),
+        *((role("bulk", config, inherited),) if config.bulk else ()),
     )
 
 
@@ -146,6 +150,11 @@ def _indexer(base: Mapping[str, str]) -> ProcessSpec:
     # two of them at most.
     options = ("-P", "threads", "-c", "10", "-Q", "index,reembed")
     return _worker("job_app", "indexer", *options, env={**base, **_DJANGO}, nice=_BACKGROUND_NICE)
+
+
+def _bulk(base: Mapping[str, str]) -> ProcessSpec:
+    own = {**_DJANGO, **_EMBEDDER, "HF_HUB_OFFLINE": "1"}
+    return _python("bulk", "bulk_ingest", "work", env={**base, **own}, nice=_BACKGROUND_NICE)
 
 
 def _api(base: Mapping[str, str], config: Config) -> ProcessSpec:

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     if (arguments.number is None) == (arguments.kind == "embedder"):
         parser.error("an embedder needs its number" if arguments.number is None else "only an embedder has a number")
     if arguments.check and arguments.kind not in CHECKED:
-        parser.error("a beat cannot be checked: one that stands by does nothing that could be seen")
+        parser.error(f"a {arguments.kind} cannot be checked: one that has nothing to do shows nothing")
     run = _check if arguments.check else _become
     return exit_code(lambda: run(arguments), lambda line: print(f"role {arguments.kind}: {line}", file=sys.stderr))
 

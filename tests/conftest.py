@@ -65,6 +65,8 @@ if PROCESS == "lead":
     remove_abandoned(Path(tempfile.gettempdir()))
     os.environ["TESTS_DIR"] = str(scratch_directory())
 RUN_DIR = Path(os.environ["TESTS_DIR"])
+IMPORTS_DIR = RUN_DIR / "imports"
+"""Where the shared instance reads files of imports."""
 MIGRATED_DATABASE, INSTANCE = Shared(RUN_DIR, "servers"), Shared(RUN_DIR, "instance")
 
 
@@ -178,6 +180,8 @@ def instance() -> Iterator[str]:
     environ["EMBED_MAX_WAIT_SECONDS"] = "10"
     # An exact search of 2,000 vectors of 4,096 numbers is heavy then, and nothing in smaller tests.
     environ["HEAVY_SEARCH_MS"] = "2"
+    # Bulk jobs of the API, of files that tests write.
+    environ |= {"BULK": "1", "BULK_SOURCES": str(IMPORTS_DIR)}
     # Every search may become a sample, so that a test need not search until one does.
     environ["SEARCH_SAMPLE_SHARE"] = "1"
     with running_instance(var=var, port=free_port(), environ=environ, say=lambda _: None) as url:

@@ -44,18 +44,22 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "forbidden_scope": ErrorKind(403, False, "The key does not allow this."),
     "forbidden_namespace": ErrorKind(403, False, "The key does not allow this namespace."),
     "forbidden_host": ErrorKind(403, False, "The service does not answer requests for this Host header."),
+    "source_not_allowed": ErrorKind(403, False, "The files do not lie below a prefix of BULK_SOURCES."),
     "https_required": ErrorKind(403, False, "The service takes requests of the API only over HTTPS."),
     "not_found": ErrorKind(404, False, "There is no such path."),
     "unknown_model": ErrorKind(404, False, "No such model, or no such version of it, is registered."),
     "unknown_document": ErrorKind(404, False, "There is no such document in the namespace."),
     "unknown_run": ErrorKind(404, False, "There is no such re-embedding run."),
+    "unknown_import": ErrorKind(404, False, "There is no such import, or the key does not allow its namespace."),
     "unknown_namespace": ErrorKind(404, False, "Nothing was ever written to this namespace."),
     "method_not_allowed": ErrorKind(405, False, "The path does not support this method."),
     "body_timeout": ErrorKind(408, True, "The body did not arrive within 30 seconds."),
     "model_not_active": ErrorKind(
         409, False, "The model has no active version, or a search asks for one without a whole index."
     ),
-    "illegal_step": ErrorKind(409, False, "The model version, or the run, cannot take this step in its state."),
+    "illegal_step": ErrorKind(
+        409, False, "The model version, the run or the import cannot take this step in its state."
+    ),
     "does_not_fit": ErrorKind(409, False, "The machine has too little disk or memory for what was asked."),
     "gate_closed": ErrorKind(409, False, "The model version was not measured lately, or is not good enough to answer."),
     "revision_conflict": ErrorKind(409, False, "The document is at another revision than the write asks for."),

@@ -11,6 +11,7 @@ from embeddings_app.api.routes.document_map import DocumentMap
 from embeddings_app.api.routes.documents import Document
 from embeddings_app.api.routes.embed import Embed
 from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
+from embeddings_app.api.routes.imports import AbortImport, Import, Imports, PauseImport, ResumeImport
 from embeddings_app.api.routes.namespaces import Namespaces, OneNamespace
 from embeddings_app.api.routes.openai import Embeddings
 from embeddings_app.api.routes.reembed_runs import Cancel, FailedTexts, Pause, Resume, Run, Runs
@@ -61,6 +62,11 @@ urlpatterns = [
     path("v1/reembed-runs/<str:run_id>/pause", Pause.as_view()),
     path("v1/reembed-runs/<str:run_id>/resume", Resume.as_view()),
     path("v1/reembed-runs/<str:run_id>/cancel", Cancel.as_view()),
+    path("v1/imports", Imports.as_view()),
+    path("v1/imports/<str:import_id>", Import.as_view()),
+    path("v1/imports/<str:import_id>/pause", PauseImport.as_view()),
+    path("v1/imports/<str:import_id>/resume", ResumeImport.as_view()),
+    path("v1/imports/<str:import_id>/abort", AbortImport.as_view()),
     path("embed", TeiEmbed.as_view()),
     path("info", TeiInfo.as_view()),
     path("health", TeiHealth.as_view()),

@@ -12,6 +12,7 @@ from embeddings_app.models.shards import Layout
 
 
 class BulkState(models.TextChoices):
+    QUEUED = "queued", "queued (nobody has looked at its files yet)"
     PLANNED = "planned"
     LOADING = "loading"
     BUILDING = "building"
@@ -24,6 +25,7 @@ class BulkState(models.TextChoices):
 
 
 OPEN_BULK_STATES = (
+    BulkState.QUEUED,
     BulkState.PLANNED,
     BulkState.LOADING,
     BulkState.BUILDING,
@@ -52,6 +54,9 @@ class BulkJob(models.Model):
     options = models.JSONField(default=dict, help_text="Format, columns, and what to do with existing documents.")
     splitters = models.JSONField(default=list, help_text="The first id of each bucket but the first.")
     idempotency_key = models.CharField(max_length=128, null=True, blank=True, unique=True)
+    by_role = models.BooleanField(default=False, help_text="Whether the role bulk works on it, and no command.")
+    plan = models.JSONField(default=dict, blank=True, help_text="Rows, bytes and seconds that were expected.")
+    rejects_sample = models.JSONField(default=list, blank=True, help_text="Some rejected rows, without their texts.")
     counts = models.JSONField(default=dict, blank=True, help_text="Rows by outcome, of a job that has ended.")
     error = models.TextField(blank=True)
     worker = models.CharField(max_length=128, blank=True)

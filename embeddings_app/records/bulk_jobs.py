@@ -57,6 +57,21 @@ def has_worker(job_key: int) -> bool:
     return bool(found)
 
 
+def next_for_role() -> int | None:
+    """The oldest job that the role bulk should work on, and that nobody works on."""
+    found = rows(
+        """
+        SELECT id FROM bulk_job
+        WHERE by_role AND (worker = '' OR lease_until < now())
+          AND (wanted = 'run' AND state NOT IN ('done', 'failed', 'aborted')
+               OR wanted = 'abort' AND state NOT IN ('done', 'aborted'))
+        ORDER BY id LIMIT 1
+        """,
+        [],
+    )
+    return int(found[0][0]) if found else None
+
+
 def count_rows(job_key: int) -> RowCounts:
     """Of the files that were spread and the buckets that were loaded."""
     read, rejected = row(

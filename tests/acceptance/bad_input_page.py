@@ -37,6 +37,8 @@ def page() -> str:
 def _route(method: str, path: str) -> str:
     if path.startswith("/v1/reembed-runs"):
         return f"{method} /v1/reembed-runs"
+    if path.startswith("/v1/imports"):
+        return f"{method} /v1/imports"
     if method == "POST" and "/versions" in path:
         rest = "" if path.endswith("/versions") else "/{version}/{step}"
         return "POST /v1/models/{model_id}/versions" + rest

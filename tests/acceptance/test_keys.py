@@ -78,6 +78,7 @@ CALLS: dict[str, tuple[str, str, object]] = {
     "estimate": ("POST", "/v1/models/all-MiniLM-L6-v2/versions/1/estimate", None),
     "switch": ("POST", "/v1/models/all-MiniLM-L6-v2/versions/1/switch", None),
     "runs": ("GET", "/v1/reembed-runs", None),
+    "imports": ("GET", "/v1/imports", None),
 }
 OPEN_TO_EVERY_KEY = {"models", "info", "versions", "version"}
 
@@ -88,7 +89,7 @@ OPEN_TO_EVERY_KEY = {"models", "info", "versions", "version"}
         ("embed", {"embed", "tokenize"}),
         ("search", {"search", "read", "namespace"}),
         ("write", {"upsert", "delete", "read", "namespace"}),
-        ("admin", {"metrics", "probe", "estimate", "switch", "runs"}),
+        ("admin", {"metrics", "probe", "estimate", "switch", "runs", "imports"}),
     ],
 )
 def test_a_key_may_do_what_its_scope_says_and_nothing_else(
@@ -106,7 +107,14 @@ def test_steps_of_versions_and_runs_need_the_scope_admin(keyed: Service, make_ke
     version = "/v1/models/all-MiniLM-L6-v2/versions"
     changes = [version, *(f"{version}/1/{step}" for step in ("probe", "estimate", "start", "switch", "retire"))]
     changes += [f"/v1/reembed-runs/1/{step}" for step in ("pause", "resume", "cancel")]
-    reads = ["/v1/reembed-runs", "/v1/reembed-runs/1", "/v1/reembed-runs/1/failed-texts"]
+    changes += ["/v1/imports", *(f"/v1/imports/1/{step}" for step in ("pause", "resume", "abort"))]
+    reads = [
+        "/v1/imports",
+        "/v1/imports/1",
+        "/v1/reembed-runs",
+        "/v1/reembed-runs/1",
+        "/v1/reembed-runs/1/failed-texts",
+    ]
     for method, path in [*(("POST", path) for path in changes), *(("GET", path) for path in reads)]:
         answer = ask(keyed, key, method, path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_scope"), path

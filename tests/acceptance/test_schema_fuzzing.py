@@ -41,13 +41,17 @@ checks.negative_data_rejection.enabled = false
 [[operations]]
 include-name-regex = "^POST /v1/reembed-runs/"
 parameters = { "path.run_id" = 9223372036854775807 }
+
+[[operations]]
+include-name-regex = "^POST /v1/imports/"
+parameters = { "path.import_id" = 9223372036854775807 }
 """
 """The usual statuses, and 413: a list with too many items may also make a body that is too large.
 
 A bad text, document or search fails alone in these three operations, beside good ones the answer is 200. JSON Schema
 cannot say that; the table of bad inputs shows what they refuse.
 
-Steps go to versions of one model and to a run that are not there, whatever was made up: the versions and runs of other
+Steps go to versions of one model, to a run and to an import that are not there, whatever was made up: those of other
 tests must stay as they are.
 """
 

@@ -29,6 +29,11 @@ def run_in_path(value: str) -> int:
     return _whole_number(value, MAX_KEY, "run_id")
 
 
+def import_in_path(value: str) -> int:
+    """Raises InvalidRequest."""
+    return _whole_number(value, MAX_KEY, "import_id")
+
+
 def limit_of(parameters: QueryDict) -> int:
     """How many items the page may have. Raises InvalidRequest."""
     limit = parameters.get("limit")

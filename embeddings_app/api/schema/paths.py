@@ -17,6 +17,7 @@ VERSION = OpenApiParameter(
     "version", {"type": "integer", "minimum": 1, "maximum": MAX_MODEL_VERSION}, OpenApiParameter.PATH
 )
 RUN_ID = OpenApiParameter("run_id", _KEY, OpenApiParameter.PATH)
+IMPORT_ID = OpenApiParameter("import_id", _KEY, OpenApiParameter.PATH)
 LIMIT = OpenApiParameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_ITEMS, "default": DEFAULT_PAGE_ITEMS},

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
-from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish, Layout, Namespace
+from embeddings_app.models import BulkBlock, BulkFile, BulkJob, BulkState, BulkWish, Layout, Namespace
 from embeddings_app.records import model_locks, namespaces
 from embeddings_app.records.topology import live_layouts, read_topology, writable_layouts
 from embeddings_app.records.transactions import in_transaction
@@ -36,6 +36,7 @@ class NewJob:
     namespace: str
     model_id: str | None
     files: Sequence[PlannedFile]
+    """Empty for a job whose files the role bulk looks for."""
     splitters: Sequence[str]
     options: Mapping[str, Any]
     idempotency_key: str | None = None
@@ -70,19 +71,19 @@ def _refuse_second_layout(layouts: Sequence[Layout]) -> None:
 
 def make_job(new: NewJob, actor: str) -> BulkJob:
     """The job, made now or with the same key before. Raises ServiceError."""
-    made = _of_key(new.idempotency_key)
+    made = of_key(new.idempotency_key)
     if made is not None:
         return made
     spec = target_spec(new.namespace, new.model_id)
     try:
         return in_transaction(lambda: _make(new, spec, actor))
     except IntegrityError as error:
-        if made := _of_key(new.idempotency_key):
+        if made := of_key(new.idempotency_key):
             return made
         raise ServiceError("illegal_step", f"a bulk job into namespace {new.namespace!r} is open already") from error
 
 
-def _of_key(key: str | None) -> BulkJob | None:
+def of_key(key: str | None) -> BulkJob | None:
     return BulkJob.objects.filter(idempotency_key=key).first() if key else None
 
 
@@ -96,11 +97,46 @@ def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
         namespace=space,
         model_version_id=spec.version_key,
         epoch=read_topology().epoch,
+        state=BulkState.PLANNED if new.files else BulkState.QUEUED,
+        by_role=not new.files,
         options=dict(new.options),
         splitters=list(new.splitters),
         idempotency_key=new.idempotency_key,
         actor=actor,
     )
+    _write_files(job, new.files)
+    action = "bulk.planned" if new.files else "bulk.queued"
+    audit.record(actor, action, str(job), {"namespace": new.namespace, "files": len(new.files)})
+    return job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFiles:
+    """What the plan of a queued job found."""
+
+    files: Sequence[PlannedFile]
+    splitters: Sequence[str]
+    options: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    """Rows, bytes and seconds."""
+
+
+def plan_queued(job: BulkJob, found: FoundFiles, *, ends: bool) -> None:
+    """Let a queued job go on with its files, or end where it was to look only. Raises ServiceError."""
+
+    def write() -> None:
+        BulkJob.objects.filter(pk=job.pk).update(plan=dict(found.plan))
+        if ends:
+            move(job, BulkState.DONE)
+            return
+        BulkJob.objects.filter(pk=job.pk).update(options=dict(found.options), splitters=list(found.splitters))
+        _write_files(job, found.files)
+        move(job, BulkState.PLANNED)
+
+    in_transaction(write)
+
+
+def _write_files(job: BulkJob, files: Sequence[PlannedFile]) -> None:
     BulkFile.objects.bulk_create(
         [
             BulkFile(
@@ -111,11 +147,9 @@ def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
                 modified_ns=file.modified_ns,
                 etag=file.etag,
             )
-            for number, file in enumerate(new.files)
+            for number, file in enumerate(files)
         ]
     )
-    audit.record(actor, "bulk.planned", str(job), {"namespace": new.namespace, "files": len(new.files)})
-    return job
 
 
 def find_job(key: int) -> BulkJob:
@@ -126,23 +160,56 @@ def find_job(key: int) -> BulkJob:
     return job
 
 
+_WORKED_ON = (
+    BulkState.QUEUED,
+    BulkState.PLANNED,
+    BulkState.LOADING,
+    BulkState.BUILDING,
+    BulkState.PREPARING,
+    BulkState.REGISTERING,
+)
 _CAN: Mapping[BulkWish, Sequence[str]] = {
-    BulkWish.PAUSE: (BulkState.PLANNED, BulkState.LOADING, BulkState.REGISTERING),
-    BulkWish.RUN: (BulkState.PLANNED, BulkState.LOADING, BulkState.REGISTERING, BulkState.FAILED, BulkState.ABORTING),
-    BulkWish.ABORT: (BulkState.PLANNED, BulkState.LOADING, BulkState.FAILED, BulkState.ABORTING),
+    BulkWish.PAUSE: _WORKED_ON,
+    BulkWish.RUN: (*_WORKED_ON, BulkState.FAILED, BulkState.ABORTING),
+    BulkWish.ABORT: (
+        BulkState.QUEUED,
+        BulkState.PLANNED,
+        BulkState.LOADING,
+        BulkState.BUILDING,
+        BulkState.PREPARING,
+        BulkState.FAILED,
+        BulkState.ABORTING,
+    ),
 }
 
 
-def want(job: BulkJob, wish: BulkWish, actor: str) -> None:
-    """Ask for a pause, for work to go on, or for the end of the job; whoever works on it looks between its tasks.
+def want(job: BulkJob, wish: BulkWish, actor: str, *, by_role: bool = False) -> None:
+    """Ask for a pause, for work to go on, or for the end of the job; whoever works on it looks between its tasks. With
+    `by_role` the role bulk goes on with it, unless a command works on it.
 
     Raises ServiceError when the state of the job does not allow it: once documents become visible there is no abort.
     """
-    if not BulkJob.objects.filter(pk=job.pk, state__in=_CAN[wish]).update(wanted=wish):
+
+    def ask() -> None:
+        if not BulkJob.objects.filter(pk=job.pk, state__in=_CAN[wish]).update(wanted=wish, by_role=by_role):
+            job.refresh_from_db()
+            raise ServiceError("illegal_step", f"{job}, so it cannot be asked to {wish.value}")
+        audit.record(actor, f"bulk.{wish.value}", str(job))
         job.refresh_from_db()
-        raise ServiceError("illegal_step", f"{job}, so it cannot be asked to {wish.value}")
-    audit.record(actor, f"bulk.{wish.value}", str(job))
-    job.refresh_from_db()
+        if wish == BulkWish.RUN and job.state == BulkState.FAILED:
+            move(job, state_before_failure(job))
+
+    in_transaction(ask)
+
+
+def state_before_failure(job: BulkJob) -> BulkState:
+    """Where a failed job goes on. What makes it certain is written by the step that ends a stage."""
+    if not BulkFile.objects.filter(job=job).exists():
+        return BulkState.QUEUED
+    block = BulkBlock.objects.filter(pk=job.pk).first()
+    if block is None:
+        return BulkState.PLANNED
+    return BulkState.REGISTERING if block.opened_to >= block.first_key else BulkState.LOADING
 
 
 def move(job: BulkJob, state: BulkState, *, error: str = "") -> None:

@@ -19,9 +19,9 @@ PACKAGES = {
     "web": ("embeddings_app",),
     "embedder": ("workers",),
     "node": ("index_nodes",),
-    "bulk": ("embeddings_app", "bulk_ingest"),
+    "bulk": ("embeddings_app", "bulk_ingest", "workers"),
 }
-REQUIREMENTS = {**{target: (target,) for target in ROLE_TARGETS}, "bulk": ("web", "bulk")}
+REQUIREMENTS = {**{target: (target,) for target in ROLE_TARGETS}, "bulk": ("web", "embedder", "bulk")}
 WITH_DJANGO = ("web", "bulk")
 
 

@@ -34,7 +34,8 @@ def test_the_command_exists(one: Started) -> None:
     "started", [of_compose(), of_kubernetes(), of_systemd()], ids=["compose", "kubernetes", "systemd"]
 )
 def test_each_way_starts_every_kind_of_role(started: list[Started]) -> None:
-    assert {kind_of(one) for one in started} - {""} == set(KINDS)
+    # Bulk jobs of the API need files that the role can read, so whoever wants them starts it.
+    assert {kind_of(one) for one in started} - {""} == set(KINDS) - {"bulk"}
 
 
 @pytest.mark.parametrize("one", STARTED, ids=lambda one: one.where)

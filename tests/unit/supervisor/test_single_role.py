@@ -33,6 +33,7 @@ PLACES = [
     ("indexer", "indexer", 0, {}),
     ("api", "api", 0, {}),
     ("beat", "beat", 0, {}),
+    ("bulk", "bulk", 0, {}),
 ]
 
 
@@ -42,7 +43,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def of_the_table(environ: dict[str, str], name: str) -> ProcessSpec:
-    config = replace(read_config(environ), shards=2, replicas=2, embedders=2)
+    config = replace(read_config(environ), shards=2, replicas=2, embedders=2, bulk=True)
     return next(spec for spec in role_table(config, environ) if spec.name == name)
 
 
@@ -56,7 +57,7 @@ def test_it_is_the_one_of_the_process_table(
 ) -> None:
     expected = of_the_table(environ, name)
     found = described(kind, {**environ, **place}, number)
-    topology = {"SHARDS": "2", "REPLICAS": "2", "EMBEDDERS": "2"}
+    topology = {"SHARDS": "2", "REPLICAS": "2", "EMBEDDERS": "2", "BULK": "1"}
     assert replace(found, env={**found.env, **topology}) == expected
     assert "PROMETHEUS_MULTIPROC_DIR" not in found.env
 
