@@ -36,6 +36,7 @@ NAMES = (
     "pipeline",
     "quality",
     "readiness",
+    "reshard",
     "restart",
     "search",
     "search_beside_heavy",
@@ -49,7 +50,7 @@ NAMES = (
     "words",
 )
 
-SIZED = ("bulk", "bulk_texts", "documents", "filtered", "node_memory", "search", "search_costs")
+SIZED = ("bulk", "bulk_texts", "documents", "filtered", "node_memory", "reshard", "search", "search_costs")
 """Measurements whose number of vectors, or of texts, can be chosen."""
 _MAX_SIZE = 1_000_000
 JUDGED = ("words",)
