@@ -253,6 +253,21 @@ class ClientContract(_Contract):
             assert written.error is None
         assert {hit.id for hit in empty.search("note")} == {f"note/{number}" for number in range(4)}
 
+    def test_what_is_written_again_is_unchanged(self, empty: Namespace) -> None:
+        first, other = empty.upsert([Document("1", "a note", {"n": 1}), Document("2", "another")], wait="searchable")
+        assert (first.unchanged, other.unchanged) == (False, False)
+        again, changed = empty.upsert([Document("1", "a note", {"n": 1.0}), Document("2", "another", {"n": 2})])
+        assert (again.unchanged, changed.unchanged) == (True, False)
+        report = empty.upload([Document("1", "a note", {"n": 1}), Document("3", "a third"), Document("2", " ")])
+        assert (report.written, report.unchanged, report.failed_count) == (2, 1, 1)
+
+    def test_hits_are_a_frame(self, animals: Namespace) -> None:
+        frame = animals.search("an animal", top_k=3, include=["metadata", "text"]).to_pandas()
+        assert list(frame.columns[:3]) == ["id", "score", "text"]
+        assert set(frame["lang"]) <= {"en", "de"}
+        assert len(frame) == 3
+        assert list(animals.search("x", filter=F.lang == "no").to_pandas().columns) == ["id", "score"]
+
     def test_many_searches_go_in_one_request(self, animals: Namespace) -> None:
         texts = [str(one.text) for one in ANIMALS]
         found = animals.search_many(texts * 20, top_k=1, filter=F.legs >= 0)
@@ -320,6 +335,7 @@ class ClientContract(_Contract):
             ({"filter": {"must": [{"lang": "x"}]}}, "invalid_filter", "filters.must"),
             ({"include": ["score"]}, "invalid_value", "include[0]"),
             ({"min_token": "forged"}, "invalid_token", "min_token"),
+            ({"min_token": ["forged"]}, "invalid_token", "min_token[0]"),
         ],
     )
     def test_a_mistake_is_named(self, animals: Namespace, asked: dict[str, Any], code: str, field: str) -> None:

@@ -1,4 +1,4 @@
-"""The Python code on the pages about the Python client, run as it stands there, block after block."""
+"""The Python code on the pages that use the Python client, run as it stands there, block after block."""
 
 from pathlib import Path
 
@@ -12,6 +12,9 @@ PAGES = (
     ROOT / "clients" / "python" / "README.md",
     HOW_TO / "use-the-python-client.md",
     HOW_TO / "use-langchain.md",
+    HOW_TO / "build-rag.md",
+    HOW_TO / "chunk-long-documents.md",
+    HOW_TO / "search-several-languages.md",
 )
 
 

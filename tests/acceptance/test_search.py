@@ -152,6 +152,18 @@ def test_a_token_makes_a_search_see_the_write(api: httpx.Client) -> None:
     ok(api.delete(f"/v1/vectors/glacier?namespace={SPACE}"))
 
 
+def test_several_tokens_are_waited_for_together(api: httpx.Client) -> None:
+    names = [f"tide/{number}" for number in range(8)]
+    tokens = [
+        ok(api.post("/v1/upsert", json={"id": name, "text": name, "namespace": SPACE, "wait": "indexed"}))["token"]
+        for name in names
+    ]
+    assert set(ids(search(api, "tide", top_k=100, min_token=tokens))) >= set(names)
+    response = api.post("/v1/search", json={"query": "x", "namespace": SPACE, "min_token": [tokens[0], tokens[1][:-2]]})
+    assert (response.status_code, response.json()["error"]["field"]) == (400, "min_token[1]")
+    ok(api.post("/v1/documents/delete", json={"ids": names, "namespace": SPACE}))
+
+
 def test_a_damaged_token_is_refused(api: httpx.Client, corpus: str) -> None:
     damaged = corpus[:-1] + ("A" if corpus[-1] != "A" else "B")
     response = api.post("/v1/search", json={"query": "x", "namespace": SPACE, "min_token": damaged})

@@ -15,7 +15,14 @@ from embedding_project.contracts.limits import (
 )
 from embedding_project.contracts.names import checked_doc_id
 from embedding_project.contracts.text import checked_text
-from embeddings_app.api.requests.fields import Fields, check_length, checked_string, integer_within, one_of
+from embeddings_app.api.requests.fields import (
+    Fields,
+    check_length,
+    checked_items,
+    checked_string,
+    integer_within,
+    one_of,
+)
 from embeddings_app.api.requests.names import model_id_of, namespace_of
 from embeddings_app.api.requests.text_queries import MODE_OPTIONS, mode_of, text_asked, weights_of
 from embeddings_app.api.schema import parts
@@ -25,6 +32,8 @@ from embeddings_app.services.search.text_query import Mode
 
 MAX_TOKEN_LENGTH = 64 * 1024
 """A token names every shard; this is room for a thousand of them."""
+MAX_TOKENS = 32
+_TOKEN = {"type": "string"}
 _INCLUDABLE = ["metadata", "text", "vector"]
 _DEFAULT_INCLUDE = ["metadata"]
 _AUTO = "auto"
@@ -63,7 +72,11 @@ _OPTIONS = {
         default=_DEFAULT_INCLUDE,
     ),
     "min_token": parts.described(
-        parts.TOKEN, "From an upsert: search only an index that has reached it. Null asks for nothing."
+        {
+            "oneOf": [_TOKEN, {"type": "array", "items": _TOKEN, "minItems": 1, "maxItems": MAX_TOKENS}],
+            "nullable": True,
+        },
+        "From writes: search only an index that has reached it, or all of them. Null asks for nothing.",
     ),
     "allow_partial": parts.described(
         parts.BOOLEAN, "Whether to answer without a shard that is silent. If not, the answer then is 503.", default=True
@@ -128,7 +141,7 @@ def search_request(body: object) -> SearchRequest:
         ef_search=_ef_search(fields),
         exact=fields.flag("exact"),
         include=_include(fields),
-        min_token=_min_token(fields),
+        min_tokens=_min_tokens(fields),
         allow_partial=fields.flag("allow_partial"),
         mode=mode,
         text=text_asked(fields, mode),
@@ -193,10 +206,17 @@ def _include(fields: Fields) -> frozenset[str]:
     return frozenset(one_of(item, _INCLUDABLE, f"include[{index}]") for index, item in enumerate(chosen))
 
 
-def _min_token(fields: Fields) -> str | None:
-    if "min_token" not in fields:
-        return None
-    token = checked_string(fields.required("min_token"), "min_token")
+def _min_tokens(fields: Fields) -> dict[str, str]:
+    """The field of each -> the token."""
+    given = fields.optional("min_token")
+    if isinstance(given, list):
+        items = checked_items(given, MAX_TOKENS, "min_token")
+        return {f"min_token[{index}]": _token(item, f"min_token[{index}]") for index, item in enumerate(items)}
+    return {} if given is None else {"min_token": _token(given, "min_token")}
+
+
+def _token(value: object, field: str) -> str:
+    token = checked_string(value, field)
     if len(token) > MAX_TOKEN_LENGTH:
-        raise InvalidRequest("invalid_token", field="min_token")
+        raise InvalidRequest("invalid_token", field=field)
     return token

@@ -68,7 +68,11 @@ _WRITTEN = parts.record(
             "How far the document has come. quarantined: its text could not be embedded. deleted: another request "
             "deleted it after this one had written it.",
         ),
-    }
+        "unchanged": parts.described(
+            parts.BOOLEAN, "Present and true when the document was already as it was to be, so nothing was written."
+        ),
+    },
+    optional=("unchanged",),
 )
 _ERROR: parts.Schema = parts.COMPONENTS["Error"]["properties"]["error"]
 _REFUSED = parts.record(
@@ -192,5 +196,6 @@ def _document(fields: Fields, path: str) -> DocumentWrite:
 
 def _result(item: DocumentResult | RefusedDocument) -> dict[str, Any]:
     if isinstance(item, DocumentResult):
-        return {"id": item.doc_id, "revision": item.revision, "state": item.state}
+        told = {"id": item.doc_id, "revision": item.revision, "state": item.state}
+        return told | {"unchanged": True} if item.unchanged else told
     return {"id": item.doc_id, **error_body(item.error)}

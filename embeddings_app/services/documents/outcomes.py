@@ -43,6 +43,8 @@ class DocumentResult:
     revision: int
     state: str
     """pending, indexed, searchable, quarantined, or deleted (by another request, after this one wrote it)."""
+    unchanged: bool = False
+    """The document was as it was to be already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def outcomes_of(
     told = {key: ready if state == RecordState.READY else state for key, state in told.items()}
     return UpsertResult(
         tuple(
-            DocumentResult(item.content.doc_id, item.revision, told[item.key])
+            DocumentResult(item.content.doc_id, item.revision, told[item.key], unchanged=not item.changed)
             if isinstance(item, StoredDocument)
             else item
             for item in outcomes

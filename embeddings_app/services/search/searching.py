@@ -65,8 +65,8 @@ class SearchRequest:
     exact: bool
     include: frozenset[str]
     """Of `metadata`, `text` and `vector`."""
-    min_token: str | None
-    """Position the index must have reached, from an upsert."""
+    min_tokens: Mapping[str, str]
+    """Positions the index must have reached, from writes: the field of each in the request -> the token."""
     allow_partial: bool
     """Whether an answer without some of the shards, or without one of two halves, is better than none."""
     mode: Mode
@@ -161,9 +161,9 @@ def _vector_half(
     watch: Stopwatch,
     embedded: Mapping[str, EmbedOutcome] | ServiceError,
 ) -> tuple[VectorQuery, tuple[str, ...]]:
-    if request.min_token is not None:
+    if request.min_tokens:
         with watch.stage("wait"):
-            _wait_for_token(request.min_token, spec.version_key, deadline)
+            _wait_for_tokens(request.min_tokens, spec.version_key, deadline)
     if isinstance(embedded, ServiceError):
         if request.wanted.query is not None:
             raise embedded
@@ -287,8 +287,8 @@ def _live_search(request: SearchRequest, spec: ModelSpec, namespace_key: int, ve
     )
 
 
-def _wait_for_token(token: str, version_key: int, deadline: float) -> None:
+def _wait_for_tokens(tokens: Mapping[str, str], version_key: int, deadline: float) -> None:
     current = topology()
-    position = positions.decode(token, current, version_key)
+    position = positions.furthest(tokens, current, version_key)
     if not wait_until_applied(position, current, deadline):
         raise Unavailable("not_caught_up")

@@ -96,6 +96,8 @@ def search() -> Iterator[Case]:
         ("model_version 2**31", {**good, "model_version": 2**31}, 400, "invalid_value", "model_version"),
         ("model_version a string", {**good, "model_version": "1"}, 400, "invalid_type", "model_version"),
         ("a forged token", {**good, "min_token": "WyJ4Il0:1:x"}, 400, "invalid_token", "min_token"),
+        ("a forged token in a list", {**good, "min_token": ["WyJ4Il0:1:x"]}, 400, "invalid_token", "min_token[0]"),
+        ("33 tokens", {**good, "min_token": ["x"] * 33}, 400, "too_many_items", "min_token"),
         ("an offset of 10**9", {**good, "offset": 10**9}, 400, "invalid_value", "offset"),
         ("offset and top_k beyond 1,000", {**good, "offset": 991}, 400, "invalid_value", "offset"),
         ("a least score of 2", {**good, "min_score": 2}, 400, "invalid_value", "min_score"),

@@ -17,7 +17,7 @@ def test_a_plain_query_gets_the_defaults() -> None:
     assert (request.wanted, request.namespace) == (Wanted(query="foxes"), "default")
     assert (request.top_k, request.ef_search, request.exact) == (DEFAULT_TOP_K, DEFAULT_EF_SEARCH, False)
     assert request.allow_partial
-    assert (request.filter, request.include, request.min_token) == (None, frozenset({"metadata"}), None)
+    assert (request.filter, request.include, request.min_tokens) == (None, frozenset({"metadata"}), {})
 
 
 def test_a_vector_is_passed_on_unchecked_but_for_being_a_list() -> None:
@@ -101,6 +101,10 @@ def test_a_filter_key_is_only_ever_a_name(key: str) -> None:
         ({**QUERY, "include": ["text"] * 4}, "too_many_items", "include"),
         ({**QUERY, "min_token": 5}, "invalid_type", "min_token"),
         ({**QUERY, "min_token": "x" * 70_000}, "invalid_token", "min_token"),
+        ({**QUERY, "min_token": ["x", 5]}, "invalid_type", "min_token[1]"),
+        ({**QUERY, "min_token": ["x", "x" * 70_000]}, "invalid_token", "min_token[1]"),
+        ({**QUERY, "min_token": []}, "invalid_value", "min_token"),
+        ({**QUERY, "min_token": ["x"] * 33}, "too_many_items", "min_token"),
         ({**QUERY, "filters": []}, "invalid_filter", "filters"),
         ({**QUERY, "filters": {"a": {"regex": "(a+)+$"}}}, "invalid_filter", "filters.a.regex"),
         ({**QUERY, "filters": {"a": {"in": list(range(257))}}}, "invalid_filter", "filters.a.in"),

@@ -19,7 +19,10 @@ HITS = {
     "model_id": "m",
     "model_version": 1,
 }
-EXPIRED = {"error": {"code": "token_expired", "message": "expired", "field": "min_token"}}
+
+
+def expired(place: int) -> dict[str, Any]:
+    return {"error": {"code": "token_expired", "message": "expired", "field": f"min_token[{place}]"}}
 
 
 class Service:
@@ -34,7 +37,11 @@ class Service:
         body = json.loads(call.body or b"{}")
         if call.path == "/v1/search":
             self.searches.append(body)
-            return reply(EXPIRED, 409) if body.get("min_token") in self.expired else reply(HITS)
+            tokens = body.get("min_token") or []
+            gone = [place for place, token in enumerate(tokens) if token in self.expired]
+            return reply(expired(gone[0]), 409) if gone else reply(HITS)
+        if call.path == "/v1/search/batch":
+            return reply({"results": [HITS]})
         if call.path == "/v1/documents/update":
             return reply({"matched": 1, "updated": 1, "refused": [], "token": next(self.tokens), "next": None})
         results = [{"id": one["id"], "revision": 1, "state": self.state} for one in body["documents"]]
@@ -47,19 +54,26 @@ class Service:
     def update(self) -> None:
         run(self.steps.update("1", {"a": 1}, (), None), self.answer)
 
-    def waited_for(self, **asked: Any) -> list[str | None]:
-        """The tokens of one search, in the order in which they were sent."""
+    def waited_for(self, **asked: Any) -> list[Any]:
+        """The tokens of each request of one search."""
         self.searches.clear()
         run(self.steps.search({"query": "a", **asked}, read_your_writes=True), self.answer)
         return [body.get("min_token") for body in self.searches]
 
 
-def test_a_search_waits_once_for_each_write_that_may_be_of_another_shard() -> None:
+def test_a_search_waits_once_for_all_writes() -> None:
     service = Service()
     service.write(3)
-    assert service.waited_for(top_k=50, exact=True) == ["t0", "t1", "t2"]
-    assert [body.get("top_k") for body in service.searches] == [1, 1, 50]
-    assert [body.get("exact") for body in service.searches] == [None, None, True]
+    assert service.waited_for(top_k=50, exact=True) == [["t0", "t1", "t2"]]
+    assert [body.get("top_k") for body in service.searches] == [50]
+    assert service.waited_for() == [None]
+
+
+def test_a_batch_waits_before_it_searches() -> None:
+    service = Service()
+    service.write(2)
+    run(service.steps.search_many([{"query": "a", "top_k": 50}], read_your_writes=True), service.answer)
+    assert [(body["min_token"], body["top_k"]) for body in service.searches] == [(["t0", "t1"], 1)]
     assert service.waited_for() == [None]
 
 
@@ -67,7 +81,7 @@ def test_an_update_covers_what_was_written_before() -> None:
     service = Service()
     service.write(3)
     service.update()
-    assert service.waited_for() == ["t3"]
+    assert service.waited_for() == [["t3"]]
 
 
 @pytest.mark.parametrize("state", ["searchable", "pending"])
@@ -79,9 +93,9 @@ def test_nothing_is_waited_for_that_is_there_or_has_no_token(state: str) -> None
 
 def test_a_token_of_an_earlier_log_is_forgotten() -> None:
     service = Service()
-    service.write()
-    service.expired = {"t0"}
-    assert service.waited_for() == ["t0", None]
+    service.write(3)
+    service.expired = {"t0", "t1"}
+    assert service.waited_for() == [["t0", "t1", "t2"], ["t1", "t2"], ["t2"]]
     assert service.waited_for() == [None]
 
 
@@ -89,19 +103,27 @@ def test_a_search_of_another_version_leaves_the_token_to_others() -> None:
     service = Service()
     service.write()
     service.expired = {"t0"}
-    assert service.waited_for(model_version=2) == ["t0", None]
+    assert service.waited_for(model_version=2) == [["t0"], None]
     service.expired = set()
-    assert service.waited_for() == ["t0"]
+    assert service.waited_for() == [["t0"]]
+
+
+def test_a_search_by_words_leaves_the_tokens_to_others() -> None:
+    service = Service()
+    service.write()
+    assert service.waited_for(mode="text") == [None]
+    assert service.waited_for() == [["t0"]]
 
 
 def test_a_token_of_the_caller_is_the_only_one() -> None:
     service = Service()
     service.write(2)
-    assert service.waited_for(min_token="mine") == ["mine"]
-    assert service.waited_for() == ["t0", "t1"]
+    assert service.waited_for(min_token=["mine"]) == [["mine"]]
+    assert service.waited_for() == [["t0", "t1"]]
 
 
 def test_the_tokens_that_wait_are_bounded() -> None:
     service = Service()
     service.write(MOST_TOKENS + 5)
-    assert len(service.waited_for()) == MOST_TOKENS
+    (tokens,) = service.waited_for()
+    assert len(tokens) == MOST_TOKENS

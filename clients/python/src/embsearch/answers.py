@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, overload
 
 from embsearch.errors import ApiError, item_error
@@ -17,13 +18,21 @@ class Written:
     revision: int | None
     state: str | None
     """pending, indexed, searchable, quarantined or deleted."""
+    unchanged: bool
+    """The document was already as it was to be."""
     error: ApiError | None
     """Why this document was refused; then revision and state are None."""
 
     @classmethod
     def of(cls, body: Json) -> "Written":
         error = item_error(body["error"]) if "error" in body else None
-        return cls(id=body["id"], revision=body.get("revision"), state=body.get("state"), error=error)
+        return cls(
+            id=body["id"],
+            revision=body.get("revision"),
+            state=body.get("state"),
+            unchanged=body.get("unchanged", False),
+            error=error,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +135,12 @@ class Hits(Sequence[Hit]):
             text=TextReport.of(body["text"]) if "text" in body else None,
             vector_error=body.get("vector_error"),
         )
+
+    def to_pandas(self) -> Any:
+        """A DataFrame with a row for each hit: id, score, text and vector where they were asked for, and a column for
+        each field of metadata that one of the hits has. Needs pandas."""
+        pandas = import_module("pandas")
+        return pandas.DataFrame([_row(hit) for hit in self.hits], columns=_columns(self.hits))
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -288,3 +303,15 @@ class NamespaceInfo:
             count_is_exact=body.get("count_is_exact"),
             text_search=body.get("text_search"),
         )
+
+
+def _row(hit: Hit) -> dict[str, Any]:
+    own = {"id": hit.id, "score": hit.score, "text": hit.text, "vector": hit.vector}
+    return {**(hit.metadata or {}), **own}
+
+
+def _columns(hits: Sequence[Hit]) -> list[str]:
+    """A field of metadata that is called as a part of the hit itself has no column."""
+    own = ["id", "score", *(name for name in ("text", "vector") if any(getattr(hit, name) is not None for hit in hits))]
+    fields = dict.fromkeys(name for hit in hits for name in hit.metadata or {})
+    return [*own, *(name for name in fields if name not in ("id", "score", "text", "vector"))]

@@ -1,5 +1,6 @@
 """The steps of everything that is done with the documents of one namespace."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,17 +59,14 @@ class NamespaceSteps:
         return written
 
     def search(self, asked: Mapping[str, Any], *, read_your_writes: bool) -> Steps[Hits]:
-        """The last of the searches is the answer. Those before it only wait, for writes of other shards."""
-        # Words are there from the answer of the write on.
-        follows = read_your_writes and asked.get("min_token") is None and asked.get("mode") != "text"
-        waiting = self.tokens.waiting(self.name) if follows else ()
-        yield from self._reach(asked, waiting[:-1])
-        return (yield from self._reaching(asked, waiting[-1] if waiting else None))
+        """It waits for all writes at once."""
+        return (yield from self._reaching(asked, self._waiting(asked) if read_your_writes else []))
 
     def search_many(self, asked: Sequence[Mapping[str, Any]], *, read_your_writes: bool) -> Steps[list[Hits]]:
         """Raises the first error of a search."""
-        if asked and read_your_writes and asked[0].get("min_token") is None and asked[0].get("mode") != "text":
-            yield from self._reach(asked[0], self.tokens.waiting(self.name))
+        if asked and read_your_writes and (waiting := self._waiting(asked[0])):
+            little = {**{name: asked[0].get(name) for name in _PLACES}, **_LITTLE}
+            yield from self._reaching(little, waiting)
         found: list[Hits] = []
         for part in by_number(asked, MOST_SEARCHES):
             known = [{key: value for key, value in one.items() if value is not None} for one in part]
@@ -80,27 +78,29 @@ class NamespaceSteps:
                 found.append(Hits.of(result))
         return found
 
-    def _reach(self, asked: Mapping[str, Any], tokens: Sequence[str]) -> Steps[None]:
-        little = {**{name: asked.get(name) for name in _PLACES}, **_LITTLE}
-        for token in tokens:
-            yield from self._reaching(little, token)
+    def _waiting(self, asked: Mapping[str, Any]) -> list[str]:
+        """A token of the caller is the only one. A search by words alone waits for nothing."""
+        if asked.get("min_token") is not None or asked.get("mode") == "text":
+            return []
+        return list(self.tokens.waiting(self.name))
 
-    def _reaching(self, asked: Mapping[str, Any], token: str | None) -> Steps[Hits]:
-        body = {"namespace": self.name, **asked}
-        if token is None:
-            return Hits.of((yield from answered(post("/v1/search", body), self.patience)).json())
-        try:
-            reply = yield from answered(post("/v1/search", body | {"min_token": token}), self.patience)
-        except Conflict as error:
-            if error.code != "token_expired":
-                raise
-            # The log began anew, so what the token waited for is in its first state. Or the token is not of the model
-            # version that is searched; then searches of the active one must still wait.
-            reply = yield from answered(post("/v1/search", body), self.patience)
-            if asked.get("model_version") is not None:
-                return Hits.of(reply.json())
-        self.tokens.reached(self.name, token)
-        return Hits.of(reply.json())
+    def _reaching(self, asked: Mapping[str, Any], tokens: list[str]) -> Steps[Hits]:
+        while True:
+            body = {"namespace": self.name, **asked} | ({"min_token": tokens} if tokens else {})
+            try:
+                found = Hits.of((yield from answered(post("/v1/search", body), self.patience)).json())
+            except Conflict as error:
+                if error.code != "token_expired" or not tokens:
+                    raise
+                # The log began anew, so what the token waited for is in its first state. Or the token is not of the
+                # model version that is searched; then searches of the active one must still wait.
+                expired = tokens.pop(_place(error.field))
+                if asked.get("model_version") is None:
+                    self.tokens.reached(self.name, expired)
+            else:
+                for token in tokens:
+                    self.tokens.reached(self.name, token)
+                return found
 
     def get(self, ids: Iterable[str], include: Iterable[str] | None) -> Steps[list[StoredDocument]]:
         found: list[StoredDocument] = []
@@ -197,6 +197,12 @@ def _targets(target: Target | None) -> Iterator[dict[str, Any]]:
 def _next(chosen: Mapping[str, Any], reply: Mapping[str, Any]) -> dict[str, Any]:
     """The request after this one; empty at the end."""
     return {} if reply["next"] is None else {**chosen, "cursor": reply["next"]}
+
+
+def _place(field: str | None) -> int:
+    """Of the token that `min_token[3]` names."""
+    named = re.fullmatch(r"min_token\[(\d+)\]", field or "")
+    return int(named[1]) if named else 0
 
 
 def _list(names: Iterable[str] | None) -> list[str] | None:

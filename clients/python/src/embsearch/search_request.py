@@ -61,7 +61,7 @@ class SearchOptions(TypedDict, total=False):
     ef_search: int | Literal["auto"]
     exact: bool
     allow_partial: bool
-    min_token: str | None
+    min_token: str | Sequence[str] | None
 
 
 def search_request(text: str | None, how: SearchOptions) -> dict[str, Any]:

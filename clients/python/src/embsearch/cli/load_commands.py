@@ -80,7 +80,10 @@ def _waiting(console: Console) -> Callable[[NamespaceStatus], None]:
 
 def report_lines(report: UploadReport) -> list[str]:
     resumed = f", {report.resumed} rows were done before" if report.resumed else ""
-    lines = [f"{report.written} documents written, {report.failed_count} refused{resumed}, {report.seconds:.1f} s"]
+    same = f", {report.unchanged} of them as they were" if report.unchanged else ""
+    lines = [
+        f"{report.written} documents written{same}, {report.failed_count} refused{resumed}, {report.seconds:.1f} s"
+    ]
     lines += [f"row {one.row}, id {one.id}: {one.message} ({one.code})" for one in report.failed[:_SHOWN_FAILURES]]
     hidden = report.failed_count - _SHOWN_FAILURES
     return [*lines, f"and {hidden} more; --rejects FILE writes them"] if hidden > 0 else lines

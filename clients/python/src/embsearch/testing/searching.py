@@ -32,7 +32,7 @@ def search(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, A
     include = refusals.included(asked, ("metadata", "text", "vector"), ("metadata",))
     passes = filter_test(asked.get("filters"))
     if "min_token" in asked:
-        state.check_token(asked["min_token"])
+        state.check_tokens(asked["min_token"])
     space = state.space(asked.get("namespace", "default"))
     left_out = {name for name, _ in [*_liked(asked, "like"), *_liked(asked, "unlike")]}
     passing = [one for one in space.documents.values() if one.id not in left_out and passes(flatten(one.metadata))]

@@ -104,10 +104,14 @@ class State:
     def token(self) -> str:
         return f"fake-{self.writes}"
 
-    def check_token(self, token: object) -> None:
+    def check_tokens(self, given: object) -> None:
+        for place, token in enumerate(given if isinstance(given, list) else [given]):
+            self._check_token(token, f"min_token[{place}]" if isinstance(given, list) else "min_token")
+
+    def _check_token(self, token: object, field: str) -> None:
         number = token.removeprefix("fake-") if isinstance(token, str) and token.startswith("fake-") else ""
         if not (number.isdigit() and int(number) <= self.writes):
-            raise Refusal("invalid_token", field="min_token")
+            raise Refusal("invalid_token", field=field)
 
 
 def canonical(value: Any) -> str:

@@ -48,8 +48,10 @@ def upsert(state: State, body: Json, dimension: int) -> Json:
         if isinstance(one, Refusal):
             results.append({"id": document.get("id") if isinstance(document, dict) else None, "error": one.error})
         else:
+            before = space.documents.get(one.id)
             stored = space.write(one.id, one.text, one.metadata, embedded(one.text, dimension), one.expires_at)
-            results.append({"id": one.id, "revision": stored.revision, "state": "searchable"})
+            told = {"id": one.id, "revision": stored.revision, "state": "searchable"}
+            results.append(told | {"unchanged": True} if stored is before else told)
     return {"results": results, "token": state.token()}
 
 

@@ -57,7 +57,9 @@ class Sent:
     """A batch whose request was answered."""
 
     batch: Batch
-    refused: Sequence[tuple[Item, ApiError]]
+    refused: Sequence[tuple[Item, ApiError]] = ()
+    unchanged: int = 0
+    """Documents that were in the service as they are."""
 
 
 class Load:
@@ -86,7 +88,7 @@ class Load:
         show = how.get("progress", False)
         self._show: ProgressCallback | None = show if callable(show) else progress_line() if show else None
         self._clock, self._began, self._shown = clock, clock(), clock()
-        self._seen = self._resumed = self._written = self._done = 0
+        self._seen = self._resumed = self._written = self._unchanged = self._done = 0
         self._failed = list(self._checkpoint.failed[:MOST_FAILED_KEPT])
         self._failed_count = len(self._checkpoint.failed)
 
@@ -111,8 +113,7 @@ class Load:
                 yield batch
 
     def sending(self, batch: Batch) -> Steps[Sent]:
-        refused = (yield from self._sending(batch.items)) if batch.items else []
-        return Sent(batch, refused)
+        return (yield from self._sending(batch, batch.items)) if batch.items else Sent(batch)
 
     def done(self, sent: Sent) -> None:
         """Raises the first refusal, if so asked; then its batch counts as not done."""
@@ -124,6 +125,7 @@ class Load:
         self._checkpoint.done(sent.batch.rows(), failed)
         self._done += len(sent.batch)
         self._written += len(sent.batch.items) - len(sent.refused)
+        self._unchanged += sent.unchanged
         self._failed_count += len(failed)
         self._failed += failed[: MOST_FAILED_KEPT - len(self._failed)]
         if self._show is not None and self._clock() - self._shown >= _SHOW_EVERY_SECONDS:
@@ -150,6 +152,7 @@ class Load:
         return UploadReport(
             rows=self._done + self._resumed,
             written=self._written,
+            unchanged=self._unchanged,
             resumed=self._resumed,
             failed_count=self._failed_count,
             failed=tuple(self._failed),
@@ -167,9 +170,9 @@ class Load:
             return None
         return self._batches.add(number, row)
 
-    def _sending(self, items: Sequence[Item]) -> Steps[list[tuple[Item, ApiError]]]:
-        """Those that were refused. A request all of whose documents are bad is refused as a whole, and names the first
-        of them; then each is sent alone."""
+    def _sending(self, batch: Batch, items: Sequence[Item]) -> Steps[Sent]:
+        """A request all of whose documents are bad is refused as a whole, and names the first of them; then each is
+        sent alone."""
         try:
             bodies, once = [item.body for item in items], any(item.once for item in items)
             written = yield from self._steps.upsert_encoded(bodies, once=once, wait=None, model_id=self._model_id)
@@ -177,12 +180,14 @@ class Load:
             if not _is_about_documents(error):
                 raise
             if len(items) == 1:
-                return [(items[0], error)]
-            refused = []
+                return Sent(batch, [(items[0], error)])
+            done = Sent(batch)
             for item in items:
-                refused += yield from self._sending([item])
-            return refused
-        return [(item, one.error) for item, one in zip(items, written, strict=True) if one.error is not None]
+                one = yield from self._sending(batch, [item])
+                done = Sent(batch, (*done.refused, *one.refused), done.unchanged + one.unchanged)
+            return done
+        refused = [(item, one.error) for item, one in zip(items, written, strict=True) if one.error is not None]
+        return Sent(batch, refused, sum(one.unchanged for one in written))
 
     def _total(self) -> int | None:
         if self.source.total is not None:

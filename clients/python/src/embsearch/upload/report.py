@@ -35,7 +35,9 @@ class UploadProgress:
 class UploadReport:
     rows: int
     written: int
-    """Documents that the service took now. To write the same again changes nothing there."""
+    """Documents that the service took now."""
+    unchanged: int
+    """Those of them that it had already as they are: nothing was written."""
     resumed: int
     """Rows that an earlier load with the same checkpoint had done."""
     failed_count: int
