@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -24,7 +24,6 @@ from embsearch import (
     Namespace,
     NotFound,
 )
-from embsearch.search_request import TextQuery
 
 ANIMALS = [
     Document("fox", "Foxes live in dens.", {"lang": "en", "legs": 4, "tags": ["red"], "author": {"name": "Ann"}}),
@@ -42,7 +41,7 @@ class Place:
     async_client: Callable[[], AsyncClient]
 
 
-class _Contract:
+class Contract:
     """A subclass has a fixture `place`."""
 
     @pytest.fixture
@@ -51,7 +50,7 @@ class _Contract:
             yield client
 
 
-class NamespacesContract(_Contract):
+class NamespacesContract(Contract):
     def test_namespaces_are_made_listed_and_dropped(self, client: Client) -> None:
         names = sorted(f"made-{uuid4().hex[:12]}" for _ in range(3))
         for name in names:
@@ -78,74 +77,7 @@ class NamespacesContract(_Contract):
         asyncio.run(run())
 
 
-class TextSearchContract(_Contract):
-    @pytest.fixture
-    def worded(self, client: Client) -> Namespace:
-        name = f"words-{uuid4().hex[:12]}"
-        client.namespaces.create(name, text_search="simple")
-        space = client.namespace(name)
-        space.upsert(ANIMALS, wait="searchable")
-        return space
-
-    def test_documents_are_found_by_their_words(self, worded: Namespace) -> None:
-        hits = worded.search("hunt night", mode="text", include=["text"], highlight=True)
-        assert [hit.id for hit in hits] == ["owl"]
-        (piece,) = hits[0].highlights
-        assert [piece.text[begin:end] for begin, end in piece.marks] == ["hunt", "night"]
-        assert hits.text is not None
-        assert (hits.text.language, set(hits.text.words), hits.text.incomplete) == ("simple", {"hunt", "night"}, None)
-
-    def test_parts_of_a_text_query_say_what_must_be_there(self, worded: Namespace) -> None:
-        def found(**asked: Any) -> set[str]:
-            return {hit.id for hit in worded.search(mode="text", text_query=cast(TextQuery, asked))}
-
-        assert found(phrases=["in dens"]) == {"fox"}
-        assert found(phrases=["dens in"]) == set()
-        assert found(prefixes=["le"]) == {"ant"}
-        assert found(exact=["MEER"]) == {"wal"}
-        assert found(words="in live", match="all") == {"fox"}
-        assert found(words="in", without="dens") == set()
-        assert found(words="hunt carry", without="ants") == {"owl"}
-
-    def test_words_and_meaning_together_say_where_each_found_a_hit(self, worded: Namespace) -> None:
-        hits = worded.search("Foxes live in dens.", mode="hybrid", filter=F.lang == "en")
-        assert (hits[0].id, hits[0].ranks, hits[0].score) == ("fox", {"vector": 1, "text": 1}, 1.0)
-        assert {hit.id for hit in hits} == {"fox", "owl", "ant"}
-        by_words = worded.search("carry", mode="hybrid", weights={"vector": 0})
-        assert (by_words[0].id, (by_words[0].ranks or {})["text"]) == ("ant", 1)
-
-    def test_many_searches_by_words_come_in_one_request(self, worded: Namespace) -> None:
-        found = worded.search_many(["hunt", "meer"], mode="text")
-        assert [[hit.id for hit in hits] for hits in found] == [["owl"], ["wal"]]
-
-    def test_text_search_is_switched_on_and_off(self, client: Client) -> None:
-        name = f"words-{uuid4().hex[:12]}"
-        space = client.namespace(name)
-        space.upsert(ANIMALS)
-        with pytest.raises(Conflict) as caught:
-            space.search("hunt", mode="text")
-        assert caught.value.code == "text_search_off"
-        client.namespaces.set_text_search(name, "english")
-        status = space.status().text_search
-        assert status is not None
-        assert status.language == "english"
-        client.namespaces.set_text_search(name, "off")
-        assert next(one.text_search for one in client.namespaces.list() if one.name == name) == "off"
-
-    def test_the_asynchronous_client_searches_by_words_too(self, place: Place) -> None:
-        async def run() -> None:
-            name = f"words-{uuid4().hex[:12]}"
-            async with place.async_client() as client:
-                await client.namespaces.create(name)
-                await client.namespaces.set_text_search(name, "simple")
-                space = client.namespace(name)
-                await space.upsert(ANIMALS)
-                assert [hit.id for hit in await space.search("meer", mode="text")] == ["wal"]
-
-        asyncio.run(run())
-
-
-class ClientContract(_Contract):
+class ClientContract(Contract):
     @pytest.fixture
     def empty(self, client: Client) -> Iterator[Namespace]:
         space = client.namespace(f"client-{uuid4().hex[:12]}")
@@ -261,6 +193,19 @@ class ClientContract(_Contract):
         report = empty.upload([Document("1", "a note", {"n": 1}), Document("3", "a third"), Document("2", " ")])
         assert (report.written, report.unchanged, report.failed_count) == (2, 1, 1)
 
+    def test_the_nearest_of_each_group_are_found(self, animals: Namespace) -> None:
+        hits = animals.search("an animal", group_by="lang", group_size=2, include=[])
+        assert hits.groups is not None
+        assert (hits.groups.count, hits.groups.complete) == (2, True)
+        languages = [str(hit.group) for hit in hits]
+        assert sorted(languages) == ["de", "en", "en"]
+        assert languages in (["en", "en", "de"], ["de", "en", "en"])
+        assert all(hit.metadata is None for hit in hits)
+        plain = [hit.id for hit in animals.search("an animal", filter=F.lang == "en")]
+        assert [hit.id for hit in hits if hit.group == "en"] == plain[:2]
+        assert [hit.group for hit in animals.search("an animal", group_by="lang", top_k=1, offset=1)] == languages[-1:]
+        assert list(animals.search("an animal", group_by="no_such")) == []
+
     def test_hits_are_a_frame(self, animals: Namespace) -> None:
         frame = animals.search("an animal", top_k=3, include=["metadata", "text"]).to_pandas()
         assert list(frame.columns[:3]) == ["id", "score", "text"]
@@ -336,6 +281,8 @@ class ClientContract(_Contract):
             ({"include": ["score"]}, "invalid_value", "include[0]"),
             ({"min_token": "forged"}, "invalid_token", "min_token"),
             ({"min_token": ["forged"]}, "invalid_token", "min_token[0]"),
+            ({"group_by": "lang", "mmr": 0.5}, "invalid_value", "mmr"),
+            ({"group_size": 2}, "missing_field", "group_by"),
         ],
     )
     def test_a_mistake_is_named(self, animals: Namespace, asked: dict[str, Any], code: str, field: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from embsearch import AsyncClient, Client
 
-from tests.client_contract import ClientContract, NamespacesContract, Place, TextSearchContract
+from tests.client_contract import ClientContract, NamespacesContract, Place
+from tests.client_word_contract import TextSearchContract
 from tests.conftest import EXTERNAL_DIMENSION, ROOT, Service
 
 DOCUMENTS, BATCH = 3000, 32

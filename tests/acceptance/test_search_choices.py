@@ -37,6 +37,28 @@ def ids(api: httpx.Client, **body: Any) -> list[str]:
     return [hit["id"] for hit in hits(api, **body)]
 
 
+def test_groups_are_looked_for_in_wider_rounds(api: httpx.Client, external_model: str) -> None:
+    """Fifty documents of one page are nearer than those of all other pages."""
+    space, axis = "groups", [1.0] + [0.0] * 7
+    near = [{"id": f"near/{n}", "vector": [1.0, n / 1000, *[0.0] * 6], "metadata": {"page": "near"}} for n in range(50)]
+    far = [{"id": f"far/{n}", "vector": [1.0, 1.0 + n, *[0.0] * 6], "metadata": {"page": n}} for n in range(5)]
+    body = {"namespace": space, "model_id": external_model, "documents": [*near, *far], "wait": "searchable"}
+    ok(api.post("/v1/upsert", json=body))
+
+    def found(**asked: object) -> tuple[list[str], dict[str, object]]:
+        answer = ok(api.post("/v1/search", json={"namespace": space, "vector": axis, "group_by": "page", **asked}))
+        return [hit["id"] for hit in answer["hits"]], answer["groups"]
+
+    assert found(top_k=3) == (["near/0", "far/0", "far/1"], {"count": 3, "seen": 55, "complete": True})
+    assert found(top_k=1, group_size=2) == (["near/0", "near/1"], {"count": 1, "seen": 8, "complete": True})
+    assert found(top_k=1, offset=5)[0] == ["far/4"]
+    everything = (["near/0"], {"count": 1, "seen": 50, "complete": True})
+    assert found(top_k=10, filters={"page": "near"}) == everything
+    batch = {"searches": [{"namespace": space, "vector": axis, "group_by": "page"}]}
+    (refused,) = ok(api.post("/v1/search/batch", json=batch))["results"]
+    assert refused["error"]["field"] == "group_by"
+
+
 def test_an_offset_gives_the_rest_of_the_hits(api: httpx.Client) -> None:
     everything = ids(api, query="where do foxes sleep?", top_k=6)
     assert set(everything) == set(TEXTS)

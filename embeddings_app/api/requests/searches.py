@@ -27,12 +27,12 @@ from embeddings_app.api.requests.names import model_id_of, namespace_of
 from embeddings_app.api.requests.text_queries import MODE_OPTIONS, mode_of, text_asked, weights_of
 from embeddings_app.api.schema import parts
 from embeddings_app.services.search.query_vectors import Liked, Wanted
-from embeddings_app.services.search.searching import SearchRequest
+from embeddings_app.services.search.searching import GroupsAsked, SearchRequest
 from embeddings_app.services.search.text_query import Mode
 
 MAX_TOKEN_LENGTH = 64 * 1024
 """A token names every shard; this is room for a thousand of them."""
-MAX_TOKENS = 32
+MAX_TOKENS, MAX_GROUP_SIZE, MAX_FIELD_LENGTH = 32, 100, 512
 _TOKEN = {"type": "string"}
 _INCLUDABLE = ["metadata", "text", "vector"]
 _DEFAULT_INCLUDE = ["metadata"]
@@ -54,6 +54,14 @@ _OPTIONS = {
     "mmr": parts.described(
         {"type": "number", "minimum": 0, "maximum": 1},
         "Hits that differ from each other, by maximal marginal relevance: 1 weighs the score alone, 0 the difference.",
+    ),
+    "group_by": parts.described(
+        {"type": "string", "minLength": 1, "maxLength": MAX_FIELD_LENGTH},
+        "A metadata field: the nearest groups, each with its nearest hits. top_k and offset then count groups.",
+    ),
+    "group_size": parts.described(
+        {"type": "integer", "minimum": 1, "maximum": MAX_GROUP_SIZE, "default": 1},
+        f"Hits of each group at most. Together (offset + top_k) * group_size is at most {MAX_TOP_K}.",
     ),
     "filters": {"allOf": [parts.component("Filter")]},
     "namespace": parts.NAMESPACE,
@@ -147,6 +155,7 @@ def search_request(body: object) -> SearchRequest:
         text=text_asked(fields, mode),
         weights=weights_of(fields),
         highlight=highlight,
+        groups=_groups(fields, top_k + offset),
     )
 
 
@@ -157,7 +166,10 @@ def search_requests(body: dict[str, object], schema: Mapping[str, Any]) -> list[
 
 def _search_or_fault(item: object) -> SearchRequest | InvalidRequest:
     try:
-        return search_request(item)
+        request = search_request(item)
+        if request.groups is not None:
+            raise InvalidRequest("invalid_value", "only POST /v1/search groups its hits", field="group_by")
+        return request
     except InvalidRequest as error:
         return error
 
@@ -204,6 +216,23 @@ def _include(fields: Fields) -> frozenset[str]:
         return frozenset(_DEFAULT_INCLUDE)
     check_length(chosen, len(_INCLUDABLE), "include")
     return frozenset(one_of(item, _INCLUDABLE, f"include[{index}]") for index, item in enumerate(chosen))
+
+
+def _groups(fields: Fields, number: int) -> GroupsAsked | None:
+    field, size = fields.optional_string("group_by"), fields.integer("group_size")
+    if field is None:
+        if "group_size" in fields:
+            raise InvalidRequest("missing_field", "group_size needs group_by", field="group_by")
+        return None
+    if not field:
+        raise InvalidRequest("invalid_value", "name a metadata field", field="group_by")
+    for name in ("mmr", "highlight"):
+        if fields.optional(name):
+            raise InvalidRequest("invalid_value", f"a search with group_by has no {name}", field=name)
+    if number * size > MAX_TOP_K:
+        message = f"(offset + top_k) * group_size is at most {MAX_TOP_K}"
+        raise InvalidRequest("invalid_value", message, field="group_size")
+    return GroupsAsked(field=field, size=size)
 
 
 def _min_tokens(fields: Fields) -> dict[str, str]:

@@ -25,6 +25,7 @@ from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
 from embeddings_app.models import Scope
 from embeddings_app.services.search.batch import search_many
+from embeddings_app.services.search.grouping import GroupedResult, search_groups
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.searching import SearchRequest, SearchResult, search
 
@@ -36,6 +37,9 @@ _HIT = parts.record(
             parts.NUMBER,
             "Larger is better. Cosine similarity, -1 to 1; in mode text BM25, above 0; in mode hybrid the fused ranks, "
             "1 for the first of both.",
+        ),
+        "group": parts.described(
+            {"oneOf": [parts.STRING, parts.NUMBER, parts.BOOLEAN]}, "With group_by: the value by which it is here."
         ),
         "metadata": parts.METADATA,
         "text": parts.STRING,
@@ -57,7 +61,7 @@ _HIT = parts.record(
             "Pieces of the text, with highlight.",
         ),
     },
-    optional=("metadata", "text", "vector", "stale", "ranks", "highlights"),
+    optional=("group", "metadata", "text", "vector", "stale", "ranks", "highlights"),
 )
 _TEXT_REPORT = parts.record(
     {
@@ -95,11 +99,21 @@ _ANSWER = parts.record(
         "vector_error": parts.described(
             parts.STRING, "Present in mode hybrid when the search by meaning failed: the code of its error."
         ),
+        "groups": parts.described(
+            parts.record(
+                {
+                    "count": parts.COUNT,
+                    "seen": parts.described(parts.COUNT, "Hits that were put into groups."),
+                    "complete": parts.described(parts.BOOLEAN, "Whether a look at more hits could add nothing."),
+                }
+            ),
+            "With group_by.",
+        ),
         "warnings": parts.array(
             parts.STRING, "Present when something in the query or the filter is probably a mistake."
         ),
     },
-    optional=("text", "vector_error", "warnings"),
+    optional=("text", "vector_error", "groups", "warnings"),
 )
 _EXAMPLE = {
     "hits": [{"id": "notes/1", "score": 0.71, "metadata": {"lang": "en"}}],
@@ -157,7 +171,9 @@ class Search(ApiView):
     def post(self, request: Request) -> Response:
         wanted = search_request(json_object(request))
         with self.admitted(request, inputs=1, places=admission().searches, namespace=wanted.namespace):
-            return Response(_answer(search(wanted)))
+            if wanted.groups is None:
+                return Response(_answer(search(wanted)))
+            return Response(_grouped_answer(search_groups(wanted, wanted.groups)))
 
 
 class SearchBatch(ApiView):
@@ -209,6 +225,12 @@ def _answer(result: SearchResult) -> Json:
     if result.warnings:
         answer["warnings"] = result.warnings
     return answer
+
+
+def _grouped_answer(found: GroupedResult) -> Json:
+    hits = [{**_hit(hit), "group": group.value} for group in found.groups for hit in group.hits]
+    groups = {"count": len(found.groups), "seen": len(found.result.hits), "complete": found.complete}
+    return {**_answer(found.result), "hits": hits, "groups": groups}
 
 
 def _hit(hit: SearchHit) -> Json:

@@ -47,6 +47,16 @@ _LEAST_FUSED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupsAsked:
+    """Hits by the values of a field: see grouping.py."""
+
+    field: str
+    """Dotted path in the metadata."""
+    size: int
+    """Hits of each group at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
     wanted: Wanted
     model_id: str | None
@@ -74,6 +84,7 @@ class SearchRequest:
     """None in mode vector."""
     weights: Weights
     highlight: bool
+    groups: GroupsAsked | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +117,7 @@ def search(request: SearchRequest) -> SearchResult:
     of them are or the caller wants all or nothing."""
     deadline = time.monotonic() + SEARCH_DEADLINE_SECONDS
     with answered_by(deadline):
-        return _search(request, deadline, Stopwatch())
+        return search_within(request, deadline, Stopwatch())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +133,8 @@ class Prepared:
     about_query: tuple[str, ...]
 
 
-def _search(request: SearchRequest, deadline: float, watch: Stopwatch) -> SearchResult:
+def search_within(request: SearchRequest, deadline: float, watch: Stopwatch) -> SearchResult:
+    """A part of a search that has its own deadline and watch."""
     return answered(prepare(request, *asked(request), deadline, watch, {}), deadline, watch)
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.filters import matches, parse_filter
 from embedding_project.contracts.metadata import checked_metadata, flatten
-from tests.client_contract import ClientContract, NamespacesContract, Place, TextSearchContract
+from tests.client_contract import ClientContract, NamespacesContract, Place
+from tests.client_word_contract import TextSearchContract
 
 
 class TestFakeServer(ClientContract, NamespacesContract, TextSearchContract):

@@ -63,6 +63,8 @@ class Hit:
     ranks: Mapping[str, int] | None = None
     """In mode hybrid: its place by `vector` and by `text`, where it was found."""
     highlights: tuple[Highlight, ...] = ()
+    group: str | int | float | bool | None = None
+    """With `group_by`: the value by which it is here."""
 
     @classmethod
     def of(cls, body: Json) -> "Hit":
@@ -75,6 +77,7 @@ class Hit:
             stale=body.get("stale", False),
             ranks=body.get("ranks"),
             highlights=tuple(map(Highlight.of, body.get("highlights", ()))),
+            group=body.get("group"),
         )
 
 
@@ -103,6 +106,21 @@ class TextReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupReport:
+    """How hits were put into groups."""
+
+    count: int
+    seen: int
+    """Hits that were looked at."""
+    complete: bool
+    """Whether a look at more hits could add nothing."""
+
+    @classmethod
+    def of(cls, body: Json) -> "GroupReport":
+        return cls(count=body["count"], seen=body["seen"], complete=body["complete"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hits(Sequence[Hit]):
     """The answer to a search: a sequence of hits, the best first."""
 
@@ -120,6 +138,8 @@ class Hits(Sequence[Hit]):
     """In modes text and hybrid."""
     vector_error: str | None = None
     """Code of the error because of which mode hybrid found nothing by meaning."""
+    groups: GroupReport | None = None
+    """With `group_by`."""
 
     @classmethod
     def of(cls, body: Json) -> "Hits":
@@ -134,6 +154,7 @@ class Hits(Sequence[Hit]):
             warnings=tuple(body.get("warnings", ())),
             text=TextReport.of(body["text"]) if "text" in body else None,
             vector_error=body.get("vector_error"),
+            groups=GroupReport.of(body["groups"]) if "groups" in body else None,
         )
 
     def to_pandas(self) -> Any:

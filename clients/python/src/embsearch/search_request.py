@@ -53,6 +53,9 @@ class SearchOptions(TypedDict, total=False):
     top_k: int
     offset: int
     min_score: float
+    group_by: str
+    """A metadata field: the nearest groups; top_k then counts groups. Hits of a group stand together."""
+    group_size: int
     mmr: float
     """0 to 1: hits that differ from each other."""
     filter: FilterLike

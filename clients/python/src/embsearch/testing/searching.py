@@ -5,7 +5,7 @@ from typing import Any
 
 from embsearch.testing import refusals
 from embsearch.testing.embedding import embedded, similarity, unit
-from embsearch.testing.matching import filter_test, flatten
+from embsearch.testing.matching import filter_test, flatten, typed
 from embsearch.testing.refusals import Refusal
 from embsearch.testing.state import Space, State, Stored
 from embsearch.testing.word_search import Asked, Scored, fused, highlights, ranked, report, text_asked
@@ -13,7 +13,7 @@ from embsearch.testing.word_search import Asked, Scored, fused, highlights, rank
 _FIELDS = (
     "query", "vector", "like", "unlike", "top_k", "offset", "min_score", "mmr", "filters", "namespace", "model_id",
     "model_version", "ef_search", "exact", "include", "min_token", "allow_partial", "mode", "text_query", "weights",
-    "highlight",
+    "highlight", "group_by", "group_size",
 )  # fmt: skip
 _OF_OTHER_MODES = {
     "vector": ("text_query", "weights", "highlight"),
@@ -47,8 +47,38 @@ def search(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, A
         shown = [{"stored": stored, "score": score} for score, stored in by_words]
         if mode == "hybrid":
             shown = fused(near, by_words, {"vector": 1.0, "text": 1.0, **asked.get("weights", {})})
-    hits = [_hit(one, include, wanted if asked.get("highlight") else None) for one in shown[offset : offset + top_k]]
-    return _answer_of(asked, space, hits) | ({"text": report(wanted, space, len(passing))} if wanted else {})
+    marked = wanted if asked.get("highlight") else None
+    if (field := _group_field(asked)) is not None:
+        groups = _groups(shown, field, refusals.whole_number(asked, "group_size", 1, 1, 100))[offset : offset + top_k]
+        hits = [_hit(one, include, marked) | {"group": value} for value, members in groups for one in members]
+        told: dict[str, Any] = {"groups": {"count": len(groups), "seen": len(shown), "complete": True}}
+    else:
+        hits, told = [_hit(one, include, marked) for one in shown[offset : offset + top_k]], {}
+    return _answer_of(asked, space, hits) | told | ({"text": report(wanted, space, len(passing))} if wanted else {})
+
+
+def _group_field(asked: Mapping[str, Any]) -> str | None:
+    field = asked.get("group_by")
+    if field is not None and not isinstance(field, str):
+        raise Refusal("invalid_type", "must be a string", field="group_by")
+    for name in ("mmr", "highlight") if field is not None else ():
+        if asked.get(name):
+            raise Refusal("invalid_value", f"a search with group_by has no {name}", field=name)
+    if field is None and "group_size" in asked:
+        raise Refusal("missing_field", "group_size needs group_by", field="group_by")
+    return field
+
+
+def _groups(shown: Sequence[dict[str, Any]], field: str, size: int) -> list[tuple[Any, list[dict[str, Any]]]]:
+    """By the values of the field, the nearest first. A document with a list is in the group of each value in it."""
+    found: dict[Any, tuple[Any, list[dict[str, Any]]]] = {}
+    for one in shown:
+        for value in flatten(one["stored"].metadata).get(field, ()):
+            for single in value if isinstance(value, list) else [value]:
+                members = found.setdefault(typed(single), (single, []))[1]
+                if one not in members and len(members) < size:
+                    members.append(one)
+    return list(found.values())
 
 
 def _mode(asked: Mapping[str, Any]) -> str:

@@ -1,0 +1,104 @@
+"""The nearest groups of documents: the best hits of each value of a metadata field.
+
+The index knows no groups. So a search for more hits than are shown is made, and its hits are put into groups; where
+these do not suffice, a wider search follows, and at most one more.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from django.db import InterfaceError, OperationalError
+
+from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.limits import MAX_TOP_K, SEARCH_DEADLINE_SECONDS
+from embedding_project.contracts.metadata import Metadata, flatten, values_of
+from embeddings_app.database.patience import answered_by
+from embeddings_app.services.search.hydration import SearchHit
+from embeddings_app.services.search.searching import GroupsAsked, SearchRequest, SearchResult, search_within
+from embeddings_app.services.search.stopwatch import Stopwatch
+
+_FIRST, _WIDER, _MOST_ROUNDS = 4, 4, 3
+"""Hits for each that is wanted in the first round; how much more in each further one; rounds at most."""
+_SHORTEST_ROUND_SECONDS = 0.1
+"""With less time than this a further round would only be late."""
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    value: Value
+    hits: tuple[SearchHit, ...]
+    """The nearest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupedResult:
+    result: SearchResult
+    """The widest of the searches, with all its hits."""
+    groups: tuple[Group, ...]
+    """The one with the nearest hit first."""
+    complete: bool
+    """Whether a look at more hits could add nothing: the groups are full, or there are no more hits."""
+
+
+def search_groups(request: SearchRequest, asked: GroupsAsked) -> GroupedResult:
+    """`top_k` and `offset` count groups. Raises what the first of the searches raises."""
+    deadline = time.monotonic() + SEARCH_DEADLINE_SECONDS
+    with answered_by(deadline):
+        best = _best_round(request, asked, deadline, Stopwatch())
+    shown = best.groups[request.offset : request.offset + request.top_k]
+    if "metadata" not in request.include:
+        shown = tuple(replace(group, hits=tuple(replace(hit, metadata=None) for hit in group.hits)) for group in shown)
+    return replace(best, groups=shown)
+
+
+def _best_round(request: SearchRequest, asked: GroupsAsked, deadline: float, watch: Stopwatch) -> GroupedResult:
+    """A further round that fails or loses a shard leaves the one before it as it is."""
+    fetch = min(MAX_TOP_K, _FIRST * (request.offset + request.top_k) * asked.size)
+    best = _round(request, asked, fetch, deadline, watch)
+    for _ in range(_MOST_ROUNDS - 1):
+        if best.complete or fetch == MAX_TOP_K or deadline - time.monotonic() < _SHORTEST_ROUND_SECONDS:
+            break
+        fetch = min(MAX_TOP_K, _WIDER * fetch)
+        try:
+            further = _round(request, asked, fetch, deadline, watch)
+        except (ServiceError, OperationalError, InterfaceError):
+            break
+        if set(further.result.shards_failed) - set(best.result.shards_failed):
+            break
+        best = further
+    return best
+
+
+def _round(request: SearchRequest, asked: GroupsAsked, fetch: int, deadline: float, watch: Stopwatch) -> GroupedResult:
+    wider = replace(request, top_k=fetch, offset=0, groups=None, include=request.include | {"metadata"})
+    result = search_within(wider, deadline, watch)
+    groups = grouped(result.hits, asked)
+    wanted = groups[: request.offset + request.top_k]
+    are_full = len(wanted) == request.offset + request.top_k and all(len(one.hits) == asked.size for one in wanted)
+    return GroupedResult(result=result, groups=groups, complete=are_full or len(result.hits) < fetch)
+
+
+def grouped(hits: Sequence[SearchHit], asked: GroupsAsked) -> tuple[Group, ...]:
+    """A document with a list is in the group of each value in it, one without the field in none."""
+    found: dict[tuple[str, Value], list[SearchHit]] = {}
+    for hit in hits:
+        for value in dict.fromkeys(map(_typed, _values(hit.metadata or {}, asked.field))):
+            members = found.setdefault(value, [])
+            if len(members) < asked.size:
+                members.append(hit)
+    return tuple(Group(value=value, hits=tuple(members)) for (_, value), members in found.items())
+
+
+def _values(metadata: Metadata, field: str) -> Iterator[Value]:
+    flat = flatten(metadata)
+    for value in values_of(flat[field]) if field in flat else ():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str | int | float):
+                yield one
+
+
+def _typed(value: Value) -> tuple[str, Value]:
+    """true is another value than 1; 5 and 5.0 are one."""
+    return ("boolean" if isinstance(value, bool) else "other"), value

@@ -1,0 +1,38 @@
+"""Hits put into groups by the values of a metadata field."""
+
+from typing import Any
+
+from embeddings_app.services.search.grouping import grouped
+from embeddings_app.services.search.hydration import SearchHit
+from embeddings_app.services.search.searching import GroupsAsked
+
+
+def hit(doc_id: str, **metadata: Any) -> SearchHit:
+    return SearchHit(doc_id=doc_id, score=1.0, metadata=metadata, text=None, vector=None, stale=False)
+
+
+def groups(hits: list[SearchHit], size: int = 2, field: str = "page") -> list[tuple[Any, list[str]]]:
+    found = grouped(hits, GroupsAsked(field=field, size=size))
+    return [(group.value, [one.doc_id for one in group.hits]) for group in found]
+
+
+def test_the_group_of_the_nearest_hit_comes_first_and_takes_so_many() -> None:
+    hits = [hit("1", page="b"), hit("2", page="a"), hit("3", page="b"), hit("4", page="b")]
+    assert groups(hits) == [("b", ["1", "3"]), ("a", ["2"])]
+    assert groups(hits, 1) == [("b", ["1"]), ("a", ["2"])]
+
+
+def test_values_are_typed() -> None:
+    hits = [hit("1", page=1), hit("2", page=True), hit("3", page="1"), hit("4", page=1.0)]
+    assert groups(hits) == [(1, ["1", "4"]), (True, ["2"]), ("1", ["3"])]
+
+
+def test_a_list_stands_for_each_of_its_values_once() -> None:
+    hits = [hit("1", page=["a", "b", "a", ["c"], None]), hit("2", page=["b"])]
+    assert groups(hits) == [("a", ["1"]), ("b", ["1", "2"])]
+
+
+def test_a_dotted_path_reaches_into_objects_and_lists_of_them() -> None:
+    hits = [hit("1", page={"id": 7}), hit("2", page=[{"id": 7}, {"id": 8}]), hit("3"), hit("4", page=None)]
+    assert groups(hits, field="page.id") == [(7, ["1", "2"]), (8, ["2"])]
+    assert groups(hits, field="page") == []
