@@ -53,6 +53,7 @@ class Config:
     hsts_subdomains: bool = setting(kinds.flag, "0")
     trusted_proxies: tuple[str, ...] = setting(kinds.networks)
     cors_origins: tuple[str, ...] = setting(kinds.origins)
+    compress_from_bytes: int = setting(kinds.whole(0, 2**30), "0")
     var_dir: Path = setting(kinds.path(PROJECT_ROOT), "var")
     model_root: Path = setting(kinds.path(PROJECT_ROOT), "models")
     shards: int = setting(kinds.whole(1, 1024), "2")

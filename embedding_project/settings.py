@@ -42,6 +42,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "embeddings_app.api.middleware.ApiGuard",
+    "embeddings_app.api.compression.CompressedAnswers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "embeddings_app.admin.middleware.PagesSession",
     "embeddings_app.admin.middleware.PagesCommon",

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
+from django.utils.cache import patch_vary_headers
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
@@ -31,7 +32,7 @@ class Cors:
         """Let the page that asked read the answer."""
         if not self._origins:
             return
-        response.headers["Vary"] = "Origin"
+        patch_vary_headers(response, ["Origin"])
         origin = request.META.get("HTTP_ORIGIN")
         if origin in self._origins:
             response.headers["Access-Control-Allow-Origin"] = origin
