@@ -21,6 +21,7 @@ from supervisor.errors import StartError
 
 NAMES = (
     "bulk",
+    "bulk_spark",
     "bulk_texts",
     "documents",
     "drain",
@@ -50,7 +51,17 @@ NAMES = (
     "words",
 )
 
-SIZED = ("bulk", "bulk_texts", "documents", "filtered", "node_memory", "reshard", "search", "search_costs")
+SIZED = (
+    "bulk",
+    "bulk_spark",
+    "bulk_texts",
+    "documents",
+    "filtered",
+    "node_memory",
+    "reshard",
+    "search",
+    "search_costs",
+)
 """Measurements whose number of vectors, or of texts, can be chosen."""
 _MAX_SIZE = 1_000_000
 JUDGED = ("words",)
@@ -65,12 +76,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--size", type=int, metavar="VECTORS", help=f"how many, for {', '.join(SIZED)} alone")
     parser.add_argument("--texts", action="store_true", help="for bulk alone: bulk_texts, texts that a job embeds")
     parser.add_argument("--collection", type=Path, metavar="FOLDER", help=f"judged, for {', '.join(JUDGED)} alone")
+    parser.add_argument("--engine", choices=("spark",), help="for bulk alone: bulk_spark, the same on Spark")
     arguments = parser.parse_args(argv)
     names = arguments.names or list(NAMES)
-    if arguments.texts:
+    if arguments.texts or arguments.engine:
         if names != ["bulk"]:
-            parser.error("--texts: for bulk alone")
-        names = ["bulk_texts"]
+            parser.error("--texts and --engine: for bulk alone")
+        names = ["bulk_spark" if arguments.engine else "bulk_texts"]
     if unknown := sorted(set(names) - set(NAMES)):
         parser.error(f"unknown: {', '.join(unknown)}")
     if arguments.size is not None and not (names[0] in SIZED and len(names) == 1 and 1 <= arguments.size <= _MAX_SIZE):

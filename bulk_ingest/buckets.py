@@ -66,13 +66,27 @@ def schema(dimension: int) -> pa.Schema:
     )
 
 
+def bucket_numbers(rows: Sequence[Row], splitters: Sequence[str]) -> list[int]:
+    """Of each row, in which bucket its id lies."""
+    cuts = [splitter.encode() for splitter in splitters]
+    return [bisect_right(cuts, row.doc_id.encode()) for row in rows]
+
+
+def counted(batches: Iterable[Sequence[Row]], splitters: Sequence[str]) -> list[SpreadFile]:
+    """How many rows of each bucket there are, for who reads them again: as a spread file that is not written."""
+    counts: Counter[int] = Counter()
+    for rows in batches:
+        counts.update(bucket_numbers(rows, splitters))
+    return [SpreadFile("", dict(sorted(counts.items())))]
+
+
 class Spreader:
     """Spreads the rows of one input file."""
 
     def __init__(self, folder: Path, file_number: int, splitters: Sequence[str], dimension: int) -> None:
         self._folder = folder
         self._number = file_number
-        self._splitters = [splitter.encode() for splitter in splitters]
+        self._splitters = splitters
         self._schema = schema(dimension)
 
     def spread(
@@ -94,10 +108,10 @@ class Spreader:
 
     def _write(self, piece: int, rows: Sequence[Row]) -> SpreadFile:
         name = f"{self._number:06d}-{piece:06d}.arrow"
-        numbers = [bisect_right(self._splitters, row.doc_id.encode()) for row in rows]
+        numbers = bucket_numbers(rows, self._splitters)
         counts = dict(sorted(Counter(numbers).items()))
         order = sorted(range(len(rows)), key=numbers.__getitem__)
-        table = self._table([rows[place] for place in order])
+        table = record_batch(self._number, [rows[place] for place in order], self._schema)
         with replaced(self._folder / _FOLDER / name) as file, pa.ipc.new_file(file, self._schema) as writer:
             start = 0
             for count in counts.values():
@@ -105,21 +119,23 @@ class Spreader:
                 start += count
         return SpreadFile(name, counts)
 
-    def _table(self, rows: Sequence[Row]) -> pa.RecordBatch:
-        given = [field.type for field in self._schema if field.name == "vector"]
-        return pa.RecordBatch.from_arrays(
-            [
-                pa.array([self._number] * len(rows), pa.int32()),
-                pa.array([row.number for row in rows], pa.int64()),
-                pa.array([row.doc_id.encode() for row in rows], pa.binary()),
-                pa.array([row.text.encode() for row in rows], pa.binary()),
-                pa.array([_json(row.metadata) for row in rows], pa.binary()),
-                pa.array([row.content_hash for row in rows], pa.binary(32)),
-                pa.array([row.shard_hash for row in rows], pa.int32()),
-                *(pa.array([row.vector for row in rows], kind) for kind in given),
-            ],
-            schema=self._schema,
-        )
+
+def record_batch(file_number: int, rows: Sequence[Row], kind: pa.Schema) -> pa.RecordBatch:
+    """Rows of one file; `kind` is a `schema`."""
+    given = [field.type for field in kind if field.name == "vector"]
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([file_number] * len(rows), pa.int32()),
+            pa.array([row.number for row in rows], pa.int64()),
+            pa.array([row.doc_id.encode() for row in rows], pa.binary()),
+            pa.array([row.text.encode() for row in rows], pa.binary()),
+            pa.array([_json(row.metadata) for row in rows], pa.binary()),
+            pa.array([row.content_hash for row in rows], pa.binary(32)),
+            pa.array([row.shard_hash for row in rows], pa.int32()),
+            *(pa.array([row.vector for row in rows], kind) for kind in given),
+        ],
+        schema=kind,
+    )
 
 
 def _json(metadata: Mapping[str, Any]) -> bytes:
@@ -141,7 +157,12 @@ def read_bucket(folder: Path, number: int, files: Iterable[SpreadFile], dimensio
     batches = list(_batches(folder / _FOLDER, number, files))
     table = pa.Table.from_batches(batches, schema(dimension))
     order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in ("doc_id", "file", "row")])
-    table = table.take(order).combine_chunks()
+    return last_of_each(table.take(order))
+
+
+def last_of_each(table: pa.Table) -> Bucket:
+    """Of rows in the order of their ids, files and numbers, the last one of each id."""
+    table = table.combine_chunks()
     if table.num_rows < 2:
         return Bucket(table, 0)
     ids = table["doc_id"].combine_chunks()

@@ -1,40 +1,41 @@
-"""Bulk ingestion from the command line: plan, run, list, show, pause, resume, abort, rejects."""
+"""Bulk ingestion from the command line: plan, run, make, list, show, pause, resume, abort, rejects."""
 
 import argparse
 import json
-import os
-import socket
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
-from django.db.utils import Error
-
-from bulk_ingest.embedded_texts import ModelUnusable
 from bulk_ingest.engines.local import local_engine
-from bulk_ingest.job import Leader, LeaseLost
+from bulk_ingest.leading import (
+    DEFAULT_LOADERS,
+    DEFAULT_MASTER,
+    DEFAULT_WORKERS,
+    DONE,
+    ENGINES,
+    engine_of,
+    exit_code,
+    folder_of_jobs,
+    lead_here,
+    lead_with_spark,
+    leader,
+    line_of,
+)
 from bulk_ingest.plan import SAMPLED_TEXTS, Plan, expect, make_plan
 from bulk_ingest.planning import Names, check_room, columns_for, job_options, planned_files, texts_per_second
 from bulk_ingest.rejects import read_rejects
 from bulk_ingest.role import work_on_imports
-from bulk_ingest.shown import Shown
 from bulk_ingest.sources.files import FORMATS
-from bulk_ingest.sources.raw import Columns, SourceError
+from bulk_ingest.sources.raw import Columns
 from embedding_project.config import load_config
-from embedding_project.contracts.errors import InvalidRequest, ServiceError
+from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.names import checked_namespace
-from embeddings_app.models import BulkJob, BulkState, BulkWish
+from embeddings_app.models import BulkJob, BulkWish
 from embeddings_app.records import bulk_jobs
 from embeddings_app.services.audit import command_actor
 from embeddings_app.services.bulk.jobs import NewJob, find_job, make_job, target_spec, want
 from embeddings_app.services.bulk.progress import progress
-
-DONE, FAILED, DONE_WITH_REJECTS, PAUSED = 0, 1, 3, 4
-"""Exit codes of the commands that work on a job."""
-_DEFAULT_WORKERS = 2
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
     acts: Mapping[str, Callable[[argparse.Namespace], int]] = {
         "plan": _plan,
         "run": _run,
+        "make": _make,
         "list": _list,
         "show": _show,
         "pause": _pause,
@@ -50,19 +52,7 @@ def main(argv: Sequence[str]) -> int:
         "rejects": _rejects,
         "work": _work,
     }
-    try:
-        return acts[options.action](options)
-    except (SourceError, LeaseLost, ModelUnusable) as error:
-        return _fail(str(error))
-    except ServiceError as error:
-        return _fail(error.message)
-    except Error as error:
-        return _fail(f"the database failed: {str(error).strip().splitlines()[0]}")
-
-
-def _fail(reason: str) -> int:
-    print(f"bulk_ingest: {reason}", file=sys.stderr)
-    return FAILED
+    return exit_code(lambda: acts[options.action](options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,11 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     planning = actions.add_parser("plan", help="say what a job would load and take; writes nothing")
     running = actions.add_parser("run", help="load files into a namespace, and wait for the end")
-    for one in (planning, running):
+    making = actions.add_parser("make", help="make a job that another process leads, and print its number")
+    for one in (planning, running, making):
         _add_source(one)
-    running.add_argument("--on-existing", choices=("update", "skip", "fail"), default="update")
-    running.add_argument("--max-rejects", type=_rejects_limit, default="1000", help="a number, or a share such as 1%%")
-    running.add_argument("--key", help="the same key again goes on with the same job")
+    for one in (running, making):
+        one.add_argument("--on-existing", choices=("update", "skip", "fail"), default="update")
+        one.add_argument("--max-rejects", type=_rejects_limit, default="1000", help="a number, or a share such as 1%%")
+        one.add_argument("--key", help="the same key again goes on with the same job")
+        one.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what does the work")
+    _add_spark(running)
     actions.add_parser("list", help="show all jobs")
     working = actions.add_parser("work", help="work on jobs that the API and the admin start; the role bulk")
     working.add_argument("--workers", type=int, default=load_config().bulk_workers)
@@ -90,8 +84,17 @@ def _parser() -> argparse.ArgumentParser:
         if name == "show":
             one.add_argument("--json", action="store_true")
         if name in ("resume", "abort"):
-            one.add_argument("--workers", type=int, default=_DEFAULT_WORKERS)
+            one.add_argument("--workers", type=int, default=DEFAULT_WORKERS)
+        if name == "resume":
+            _add_spark(one)
     return parser
+
+
+def _add_spark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--master", default=DEFAULT_MASTER, help="of Spark; local[2] when left out")
+    parser.add_argument(
+        "--loaders", type=int, default=DEFAULT_LOADERS, help="Spark's tasks with a connection at a time"
+    )
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +104,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--model-id")
     parser.add_argument("--format", choices=("auto", *FORMATS), default="auto")
-    parser.add_argument("--workers", type=int, default=_DEFAULT_WORKERS, help="processes; 2 when left out")
+    parser.add_argument("--workers", type=int, default=DEFAULT_WORKERS, help="processes; 2 when left out")
     parser.add_argument("--bucket-rows", type=int, help="rows of one transaction")
     for name in ("id", "text", "metadata"):
         parser.add_argument(f"--{name}-column", default=name)
@@ -153,53 +156,49 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    return _lead(_made_job(options), options)
+
+
+def _make(options: argparse.Namespace) -> int:
+    print(_made_job(options).pk)
+    return DONE
+
+
+def _lead(job: BulkJob, options: argparse.Namespace) -> int:
+    if engine_of(job) == "spark":
+        lead_with_spark(job, options.master, options.loaders)
+    return lead_here(job, options.workers)
+
+
+def _made_job(options: argparse.Namespace) -> BulkJob:
+    """The job of the key, or a new one."""
     known = BulkJob.objects.filter(idempotency_key=options.key).first() if options.key else None
     if known is not None:
-        return _lead(known, options.workers)
+        return known
     plan, columns, spec = _made_plan(options)
     check_room(plan, expect(plan.rows, spec.dimension, options.workers), spec)
     share = options.max_rejects.endswith("%")
     limit = float(options.max_rejects.rstrip("%"))
+    chosen = job_options(
+        plan,
+        columns,
+        on_existing=options.on_existing,
+        max_rejects=int(plan.rows * limit / 100 if share else limit),
+    )
     new = NewJob(
         namespace=options.namespace,
         model_id=options.model_id,
         files=planned_files(plan),
         splitters=plan.splitters,
-        options=job_options(
-            plan,
-            columns,
-            on_existing=options.on_existing,
-            max_rejects=int(plan.rows * limit / 100 if share else limit),
-        ),
+        options={"engine": options.engine, **chosen},
         idempotency_key=options.key,
     )
-    return _lead(make_job(new, command_actor()), options.workers)
-
-
-def _leader(workers: int) -> Leader:
-    name = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
-    return Leader(name, load_config().var_dir / "bulk", local_engine(workers), workers)
-
-
-def _folder(job: BulkJob) -> Path:
-    return _leader(1).folder(job.pk)
-
-
-def _lead(job: BulkJob, workers: int) -> int:
-    with Shown(job.pk, sys.stderr):
-        job = _leader(workers).lead(job.pk)
-    found = progress(job)
-    print(_line(job))
-    if job.state == BulkState.FAILED:
-        return _fail(job.error)
-    if job.state not in (BulkState.DONE, BulkState.ABORTED):
-        return PAUSED
-    return DONE_WITH_REJECTS if found.rows.rejected and job.state == BulkState.DONE else DONE
+    return make_job(new, command_actor())
 
 
 def _list(_options: argparse.Namespace) -> int:
     for job in BulkJob.objects.select_related("namespace"):
-        print(_line(job))
+        print(line_of(job))
     return DONE
 
 
@@ -210,17 +209,11 @@ def _show(options: argparse.Namespace) -> int:
         fields = {"id": job.pk, "namespace": job.namespace.name, "state": job.state, "wanted": job.wanted}
         print(json.dumps({**fields, "error": job.error, **asdict(found)}))
         return DONE
-    print(_line(job))
+    print(line_of(job))
     print("  ".join(f"{name} {count:,}" for name, count in asdict(found.rows).items()))
     if job.error:
         print(job.error)
     return DONE
-
-
-def _line(job: BulkJob) -> str:
-    found = progress(job)
-    wish = "" if job.wanted == BulkWish.RUN else f", {job.wanted} wanted"
-    return f"bulk job {job.pk}  {job.namespace.name}  {job.state}{wish}  {found.stage} {found.share:.0%}"
 
 
 def _pause(options: argparse.Namespace) -> int:
@@ -231,7 +224,7 @@ def _pause(options: argparse.Namespace) -> int:
 def _resume(options: argparse.Namespace) -> int:
     job = find_job(options.job)
     want(job, BulkWish.RUN, command_actor())
-    return _lead(job, options.workers)
+    return _lead(job, options)
 
 
 def _abort(options: argparse.Namespace) -> int:
@@ -240,15 +233,15 @@ def _abort(options: argparse.Namespace) -> int:
     if bulk_jobs.has_worker(job.pk):
         print(f"{job}: its process ends it")
         return DONE
-    return _lead(job, options.workers)
+    return lead_here(job, options.workers)
 
 
 def _work(options: argparse.Namespace) -> int:
-    work_on_imports(lambda: _leader(options.workers))
+    work_on_imports(lambda: leader(local_engine(options.workers), options.workers))
     return DONE
 
 
 def _rejects(options: argparse.Namespace) -> int:
-    for line in read_rejects(_folder(find_job(options.job))):
+    for line in read_rejects(folder_of_jobs() / str(find_job(options.job).pk)):
         sys.stdout.write(line)
     return DONE

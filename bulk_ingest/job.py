@@ -15,13 +15,14 @@ from django.db.utils import Error
 
 from bulk_ingest.buckets import SpreadFile
 from bulk_ingest.embedded_texts import ModelUnusable
-from bulk_ingest.engines.base import Engine, EngineRun
-from bulk_ingest.loading import BucketRefused, BucketTask
+from bulk_ingest.engines.base import Engine, EngineFailed, EngineRun
+from bulk_ingest.loading import BucketRefused
 from bulk_ingest.planning import plan_import
 from bulk_ingest.pool import WorkersDied
 from bulk_ingest.rejects import read_rejects
 from bulk_ingest.sources.raw import Columns, InputFile, SourceError
-from bulk_ingest.spreading import SpreadTask, TooManyRejects
+from bulk_ingest.spreading import TooManyRejects
+from bulk_ingest.tasks import BucketTask, SpreadTask
 from embedding_project.contracts.errors import ServiceError, Unavailable
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
@@ -45,7 +46,7 @@ _LEASE_POLL_SECONDS = 0.2
 _MAX_WAIT_SECONDS = 5.0
 _REJECTS_SHOWN = 20
 
-FAILURES = (SourceError, BucketRefused, TooManyRejects, WorkersDied, ModelUnusable, ServiceError, OSError)
+FAILURES = (SourceError, BucketRefused, TooManyRejects, WorkersDied, EngineFailed, ModelUnusable, ServiceError, OSError)
 """After these the job has failed. What Postgres or a signal interrupts goes on when somebody leads the job again."""
 
 
@@ -164,11 +165,8 @@ class Leader:
         )
 
     def _load(self, job: BulkJob, engine: Engine, go_on: Callable[[], bool]) -> None:
-        files = [
-            SpreadFile.from_wire(wire)
-            for file in BulkFile.objects.filter(job=job).order_by("number")
-            for wire in file.spread or ()
-        ]
+        inputs = list(BulkFile.objects.filter(job=job).order_by("number"))
+        files = [SpreadFile.from_wire(wire) for file in inputs for wire in file.spread or ()]
         loaded = bulk_jobs.loaded_buckets(job.pk)
         block = bulk_blocks.reserve(job.pk, job.model_version_id, 0)
         (spec,) = registry.specs_by_key([job.model_version_id]).values()
@@ -177,7 +175,7 @@ class Leader:
             if number not in loaded:
                 tasks.append(self._bucket_task(job, spec, number, files, first_key))
             first_key += sum(file.rows.get(number, 0) for file in files)
-        for _ in engine.fill(tasks, go_on):
+        for _ in engine.fill([self._spread_task(job, file) for file in inputs], tasks, go_on):
             self._check_rejects(job)
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             registering.check_counts(job)

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from itertools import count
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +13,12 @@ from numpy.typing import NDArray
 
 from bulk_ingest import copying, rejects
 from bulk_ingest.bucket_texts import BucketTexts, VectorsMissing
-from bulk_ingest.buckets import Bucket, SpreadFile, read_bucket
+from bulk_ingest.buckets import Bucket, read_bucket
 from bulk_ingest.copying import NewRows
-from bulk_ingest.embedded_texts import GoOn, ModelUnusable
+from bulk_ingest.embedded_texts import ModelUnusable
+from bulk_ingest.tasks import BucketTask, Connected, OnExisting
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.metadata import stored_metadata
-from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import from_bytes
 from embeddings_app import registry
 from embeddings_app.models import BulkFile, BulkJob
@@ -32,29 +31,10 @@ from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.records.words import write_words
 from embeddings_app.services.documents.upserting import store
 
-OnExisting = Literal["update", "skip", "fail"]
 _WRITTEN_AT_ONCE = 1_000
-_ASKED_AGAIN_SECONDS = 1.0
 _TRIES_BESIDE_WRITERS = 2
 """A client that inserts an id of the bucket meanwhile makes it start over. Where clients do so all the time, the last
 tries let them wait for a second or two."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketTask:
-    """A bucket to load. A second task of the same bucket changes nothing."""
-
-    job_key: int
-    number: int
-    folder: Path
-    files: tuple[SpreadFile, ...]
-    """In the order of the input."""
-    dimension: int
-    model: ModelSpec | None
-    """Embeds the texts of the rows; None for rows that have vectors."""
-    first_key: int
-    """Of the bucket: its n-th row has the n-th key from here, whichever attempt loads it."""
-    on_existing: OnExisting
 
 
 class BucketRefused(Exception):
@@ -62,26 +42,35 @@ class BucketRefused(Exception):
 
 
 def load_bucket(task: BucketTask) -> bool:
-    """Load the rows of the bucket; False when the job takes no more. Raises BucketRefused, OSError, django.db.Error."""
-    began = time.monotonic()
+    """Load the rows of the bucket from the spread files; False when the job takes no more. Raises BucketRefused,
+    OSError, django.db.Error."""
     try:
         bucket = read_bucket(task.folder, task.number, task.files, 0 if task.model else task.dimension)
-        if task.model is None:
-            return _load_alone_if_need_be(task, bucket, None, began)
-        return _load_with_texts(task, bucket, BucketTexts(bucket.rows, task.model), began)
-    except (ServiceError, ModelUnusable, pa.ArrowException) as error:
-        # None of them can be sent to another process.
+    except pa.ArrowException as error:
+        # It cannot be sent to another process.
         raise BucketRefused(f"bucket {task.number}: {error}") from None
+    return load_rows(task, bucket)
 
 
-def _load_with_texts(task: BucketTask, bucket: Bucket, texts: BucketTexts, began: float) -> bool:
-    """No lock is held while texts are embedded. Which vectors are needed may change meanwhile, so it is asked again."""
-    while True:
-        try:
-            return _load_alone_if_need_be(task, bucket, texts, began)
-        except VectorsMissing as missing:
-            if not texts.embed(missing.places, _wanted(task)):
-                return False
+def load_rows(
+    task: BucketTask, bucket: Bucket, connected: Connected = nullcontext, asked_again_seconds: float = 1.0
+) -> bool:
+    """The same with rows that are there. While texts are embedded, it is asked now and then whether the job still wants
+    them."""
+    began = time.monotonic()
+    texts = BucketTexts(bucket.rows, task.model) if task.model else None
+    try:
+        # No lock is held while texts are embedded. Which vectors are needed may change meanwhile, so it is asked again.
+        while True:
+            try:
+                with connected():
+                    return _load_alone_if_need_be(task, bucket, texts, began)
+            except VectorsMissing as missing:
+                wanted = _Wanted(task.job_key, connected, asked_again_seconds)
+                if texts is None or not texts.embed(missing.places, wanted):
+                    return False
+    except (ServiceError, ModelUnusable, pa.ArrowException) as error:
+        raise BucketRefused(f"bucket {task.number}: {error}") from None
 
 
 def _load_alone_if_need_be(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: float) -> bool:
@@ -89,17 +78,22 @@ def _load_alone_if_need_be(task: BucketTask, bucket: Bucket, texts: BucketTexts 
     return in_transaction(lambda: _load(task, bucket, texts, began, alone=next(tries) >= _TRIES_BESIDE_WRITERS))
 
 
-def _wanted(task: BucketTask) -> GoOn:
-    """Whether the job still wants the bucket, asked once a second."""
-    asked, wanted = float("-inf"), True
+class _Wanted:
+    """Whether the job still wants its buckets, asked now and then."""
 
-    def go_on() -> bool:
-        nonlocal asked, wanted
-        if time.monotonic() - asked > _ASKED_AGAIN_SECONDS:
-            asked, wanted = time.monotonic(), bulk_loading.still_wanted(task.job_key)
-        return wanted
+    def __init__(self, job_key: int, connected: Connected, again_seconds: float) -> None:
+        self._job_key = job_key
+        self._connected = connected
+        self._again_seconds = again_seconds
+        self._asked_at = float("-inf")
+        self._wanted = True
 
-    return go_on
+    def __call__(self) -> bool:
+        if time.monotonic() - self._asked_at > self._again_seconds:
+            with self._connected():
+                self._wanted = bulk_loading.still_wanted(self._job_key)
+            self._asked_at = time.monotonic()
+        return self._wanted
 
 
 def _load(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: float, *, alone: bool) -> bool:

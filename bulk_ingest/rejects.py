@@ -38,6 +38,14 @@ def write_rejects(folder: Path, name: str, rejects: Iterable[tuple[str, Reject]]
     return len(found)
 
 
+def rows_of(folder: Path, name: str) -> frozenset[int]:
+    """The numbers of the rows that were rejected under this name. Raises OSError."""
+    path = folder / _FOLDER / f"{name}.jsonl"
+    if not path.exists():
+        return frozenset()
+    return frozenset(json.loads(line)["row"] for line in path.read_bytes().splitlines())
+
+
 def read_rejects(folder: Path) -> Iterator[str]:
     """The lines of all files, in their order, then those of all buckets."""
     for path in sorted((folder / _FOLDER).glob("*.jsonl")):

@@ -1,37 +1,21 @@
 """One input file of a job: its rows checked, spread to buckets, its rejects written down."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from contextlib import nullcontext
 
 from bulk_ingest import rejects
-from bulk_ingest.buckets import Spreader
+from bulk_ingest.buckets import Spreader, SpreadFile
 from bulk_ingest.rows import Reject, Row, RowChecker
 from bulk_ingest.sources.files import check_unchanged, read
-from bulk_ingest.sources.raw import Columns, InputFile
+from bulk_ingest.tasks import Connected, SpreadTask
 from embedding_project.contracts.limits import MAX_NAMESPACE_FIELDS
 from embeddings_app.models import BulkFile, Namespace
 from embeddings_app.records import namespaces
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.namespaces import unused_fields
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpreadTask:
-    """A file to spread. A second task of the same file replaces what the first wrote."""
-
-    job_key: int
-    number: int
-    file: InputFile
-    folder: Path
-    namespace: str
-    dimension: int
-    """Of the vectors that the file has; 0 where its texts are embedded."""
-    columns: Columns
-    splitters: tuple[str, ...]
-    max_rejects: int
+Keep = Callable[[Iterable[Sequence[Row]]], list[SpreadFile]]
 
 
 class TooManyRejects(Exception):
@@ -39,19 +23,43 @@ class TooManyRejects(Exception):
 
 
 def spread_file(task: SpreadTask) -> bool:
-    """True. Raises SourceError, OSError, django.db.Error."""
+    """Write the rows of the file to files in the folder of the job; True. Raises SourceError, OSError,
+    django.db.Error."""
+    spread(task, Spreader(task.folder, task.number, task.splitters, task.dimension).spread)
+    return True
+
+
+def spread(task: SpreadTask, keep: Keep, connected: Connected = nullcontext) -> None:
+    """Check the rows of the file, and let `keep` count them by bucket. Raises as `spread_file` does."""
     check_unchanged(task.file)
-    space = Namespace.objects.get(name=task.namespace)
-    checked = _Checked(task, RowChecker(task.namespace, task.dimension, partial(_claim_fields, space)))
-    spreader = Spreader(task.folder, task.number, task.splitters, task.dimension)
-    files = spreader.spread(checked)
+    with connected():
+        space = Namespace.objects.get(name=task.namespace)
+
+    def claim_fields(wanted: Sequence[AbstractSet[str]]) -> list[bool]:
+        with connected():
+            return _claim_fields(space, wanted)
+
+    checked = _Checked(task, RowChecker(task.namespace, task.dimension, claim_fields))
+    files = keep(checked)
     source, name = task.file.path, rejects.of_file(task.number)
     rejected = rejects.write_rejects(task.folder, name, ((source, reject) for reject in checked.rejects))
     check_unchanged(task.file)
-    BulkFile.objects.filter(job=task.job_key, number=task.number).update(
-        rows=checked.read, rejected=rejected, spread=[file.to_wire() for file in files]
-    )
-    return True
+    with connected():
+        BulkFile.objects.filter(job=task.job_key, number=task.number).update(
+            rows=checked.read, rejected=rejected, spread=[file.to_wire() for file in files]
+        )
+
+
+def rows_again(task: SpreadTask) -> Iterator[list[Row]]:
+    """The good rows of a file that was spread before. Raises SourceError."""
+    check_unchanged(task.file)
+    refused = rejects.rows_of(task.folder, rejects.of_file(task.number))
+    # Which fields there was room for was decided the first time.
+    checker = RowChecker(task.namespace, task.dimension, lambda wanted: [True] * len(wanted))
+    for batch in read(task.file, task.columns):
+        rows, _ = checker.check(batch)
+        yield [row for row in rows if row.number not in refused]
+    check_unchanged(task.file)
 
 
 class _Checked:

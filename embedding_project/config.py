@@ -6,7 +6,8 @@ Every role calls `load_config()` once. A variable that is not set is looked up i
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -172,6 +173,25 @@ def _instance_values(var_dir: Path) -> dict[str, str]:
 def inherited_environment() -> dict[str, str]:
     """A copy of this process's environment, for the supervisor to hand on to the processes it starts."""
     return dict(os.environ)
+
+
+def put_into_environment(**values: str) -> None:
+    """For libraries that read there what they have no parameter for."""
+    os.environ.update(values)
+
+
+@contextmanager
+def environment_with(**values: str) -> Iterator[None]:
+    """The same for as long as the block runs."""
+    before = {name: os.environ.pop(name, None) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def instance_file() -> Path:

@@ -9,14 +9,15 @@ import shlex
 import shutil
 import stat
 import subprocess
+import sys
 import sysconfig
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from embedding_project.config import PROJECT_ROOT
+from embedding_project.config import PROJECT_ROOT, inherited_environment
 from supervisor.binaries import Binary, choose
-from supervisor.errors import StartError
+from supervisor.errors import StartError, exit_code
 
 JAVA_MINIMUM = 17
 SPARK_VENV = PROJECT_ROOT / ".venv-spark"
@@ -86,6 +87,19 @@ def distribution_file(folder: Path, name: str, file: str) -> Path | None:
     return Path(str(found.locate_file(file))) if found else None
 
 
+def main(argv: Sequence[str]) -> int:
+    """Print the JAVA_HOME for programs of Spark; the folder takes the script that a packaged Java needs."""
+    if len(argv) != 1:
+        print("usage: python -m supervisor.java FOLDER", file=sys.stderr)
+        return 2
+    return exit_code(lambda: _show_home(Path(argv[0])), lambda said: print(said, file=sys.stderr))
+
+
+def _show_home(folder: Path) -> int:
+    print(java_home(choose_java(inherited_environment(), spark_folders()), folder.resolve()))
+    return 0
+
+
 def _probe(path: Path, source: str) -> list[Binary]:
     command = [str(path), "-version"]
     try:
@@ -94,3 +108,7 @@ def _probe(path: Path, source: str) -> list[Binary]:
         return []  # not there, not executable, or of another platform
     version = parse_java_version(answer.stderr)
     return [Binary(path=path, version=version, source=source)] if version else []
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

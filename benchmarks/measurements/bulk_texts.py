@@ -23,7 +23,8 @@ _FACTOR = Goal(1.25, at_least=True)
 _RATE = """
 WITH numbered AS (
     SELECT b.inserted, b.loaded_at, row_number() OVER (ORDER BY b.loaded_at) AS place
-    FROM bulk_bucket b JOIN bulk_job j ON j.id = b.job_id WHERE j.state = 'done'
+    FROM bulk_bucket b JOIN bulk_job j ON j.id = b.job_id
+    WHERE j.state = 'done' AND j.id = (SELECT max(id) FROM bulk_job)
 )
 SELECT sum(inserted) FILTER (WHERE place > %s)::float8,
        extract(epoch FROM max(loaded_at) - min(loaded_at) FILTER (WHERE place = %s))::float8 FROM numbered
@@ -39,7 +40,8 @@ def measure(size: int = SIZE) -> list[Figure]:
         client, watch = Client(instance.url), CpuWatch(instance.var)
         client.embed(["Warm up the model."])
         before = _embed_rate(client, halves[0])
-        rate = _bulk_rate(instance, _write_file(folder / "texts.jsonl", texts[:size]), size)
+        source = str(write_file(folder / "texts.jsonl", texts[:size]))
+        rate = bulk_rate(instance, source, size, _NAMESPACE, "--workers", str(WORKERS))
         online = (before + _embed_rate(client, halves[1])) / 2
         others = f"others kept {watch.stop()[OTHERS]:.2f} cores busy meanwhile"
         client.close()
@@ -57,17 +59,16 @@ def _embed_rate(client: Client, texts: list[str]) -> float:
     return _INPUTS_A_REQUEST * rate_of(client.embed, requests, _CLIENTS)
 
 
-def _bulk_rate(instance: OwnInstance, source: Path, size: int) -> float:
+def bulk_rate(instance: OwnInstance, source: str, size: int, namespace: str, *options: str) -> float:
     """Texts a second, from the end of the first bucket of every process, which holds the load of the model."""
     instance.manage(
-        *("bulk_ingest", "run", str(source), "--namespace", _NAMESPACE),
-        *("--workers", str(WORKERS), "--bucket-rows", str(size // _BUCKETS)),
+        *("bulk_ingest", "run", source, "--namespace", namespace, "--bucket-rows", str(size // _BUCKETS)), *options
     )
     ((rows, seconds),) = instance.query(_RATE, (WORKERS, WORKERS))
     return rows / seconds
 
 
-def _write_file(path: Path, texts: list[str]) -> Path:
+def write_file(path: Path, texts: list[str]) -> Path:
     with path.open("wb") as file:
         for number, text in enumerate(texts):
             file.write(orjson.dumps({"id": f"{number:09d}", "text": text}) + b"\n")

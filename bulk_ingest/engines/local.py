@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bulk_ingest.engines.base import Engine, GoOn
-from bulk_ingest.loading import BucketTask, load_bucket
+from bulk_ingest.loading import load_bucket
 from bulk_ingest.pool import Workers
-from bulk_ingest.spreading import SpreadTask, spread_file
+from bulk_ingest.spreading import spread_file
+from bulk_ingest.tasks import BucketTask, SpreadTask
 
 
 class LocalEngine:
@@ -18,7 +19,7 @@ class LocalEngine:
     def spread(self, tasks: Sequence[SpreadTask], go_on: GoOn) -> Iterator[bool]:
         return self._workers.work_on(tasks, spread_file, go_on)
 
-    def fill(self, tasks: Sequence[BucketTask], go_on: GoOn) -> Iterator[bool]:
+    def fill(self, _files: Sequence[SpreadTask], tasks: Sequence[BucketTask], go_on: GoOn) -> Iterator[bool]:
         return self._workers.work_on(tasks, load_bucket, go_on)
 
 

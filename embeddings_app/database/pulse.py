@@ -48,33 +48,48 @@ class Pulse:
         self._answered = time.monotonic()
         self._connection: psycopg.Connection[Any] | None = None
         self._parameters: dict[str, Any] | None = None
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def start(self, parameters: dict[str, Any]) -> None:
-        """Begin to ask, once per process, with the connection parameters of psycopg."""
+        """Begin to ask, with the connection parameters of psycopg; without effect while it asks."""
         with self._lock:
             if self._parameters is None:
-                self._parameters = parameters
                 self._answered = time.monotonic()
-                repeat_forever("postgres-pulse", self._ask)
+                self._parameters = parameters
+            if self._thread is None:
+                self._thread = repeat_forever("postgres-pulse", self._ask)
+
+    def rest(self) -> None:
+        """Ask nothing, and soon hold no connection, until the next start."""
+        with self._lock:
+            self._parameters = None
 
     @property
     def silent(self) -> bool:
         return self._parameters is not None and time.monotonic() - self._answered > SILENT_SECONDS
 
     def _ask(self) -> None:
+        parameters = self._parameters
         try:
-            if self._connection is None:
-                self._connection = _PulseConnection.connect(**self._parameters or {}, autocommit=True)
-            self._connection.execute("SELECT 1")
-            self._answered = time.monotonic()
+            if parameters is None:
+                self._let_go()
+            else:
+                if self._connection is None:
+                    self._connection = _PulseConnection.connect(**parameters, autocommit=True)
+                self._connection.execute("SELECT 1")
+                self._answered = time.monotonic()
         except psycopg.Error as error:
             if self._connection is not None:
                 logger.warning("postgres does not answer: %s", type(error).__name__)
-                self._connection.close()
-                self._connection = None
+                self._let_go()
                 self.generation += 1
         time.sleep(_PERIOD_SECONDS)
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class _PulseConnection(psycopg.Connection[Any]):

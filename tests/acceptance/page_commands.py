@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from supervisor.java import SPARK_VENV
 from tests.conftest import ROOT, Service, outside_environment
 from tests.loaded_commands import Run
 
@@ -22,7 +23,7 @@ _SHELL = re.compile(r"^(?:<!-- not run: (?P<reason>.+?) -->\n)?```(?:sh|bash)\n(
 _TOKEN = re.compile(r'"token":"([^"]+)"')
 _KEY = re.compile(r"emb_([0-9a-f]{10})_")
 _STATUS = re.compile(r"^HTTP/\S+ (\d+)", re.MULTILINE)
-_SECONDS = 180
+_SECONDS = 600
 _PYTHON = """#!/bin/sh
 exec {python} "$@"
 """
@@ -81,6 +82,7 @@ class Terminal:
             if path.name not in (".venv", "models", "var") and not path.name.startswith("."):
                 (self.folder / path.name).symlink_to(path)
         (self.folder / "var").symlink_to(self.service.var)
+        (self.folder / ".venv-spark").symlink_to(SPARK_VENV)
         (self.folder / "models").symlink_to(self.service.var / "models")
         (self.folder / "backups").mkdir()
         self._answers.mkdir()

@@ -12,10 +12,11 @@ import numpy as np
 from django.db import connection
 
 from bulk_ingest.buckets import SpreadFile
-from bulk_ingest.loading import BucketTask, OnExisting, load_bucket
+from bulk_ingest.loading import load_bucket
 from bulk_ingest.plan import make_plan
 from bulk_ingest.sources.raw import Columns
-from bulk_ingest.spreading import SpreadTask, spread_file
+from bulk_ingest.spreading import spread_file
+from bulk_ingest.tasks import BucketTask, OnExisting, SpreadTask
 from embedding_project.contracts.model_spec import ModelType
 from embeddings_app import registry
 from embeddings_app.api.routes.upsert import upsert_request

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_ingest.loading import BucketTask, load_bucket
+from bulk_ingest.loading import load_bucket
+from bulk_ingest.tasks import BucketTask
 from embeddings_app.models import BulkJob, BulkState, ModelRegistry
 from embeddings_app.records import bulk_jobs
 from embeddings_app.services.bulk import registering

@@ -5,6 +5,7 @@ are in a file beside this one. When they differ, the model is loaded with the li
 """
 
 import logging
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from embedding_project.contracts.model_spec import PACKAGED_MODEL, ModelSpec, Runtime
+from embedding_project.contracts.vectors import Vector
 from embedding_project.model_sources.folder_check import check_folder
 from embedding_project.model_sources.folder_settings import lowercases
 from embedding_project.model_sources.model_folder import read_object
@@ -50,7 +52,7 @@ def load_packaged(
     device: torch.device,
     most_bytes: int | None = None,
     *,
-    vectors: Path = VECTORS,
+    vectors: Path | None = None,
     least_cosine: float = LEAST_COSINE,
     has_bf16: HasBf16 = multiplies_bf16,
 ) -> TransformerEncoder | None:
@@ -76,9 +78,17 @@ def load_packaged(
         return None
 
 
-def _check_with(bare: Tokenizer, vectors: Path, max_tokens: int, least_cosine: float) -> Check:
-    batch, wanted = tokenized(bare, probe_texts(max_tokens)), np.load(vectors)
-    return lambda encode: check_vectors(encode, batch, wanted, least_cosine)
+def _check_with(bare: Tokenizer, vectors: Path | None, max_tokens: int, least_cosine: float) -> Check:
+    wanted: Vector = _own_vectors() if vectors is None else np.load(vectors)
+    batch = tokenized(bare, probe_texts(max_tokens))
+    return lambda encode: check_vectors(encode, batch, list(wanted), least_cosine)
+
+
+def _own_vectors() -> Vector:
+    """Not by their path: Spark's executors run this code from a zip."""
+    with (files("workers.encoders") / VECTORS.name).open("rb") as file:
+        found: Vector = np.load(file)
+    return found
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_ingest.buckets import Bucket, Spreader, SpreadFile, read_bucket, splitters_of
+from bulk_ingest.buckets import Bucket, Spreader, SpreadFile, counted, read_bucket, splitters_of
 from bulk_ingest.rows import Row
 
 
@@ -85,3 +85,10 @@ def test_texts_that_are_to_be_embedded_have_no_column_of_vectors(tmp_path: Path)
     bucket = read_bucket(tmp_path, 0, files, 0)
     assert bucket.rows["text"].to_pylist() == [b"text"]
     assert "vector" not in bucket.rows.column_names
+
+
+def test_rows_that_are_only_counted_are_counted_as_those_that_are_written(tmp_path: Path) -> None:
+    rows = [row(number, doc_id) for number, doc_id in enumerate(["z", "m", "a", "ü", "b", "mm", "", "Z", "n"])]
+    (found,) = counted([rows[:4], rows[4:]], ["b", "n"])
+    written = sum((Counter(file.rows) for file in spread(tmp_path, 0, rows, ["b", "n"])), Counter())
+    assert found == SpreadFile("", dict(sorted(written.items())))

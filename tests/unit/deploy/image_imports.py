@@ -1,6 +1,7 @@
 """A program: imports every module of packages where only the distributions of an image are there.
 
-Arguments: names of packages or modules, then `--`, then the requirement files of the image.
+Arguments: names of packages or modules, those that are left out with a `-` before them, then `--`, then the requirement
+files of the image.
 """
 
 import importlib
@@ -55,16 +56,18 @@ class Absent:
 def main() -> None:
     split = sys.argv.index("--")
     packages, files = sys.argv[1:split], sys.argv[split + 1 :]
+    left_out = tuple(name.removeprefix("-") for name in packages if name.startswith("-"))
     there = installed(files)
     for name in [name for name in sys.modules if name.split(".")[0] in ("django", "packaging")]:
         del sys.modules[name]
     sys.meta_path.insert(0, Absent(there))
     if "django" in there:
         importlib.import_module("django").setup()
-    for package in packages:
+    for package in [name for name in packages if not name.startswith("-")]:
         module = importlib.import_module(package)
         for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{package}."):
-            importlib.import_module(found.name)
+            if found.name not in left_out and not found.name.startswith(tuple(f"{name}." for name in left_out)):
+                importlib.import_module(found.name)
 
 
 if __name__ == "__main__":

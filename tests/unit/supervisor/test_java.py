@@ -9,7 +9,7 @@ import pytest
 
 from supervisor.doctor import spark_check
 from supervisor.errors import StartError
-from supervisor.java import choose_java, java_home, parse_java_version
+from supervisor.java import choose_java, java_home, main, parse_java_version
 
 
 def java(folder: Path, version: str) -> Path:
@@ -87,3 +87,16 @@ def test_a_machine_without_java_lacks_nothing_that_the_service_needs() -> None:
     check = spark_check({"JAVA_HOME": "/nowhere"})
     assert (check.ok, check.needed) == (False, False)
     assert str(check).startswith("weak    Spark: Java 17 or newer is needed")
+
+
+def test_the_java_home_is_printed_for_programs_of_spark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = java(tmp_path / "home", "17.0.1")
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    assert main([str(tmp_path / "script")]) == 0
+    assert capsys.readouterr().out == f"{home}\n"
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+    assert main([str(tmp_path / "script")]) == 1
+    assert "Java 17 or newer is needed" in capsys.readouterr().err
+    assert main([]) == 2
