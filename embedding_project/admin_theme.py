@@ -30,6 +30,7 @@ _NAVIGATION = [
             _page("Namespaces", "folder", "namespace"),
             _page("Documents", "description", "document"),
             _page("Embedding records", "data_array", "embeddingrecord"),
+            _page("Bulk jobs", "upload_file", "bulkjob"),
         ],
     },
     {

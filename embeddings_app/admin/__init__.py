@@ -3,6 +3,7 @@
 from embeddings_app.admin.accounts import ThemedGroupAdmin, ThemedUserAdmin
 from embeddings_app.admin.api_keys import ApiKeyAdmin
 from embeddings_app.admin.audit import AuditEventAdmin
+from embeddings_app.admin.bulk_jobs import BulkJobAdmin
 from embeddings_app.admin.documents import DocumentAdmin
 from embeddings_app.admin.embeddings import EmbeddingRecordAdmin
 from embeddings_app.admin.job_runs import JobRunAdmin
@@ -16,6 +17,7 @@ from embeddings_app.admin.shards import LayoutAdmin, ShardAdmin, ShardReplicaAdm
 __all__ = [
     "ApiKeyAdmin",
     "AuditEventAdmin",
+    "BulkJobAdmin",
     "DocumentAdmin",
     "EmbeddingRecordAdmin",
     "JobRunAdmin",

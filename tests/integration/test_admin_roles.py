@@ -166,6 +166,7 @@ def test_every_role_sees_every_page(role: Role, keys: dict[str, int]) -> None:
         "shardreplica",
         "apikey",
         "auditevent",
+        "bulkjob",
         "jobrun",
     ):
         assert f"{APP}{page}/" in index

@@ -183,6 +183,11 @@ _CAN: Mapping[BulkWish, Sequence[str]] = {
 }
 
 
+def can(job: BulkJob, wish: BulkWish) -> bool:
+    """Whether the state of the job allows to ask for this."""
+    return job.state in _CAN[wish]
+
+
 def want(job: BulkJob, wish: BulkWish, actor: str, *, by_role: bool = False) -> None:
     """Ask for a pause, for work to go on, or for the end of the job; whoever works on it looks between its tasks. With
     `by_role` the role bulk goes on with it, unless a command works on it.
