@@ -87,6 +87,8 @@ class Config:
     bulk_workers: int = setting(kinds.whole(1, 64), "2")
     bulk_sources: tuple[str, ...] = setting(kinds.words)
     search_sample_share: float = setting(kinds.number(0, 1), "0.1")
+    slow_search_ms: int = setting(kinds.whole(1, 60_000), "500")
+    keep_search_texts: bool = setting(kinds.flag, "0")
     metrics_dir: str = setting(kinds.text)
     metrics_port: int = setting(kinds.whole(0, 65_535), "0")
     log_level: str = setting(kinds.choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")

@@ -14,6 +14,7 @@ from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
 from embeddings_app.api.routes.imports import AbortImport, Import, Imports, PauseImport, ResumeImport
 from embeddings_app.api.routes.namespaces import Namespaces, OneNamespace
 from embeddings_app.api.routes.openai import Embeddings
+from embeddings_app.api.routes.operating import Activity, Cluster
 from embeddings_app.api.routes.reembed_runs import Cancel, FailedTexts, Pause, Resume, Run, Runs
 from embeddings_app.api.routes.search import Search, SearchBatch
 from embeddings_app.api.routes.tei import Root, TeiEmbed, TeiHealth, TeiInfo
@@ -56,6 +57,8 @@ urlpatterns = [
     path("v1/models/<model_id:model_id>/versions/<str:version>/switch", Switch.as_view()),
     path("v1/models/<model_id:model_id>/versions/<str:version>/retire", Retire.as_view()),
     path("v1/models/<model_id:model_id>", Model.as_view()),
+    path("v1/activity", Activity.as_view()),
+    path("v1/cluster", Cluster.as_view()),
     path("v1/reembed-runs", Runs.as_view()),
     path("v1/reembed-runs/<str:run_id>", Run.as_view()),
     path("v1/reembed-runs/<str:run_id>/failed-texts", FailedTexts.as_view()),

@@ -49,6 +49,11 @@ class ReplicaProgress:
     """Of the namespace that has the most of them."""
     problem: str
     """Why it is not loaded; empty when it is, or will be."""
+    state: str
+    loading_total: int
+    """Documents that it has to load while it loads; 0 when unknown."""
+    snapshot_seconds: float | None
+    """Since its newest snapshot was verified; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,8 @@ def replica_progress() -> list[ReplicaProgress]:
                r.state = 'ready' AND r.epoch = e.epoch AND r.heartbeat > now() - make_interval(secs => %s),
                greatest(c.head - CASE WHEN r.epoch = e.epoch THEN r.applied_seq ELSE 0 END, 0),
                extract(epoch FROM now() - r.heartbeat)::float8, r.documents, r.graph_documents,
-               r.unbuilt_documents, r.problem
+               r.unbuilt_documents, r.problem, r.state, r.loading_total,
+               extract(epoch FROM now() - r.snapshot_at)::float8
         FROM shard_replica r
         JOIN layout l ON l.id = r.layout_id AND l.status = 'active'
         JOIN model_registry m ON m.id = r.model_version_id

@@ -1,7 +1,16 @@
 """The pages of the console, in the order of the navigation."""
 
 from embeddings_app.console.page import Page
-from embeddings_app.console.pages import compare, documents, embed, home, search
+from embeddings_app.console.pages import activity, cluster, compare, documents, embed, home, search
 from embeddings_app.console.pages import map as map_page
 
-PAGES: tuple[Page, ...] = (search.PAGE, map_page.PAGE, compare.PAGE, home.PAGE, documents.PAGE, embed.PAGE)
+PAGES: tuple[Page, ...] = (
+    search.PAGE,
+    map_page.PAGE,
+    compare.PAGE,
+    home.PAGE,
+    documents.PAGE,
+    embed.PAGE,
+    activity.PAGE,
+    cluster.PAGE,
+)

@@ -32,6 +32,7 @@ from embeddings_app.services.search.halves import Halves, find
 from embeddings_app.services.search.highlighting import highlighted
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, SEARCHES
+from embeddings_app.services.search.notable import notable_searches
 from embeddings_app.services.search.query_vectors import Wanted, wanted_vector
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.text_half import TextReport, WordQuery
@@ -217,6 +218,15 @@ def answered(
     )
     if result.partial:
         PARTIAL_ANSWERS.inc()
+    notable_searches().offer(
+        namespace=space.name,
+        model=f"{spec.model_id}@{spec.version}",
+        timings_ms=result.timings_ms,
+        hits=len(hits),
+        filter_=request.filter,
+        partial=result.partial,
+        text=request.wanted.query if space.store_text else None,
+    )
     return result
 
 

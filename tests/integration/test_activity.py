@@ -1,0 +1,41 @@
+"""What operators see of bulk jobs: the newest first, each with how far it is."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from embeddings_app.models import BulkFile, BulkJob, BulkState, ModelRegistry, Namespace
+from embeddings_app.services.operating.activity import newest_bulk_jobs
+
+
+@pytest.mark.usefixtures("database")
+def test_bulk_jobs_are_shown_with_how_far_they_are() -> None:
+    version = ModelRegistry.objects.all()[0]
+
+    def make(name: str, state: BulkState) -> BulkJob:
+        space = Namespace.objects.create(name=name, model_id=version.model_id)
+        common = {"namespace": space, "model_version": version, "epoch": uuid.uuid4(), "actor": "test"}
+        return BulkJob.objects.create(**common, state=state)
+
+    done = make("activity-done", BulkState.DONE)
+    BulkJob.objects.filter(pk=done.pk).update(ended_at=timezone.now() + timedelta(seconds=1))
+    planned = make("activity-planned", BulkState.PLANNED)
+    for number, is_spread in enumerate((True, False)):
+        BulkFile.objects.create(
+            job=planned,
+            number=number,
+            path=f"/f/{number}",
+            size=100,
+            modified_ns=1,
+            rows=10,
+            spread=[] if is_spread else None,
+        )
+    newest, before = newest_bulk_jobs()[:2]
+    assert (newest.namespace, newest.state, newest.stage, newest.share) == (
+        "activity-planned", "planned", "spreading", 0.5,
+    )  # fmt: skip
+    assert (newest.rows_read, newest.rows_per_second, newest.ended_at) == (20, None, None)
+    assert (before.namespace, before.stage, before.share) == ("activity-done", "done", 1.0)
+    assert before.ended_at is not None
