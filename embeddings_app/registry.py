@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from embedding_project.config import load_config
-from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.errors import InvalidRequest, ServiceError
 from embedding_project.contracts.limits import DEFAULT_EF_SEARCH
-from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.models import LIVE_STATUSES, SEARCHABLE_STATUSES, ModelAlias, ModelRegistry, ModelStatus
 
@@ -76,18 +76,55 @@ def own_name(name: str) -> str:
 
 
 def active_spec(model_id: str | None) -> ModelSpec:
-    """The active version of `model_id`, or of the default model. Raises unknown_model or model_not_active."""
-    return _active_specs.get(model_id or load_config().default_model_id)
+    """The active version of `model_id`, or of the default model, which gives vectors. Raises unknown_model,
+    model_not_active or wrong_model_type."""
+    return _with_vectors(_active_specs.get(model_id or load_config().default_model_id))
 
 
 def asked_spec(model_id: str | None, version: int | None) -> ModelSpec:
     """The version that answers a request: the active one, or the one asked for when its index is whole.
 
-    Raises unknown_model or model_not_active.
+    Raises unknown_model, model_not_active or wrong_model_type.
     """
     if version is None:
         return active_spec(model_id)
-    return _searchable_specs.get((model_id or load_config().default_model_id, version))
+    return _with_vectors(_searchable_specs.get((model_id or load_config().default_model_id, version)))
+
+
+def _with_vectors(spec: ModelSpec) -> ModelSpec:
+    if spec.type is ModelType.CROSS_ENCODER:
+        message = f"model {spec.model_id!r} is a cross-encoder: it ranks texts, and gives no vectors"
+        raise InvalidRequest("wrong_model_type", message, field="model_id")
+    return spec
+
+
+def reranker(model_id: str | None, field: str = "model") -> ModelSpec:
+    """The active version of a cross-encoder; without a name, of the only one there is. Raises unknown_model,
+    model_not_active, wrong_model_type, and missing_field when there are several."""
+    try:
+        name = model_id or _only_rerankers.get("")
+        spec = _active_specs.get(name)
+    except ServiceError as error:
+        raise type(error)(error.code, error.message, field=field) from error
+    if spec.type is not ModelType.CROSS_ENCODER:
+        raise InvalidRequest(
+            "wrong_model_type", f"model {name!r} gives vectors; a cross-encoder ranks texts", field=field
+        )
+    return spec
+
+
+def _read_only_reranker(_: str) -> str:
+    found = ModelRegistry.objects.filter(type=ModelType.CROSS_ENCODER, status=ModelStatus.ACTIVE).order_by("model_id")
+    names = list(found.values_list("model_id", flat=True)[:_NAMED_RERANKERS])
+    if not names:
+        raise ServiceError("unknown_model", "no cross-encoder is active", field="model")
+    if len(names) > 1:
+        raise InvalidRequest("missing_field", f"several models can rank: {', '.join(names)}", field="model")
+    return names[0]
+
+
+_NAMED_RERANKERS = 5
+_only_rerankers = ExpiringCache(_read_only_reranker, FRESH_SECONDS)
 
 
 def auto_ef(version_key: int) -> int:
@@ -115,3 +152,4 @@ def forget_cached() -> None:
     _auto_efs.clear()
     _active_specs.clear()
     _searchable_specs.clear()
+    _only_rerankers.clear()

@@ -11,7 +11,16 @@ import numpy as np
 from embedding_project.contracts.vectors import Vector
 from embedding_project.observing.request_context import serving
 from workers.backlog import Step
-from workers.encoders.base import PLAIN_WORD, DeviceLost, Encoder, ModelAway, ModelError, TextRefused, Tokens
+from workers.encoders.base import (
+    PLAIN_WORD,
+    DeviceLost,
+    Encoder,
+    ModelAway,
+    ModelError,
+    ReadsPairs,
+    TextRefused,
+    Tokens,
+)
 from workers.metrics import (
     PADDED_TOKENS,
     STEP_FAILURES,
@@ -70,7 +79,9 @@ def encode_each(encoder: Encoder, batch: Sequence[Tokens]) -> list[Vector | None
         vectors = encoder.encode(part)
         if vectors.shape != (len(part), encoder.dimension):
             raise ModelError(f"vectors of shape {vectors.shape}")
-        sound = np.logical_and(np.isfinite(vectors).all(axis=1), vectors.any(axis=1))
+        # A score may be zero, and a vector must have a direction.
+        directed = np.logical_or(vectors.any(axis=1), isinstance(encoder, ReadsPairs))
+        sound = np.logical_and(np.isfinite(vectors).all(axis=1), directed)
         if not sound.any():
             raise ModelError("no vector has a direction")
         # Rows do not depend on each other: a bad row says nothing about the other rows.

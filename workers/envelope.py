@@ -28,6 +28,6 @@ def _checked(batch: EmbedBatch) -> EmbedBatch:
     if not batch.items or not all(isinstance(value, kind) for value, kind in fields):
         raise TypeError
     types = [set(map(type, values)) for values in zip(*batch.items, strict=True)]
-    if types != [{bytes}, {str}, {bytes}, {int}, {bool}]:
+    if types != [{bytes}, {str}, {bytes}, {int}, {bool}, {str}]:
         raise TypeError
     return batch

@@ -7,16 +7,20 @@ from dataclasses import replace
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem
 from embedding_project.contracts.tokens import unpack_ids
 from workers.compute import isolate
-from workers.encoders.base import PLAIN_WORD, Encoder, Tokens
+from workers.encoders.base import PLAIN_WORD, Encoder, ReadsPairs, Tokens
 from workers.encoders.vocabulary import HasVocabulary
 from workers.tickets import EMPTY_INPUT, MODEL_ERROR, Outcome
 
 NO_TOKENIZER = "no_tokenizer"
 INVALID_IDS = "invalid_ids"
+_PLAIN_PAIR = (PLAIN_WORD, PLAIN_WORD)
 
 
 def tokens_of(encoder: Encoder, items: Sequence[EmbedItem]) -> list[Tokens | str]:
-    """The tokens of each item, text or ids, or an error code. Raises ModelAway."""
+    """The tokens of each item, text, ids or pair, or an error code. Raises ModelAway."""
+    if isinstance(encoder, ReadsPairs):
+        pairs = isolate(encoder.tokenize_pairs, [(item.text, item.second) for item in items], lambda: [_PLAIN_PAIR])
+        return [MODEL_ERROR if tokens is None else tokens for tokens in pairs]
     beginnings = iter(isolate(encoder.tokenize, [item.text for item in items if not _cut_in_front(item)], _plain))
     ends = iter(_ends(encoder, [item.text for item in items if _cut_in_front(item)]))
     found = [next(ends if _cut_in_front(item) else beginnings) for item in items]

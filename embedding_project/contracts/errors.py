@@ -33,6 +33,9 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "invalid_filter": ErrorKind(400, False, "The filter does not follow the filter grammar."),
     "too_many_fields": ErrorKind(400, False, "The namespace would get more than 64 metadata fields."),
     "unsupported_modality": ErrorKind(400, False, "The model does not take text."),
+    "wrong_model_type": ErrorKind(
+        400, False, "The model embeds texts where one that ranks them is needed, or the other way round."
+    ),
     "vector_required": ErrorKind(400, False, "The namespace's model takes vectors from the client."),
     "text_required": ErrorKind(400, False, "The namespace's model embeds text; vectors are not accepted."),
     "invalid_token": ErrorKind(400, False, "The token is forged, or ahead of the log."),

@@ -45,6 +45,12 @@ def ids_cache_key(model: ModelSpec, ids: bytes) -> bytes:
     return _digest(model.model_id, model.version, "token ids", model.max_tokens, ids)
 
 
+def pair_cache_key(model: ModelSpec, query: str, text: str) -> bytes:
+    """32 bytes that name the score of a query and a text (in normal form) under one model version."""
+    hashes = content_hash(query), content_hash(text)
+    return _digest(model.model_id, model.version, "pair", model.max_tokens, NORMAL_FORM_VERSION, *hashes)
+
+
 def content_hash(text: str) -> bytes:
     """32 bytes that name a text; two documents of equal text share the inference, never the write."""
     return _digest(NORMAL_FORM_VERSION, text)

@@ -1,6 +1,7 @@
 """Every limit that a client can meet, in one place. A test compares the API reference with these names."""
 
 MAX_EMBED_INPUTS = 256
+MAX_RERANK_DOCUMENTS = 256
 MAX_OPENAI_INPUTS = 2_048
 MAX_INPUT_IDS = 8_192
 """Token ids sent in place of one text."""

@@ -41,6 +41,8 @@ class EmbedItem(NamedTuple):
     """Number of characters of the prompt in `text`."""
     keep_end: bool = False
     """Whether a text that is too long loses its beginning, and not its end."""
+    second: str = ""
+    """The text to read beside the query `text`, for a cross-encoder; empty for a text alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,9 @@ class EmbedBatch:
 
     def to_wire(self) -> bytes:
         head = (self.batch_id, self.inbox, self.purpose, self.lane, self.deadline, self.use_cache)
-        return _pack((*head, self.model.to_wire(), self.items, self.origins))
+        # Embedders that know no pairs read the others.
+        items = [item if item.second else item[:-1] for item in self.items]
+        return _pack((*head, self.model.to_wire(), items, self.origins))
 
     @classmethod
     def from_wire(cls, data: bytes) -> "EmbedBatch":

@@ -14,6 +14,8 @@ class ModelType(StrEnum):
     """An endpoint that speaks the OpenAI embeddings API."""
     EXTERNAL = "external"
     """The client brings vectors."""
+    CROSS_ENCODER = "cross-encoder"
+    """A local folder as of `transformers`, that gives a score to a query and a text read together."""
 
 
 class Runtime(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from embedding_project.model_sources.folder_settings import check_settings
+from embedding_project.model_sources.folder_settings import SENTENCE_TRANSFORMER, check_settings
 from embedding_project.model_sources.model_folder import ModelFilesError, read_object
 from embedding_project.model_sources.weights import WEIGHTS, WEIGHTS_INDEX, StoredTensor, stored_tensors
 
@@ -18,8 +18,11 @@ _COUNTED = ("layer", "expert", "label")
 """Settings with such names, and names with num_ or n_ in front: the library may make lists of that length at once."""
 
 
-def check_folder(folder: Path, dimension: int | None = None) -> dict[str, StoredTensor]:
-    """The tensors of a model that may be loaded, and has `dimension` if that is given. Raises ModelFilesError."""
+def check_folder(
+    folder: Path, dimension: int | None = None, kind: str = SENTENCE_TRANSFORMER
+) -> dict[str, StoredTensor]:
+    """The tensors of a model that may be loaded, and has `dimension` if that is given; `kind` as of
+    `check_settings`. Raises ModelFilesError."""
     if not any((folder / name).exists() for name in (WEIGHTS, WEIGHTS_INDEX)):
         pickled = any(next(folder.glob(pattern), None) for pattern in _PICKLED)
         reason = "the weights are pickled; only safetensors are loaded" if pickled else f"no {WEIGHTS}"
@@ -40,7 +43,7 @@ def check_folder(folder: Path, dimension: int | None = None) -> dict[str, Stored
     for key, count in _counts(config):
         if count > _MAX_COUNT:
             raise ModelFilesError(f"config.json says {key}: {count}, which no model has")
-    check_settings(folder)
+    check_settings(folder, kind)
     return stored_tensors(folder)
 
 

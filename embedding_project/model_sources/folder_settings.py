@@ -15,6 +15,7 @@ from embedding_project.model_sources.model_folder import (
     read_optional,
 )
 
+SENTENCE_TRANSFORMER, CROSS_ENCODER = "SentenceTransformer", "CrossEncoder"
 _LAYERS = ("Transformer", "Pooling", "Normalize")
 _LIBRARY = "sentence_transformers."
 _TEXT_FILE: Mapping[str, tuple[object, ...]] = {
@@ -35,12 +36,17 @@ _RANKED_ALIKE = {"dot", "dot_score", "euclidean"}
 """Similarities that give unit vectors the same order as their cosine."""
 
 
-def check_settings(folder: Path) -> None:
-    """Raises ModelFilesError for the first setting that this service does not follow."""
+def check_settings(folder: Path, kind: str = SENTENCE_TRANSFORMER) -> None:
+    """Raises ModelFilesError for the first setting that this service does not follow in a model of `kind`, as
+    sentence-transformers calls it."""
     unit = "Normalize" in (layers(folder) or {})
     for name in TEXT_SETTINGS:
         _check_text_settings(name, read_optional(folder / name))
-    _check_similarity(read_optional(folder / "config_sentence_transformers.json"), unit=unit)
+    own = read_optional(folder / "config_sentence_transformers.json")
+    if own.get("model_type") not in (None, kind):
+        told = f"a model of type {own['model_type']} is not supported"
+        raise ModelFilesError(f"config_sentence_transformers.json: {told}")
+    _check_similarity(own, unit=unit)
     config = read_object(folder / "config.json")
     if config.get("quantization_config"):
         raise ModelFilesError("config.json: quantization_config is not supported")
@@ -102,9 +108,6 @@ def _check_text_settings(name: str, settings: Mapping[str, Any]) -> None:
 
 
 def _check_similarity(own: Mapping[str, Any], *, unit: bool) -> None:
-    kind = own.get("model_type")
-    if kind not in (None, "SentenceTransformer"):
-        raise ModelFilesError(f"config_sentence_transformers.json: a model of type {kind} is not supported")
     similarity = own.get("similarity_fn_name")
     if similarity not in (None, "cosine", "cos_sim") and not (unit and similarity in _RANKED_ALIKE):
         raise ModelFilesError(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from embedding_project.config import Config
+from embedding_project.model_sources.folder_settings import SENTENCE_TRANSFORMER
 from embedding_project.model_sources.model_files import ModelDescription, describe
 from embedding_project.model_sources.model_folder import HubName, ModelFilesError, hub_folder
 
@@ -44,12 +45,12 @@ def pinned(name: HubName, config: Config) -> HubName:
     return found
 
 
-def describe_remote(name: HubName, config: Config) -> ModelDescription:
+def describe_remote(name: HubName, config: Config, kind: str = SENTENCE_TRANSFORMER) -> ModelDescription:
     """The description in the small files of a pinned model, without its weights. Raises ModelFilesError."""
     _refuse_without_permission(config)
     with tempfile.TemporaryDirectory() as scratch:
         _download(name, Path(scratch), _DESCRIPTION, config)
-        return describe(Path(scratch))
+        return describe(Path(scratch), kind)
 
 
 def download(name: HubName, config: Config) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from embedding_project.contracts.limits import MAX_TEXT_BYTES
-from embedding_project.model_sources.folder_settings import check_settings, layers, text_settings
+from embedding_project.model_sources.folder_settings import SENTENCE_TRANSFORMER, check_settings, layers, text_settings
 from embedding_project.model_sources.model_folder import ModelFilesError, read_object, read_optional
 
 _OLD_MODE = "pooling_mode_"
@@ -35,9 +35,9 @@ class ModelDescription:
     """The smallest dimension that the model was trained to be cut to."""
 
 
-def describe(folder: Path) -> ModelDescription:
+def describe(folder: Path, kind: str = SENTENCE_TRANSFORMER) -> ModelDescription:
     """The description in `folder`. Raises ModelFilesError for damage, and for settings that change vectors."""
-    check_settings(folder)
+    check_settings(folder, kind)
     config = read_object(folder / "config.json")
     modules = layers(folder)
     pooling = read_optional(folder / ((modules or {}).get("Pooling") or "1_Pooling") / "config.json")

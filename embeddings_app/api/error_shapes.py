@@ -7,7 +7,7 @@ from embedding_project.contracts.errors import ServiceError
 MAX_ECHO_CHARACTERS = 200
 """An answer repeats at most this much of what it refuses."""
 OPENAI_PATHS = frozenset({"/v1/embeddings"})
-TEI_PATHS = frozenset({"/", "/embed", "/info", "/health"})
+TEI_PATHS = frozenset({"/", "/embed", "/rerank", "/info", "/health"})
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _OPENAI_FIELDS = {"model_id": "model", "model_version": "model", "inputs": "input"}
 """A field that the services know -> its name in the OpenAI API."""

@@ -16,6 +16,7 @@ from embeddings_app.api.routes.namespaces import Namespaces, OneNamespace
 from embeddings_app.api.routes.openai import Embeddings
 from embeddings_app.api.routes.operating import Activity, Cluster
 from embeddings_app.api.routes.reembed_runs import Cancel, FailedTexts, Pause, Resume, Run, Runs
+from embeddings_app.api.routes.rerank import Rerank, TeiRerank
 from embeddings_app.api.routes.search import Search, SearchBatch
 from embeddings_app.api.routes.tei import Root, TeiEmbed, TeiHealth, TeiInfo
 from embeddings_app.api.routes.tokenize import Tokenize
@@ -34,6 +35,7 @@ urlpatterns = [
     path("v1/embed", Embed.as_view()),
     path("v1/embeddings", Embeddings.as_view()),
     path("v1/tokenize", Tokenize.as_view()),
+    path("v1/rerank", Rerank.as_view()),
     path("v1/upsert", Upsert.as_view()),
     path("v1/search", Search.as_view()),
     path("v1/search/batch", SearchBatch.as_view()),
@@ -71,6 +73,7 @@ urlpatterns = [
     path("v1/imports/<str:import_id>/resume", ResumeImport.as_view()),
     path("v1/imports/<str:import_id>/abort", AbortImport.as_view()),
     path("embed", TeiEmbed.as_view()),
+    path("rerank", TeiRerank.as_view()),
     path("info", TeiInfo.as_view()),
     path("health", TeiHealth.as_view()),
     path("v1/docs", Docs.as_view(), name="docs"),

@@ -27,6 +27,7 @@ class ModelStatus(models.TextChoices):
 
 
 _SHARE = [MinValueValidator(0.0), MaxValueValidator(1.0)]
+_NOT_OF_PAIRS = ("query_prompt", "document_prompt", "token_encoding", "min_dimension")
 _ENDPOINT_FIELDS = ("endpoint", "endpoint_model", "secret_name", "requests_per_minute")
 LIVE_STATUSES = (ModelStatus.BACKFILLING, ModelStatus.SHADOW, ModelStatus.ACTIVE, ModelStatus.STANDBY)
 """Versions that every write and delete must reach."""
@@ -164,7 +165,12 @@ class ModelRegistry(models.Model):
             return ({"endpoint": f"{problem}."} if problem else {}) | (
                 {"artifact": "A model behind an endpoint has no files here."} if self.artifact else {}
             )
-        return {name: "Only models of type openai have it." for name in _ENDPOINT_FIELDS if getattr(self, name)}
+        problems = {name: "Only models of type openai have it." for name in _ENDPOINT_FIELDS if getattr(self, name)}
+        if self.type == ModelType.CROSS_ENCODER:
+            problems |= {name: "A cross-encoder has none." for name in _NOT_OF_PAIRS if getattr(self, name)}
+            if self.dimension != 1:
+                problems["dimension"] = "A cross-encoder gives one number: 1."
+        return problems
 
     def __str__(self) -> str:
         return f"{self.model_id} v{self.version}"

@@ -5,7 +5,7 @@ To tokenise and to encode are two calls, so that lengths are known before a step
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from embedding_project.contracts.vectors import Vector
 
@@ -41,6 +41,8 @@ class Tokens:
     """Token ids with special tokens, at most `max_tokens`."""
     truncated: bool
     """Whether the text had more tokens."""
+    types: Sequence[int] = ()
+    """Of each id, whether it is of the first text or of the second; empty for a text alone."""
     unknown: bool = False
     """Whether the model knows none of the tokens of the text: it reads all such texts of one length alike."""
 
@@ -69,3 +71,11 @@ class Encoder(Protocol):
 
     def encode(self, batch: Sequence[Tokens]) -> Vector:
         """Vectors of shape (len(batch), dimension), not normalised."""
+
+
+@runtime_checkable
+class ReadsPairs(Protocol):
+    """An encoder that reads two texts together, and gives one number for them."""
+
+    def tokenize_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[Tokens]:
+        """One entry per pair. Of a pair that is too long, the longer text loses its end."""

@@ -11,6 +11,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embedding_project.model_sources.hub import download
 from embedding_project.model_sources.model_folder import HASHING, ModelFilesError, hub_name, model_folder
 from workers.encoders.base import Encoder, ModelError
+from workers.encoders.cross import load_cross_encoder
 from workers.encoders.endpoint import load_endpoint
 from workers.encoders.hashing import HashingEncoder
 from workers.encoders.packaged import load_packaged
@@ -31,7 +32,7 @@ def encoder_loader(config: Config, device: torch.device) -> Load:
     def load(spec: ModelSpec) -> Encoder:
         if spec.type is ModelType.OPENAI:
             return load_endpoint(spec, config)
-        if spec.type is not ModelType.TRANSFORMERS:
+        if spec.type not in (ModelType.TRANSFORMERS, ModelType.CROSS_ENCODER):
             raise ModelError(f"models of type {spec.type} are not run by this embedder")
         if spec.artifact == HASHING:
             return HashingEncoder(spec.dimension, spec.max_tokens)
@@ -39,6 +40,8 @@ def encoder_loader(config: Config, device: torch.device) -> Load:
             _ensure_downloaded(spec.artifact, config)
             with reading:
                 folder = model_folder(spec.artifact, config.model_root)
+                if spec.type is ModelType.CROSS_ENCODER:
+                    return load_cross_encoder(spec, folder, device, most_bytes)
                 known = load_packaged(spec, folder, device, most_bytes)
                 return known or load_transformer(spec, folder, device, most_bytes)
         except ModelFilesError as error:

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from workers.encoders.skeleton import check_fits
 from workers.encoders.vocabulary import TokenizerVocabulary
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-_TRUSTED_SOURCE = {"local_files_only": True, "trust_remote_code": False}
+TRUSTED_SOURCE = {"local_files_only": True, "trust_remote_code": False}
 _PROBE_TOKENS = 512
 """A model with fewer positions than the registry says fails at this length when it is loaded, and not later."""
 LEAST_COSINE = 0.9999
@@ -45,6 +45,14 @@ Check = Callable[[Encode], None]
 """Raises ModelError when vectors are not those of the library."""
 HasBf16 = Callable[[torch.device], bool]
 """Whether a device has instructions for bf16."""
+
+
+class HasSpeed(Protocol):
+    first_speed: float
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]: ...
+
+    def encode(self, batch: Sequence[Tokens]) -> Vector: ...
 
 
 class TransformerEncoder:
@@ -103,13 +111,13 @@ def load_transformer(
     stored = check_folder(folder, spec.dimension)
     check_size(spec, stored, device, most_bytes)
     library = transformers_library()
-    config = library.AutoConfig.from_pretrained(folder, **_TRUSTED_SOURCE)
+    config = library.AutoConfig.from_pretrained(folder, **TRUSTED_SOURCE)
     check_fits(config, stored)
-    tokenizer = library.AutoTokenizer.from_pretrained(folder, **_TRUSTED_SOURCE)
+    tokenizer = library.AutoTokenizer.from_pretrained(folder, **TRUSTED_SOURCE)
     if spec.max_tokens > tokenizer.model_max_length:
         raise ModelError(f"max_tokens is {spec.max_tokens}, the tokenizer allows {tokenizer.model_max_length}")
     model = _load_weights(spec, folder, device)
-    _check_vocabulary(tokenizer, model)
+    check_vocabulary(tokenizer, model)
     _check_prompts(spec, tokenizer)
     if not tokenizer.is_fast:
         raise ModelError("the tokenizer has no fast form")
@@ -135,7 +143,10 @@ def load_transformer(
     return measured(TransformerEncoder(bare, packed, spec, padded=False, memory_bytes=weights))
 
 
-def measured(encoder: TransformerEncoder) -> TransformerEncoder:
+Tried = TypeVar("Tried", bound=HasSpeed)
+
+
+def measured(encoder: Tried) -> Tried:
     """The encoder with its speed: before its first batch, senders need to know how much text may wait."""
     (tokens,) = encoder.tokenize([" ".join(_PROBE_WORDS) * 8])
     batch = [tokens] * (_PROBE_TOKENS // len(tokens) or 1)
@@ -161,7 +172,7 @@ def packed_encode(
         check(encode)
         return encode
 
-    dtype = _dtype(spec, device)
+    dtype = weights_dtype(spec, device)
     if spec.dtype == "bf16" and dtype == torch.float32 and has_bf16(device):
         try:
             return checked(torch.bfloat16)
@@ -170,7 +181,7 @@ def packed_encode(
     return checked(dtype)
 
 
-def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
+def weights_dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
     # Most CPUs emulate half precision, at a hundredth of the speed; there only the products may be narrower.
     return DTYPES[spec.dtype] if device.type == "cuda" else torch.float32
 
@@ -178,7 +189,7 @@ def _dtype(spec: ModelSpec, device: torch.device) -> torch.dtype:
 def check_size(
     spec: ModelSpec, stored: Mapping[str, StoredTensor], device: torch.device, most_bytes: int | None
 ) -> None:
-    needed = sum(tensor.numbers for tensor in stored.values()) * _dtype(spec, device).itemsize
+    needed = sum(tensor.numbers for tensor in stored.values()) * weights_dtype(spec, device).itemsize
     if most_bytes is not None and needed > most_bytes:
         raise ModelError(f"its weights take {needed / 2**20:.0f} MiB, {most_bytes / 2**20:.0f} MiB are allowed")
 
@@ -187,7 +198,7 @@ def bytes_of(named: Mapping[str, Tensor]) -> int:
     return sum(tensor.nbytes for tensor in named.values())
 
 
-def _check_vocabulary(tokenizer: Any, model: Any) -> None:
+def check_vocabulary(tokenizer: Any, model: Any) -> None:
     # An id beyond the table fails on a CPU, and takes a GPU away from its process.
     highest, rows = max(tokenizer.get_vocab().values(), default=0), model.get_input_embeddings().num_embeddings
     if highest >= rows:
@@ -206,11 +217,11 @@ def _check_prompts(spec: ModelSpec, tokenizer: Any) -> None:
 def _load_weights(spec: ModelSpec, folder: Path, device: torch.device) -> Any:
     model, found = transformers_library().AutoModel.from_pretrained(
         folder,
-        **_TRUSTED_SOURCE,
+        **TRUSTED_SOURCE,
         use_safetensors=True,
         attn_implementation="sdpa",
         output_loading_info=True,
-        dtype=_dtype(spec, device),
+        dtype=weights_dtype(spec, device),
     )
     # The library fills missing weights with random numbers. No code here uses the pooler.
     missing = [name for name in found["missing_keys"] if not name.startswith(_UNUSED)]

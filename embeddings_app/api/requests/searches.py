@@ -24,6 +24,7 @@ from embeddings_app.api.requests.fields import (
     one_of,
 )
 from embeddings_app.api.requests.names import model_id_of, namespace_of
+from embeddings_app.api.requests.reranks import RERANK_OPTION, rerank_of
 from embeddings_app.api.requests.text_queries import MODE_OPTIONS, mode_of, text_asked, weights_of
 from embeddings_app.api.schema import parts
 from embeddings_app.services.search.query_vectors import Liked, Wanted
@@ -40,6 +41,7 @@ _AUTO = "auto"
 _EF_SEARCH = {"type": "integer", "minimum": 1, "maximum": MAX_EF_SEARCH}
 _OPTIONS = {
     **MODE_OPTIONS,
+    **RERANK_OPTION,
     "top_k": parts.described(
         {"type": "integer", "minimum": 1, "maximum": MAX_TOP_K, "default": DEFAULT_TOP_K}, "How many hits at most."
     ),
@@ -132,6 +134,7 @@ def search_request(body: object) -> SearchRequest:
         message = f"offset and top_k are together at most {MAX_TOP_K}"
         raise InvalidRequest("invalid_value", message, field="offset")
     mode = mode_of(fields)
+    rerank = rerank_of(fields)
     highlight = fields.flag("highlight")
     if highlight and top_k > MAX_HIGHLIGHTED_HITS:
         message = f"with highlight, top_k is at most {MAX_HIGHLIGHTED_HITS}"
@@ -156,6 +159,7 @@ def search_request(body: object) -> SearchRequest:
         weights=weights_of(fields),
         highlight=highlight,
         groups=_groups(fields, top_k + offset),
+        rerank=rerank,
     )
 
 

@@ -36,7 +36,7 @@ _HIT = parts.record(
         "score": parts.described(
             parts.NUMBER,
             "Larger is better. Cosine similarity, -1 to 1; in mode text BM25, above 0; in mode hybrid the fused ranks, "
-            "1 for the first of both.",
+            "1 for the first of both; with rerank the relevance, 0 to 1.",
         ),
         "group": parts.described(
             {"oneOf": [parts.STRING, parts.NUMBER, parts.BOOLEAN]}, "With group_by: the value by which it is here."
@@ -49,7 +49,8 @@ _HIT = parts.record(
         ),
         "ranks": parts.described(
             {"type": "object", "additionalProperties": parts.COUNT},
-            "In mode hybrid: its place by `vector` and by `text`, from 1, in those of the two that found it.",
+            "In mode hybrid: its place by `vector` and by `text`, from 1, in those of the two that found it. With "
+            "rerank: its place in the `search` before.",
         ),
         "highlights": parts.array(
             parts.record(
@@ -76,6 +77,18 @@ _TEXT_REPORT = parts.record(
         ),
     }
 )
+_RERANK_REPORT = parts.record(
+    {
+        "model_id": parts.STRING,
+        "model_version": parts.MODEL_VERSION,
+        "reranked": parts.described(parts.COUNT, "Hits that the model has read."),
+        "truncated": parts.described(parts.COUNT, "Those of them of which it did not read all."),
+        "error": parts.described(
+            {"type": "string", "nullable": True},
+            "Code of the error because of which the hits are in the order of the search.",
+        ),
+    }
+)
 _ANSWER = parts.record(
     {
         "hits": parts.array(_HIT, "Best first."),
@@ -96,6 +109,7 @@ _ANSWER = parts.record(
         "model_version": parts.MODEL_VERSION,
         "ef_search": parts.described(parts.COUNT, "The breadth that was used; 0 when no vector was searched with."),
         "text": parts.described(_TEXT_REPORT, "Of the search by words, in modes text and hybrid."),
+        "rerank": parts.described(_RERANK_REPORT, "Present with rerank."),
         "vector_error": parts.described(
             parts.STRING, "Present in mode hybrid when the search by meaning failed: the code of its error."
         ),
@@ -113,7 +127,7 @@ _ANSWER = parts.record(
             parts.STRING, "Present when something in the query or the filter is probably a mistake."
         ),
     },
-    optional=("text", "vector_error", "groups", "warnings"),
+    optional=("text", "rerank", "vector_error", "groups", "warnings"),
 )
 _EXAMPLE = {
     "hits": [{"id": "notes/1", "score": 0.71, "metadata": {"lang": "en"}}],
@@ -134,7 +148,15 @@ _ERRORS = (
     *errors.VECTOR,
     *errors.MODEL,
     *errors.EMBEDDING,
-    *("unknown_namespace", "model_mismatch", "invalid_filter", "unknown_document", "not_embedded", "text_search_off"),
+    *(
+        "unknown_namespace",
+        "model_mismatch",
+        "invalid_filter",
+        "unknown_document",
+        "not_embedded",
+        "text_search_off",
+        "text_not_kept",
+    ),
     *("invalid_token", "token_expired", "not_caught_up", "index_unavailable"),
 )
 _ONE = {"oneOf": [BY_TEXT, BY_VECTOR, BY_DOCUMENTS, BY_WORDS]}
@@ -170,7 +192,7 @@ class Search(ApiView):
     )
     def post(self, request: Request) -> Response:
         wanted = search_request(json_object(request))
-        with self.admitted(request, inputs=1, places=admission().searches, namespace=wanted.namespace):
+        with self.admitted(request, inputs=_inputs(wanted), places=admission().searches, namespace=wanted.namespace):
             if wanted.groups is None:
                 return Response(_answer(search(wanted)))
             return Response(_grouped_answer(search_groups(wanted, wanted.groups)))
@@ -196,11 +218,17 @@ class SearchBatch(ApiView):
         wanted = search_requests(json_object(request), _SEVERAL)
         for namespace in {one.namespace for one in wanted if isinstance(one, SearchRequest)}:
             caller_of(request).require_namespace(namespace)
-        with self.admitted(request, inputs=len(wanted), places=admission().searches):
+        inputs = sum(_inputs(one) if isinstance(one, SearchRequest) else 1 for one in wanted)
+        with self.admitted(request, inputs=inputs, places=admission().searches):
             found = iter(search_many([one for one in wanted if isinstance(one, SearchRequest)]))
         return Response(
             {"results": [_outcome(next(found) if isinstance(one, SearchRequest) else one) for one in wanted]}
         )
+
+
+def _inputs(wanted: SearchRequest) -> int:
+    """What counts for the limits of a key."""
+    return 1 if wanted.rerank is None else 1 + wanted.rerank.top
 
 
 def _outcome(found: SearchResult | ServiceError) -> Json:
@@ -220,6 +248,8 @@ def _answer(result: SearchResult) -> Json:
     }
     if result.text:
         answer["text"] = asdict(result.text)
+    if result.rerank:
+        answer["rerank"] = asdict(result.rerank)
     if result.vector_fault:
         answer["vector_error"] = result.vector_fault
     if result.warnings:

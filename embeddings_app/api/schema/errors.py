@@ -46,7 +46,7 @@ EMBEDDING = (
 """On top, where an embedder is asked."""
 IDS = ("ids_not_accepted", "invalid_ids", "no_tokenizer")
 """On top, where token ids are taken."""
-MODEL = ("unknown_model", "model_not_active", "unsupported_modality")
+MODEL = ("unknown_model", "model_not_active", "unsupported_modality", "wrong_model_type")
 EMBED = (*GUARDED, *BODY, *TEXT, *MODEL, *EMBEDDING, "too_many_tokens")
 """What any request for vectors may hear."""
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embedding_project.contracts.keys import InputType, cache_key, ids_cache_key
+from embedding_project.contracts.keys import InputType, cache_key, ids_cache_key, pair_cache_key
 from embedding_project.contracts.messages import EmbedItem, Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector
@@ -67,6 +67,14 @@ def embed_ids(spec: ModelSpec, ids: Sequence[bytes], deadline: float) -> list[Em
     """The same for lists of packed token ids. No prompt is put before them. Raises Unavailable."""
     items = [EmbedItem(cache_key=ids_cache_key(spec, packed), text="", ids=packed) for packed in ids]
     return _embed(StreamKey(spec, Lane.INTERACTIVE, True), items, deadline, reserve=False)
+
+
+def score_pairs(
+    spec: ModelSpec, query: str, texts: Sequence[str], deadline: float, *, use_cache: bool = True
+) -> list[EmbedOutcome]:
+    """The same for a cross-encoder: of each text beside the query, a vector of one number. Raises Unavailable."""
+    items = [EmbedItem(cache_key=pair_cache_key(spec, query, text), text=query, second=text) for text in texts]
+    return _embed(StreamKey(spec, Lane.INTERACTIVE, use_cache), items, deadline, reserve=False)
 
 
 def _embed(key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool) -> list[EmbedOutcome]:

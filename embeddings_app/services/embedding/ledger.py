@@ -34,7 +34,7 @@ class TokenEstimates:
     def learn(self, spec: ModelSpec, items: Sequence[EmbedItem], outcomes: Sequence[Outcome]) -> None:
         """Compare with what the model counted; texts that were cut tell nothing."""
         whole = [
-            (len(item.text.encode()), outcome.tokens)
+            (_bytes(item), outcome.tokens)
             for item, outcome in zip(items, outcomes, strict=True)
             if isinstance(outcome, EmbeddedText) and not outcome.truncated
         ]
@@ -51,7 +51,11 @@ class TokenEstimates:
 def _tokens(item: EmbedItem, per_byte: float) -> float:
     if item.ids:
         return len(item.ids) / ID_BYTES
-    return _SPECIAL_TOKENS + per_byte * len(item.text.encode())
+    return _SPECIAL_TOKENS + per_byte * _bytes(item)
+
+
+def _bytes(item: EmbedItem) -> int:
+    return len(item.text.encode()) + len(item.second.encode())
 
 
 @dataclass(slots=True, eq=False)

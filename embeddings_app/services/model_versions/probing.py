@@ -18,7 +18,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embeddings_app import registry
 from embeddings_app.models import EDITABLE_STATUSES, ModelRegistry, ModelStatus
 from embeddings_app.services import audit
-from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, embed_texts
+from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts, score_pairs
 from embeddings_app.services.model_versions.steps import illegal, take_step
 
 PROBE_TEXTS = (
@@ -85,18 +85,24 @@ def _problem_of(spec: ModelSpec) -> _Problem | None:
         return None
     deadline = time.monotonic() + EMBED_DEADLINE_SECONDS
     try:
-        outcomes = embed_texts(
-            spec, InputType.DOCUMENT, PROBE_TEXTS, Lane.INTERACTIVE, deadline, use_cache=False, reserve=True
-        )
+        outcomes = _outcomes(spec, deadline)
     except ServiceError as error:
         return _Problem(f"could not embed: {error.message}", of_model=False)
     for outcome in outcomes:
         if outcome.vector is None:
             return _failed(spec, outcome.error or "model_error")
     vectors = np.stack([outcome.vector for outcome in outcomes if outcome.vector is not None])
+    if spec.type is ModelType.CROSS_ENCODER:
+        return None if np.unique(vectors).size > 1 else _Problem("different texts get the same score", of_model=True)
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     nearest = float((vectors @ vectors.T - 2 * np.eye(len(vectors))).max())
     return _Problem("different texts give the same vector", of_model=True) if nearest > 0.9999 else None
+
+
+def _outcomes(spec: ModelSpec, deadline: float) -> list[EmbedOutcome]:
+    if spec.type is ModelType.CROSS_ENCODER:
+        return score_pairs(spec, PROBE_TEXTS[0], PROBE_TEXTS, deadline, use_cache=False)
+    return embed_texts(spec, InputType.DOCUMENT, PROBE_TEXTS, Lane.INTERACTIVE, deadline, use_cache=False, reserve=True)
 
 
 def _failed(spec: ModelSpec, code: str) -> _Problem:

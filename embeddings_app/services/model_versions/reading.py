@@ -9,6 +9,8 @@ from embeddings_app import registry
 from embeddings_app.models import ModelRegistry, ModelStatus
 from embeddings_app.records.topology import replica_problems
 
+_WITHOUT_VECTORS = (ModelType.EXTERNAL, ModelType.CROSS_ENCODER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
@@ -19,7 +21,7 @@ class ModelView:
     @property
     def embeds_text(self) -> bool:
         """Whether clients may name it where vectors are asked for."""
-        return self.status == ModelStatus.ACTIVE and self.spec.type is not ModelType.EXTERNAL
+        return self.status == ModelStatus.ACTIVE and self.spec.type not in _WITHOUT_VECTORS
 
 
 def list_models() -> list[ModelView]:

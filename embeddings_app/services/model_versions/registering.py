@@ -8,6 +8,7 @@ from typing import Any
 from embedding_project.config import Config
 from embedding_project.contracts.model_spec import ModelType
 from embedding_project.model_sources.folder_check import check_folder
+from embedding_project.model_sources.folder_settings import CROSS_ENCODER, SENTENCE_TRANSFORMER
 from embedding_project.model_sources.hub import describe_remote, pinned
 from embedding_project.model_sources.model_files import describe
 from embedding_project.model_sources.model_folder import HASHING, HubName, NoModelFolder, hub_name, model_folder
@@ -17,6 +18,7 @@ FROM_FILES = ("dimension", "pooling", "normalize", "query_prompt", "document_pro
 _NAMED_FOLDERS = 20
 _NEEDED = ("dimension", "pooling", "max_tokens")
 _UNSAID: Mapping[str, Any] = {"normalize": True, "query_prompt": "", "document_prompt": "", "min_dimension": 0}
+_OF_CROSS_ENCODER: Mapping[str, Any] = {**_UNSAID, "normalize": False, "dimension": 1, "pooling": "cls"}
 _WITHOUT_FILES: Mapping[str, Any] = {**_UNSAID, "pooling": "mean", "max_tokens": 256}
 
 
@@ -39,30 +41,49 @@ def completed(given: Mapping[str, Any], config: Config) -> dict[str, Any]:
     Raises Incomplete when a field is known to nobody, and ModelFilesError when the files contradict the project.
     """
     fields = {name: value for name, value in given.items() if value is not None}
+    if fields["type"] == ModelType.CROSS_ENCODER:
+        return _of_cross_encoder(fields, config)
     if fields["type"] != ModelType.TRANSFORMERS or fields.get("artifact") == HASHING:
         return _checked({**_WITHOUT_FILES, **fields}, "there are no model files to read it from")
-    if not fields.get("artifact"):
-        raise Incomplete(("artifact",), "a transformers model is a folder or a package")
-    hub = hub_name(fields["artifact"])
-    if hub:
-        hub = pinned(hub, config)
-        fields["artifact"] = hub.artifact
+    hub = _pinned(fields, config)
     told, problem = _told(fields["artifact"], hub, config)
     reason = problem or f"the files of {fields['artifact']} do not say everything, and nothing is guessed"
     return _checked({**_UNSAID, **told, **fields}, reason, unreadable=bool(problem))
 
 
-def _told(artifact: str, hub: HubName | None, config: Config) -> tuple[dict[str, Any], str]:
+def _of_cross_encoder(fields: dict[str, Any], config: Config) -> dict[str, Any]:
+    """It gives one number, and of its files only the length matters."""
+    hub = _pinned(fields, config)
+    told, problem = _told(fields["artifact"], hub, config, CROSS_ENCODER)
+    length = {"max_tokens": told["max_tokens"]} if "max_tokens" in told else {}
+    reason = problem or f"the files of {fields['artifact']} do not say how long a pair may be"
+    return _checked({**_OF_CROSS_ENCODER, **length, **fields}, reason, unreadable=bool(problem))
+
+
+def _pinned(fields: dict[str, Any], config: Config) -> HubName | None:
+    """The name on a hub, in `fields` with its commit; None for another artifact. Raises Incomplete."""
+    if not fields.get("artifact"):
+        raise Incomplete(("artifact",), f"a {fields['type']} model is a folder or a package")
+    hub = hub_name(fields["artifact"])
+    if hub:
+        hub = pinned(hub, config)
+        fields["artifact"] = hub.artifact
+    return hub
+
+
+def _told(
+    artifact: str, hub: HubName | None, config: Config, kind: str = SENTENCE_TRANSFORMER
+) -> tuple[dict[str, Any], str]:
     """What the files say, or why they cannot be read here."""
     try:
         folder = model_folder(artifact, config.model_root)
     except NoModelFolder as error:
         if hub is None or not config.hub_downloads:
             return {}, f"the model files cannot be read here ({error}; below MODEL_ROOT: {_folders(config.model_root)})"
-        description = describe_remote(hub, config)
+        description = describe_remote(hub, config, kind)
     else:
-        check_folder(folder)
-        description = describe(folder)
+        check_folder(folder, kind=kind)
+        description = describe(folder, kind)
     return {name: value for name, value in asdict(description).items() if value is not None}, ""
 
 

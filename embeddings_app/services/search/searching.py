@@ -34,6 +34,7 @@ from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, SEARCHES
 from embeddings_app.services.search.notable import notable_searches
 from embeddings_app.services.search.query_vectors import Wanted, wanted_vector
+from embeddings_app.services.search.reranking_hits import RerankAsked, RerankReport, reranked
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.text_half import TextReport, WordQuery
 from embeddings_app.services.search.text_query import Mode, TextAsked
@@ -86,6 +87,7 @@ class SearchRequest:
     weights: Weights
     highlight: bool
     groups: GroupsAsked | None
+    rerank: RerankAsked | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ class SearchResult:
     """The breadth that was used."""
     text: TextReport | None
     """Of the search by words; None when there was none."""
+    rerank: RerankReport | None
     vector_fault: str | None
     """Code of the error because of which the search by meaning has no share in the answer."""
     warnings: tuple[str, ...]
@@ -110,7 +113,9 @@ class SearchResult:
     @property
     def partial(self) -> bool:
         """Whether hits may be missing because a part of the service did not answer."""
-        return bool(self.shards_failed or self.vector_fault or (self.text and self.text.incomplete == "too_slow"))
+        late = self.text is not None and self.text.incomplete == "too_slow"
+        unranked = self.rerank is not None and self.rerank.error is not None
+        return bool(self.shards_failed or self.vector_fault or late or unranked)
 
 
 def search(request: SearchRequest) -> SearchResult:
@@ -132,6 +137,7 @@ class Prepared:
     vector_fault: Unavailable | None
     """Why a search by words and meaning has no vector."""
     about_query: tuple[str, ...]
+    reranker: ModelSpec | None
 
 
 def search_within(request: SearchRequest, deadline: float, watch: Stopwatch) -> SearchResult:
@@ -156,6 +162,7 @@ def prepare(
 ) -> Prepared:
     """`embedded`: query texts that were embedded before, or why none could be. Raises ServiceError."""
     query, fault, about_query = None, None, tuple[str, ...]()
+    reranker = _reranker(request, space)
     if request.mode is not Mode.TEXT:
         try:
             query, about_query = _vector_half(request, space, spec, deadline, watch, embedded)
@@ -163,7 +170,23 @@ def prepare(
             if request.mode is Mode.VECTOR or not request.allow_partial:
                 raise
             fault = error
-    return Prepared(request=request, space=space, spec=spec, query=query, vector_fault=fault, about_query=about_query)
+    return Prepared(
+        request=request,
+        space=space,
+        spec=spec,
+        query=query,
+        vector_fault=fault,
+        about_query=about_query,
+        reranker=reranker,
+    )
+
+
+def _reranker(request: SearchRequest, space: Namespace) -> ModelSpec | None:
+    if request.rerank is None:
+        return None
+    if not space.store_text:
+        raise ServiceError("text_not_kept", "the namespace keeps no texts, so none can be ranked", field="rerank")
+    return registry.reranker(request.rerank.model_id, "rerank.model")
 
 
 def _vector_half(
@@ -198,7 +221,8 @@ def answered(
         vector = query.vector
         search_sampler().offer(lambda: _live_search(request, spec, space.pk, vector))
     held = kinds_held(space.pk) if request.filter is not None and not found.hits else {}
-    hits, warnings = _page(request, found.hits), found.warnings
+    ordered, rerank_report = _in_order(prepared, found.hits, deadline, watch)
+    hits, warnings = _page(request, ordered), found.warnings
     if request.highlight:
         with watch.stage("highlight"):
             hits, late = highlighted(hits, found.marked, space, deadline)
@@ -213,6 +237,7 @@ def answered(
         model_version=spec.version,
         ef_search=query.ef_search if query else 0,
         text=found.text,
+        rerank=rerank_report,
         vector_fault=found.vector_fault,
         warnings=(*prepared.about_query, *warnings, *filter_warnings(request.filter, space.fields, held)),
     )
@@ -228,6 +253,23 @@ def answered(
         text=request.wanted.query if space.store_text else None,
     )
     return result
+
+
+def _in_order(
+    prepared: Prepared, hits: Sequence[SearchHit], deadline: float, watch: Stopwatch
+) -> tuple[Sequence[SearchHit], RerankReport | None]:
+    """The hits as they are shown: ranked once more, if that is asked for."""
+    request, asked_for = prepared.request, prepared.request.rerank
+    if asked_for is None or prepared.reranker is None:
+        return hits, None
+    query = asked_for.query or request.wanted.query or (request.text.words if request.text else "")
+    with watch.stage("rerank"):
+        ordered, report = reranked(
+            hits, prepared.reranker, query, asked_for.top, deadline, allow_partial=request.allow_partial
+        )
+    if "text" not in request.include:
+        ordered = [replace(hit, text=None) for hit in ordered]
+    return ordered, report
 
 
 def _halves(prepared: Prepared) -> Halves:
@@ -249,7 +291,7 @@ def _word_query(prepared: Prepared, text: TextAsked) -> WordQuery:
         asked=text,
         top_k=_candidates(request),
         filter=request.filter,
-        include=request.include,
+        include=_read(request),
         version_key=prepared.spec.version_key,
         dimension=prepared.spec.dimension,
     )
@@ -280,9 +322,14 @@ def _vector_query(
         filter=request.filter,
         ef_search=ef_search,
         exact=request.exact,
-        include=request.include if request.diversity is None else request.include | {"vector"},
+        include=_read(request) if request.diversity is None else request.include | {"vector"},
         allow_partial=request.allow_partial,
     )
+
+
+def _read(request: SearchRequest) -> frozenset[str]:
+    """What of the hits is read, to be shown or to be ranked."""
+    return request.include if request.rerank is None else request.include | {"text"}
 
 
 def _candidates(request: SearchRequest) -> int:
@@ -290,6 +337,8 @@ def _candidates(request: SearchRequest) -> int:
     asked = request.offset + request.top_k
     if request.diversity is not None:
         asked = min(max(_DIVERSE_FROM * asked, _LEAST_DIVERSE_FROM), MAX_TOP_K)
+    if request.rerank is not None:
+        asked = max(asked, request.rerank.top)
     if request.mode is Mode.HYBRID:
         asked = max(asked, _LEAST_FUSED)
     return asked + len(request.wanted.liked)

@@ -5,6 +5,7 @@ from tests.acceptance.bad_inputs import document_lists, documents, imports, requ
 CASES = [
     *requests.syntax(),
     *requests.transport(),
+    *texts.rerank(),
     *texts.embed(),
     *texts.openai(),
     *texts.tokenize(),

@@ -74,6 +74,20 @@ def words() -> Iterator[Case]:
         ("101 hits with highlights", {**text, "query": "x", "highlight": True, "top_k": 101}, 400, "invalid_value",
          "top_k"),
     ]  # fmt: skip
+    good = {"query": "x", "namespace": TEXT_SPACE}
+    ranks: list[tuple[str, dict[str, Any], int, str, str]] = [
+        ("no model for it", {"rerank": {}}, 404, "unknown_model", "rerank.model"),
+        ("a model of vectors", {"rerank": {"model": "all-MiniLM-L6-v2"}}, 400, "wrong_model_type", "rerank.model"),
+        ("a model that there is not", {"rerank": {"model": "no-such"}}, 404, "unknown_model", "rerank.model"),
+        ("top 0", {"rerank": {"top": 0}}, 400, "invalid_value", "rerank.top"),
+        ("top 257", {"rerank": {"top": 257}}, 400, "invalid_value", "rerank.top"),
+        ("a string", {"rerank": "org/reranker"}, 400, "invalid_type", "rerank"),
+        ("mmr", {"rerank": {}, "mmr": 0.5}, 400, "invalid_value", "mmr"),
+        ("groups", {"rerank": {}, "group_by": "a"}, 400, "invalid_value", "group_by"),
+        ("nothing to rank for", {"rerank": {}, "query": None, "like": ["a"]}, 400, "missing_field", "rerank.query"),
+    ]
+    for name, body, status, code, field in ranks:
+        yield post(f"rerank: {name}", "/v1/search", good | body, status, code, field)
     for name, body, status, code, field in rows:
         yield post(f"words: {name}", "/v1/search", body, status, code, field)
 

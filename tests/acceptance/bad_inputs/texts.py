@@ -136,3 +136,36 @@ def tei() -> Iterator[Case]:
     ]
     for name, body, kind in rows:
         yield post(name, "/embed", body, 400, kind)
+
+
+def rerank() -> Iterator[Case]:
+    """On an instance without a cross-encoder."""
+    good: dict[str, Any] = {"query": "x", "documents": ["x"]}
+    rows: list[tuple[str, object, int, str, str]] = [
+        ("no query", {"documents": ["x"]}, 400, "missing_field", "query"),
+        ("a blank query", {**good, "query": " "}, 400, "empty_input", "query"),
+        ("no documents", {"query": "x"}, 400, "missing_field", "documents"),
+        ("0 documents", {**good, "documents": []}, 400, "invalid_value", "documents"),
+        ("257 documents", {**good, "documents": ["x"] * 257}, 400, "too_many_items", "documents"),
+        ("a number among documents", {**good, "documents": ["x", 5]}, 400, "invalid_type", "documents[1]"),
+        ("an object without text", {**good, "documents": [{}]}, 400, "missing_field", "documents[0].text"),
+        ("an object with more", {**good, "documents": [{"text": "x", "id": "1"}]}, 400, "unknown_field",
+         "documents[0].id"),
+        ("a blank document", {**good, "documents": ["x", {"text": " "}]}, 400, "empty_input", "documents[1].text"),
+        ("top_n 0", {**good, "top_n": 0}, 400, "invalid_value", "top_n"),
+        ("an unknown field", {**good, "texts": ["x"]}, 400, "unknown_field", "texts"),
+        ("no model that ranks", good, 404, "unknown_model", "model"),
+        ("a model that there is not", {**good, "model": "no-such"}, 404, "unknown_model", "model"),
+        ("a model of vectors", {**good, "model": DEFAULT}, 400, "wrong_model_type", "model"),
+    ]  # fmt: skip
+    for name, body, status, code, field in rows:
+        yield post(f"rerank: {name}", "/v1/rerank", body, status, code, field)
+    of_tei: list[tuple[str, object, int, str]] = [
+        ("no texts", {"query": "x"}, 400, "Validation"),
+        ("0 texts", {"query": "x", "texts": []}, 400, "Validation"),
+        ("a blank text", {"query": "x", "texts": [" "]}, 400, "Empty"),
+        ("cut in front", {"query": "x", "texts": ["x"], "truncation_direction": "Left"}, 400, "Validation"),
+        ("no model that ranks", {"query": "x", "texts": ["x"]}, 404, "Validation"),
+    ]
+    for name, body, status, kind in of_tei:
+        yield post(f"rerank: {name}", "/rerank", body, status, kind)

@@ -11,6 +11,7 @@ from embeddings_app.api.requests.searches import search_request
 from embeddings_app.api.requests.version_bodies import documents_per_second, registration, switching
 from embeddings_app.api.routes.embed import embed_request
 from embeddings_app.api.routes.openai import openai_request
+from embeddings_app.api.routes.rerank import rerank_request, tei_rerank_request
 from embeddings_app.api.routes.tei import tei_request
 from embeddings_app.api.routes.tokenize import tokenize_request
 from embeddings_app.api.routes.upsert import upsert_request
@@ -28,10 +29,14 @@ BODIES: list[tuple[str, Decode, dict[str, Any], set[str]]] = [
     ("/v1/tokenize", tokenize_request, {"inputs": ["x"]}, {"model_id", "add_special_tokens"}),
     ("/embed", tei_request, {"inputs": "x"},
      {"normalize", "truncate", "truncation_direction", "prompt_name", "dimensions"}),
+    ("/v1/rerank", rerank_request, {"query": "x", "documents": ["x"]},
+     {"model", "top_n", "return_documents", "truncate"}),
+    ("/rerank", tei_rerank_request, {"query": "x", "texts": ["x"]},
+     {"raw_scores", "return_text", "truncate", "truncation_direction"}),
     ("/v1/search", search_request, {"query": "x"},
      {"top_k", "offset", "min_score", "mmr", "filters", "namespace", "model_id", "model_version", "ef_search",
       "exact", "include", "min_token", "allow_partial", "mode", "text_query", "weights", "highlight",
-      "group_by", "group_size"}),
+      "group_by", "group_size", "rerank"}),
     ("/v1/upsert", upsert_request, ONE,
      {"vector", "metadata", "if_revision", "expires_at", "namespace", "model_id", "wait"}),
     ("/v1/models/{model_id}/versions", registration, {"type": "external"},

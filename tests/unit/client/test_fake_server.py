@@ -36,6 +36,21 @@ def test_a_test_can_say_what_the_double_refuses() -> None:
             client.namespace("notes").count()
 
 
+def test_the_double_ranks_texts_by_the_words_of_the_query() -> None:
+    server = FakeServer()
+    with server.client() as client:
+        ranked = client.rerank("red fox", ["an owl", "a red fox", "a fox"])
+        assert [(one.index, one.score) for one in ranked] == [(1, 1.0), (2, 0.5), (0, 0.0)]
+        assert len(client.rerank("red fox", ["an owl", "a fox"], top_n=1)) == 1
+        notes = client.namespace("notes")
+        notes.upsert([Document("1", "an owl"), Document("2", "a red fox")])
+        hits = notes.search("owl", rerank={"query": "fox", "top": 2})
+        assert [hit.id for hit in hits] == ["2", "1"]
+        assert hits.rerank is not None
+        assert (hits.rerank.reranked, hits.rerank.error) == (2, None)
+        assert (hits[0].ranks or {})["search"] == 2
+
+
 def test_the_double_can_ask_for_a_key() -> None:
     server = FakeServer(api_key="emb_1")
     with server.client() as client, server.client(api_key="emb_2") as stranger:

@@ -42,7 +42,16 @@ from embsearch.errors import (
     Unreachable,
 )
 from embsearch.filters import F, Field, Filter
-from embsearch.model_answers import Check, EmbedItem, EmbedResult, Health, ModelVersion, TokenizedText, Usage
+from embsearch.model_answers import (
+    Check,
+    EmbedItem,
+    EmbedResult,
+    Health,
+    ModelVersion,
+    RankedText,
+    TokenizedText,
+    Usage,
+)
 from embsearch.namespace import Namespace
 from embsearch.upload.report import FailedDocument, UploadProgress, UploadReport
 
@@ -78,6 +87,7 @@ __all__ = [
     "NotFound",
     "NotReached",
     "Page",
+    "RankedText",
     "RateLimited",
     "Refused",
     "StoredDocument",

@@ -121,6 +121,28 @@ class GroupReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RerankReport:
+    """How hits were ranked once more."""
+
+    model_id: str
+    model_version: int
+    reranked: int
+    truncated: int
+    error: str | None
+    """Code of the error because of which the hits are in the order of the search."""
+
+    @classmethod
+    def of(cls, body: Json) -> "RerankReport":
+        return cls(
+            model_id=body["model_id"],
+            model_version=body["model_version"],
+            reranked=body["reranked"],
+            truncated=body["truncated"],
+            error=body["error"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hits(Sequence[Hit]):
     """The answer to a search: a sequence of hits, the best first."""
 
@@ -136,6 +158,7 @@ class Hits(Sequence[Hit]):
     """What is probably a mistake, such as a filter on a field that no document has."""
     text: TextReport | None = None
     """In modes text and hybrid."""
+    rerank: RerankReport | None = None
     vector_error: str | None = None
     """Code of the error because of which mode hybrid found nothing by meaning."""
     groups: GroupReport | None = None
@@ -153,6 +176,7 @@ class Hits(Sequence[Hit]):
             ef_search=body.get("ef_search"),
             warnings=tuple(body.get("warnings", ())),
             text=TextReport.of(body["text"]) if "text" in body else None,
+            rerank=RerankReport.of(body["rerank"]) if "rerank" in body else None,
             vector_error=body.get("vector_error"),
             groups=GroupReport.of(body["groups"]) if "groups" in body else None,
         )

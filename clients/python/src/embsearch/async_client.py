@@ -1,6 +1,6 @@
 """The client for asyncio: the same names as Client, awaited."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from types import TracebackType
 from typing import Literal, Self, TypeVar, Unpack
@@ -14,7 +14,7 @@ from embsearch.async_runner import AsyncRunner, as_async
 from embsearch.client import DEADLINE_SECONDS, PARALLEL, RETRIES, TIMEOUT_SECONDS
 from embsearch.connection import connection_to
 from embsearch.exchange import Patience, Steps
-from embsearch.model_answers import EmbedResult, Health, TokenizedText
+from embsearch.model_answers import EmbedResult, Health, RankedText, TokenizedText
 from embsearch.namespace_steps import NamespaceSteps
 from embsearch.splitting import by_size, text_bytes
 from embsearch.text_steps import Ways
@@ -76,6 +76,12 @@ class AsyncClient:
         parts = by_size([texts] if isinstance(texts, str) else texts, text_bytes)
         work = (text_steps.tokenized(part, model_id, add_special_tokens, self._patience) for part in parts)
         return tuple(item for part in await self._in_order(work) for item in part)
+
+    async def rerank(
+        self, query: str, texts: Sequence[str], *, model: str | None = None, top_n: int | None = None
+    ) -> tuple[RankedText, ...]:
+        """Up to 256 texts by their relevance for the query, by a cross-encoder; without `model`, by the only one."""
+        return await self._runner.run(text_steps.ranked(query, texts, model, top_n, self._patience))
 
     async def health(self) -> Health:
         """Whether the service can do all its work. A service that is not ready is no error."""

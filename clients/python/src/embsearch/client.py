@@ -1,6 +1,6 @@
 """The client for code without asyncio. Threads may share it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from types import TracebackType
 from typing import Literal, Self, TypeVar, Unpack
@@ -11,7 +11,7 @@ from embsearch import text_steps
 from embsearch.catalog import Models, Namespaces
 from embsearch.connection import connection_to
 from embsearch.exchange import Patience, Steps
-from embsearch.model_answers import EmbedResult, Health, TokenizedText
+from embsearch.model_answers import EmbedResult, Health, RankedText, TokenizedText
 from embsearch.namespace import Namespace
 from embsearch.namespace_steps import NamespaceSteps
 from embsearch.splitting import by_size, text_bytes
@@ -76,6 +76,12 @@ class Client:
         parts = by_size([texts] if isinstance(texts, str) else texts, text_bytes)
         work = (text_steps.tokenized(part, model_id, add_special_tokens, self._patience) for part in parts)
         return tuple(item for part in self._in_order(work) for item in part)
+
+    def rerank(
+        self, query: str, texts: Sequence[str], *, model: str | None = None, top_n: int | None = None
+    ) -> tuple[RankedText, ...]:
+        """Up to 256 texts by their relevance for the query, by a cross-encoder; without `model`, by the only one."""
+        return self._runner.run(text_steps.ranked(query, texts, model, top_n, self._patience))
 
     def health(self) -> Health:
         """Whether the service can do all its work. A service that is not ready is no error."""

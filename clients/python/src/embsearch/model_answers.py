@@ -11,6 +11,22 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RankedText:
+    """One text, as a cross-encoder sees it beside the query."""
+
+    index: int
+    """Of the text among those that were given."""
+    score: float
+    """0 to 1; larger is more relevant."""
+    truncated: bool
+    """The pair was longer than the model reads."""
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "RankedText":
+        return cls(index=body["index"], score=body["relevance_score"], truncated=body["truncated"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
     model_id: str
     model_version: int

@@ -33,6 +33,17 @@ class Weights(TypedDict, total=False):
     text: float
 
 
+class Rerank(TypedDict, total=False):
+    """The first hits ranked once more, by a cross-encoder."""
+
+    model: str
+    """Else the only one that there is."""
+    top: int
+    """How many of the first hits."""
+    query: str
+    """Else the text of the search."""
+
+
 class SearchOptions(TypedDict, total=False):
     """What is left out is left to the service. The reference of `POST /v1/search` says more."""
 
@@ -50,6 +61,7 @@ class SearchOptions(TypedDict, total=False):
     """Of the two rankings of mode hybrid."""
     highlight: bool
     """Pieces of the texts, with the words marked."""
+    rerank: Rerank
     top_k: int
     offset: int
     min_score: float

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 from embsearch.errors import ApiError, InvalidRequest, item_error
 from embsearch.exchange import Call, Patience, Steps, answered, get, post
-from embsearch.model_answers import EmbedItem, EmbedResult, Health, ModelVersion, TokenizedText, Usage
+from embsearch.model_answers import EmbedItem, EmbedResult, Health, ModelVersion, RankedText, TokenizedText, Usage
 from embsearch.vectors import Vectors, joined, row_bytes, rows_of
 
 _INPUT_FIELD = re.compile(r"inputs\[(\d+)\]")
@@ -110,6 +110,14 @@ def tokenized(
     body = {"inputs": list(texts), "model_id": model_id, "add_special_tokens": add_special_tokens}
     reply = yield from answered(post("/v1/tokenize", body), patience)
     return tuple(map(TokenizedText.of, reply.json()["items"]))
+
+
+def ranked(
+    query: str, texts: Sequence[str], model: str | None, top_n: int | None, patience: Patience
+) -> Steps[tuple[RankedText, ...]]:
+    body = {"query": query, "documents": list(texts), "model": model, "top_n": top_n}
+    reply = yield from answered(post("/v1/rerank", body), patience)
+    return tuple(map(RankedText.of, reply.json()["results"]))
 
 
 def model_list(patience: Patience) -> Steps[tuple[ModelVersion, ...]]:

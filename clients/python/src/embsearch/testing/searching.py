@@ -7,13 +7,14 @@ from embsearch.testing import refusals
 from embsearch.testing.embedding import embedded, similarity, unit
 from embsearch.testing.matching import filter_test, flatten, typed
 from embsearch.testing.refusals import Refusal
+from embsearch.testing.reranking import reranked
 from embsearch.testing.state import Space, State, Stored
 from embsearch.testing.word_search import Asked, Scored, fused, highlights, ranked, report, text_asked
 
 _FIELDS = (
     "query", "vector", "like", "unlike", "top_k", "offset", "min_score", "mmr", "filters", "namespace", "model_id",
     "model_version", "ef_search", "exact", "include", "min_token", "allow_partial", "mode", "text_query", "weights",
-    "highlight", "group_by", "group_size",
+    "highlight", "group_by", "group_size", "rerank",
 )  # fmt: skip
 _OF_OTHER_MODES = {
     "vector": ("text_query", "weights", "highlight"),
@@ -47,6 +48,11 @@ def search(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, A
         shown = [{"stored": stored, "score": score} for score, stored in by_words]
         if mode == "hybrid":
             shown = fused(near, by_words, {"vector": 1.0, "text": 1.0, **asked.get("weights", {})})
+    more: dict[str, Any] = {"text": report(wanted, space, len(passing))} if wanted else {}
+    if "rerank" in asked:
+        if "group_by" in asked:
+            raise Refusal("invalid_value", "a search has group_by or rerank", field="group_by")
+        shown, more["rerank"] = reranked(shown, asked["rerank"], asked.get("query", ""))
     marked = wanted if asked.get("highlight") else None
     if (field := _group_field(asked)) is not None:
         groups = _groups(shown, field, refusals.whole_number(asked, "group_size", 1, 1, 100))[offset : offset + top_k]
@@ -54,7 +60,7 @@ def search(state: State, body: Mapping[str, Any], dimension: int) -> dict[str, A
         told: dict[str, Any] = {"groups": {"count": len(groups), "seen": len(shown), "complete": True}}
     else:
         hits, told = [_hit(one, include, marked) for one in shown[offset : offset + top_k]], {}
-    return _answer_of(asked, space, hits) | told | ({"text": report(wanted, space, len(passing))} if wanted else {})
+    return _answer_of(asked, space, hits) | told | more
 
 
 def _group_field(asked: Mapping[str, Any]) -> str | None:

@@ -21,6 +21,7 @@ from embsearch.async_client import AsyncClient
 from embsearch.client import Client
 from embsearch.testing import document_routes, namespace_routes, text_routes
 from embsearch.testing.refusals import Refusal
+from embsearch.testing.reranking import rerank
 from embsearch.testing.searching import search, search_batch
 from embsearch.testing.state import State
 from embsearch.testing.upserting import upsert
@@ -95,6 +96,7 @@ class FakeServer:
         state = self.state
         return {
             "/v1/tokenize": lambda body: text_routes.tokenize(body, state.model_id),
+            "/v1/rerank": rerank,
             "/v1/upsert": lambda body: upsert(state, body, self._dimension),
             "/v1/search": lambda body: search(state, body, self._dimension),
             "/v1/search/batch": lambda body: search_batch(state, body, self._dimension),
