@@ -61,7 +61,7 @@ test: test-unit test-service test-faults ## every test; starts and stops what it
 test-unit: $(STAMP) ## the tests that need no server: seconds
 	$(PYTEST) $(PARALLEL) tests/unit
 
-test-service: $(STAMP) ## the tests that use real servers and a whole instance
+test-service: $(STAMP) $(SPARK_STAMP) ## the tests that use real servers and a whole instance
 	$(PYTEST) $(PARALLEL) tests/integration tests/acceptance
 
 test-faults: $(STAMP) ## the tests that kill, freeze and cut off, one after the other

@@ -6,7 +6,6 @@ Only blocks of shell commands are run. A block that no test can run has a commen
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from tests.acceptance.page_commands import Block, Terminal, blocks_of
 from tests.conftest import ROOT, Service, outside_environment
 from tests.loaded_commands import Run, loaded_commands
+from tests.spark_packages import set_up_spark
 
 ELSEWHERE = {"use-from-celery.md", "use-from-django.md"}
 """Their commands make a project of the reader's own; test_django_project.py follows them."""
@@ -81,18 +81,13 @@ def fill_two_versions(terminal: Terminal) -> None:
     (terminal.folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n1\t3\t3\n")
 
 
-def set_up_spark(_: Terminal) -> None:
-    # Here .venv is there, which is what this would make first. It does nothing where it was done before.
-    subprocess.run(["make", "--silent", "setup-spark", "STAMP="], cwd=ROOT, check=True, timeout=900)
-
-
 BEFORE: dict[str, Callable[[Terminal], None]] = {
     '"namespace": "papers", "query": "heat transfer", "model_version": 2': fill_two_versions,
     "models switch all-MiniLM-L6-v2 2\n": let_the_run_finish,
     "models retire all-MiniLM-L6-v2 1": take_the_new_version_again,
     "warm_cache": write_queries,
     "grep -h 4f1c2a9e77d0b3a1": ask_under_the_shown_id,
-    "--engine spark": set_up_spark,
+    "--engine spark": lambda _: set_up_spark(),
 }
 
 

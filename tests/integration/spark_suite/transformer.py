@@ -77,9 +77,11 @@ def test_a_worker_loads_the_model_once_for_all_jobs(texts: DataFrame) -> None:
     assert max(loads.values()) <= 2  # of the packaged model, and of that of the test before
 
 
-def test_the_code_of_the_page_works(session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_the_code_of_the_page_works(session: SparkSession, tmp_path: Path) -> None:
     (code,) = _PYTHON.findall(PAGE.read_text(encoding="utf-8"))
+    # Java stays in the folder in which the session was started.
+    for name in ("pipeline", "embedded"):
+        code = code.replace(f'"{name}"', f'"{tmp_path / name}"')
     exec(compile(code, str(PAGE), "exec"), {})
     found = session.read.parquet(str(tmp_path / "embedded")).orderBy("id").collect()
     assert [(row.id, row.vector is None, row.error) for row in found] == [(1, False, None), (2, True, "empty_input")]
