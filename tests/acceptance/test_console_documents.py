@@ -1,6 +1,7 @@
 """The pages home, documents and embed of the console, as people use them."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -83,6 +84,25 @@ def test_home_says_what_does_not_work_and_where_to_look(visit: Visit) -> None:
     expect(banner.get_by_role("link")).to_have_attribute("href", "/admin/operations/")
     expect(page.locator("[data-namespaces] table")).to_be_visible()
     visit.complaints.clear()  # the browser notes the 503
+
+
+def test_an_empty_service_leads_to_the_first_documents(visit: Visit) -> None:
+    nothing: dict[str, object] = {"namespaces": [], "next": None}
+    visit.page.route("**/v1/namespaces?*", lambda route: route.fulfill(json=nothing))
+    page = visit.open("/console/")
+    expect(page.get_by_text("There is nothing to search yet")).to_be_visible()
+    page.get_by_role("link", name="Add the first documents").click()
+    expect(page.get_by_text("There is nothing here yet")).to_be_visible()
+    assert barriers(visit) == []
+    visit.page.unroute("**/v1/namespaces?*")
+    page.get_by_role("button", name="Load the sample").click()
+    expect(page.get_by_text("60 documents written to sample")).to_be_visible()
+    expect(page.locator("tr[data-namespace=sample]")).to_contain_text("topic")
+    page.get_by_text("Search", exact=True).last.click()
+    expect(page).to_have_url(re.compile(r"/console/\?ns=sample$"))
+    expect(page.locator(".facet")).to_have_count(2)
+    expect(page.get_by_text("Or begin with a document")).to_be_visible()
+    assert httpx.delete(f"{visit.url}/v1/namespaces/sample", timeout=30.0).status_code == 200
 
 
 def test_the_metadata_of_a_document_is_changed(visit: Visit) -> None:

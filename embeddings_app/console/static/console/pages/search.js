@@ -23,6 +23,7 @@ const STAGES = [
   ["words", "Searching the words"],
   ["hydrate", "Reading the documents"],
   ["highlight", "Marking the words"],
+  ["rest", "Everything else"],
 ];
 const INCOMPLETE = {
   filling: "Words of older documents are still being read: hits may be missing.",
@@ -130,12 +131,14 @@ async function startPage() {
 }
 
 function sideParts({ timings_ms: timings, ef_search: effort }, body) {
-  const spent = { ...timings, carry: Math.max(0, (timings.shards ?? 0) - (timings.nodes ?? 0)) };
+  const { shards, nodes = 0, total, ...others } = timings;
+  const named = (shards ?? 0) + Object.values(others).reduce((sum, one) => sum + one, 0);
+  const spent = { ...timings, carry: shards && Math.max(0, shards - nodes), rest: Math.max(0, total - named) };
   const rows = STAGES.filter(([name]) => spent[name] !== undefined).map(([name, words]) =>
-    el("div", { class: "stage" }, el("span", {}, words), el("span", { class: "number" }, ms(spent[name])), bar(spent[name] / timings.total, `${words}: ${ms(spent[name])}`)),
+    el("div", { class: "stage" }, el("span", {}, words), el("span", { class: "number" }, ms(spent[name])), bar(spent[name] / total, `${words}: ${ms(spent[name])}`)),
   );
   return [
-    el("section", { class: "card" }, el("h2", {}, "Where the time went"), rows, el("p", { class: "stage total" }, el("span", {}, "Total"), el("span", { class: "number" }, ms(timings.total)))),
+    el("section", { class: "card" }, el("h2", {}, "Where the time went"), rows, el("p", { class: "stage total" }, el("span", {}, "Total"), el("span", { class: "number" }, ms(total)))),
     body.mode === "text" ? null : recallPart(body, effort),
   ];
 }
