@@ -242,6 +242,15 @@ def test_texts_are_not_kept_where_the_namespace_keeps_none(version: ModelRegistr
     assert _revision("a") == (1, "", False)
 
 
+def test_the_words_of_rows_are_kept_where_the_namespace_has_text_search(version: ModelRegistry, tmp_path: Path) -> None:
+    rows("INSERT INTO namespace (name, model_id, store_text, text_search, fields, created_at) "
+         "VALUES (%s, %s, true, 'english', '{}', now()) RETURNING 1", SPACE, MODEL)  # fmt: skip
+    upsert_rows([source_row("online", "an owl waits")])
+    spread_job(_lines(tmp_path, source_row("a", "red foxes"), source_row("online", "a heron waits")), tmp_path).load()
+    found = "SELECT doc_id FROM document d JOIN document_words w ON w.document_id = d.id WHERE w.words @@ %s::tsquery"
+    assert [rows(found, word) for word in ("fox", "heron", "owl")] == [[("a",)], [("online",)], []]
+
+
 def test_a_job_that_ended_takes_no_more_buckets(version: ModelRegistry, tmp_path: Path) -> None:
     loaded = spread_job(_lines(tmp_path, *_many()), tmp_path)
     for state in (BulkState.ABORTING, BulkState.FAILED, BulkState.REGISTERING):
