@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from bulk_ingest.engines.local import local_engine
+from bulk_ingest.finishing import GRAPHS_FROM
 from bulk_ingest.leading import (
     DEFAULT_LOADERS,
     DEFAULT_MASTER,
@@ -67,8 +68,12 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--on-existing", choices=("update", "skip", "fail"), default="update")
         one.add_argument("--max-rejects", type=_rejects_limit, default="1000", help="a number, or a share such as 1%%")
         one.add_argument("--key", help="the same key again goes on with the same job")
+        one.add_argument(
+            "--graphs-from", type=int, default=GRAPHS_FROM, help="new rows from which the job builds graphs"
+        )
         one.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what does the work")
     _add_spark(running)
+    _add_readiness(running)
     actions.add_parser("list", help="show all jobs")
     working = actions.add_parser("work", help="work on jobs that the API and the admin start; the role bulk")
     working.add_argument("--workers", type=int, default=load_config().bulk_workers)
@@ -87,7 +92,15 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--workers", type=int, default=DEFAULT_WORKERS)
         if name == "resume":
             _add_spark(one)
+            _add_readiness(one)
     return parser
+
+
+def _add_readiness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--register-without-nodes", dest="await_replicas", action="store_false",
+        help="do not wait until index nodes have read the graphs of the job; not with Spark",
+    )  # fmt: skip
 
 
 def _add_spark(parser: argparse.ArgumentParser) -> None:
@@ -167,7 +180,7 @@ def _make(options: argparse.Namespace) -> int:
 def _lead(job: BulkJob, options: argparse.Namespace) -> int:
     if engine_of(job) == "spark":
         lead_with_spark(job, options.master, options.loaders)
-    return lead_here(job, options.workers)
+    return lead_here(job, options.workers, await_replicas=options.await_replicas)
 
 
 def _made_job(options: argparse.Namespace) -> BulkJob:
@@ -190,7 +203,7 @@ def _made_job(options: argparse.Namespace) -> BulkJob:
         model_id=options.model_id,
         files=planned_files(plan),
         splitters=plan.splitters,
-        options={"engine": options.engine, **chosen},
+        options={"engine": options.engine, "graphs_from": options.graphs_from, **chosen},
         idempotency_key=options.key,
     )
     return make_job(new, command_actor())

@@ -1,4 +1,4 @@
-"""Leads one job through its stages: spread, load, register. Each step may be repeated after a death at any moment."""
+"""Leads one job through its stages: spread, load, build, prepare, register. Each may be repeated after a death."""
 
 import json
 import shutil
@@ -13,9 +13,12 @@ from typing import Self
 from django.db import connection
 from django.db.utils import Error
 
+from bulk_ingest import finishing
 from bulk_ingest.buckets import SpreadFile
+from bulk_ingest.bundling import BundleWrong
 from bulk_ingest.embedded_texts import ModelUnusable
 from bulk_ingest.engines.base import Engine, EngineFailed, EngineRun
+from bulk_ingest.finishing import USUAL, Finishing
 from bulk_ingest.loading import BucketRefused
 from bulk_ingest.planning import plan_import
 from bulk_ingest.pool import WorkersDied
@@ -23,30 +26,34 @@ from bulk_ingest.rejects import read_rejects
 from bulk_ingest.sources.raw import Columns, InputFile, SourceError
 from bulk_ingest.spreading import TooManyRejects
 from bulk_ingest.tasks import BucketTask, SpreadTask
-from embedding_project.contracts.errors import ServiceError, Unavailable
+from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
 from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_blocks, bulk_jobs, table_copy
-from embeddings_app.records.topology import applied_by_all, await_seqs, heads, read_topology
+from embeddings_app.records.topology import read_topology
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.services.bulk import aborting, registering
 from embeddings_app.services.bulk.jobs import move, state_before_failure
-from embeddings_app.services.documents.build_backlog import check_backlog
 
 LEASE_SECONDS = 8.0
 """So long after the death of a leader nobody else leads. Two leaders at once would cost time and no correctness."""
 HEARTBEAT_SECONDS = 2.0
-OPENED_AT_ONCE = 2_000
-"""Documents that become visible together: nodes apply so many in much less than the second that they may lag."""
-_FOLLOW_SECONDS = 10.0
-_POLL_SECONDS = 0.02
 _LEASE_POLL_SECONDS = 0.2
-_MAX_WAIT_SECONDS = 5.0
 _REJECTS_SHOWN = 20
 
-FAILURES = (SourceError, BucketRefused, TooManyRejects, WorkersDied, EngineFailed, ModelUnusable, ServiceError, OSError)
+FAILURES = (
+    SourceError,
+    BucketRefused,
+    BundleWrong,
+    TooManyRejects,
+    WorkersDied,
+    EngineFailed,
+    ModelUnusable,
+    ServiceError,
+    OSError,
+)
 """After these the job has failed. What Postgres or a signal interrupts goes on when somebody leads the job again."""
 
 
@@ -66,6 +73,7 @@ class Leader:
     """Does the tasks."""
     processes: int = 1
     """Of the engine, for estimates."""
+    finishing: Finishing = USUAL
 
     def folder(self, job_key: int) -> Path:
         return self.work_dir / str(job_key)
@@ -93,7 +101,8 @@ class Leader:
             if job is None or job.state == BulkState.ABORTED:
                 shutil.rmtree(folder, ignore_errors=True)
             elif job.state == BulkState.DONE:
-                shutil.rmtree(folder / "spread", ignore_errors=True)
+                finishing.remove_spread(folder)
+                finishing.remove_bundles(job, folder)
 
     def _take_lease(self, job_key: int) -> None:
         """Wait as long as a leader that has died may still hold it. Raises LeaseLost."""
@@ -127,8 +136,12 @@ class Leader:
             self._spread(job, engine, go_on)
         elif job.state == BulkState.LOADING:
             self._load(job, engine, go_on)
+        elif job.state == BulkState.BUILDING:
+            finishing.build(job, self.folder(job.pk), self.finishing, go_on)
+        elif job.state == BulkState.PREPARING:
+            finishing.prepare(job, self.folder(job.pk), self.finishing, go_on)
         elif job.state == BulkState.REGISTERING:
-            self._register(job, go_on)
+            finishing.open_parts(job, self.folder(job.pk), go_on)
         else:
             raise ServiceError("illegal_step", f"{job}: abort it")
 
@@ -180,7 +193,7 @@ class Leader:
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             registering.check_counts(job)
             table_copy.analyze(["document", "embedding_record", vector_partition(job.model_version_id)])
-            move(job, BulkState.REGISTERING)
+            move(job, finishing.after_loading(job))
 
     def _bucket_task(
         self, job: BulkJob, spec: ModelSpec, number: int, files: list[SpreadFile], first_key: int
@@ -207,36 +220,12 @@ class Leader:
         if rejected > job.options["max_rejects"]:
             raise TooManyRejects(f"more than {job.options['max_rejects']} rows are rejected")
 
-    def _register(self, job: BulkJob, go_on: Callable[[], bool]) -> None:
-        while go_on():
-            try:
-                check_backlog(job.model_version_id)
-            except Unavailable as busy:
-                time.sleep(min(busy.retry_after_seconds, _MAX_WAIT_SECONDS))
-                continue
-            if registering.open_part(job.pk, OPENED_AT_ONCE).ended:
-                shutil.rmtree(self.folder(job.pk) / "spread", ignore_errors=True)
-                return
-            _let_nodes_follow(job.model_version_id, time.monotonic() + _FOLLOW_SECONDS)
-
     def _abort(self, job: BulkJob) -> None:
         aborting.begin_abort(job)
         while aborting.delete_part(job.pk):
             pass
         aborting.end_abort(job)
         shutil.rmtree(self.folder(job.pk), ignore_errors=True)
-
-
-def _let_nodes_follow(version_key: int, deadline: float) -> None:
-    """Wait until the replicas that answer searches have applied the log: one that lags answers no longer."""
-    topology = read_topology()
-    wanted = heads(topology.layout, version_key, range(topology.shards))
-    await_seqs(topology.layout, version_key, wanted)
-    while time.monotonic() < deadline:
-        applied = applied_by_all(topology.layout, version_key)
-        if all(seq >= wanted.get(shard, 0) for shard, seq in applied.items()):
-            return
-        time.sleep(_POLL_SECONDS)
 
 
 class _Heartbeat:

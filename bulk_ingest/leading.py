@@ -14,6 +14,7 @@ from django.db.utils import Error
 from bulk_ingest.embedded_texts import ModelUnusable
 from bulk_ingest.engines.base import EngineRun
 from bulk_ingest.engines.local import local_engine
+from bulk_ingest.finishing import USUAL, Finishing
 from bulk_ingest.job import Leader, LeaseLost
 from bulk_ingest.shown import Shown
 from bulk_ingest.sources.raw import SourceError
@@ -54,21 +55,22 @@ def engine_of(job: BulkJob) -> str:
     return str(job.options.get("engine", ENGINES[0]))
 
 
-def lead_here(job: BulkJob, workers: int) -> int:
+def lead_here(job: BulkJob, workers: int, *, await_replicas: bool = True) -> int:
     """Work on the job with processes of this machine."""
-    return lead(job, local_engine(workers), workers)
+    finishing = Finishing(builders=workers, await_replicas=await_replicas)
+    return lead(job, local_engine(workers), workers, finishing)
 
 
-def leader(engine: EngineRun, processes: int) -> Leader:
+def leader(engine: EngineRun, processes: int, finishing: Finishing = USUAL) -> Leader:
     """This process, as the leader of one job."""
     name = f"{socket.gethostname()}:{os.getpid()}:{time.time_ns()}"
-    return Leader(name, folder_of_jobs(), engine, processes)
+    return Leader(name, folder_of_jobs(), engine, processes, finishing)
 
 
-def lead(job: BulkJob, engine: EngineRun, processes: int = 1) -> int:
+def lead(job: BulkJob, engine: EngineRun, processes: int = 1, finishing: Finishing = USUAL) -> int:
     """Work on the job until it ends, fails or is paused; the exit code."""
     with Shown(job.pk, sys.stderr):
-        job = leader(engine, processes).lead(job.pk)
+        job = leader(engine, processes, finishing).lead(job.pk)
     found = progress(job)
     print(line_of(job))
     if job.state == BulkState.FAILED:

@@ -7,6 +7,7 @@ from django.db.models import Count, Sum
 from embeddings_app.models import BulkBlock, BulkFile, BulkJob, BulkState
 from embeddings_app.records import bulk_jobs
 from embeddings_app.records.bulk_jobs import RowCounts
+from embeddings_app.services.bulk.bundles import ready_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,11 @@ def progress(job: BulkJob) -> Progress:
             rate=rate,
             eta_seconds=left / rate if rate else None,
         )
+    if job.state == BulkState.BUILDING:
+        built = job.bundles.aggregate(rows=Sum("rows"))["rows"] or 0
+        return Progress(stage="building", share=min(1.0, built / max(counts.inserted, 1)), rows=counts)
+    if job.state == BulkState.PREPARING:
+        return Progress(stage="preparing", share=ready_share(job), rows=counts)
     block = BulkBlock.objects.filter(pk=job.pk).first()
     if job.state == BulkState.REGISTERING and block is not None:
         keys = block.last_key - block.first_key + 1

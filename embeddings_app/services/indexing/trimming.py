@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge
 from embeddings_app.records.log_trimming import LogFloor, log_entries, log_floors, trim_chunk
 from embeddings_app.records.topology import forget_silent_replicas
 from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services.bulk.bundles import remove_needless
 
 ENTRIES_TRIMMED = Counter("log_entries_trimmed_total", "Log entries deleted because nobody needs them any more.")
 TOMBSTONES_PURGED = Counter("log_tombstones_purged_total", "Tombstones deleted because no log names them any more.")
@@ -21,6 +22,7 @@ TRIM_SECONDS = 5.0
 class Trimmed:
     entries: int
     tombstones: int
+    bundles: int = 0
 
 
 def trim_logs(retention_hours: int, seconds: float = TRIM_SECONDS, chunk_entries: int = CHUNK_ENTRIES) -> Trimmed:
@@ -37,7 +39,7 @@ def trim_logs(retention_hours: int, seconds: float = TRIM_SECONDS, chunk_entries
     # These replicas hold nothing back any more; the admin would show them as silent without end.
     forget_silent_replicas(retention_hours)
     LOG_ENTRIES.set(log_entries())
-    return Trimmed(entries, tombstones)
+    return Trimmed(entries, tombstones, remove_needless(retention_hours))
 
 
 def _trim(log: LogFloor, retention_hours: int, chunk_entries: int) -> Trimmed:

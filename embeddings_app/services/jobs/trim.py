@@ -13,7 +13,7 @@ def _trim(run: Run) -> Done:
 
 TRIM = Job(
     name="trim",
-    purpose="Deletes entries of the change log, and tombstones, that nobody needs any more.",
+    purpose="Deletes entries of the change log, tombstones, and bundles that nobody needs any more.",
     work=_trim,
     every_seconds=60,
     at_least_seconds=5,

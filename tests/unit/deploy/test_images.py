@@ -19,9 +19,9 @@ PACKAGES = {
     "web": ("embeddings_app",),
     "embedder": ("workers",),
     "node": ("index_nodes",),
-    "bulk": ("embeddings_app", "bulk_ingest", "workers"),
+    "bulk": ("embeddings_app", "bulk_ingest", "workers", "index_nodes"),
 }
-REQUIREMENTS = {**{target: (target,) for target in ROLE_TARGETS}, "bulk": ("web", "embedder", "bulk")}
+REQUIREMENTS = {**{target: (target,) for target in ROLE_TARGETS}, "bulk": ("web", "embedder", "node", "bulk")}
 WITH_DJANGO = ("web", "bulk")
 NOT_IN_AN_IMAGE = {"bulk": ("bulk_ingest.embedding", "bulk_ingest.spark")}
 """What embeds the texts of a job needs torch, and what runs on Spark needs that: no image has them."""

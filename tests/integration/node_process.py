@@ -1,0 +1,21 @@
+"""One index node without a queue, as a process that a test may kill: python -m tests.integration.node_process"""
+
+import argparse
+import threading
+from pathlib import Path
+
+from embedding_project.config import load_config
+from index_nodes.log_follower import Follower
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shard", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    Follower(load_config().database_url, options.shard, 0, options.folder).start(keep_snapshots=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
