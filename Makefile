@@ -19,7 +19,7 @@ LISTEN := $(if $(PORT),--port $(PORT))
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-spark demo demo-upgrade up down doctor test test-unit test-service test-faults fuzz chaos chaos-planted check format bench clean
+.PHONY: help setup setup-spark demo demo-bulk demo-upgrade up down doctor test test-unit test-service test-faults fuzz chaos chaos-planted check format bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ $(SPARK_STAMP): requirements/spark.txt requirements/bulk.txt | $(STAMP)
 
 demo: $(STAMP) ## start everything, load a real corpus, search it
 	@$(BIN)/python manage.py demo $(INSTANCE) $(LISTEN)
+
+demo-bulk: $(STAMP) ## the demo, its corpus loaded by a bulk job
+	@$(BIN)/python manage.py demo --bulk $(INSTANCE) $(LISTEN)
 
 demo-upgrade: $(STAMP) ## the demo, then a second model version under live searches
 	@$(BIN)/python manage.py demo --upgrade $(INSTANCE) $(LISTEN)

@@ -7,6 +7,7 @@ from typing import TextIO
 from django.db import connection
 from django.db.utils import Error
 
+from embeddings_app.management.progress_line import bar
 from embeddings_app.models import BulkJob
 from embeddings_app.services.bulk.progress import Progress, progress
 
@@ -62,7 +63,10 @@ class _Watched:
         self._rows, self._looked_at = rows, now
         left = found.eta_seconds if found.eta_seconds is not None else self._seconds_left(found.share, now)
         told = "time left unknown" if left is None else f"{left:,.0f} s left"
-        return f"{found.stage} {found.share:.0%}, {rate:,.0f} rows/s, {told}, {found.rows.rejected} rejected"
+        drawn = bar(found.share, 1.0)
+        return (
+            f"{found.stage:<11} {drawn} {found.share:.0%}, {rate:,.0f} rows/s, {told}, {found.rows.rejected} rejected"
+        )
 
     def _seconds_left(self, share: float, now: float) -> float | None:
         gained = share - self._first_share

@@ -21,14 +21,26 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="manage.py demo", description=__doc__)
     add_instance_options(parser, port=True)
     parser.add_argument("--upgrade", action="store_true", help="then move the corpus to a second model version")
+    parser.add_argument("--bulk", action="store_true", help="load the corpus by a bulk job")
     arguments = parser.parse_args(argv[1:])
     options = Options(var=arguments.var, port=arguments.port)
-    commands = ("load_stdlib_docs", "demo_upgrade") if arguments.upgrade else ("load_stdlib_docs",)
+    loading = _bulk_commands(options) if arguments.bulk else [["load_stdlib_docs"]]
+    commands = [*loading, ["demo_upgrade"]] if arguments.upgrade else loading
     with one_interrupt():
         return exit_code(lambda: _until_interrupted(options, commands), partial(print, file=sys.stderr))
 
 
-def _until_interrupted(options: Options, commands: Sequence[str]) -> int:
+def _bulk_commands(options: Options) -> Sequence[Sequence[str]]:
+    """The corpus as a file, and the file by the processes of a bulk job. The key lets a second demo load it no more."""
+    file = str(read_settings(options.environment()).var_dir / "demo" / "docstrings.jsonl")
+    return [
+        ["load_stdlib_docs", "--to", file],
+        ["bulk_ingest", "run", file, "--namespace", "stdlib", "--bucket-rows", "500", "--key", "demo"],
+        ["load_stdlib_docs", "--only-search"],
+    ]
+
+
+def _until_interrupted(options: Options, commands: Sequence[Sequence[str]]) -> int:
     """Show an instance until Ctrl-C, then end it. Exit code 130 when the commands had not ended by then."""
     code = INTERRUPTED
     # Nothing may stand between the start and the block that ends it: a Ctrl-C there would leave that to the kernel.
@@ -46,8 +58,8 @@ def _until_interrupted(options: Options, commands: Sequence[str]) -> int:
     return code
 
 
-def _run(name: str, options: Options) -> int:
-    command = (sys.executable, "manage.py", name)
+def _run(arguments: Sequence[str], options: Options) -> int:
+    command = (sys.executable, "manage.py", *arguments)
     # In a session of its own: Ctrl-C is for this process, which ends the command.
     return subprocess.run(
         command, cwd=PROJECT_ROOT, env=options.environment(), check=False, start_new_session=True

@@ -10,7 +10,7 @@ from typing import Any
 from embedding_project.config import PROJECT_ROOT
 from tests.conftest import RUN_DIR
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 WORK = RUN_DIR / "bulk"
 Start = Callable[..., "subprocess.Popen[str]"]
 

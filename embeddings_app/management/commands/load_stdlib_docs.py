@@ -1,6 +1,9 @@
 """`manage.py load_stdlib_docs`: fill a running instance with real text, and show search working meanwhile."""
 
+import json
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -24,14 +27,21 @@ class Command(ServiceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--limit", type=int, default=0, help="load only so many texts")
+        way = parser.add_mutually_exclusive_group()
+        way.add_argument("--to", metavar="FILE", type=Path, help="write them as JSON lines for a bulk job, and end")
+        way.add_argument("--only-search", action="store_true", help="search what was loaded before")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        api = ApiClient(load_config())
         line = ProgressLine(self.stdout)
-        docstrings = _collected(line, options["limit"])
+        if options["to"]:
+            _write(options["to"], _collected(line, options["limit"]))
+            return
+        api = ApiClient(load_config())
+        docstrings = [] if options["only_search"] else _collected(line, options["limit"])
         try:
-            self._accept(api, line, docstrings)
-            self._follow(api, line)
+            if docstrings:
+                self._accept(api, line, docstrings)
+                self._follow(api, line)
             self._show(api, QUERIES[0], hits=3)
         except ApiError as error:
             line.end()
@@ -88,6 +98,13 @@ def _collected(line: ProgressLine, limit: int) -> list[Docstring]:
     docstrings = docstrings[: limit or len(docstrings)]
     line.end(f"read {len(docstrings):,} docstrings of Python's standard library")
     return docstrings
+
+
+def _write(path: Path, docstrings: Sequence[Docstring]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for docstring in docstrings:
+            file.write(f"{json.dumps(_document(docstring))}\n")
 
 
 def _embedded(done: int, total: int, fresh: int, seconds: float) -> str:
