@@ -8,6 +8,8 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="bulkbucket",
             name="rejected",
-            field=models.BigIntegerField(default=0, help_text="Rows whose text the model could not embed."),
+            field=models.BigIntegerField(
+                default=0, db_default=0, help_text="Rows whose text the model could not embed."
+            ),
         )
     ]

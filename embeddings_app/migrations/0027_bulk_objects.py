@@ -9,7 +9,10 @@ class Migration(migrations.Migration):
             model_name="bulkfile",
             name="etag",
             field=models.CharField(
-                default="", help_text="Of an object: the mark of its content at the plan.", max_length=256
+                default="",
+                db_default="",
+                help_text="Of an object: the mark of its content at the plan.",
+                max_length=256,
             ),
         )
     ]

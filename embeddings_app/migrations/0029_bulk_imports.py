@@ -27,17 +27,29 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="bulkjob",
             name="by_role",
-            field=models.BooleanField(default=False, help_text="Whether the role bulk works on it, and no command."),
+            field=models.BooleanField(
+                db_default=False, default=False, help_text="Whether the role bulk works on it, and no command."
+            ),
         ),
         migrations.AddField(
             model_name="bulkjob",
             name="plan",
-            field=models.JSONField(blank=True, default=dict, help_text="Rows, bytes and seconds that were expected."),
+            field=models.JSONField(
+                blank=True,
+                db_default=models.Value({}, models.JSONField()),
+                default=dict,
+                help_text="Rows, bytes and seconds that were expected.",
+            ),
         ),
         migrations.AddField(
             model_name="bulkjob",
             name="rejects_sample",
-            field=models.JSONField(blank=True, default=list, help_text="Some rejected rows, without their texts."),
+            field=models.JSONField(
+                blank=True,
+                db_default=models.Value([], models.JSONField()),
+                default=list,
+                help_text="Some rejected rows, without their texts.",
+            ),
         ),
         migrations.RemoveConstraint(model_name="bulkjob", name="bulk_one_open_job"),
         migrations.AddConstraint(

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from embeddings_app.models.documents import Namespace
@@ -54,9 +54,21 @@ class BulkJob(models.Model):
     options = models.JSONField(default=dict, help_text="Format, columns, and what to do with existing documents.")
     splitters = models.JSONField(default=list, help_text="The first id of each bucket but the first.")
     idempotency_key = models.CharField(max_length=128, null=True, blank=True, unique=True)
-    by_role = models.BooleanField(default=False, help_text="Whether the role bulk works on it, and no command.")
-    plan = models.JSONField(default=dict, blank=True, help_text="Rows, bytes and seconds that were expected.")
-    rejects_sample = models.JSONField(default=list, blank=True, help_text="Some rejected rows, without their texts.")
+    by_role = models.BooleanField(
+        default=False, db_default=False, help_text="Whether the role bulk works on it, and no command."
+    )
+    plan = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        help_text="Rows, bytes and seconds that were expected.",
+    )
+    rejects_sample = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        help_text="Some rejected rows, without their texts.",
+    )
     counts = models.JSONField(default=dict, blank=True, help_text="Rows by outcome, of a job that has ended.")
     error = models.TextField(blank=True)
     worker = models.CharField(max_length=128, blank=True)
@@ -87,7 +99,9 @@ class BulkFile(models.Model):
     path = models.TextField()
     size = models.BigIntegerField()
     modified_ns = models.BigIntegerField()
-    etag = models.CharField(max_length=256, default="", help_text="Of an object: the mark of its content at the plan.")
+    etag = models.CharField(
+        max_length=256, default="", db_default="", help_text="Of an object: the mark of its content at the plan."
+    )
     rows = models.BigIntegerField(default=0, help_text="Read from it.")
     rejected = models.BigIntegerField(default=0)
     spread = models.JSONField(null=True, help_text="Names of its bucket files, with the rows of each bucket.")
@@ -132,7 +146,7 @@ class BulkBucket(models.Model):
     unchanged = models.BigIntegerField(default=0)
     superseded = models.BigIntegerField(default=0, help_text="Documents that a client wrote after the job was made.")
     duplicates = models.BigIntegerField(default=0, help_text="Rows whose id a later row of the files has too.")
-    rejected = models.BigIntegerField(default=0, help_text="Rows whose text the model could not embed.")
+    rejected = models.BigIntegerField(default=0, db_default=0, help_text="Rows whose text the model could not embed.")
     seconds = models.FloatField(default=0.0)
     loaded_at = models.DateTimeField(db_default=Now())
 

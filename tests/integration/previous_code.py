@@ -10,14 +10,14 @@ _MIGRATIONS = "embeddings_app/migrations"
 
 
 def export_previous_code(folder: Path) -> str:
-    """Write the newest commit that lacks a migration of this checkout into `folder`; gives that commit.
-
-    Needs the history of the repository: a clone made with `--depth 1` has none.
-    """
+    """Write the newest commit that lacks a migration of this checkout into `folder`; gives that commit. Gives nothing
+    where the history of the repository is not: in a clone made with `--depth 1`, or in files that were copied."""
     here = _names(path.name for path in (ROOT / _MIGRATIONS).glob("0*.py"))
-    candidates = ["HEAD", *(f"{commit}^" for commit in _git("log", "--format=%H", "--", _MIGRATIONS).split())]
-    commit = next((one for one in candidates if _migrations_of(one) < here), "")
-    assert commit, "the history of the repository is not here; 'git fetch --unshallow' brings it"
+    changes = _git("log", "--format=%H", "--", _MIGRATIONS, failing="").split()
+    candidates = ["HEAD", *(f"{commit}^" for commit in changes)]
+    commit = next((one for one in candidates if frozenset() < _migrations_of(one) < here), "")
+    if not commit:
+        return ""
     archive = folder / "previous.tar"
     _git("archive", "--output", str(archive), commit)
     subprocess.run(["tar", "--extract", "--file", archive, "--directory", folder], check=True)
