@@ -49,8 +49,10 @@ def check_graphs(folder: Path, manifest: Manifest, unwanted: Callable[[], bool])
     size = sum(facts.size for name, facts in manifest.files.items() if is_graph(name))
     if not size:
         return
+    # The driver of a bulk job on Spark has its code in a zip, which its environment names.
+    root = PROJECT_ROOT if PROJECT_ROOT.is_dir() else None
     process = subprocess.Popen(
-        [sys.executable, "-m", "index_nodes.snapshot_check", str(folder)], cwd=PROJECT_ROOT,
+        [sys.executable, "-m", "index_nodes.snapshot_check", str(folder)], cwd=root,
         env=inherited_environment() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from bulk_ingest.durable import replaced
 from embedding_project.config import PROJECT_ROOT
 
-PACKAGES = ("bulk_ingest", "embedding_project", "embeddings_app", "supervisor", "workers")
+PACKAGES = ("bulk_ingest", "embedding_project", "embeddings_app", "index_nodes", "supervisor", "workers")
 _SUFFIXES = (".py", ".npy")
 
 
