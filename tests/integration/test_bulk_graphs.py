@@ -1,24 +1,29 @@
 """Whole bulk jobs that build their graphs, beside index nodes in processes of their own, all of which may be killed."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embedding_project.config import PROJECT_ROOT
-from embeddings_app.models import BulkBundle, BulkJob, BulkState, ModelRegistry
+from embeddings_app.models import BulkBundle, BulkJob, BulkState, BulkWish, ModelRegistry
 from embeddings_app.records.topology import read_topology
+from embeddings_app.services.bulk.jobs import want
 from tests.conftest import RUN_DIR
-from tests.integration.bulk_loads import MODEL, SPACE, external_model, source_row, write_lines
-from tests.integration.indexing_steps import rows
+from tests.integration.bulk_loads import MODEL, SPACE, external_model, source_row, upsert_rows, write_lines
+from tests.integration.indexing_steps import in_thread, rows
 from tests.integration.shard_digests import ShardDigest, shard_digest
+from tests.integration.test_bulk_beside_writers import Writer
 
 IDS = [f"doc/{number:04d}" for number in range(2_000)]
 PATIENCE_SECONDS = 120.0
@@ -169,3 +174,51 @@ def test_a_node_that_is_killed_while_it_prepares_begins_again(
     check_end(process)
     until(lambda: nodes_agree(version))
     check_done(version)
+
+
+def test_a_pause_and_an_abort_while_replicas_prepare(
+    version: ModelRegistry, source: Path, start: Start, tmp_path: Path
+) -> None:
+    node = start_node(start, tmp_path, 0)
+    until(lambda: rows("SELECT 1 FROM shard_replica WHERE model_version_id = %s", version.pk))
+    node.send_signal(signal.SIGSTOP)
+    process = run_job(start, source)
+    job = until(lambda: in_state(BulkState.PREPARING))
+    want(job, BulkWish.PAUSE, "tests")
+    check_end(process, 4)
+    node.send_signal(signal.SIGCONT)
+    prepared = "SELECT prepared FROM shard_replica WHERE model_version_id = %s AND shard = 0"
+    until(lambda: json.loads(rows(prepared, version.pk)[0][0] or "{}").get(str(job.pk)) == "ready")
+    check_end(start("abort", job.pk))
+    until(lambda: rows(prepared, version.pk) == [("{}",)])
+    assert rows("SELECT 1 FROM document UNION ALL SELECT 1 FROM bulk_bundle") == []
+    assert list(WORK.iterdir()) == []
+
+
+def test_what_clients_write_meanwhile_stays_everywhere(
+    version: ModelRegistry, source: Path, start: Start, tmp_path: Path
+) -> None:
+    nodes = [start_node(start, tmp_path, shard) for shard in range(2)]
+    upsert_rows([source_row(doc_id, "before the job") for doc_id in IDS[:20]])
+    writers, stop = [Writer(number) for number in range(2)], threading.Event()
+    process = run_job(start, source)
+    with ThreadPoolExecutor(len(writers)) as pool:
+        until(lambda: in_state(BulkState.LOADING, BulkState.BUILDING))
+        writing = [pool.submit(in_thread, writer.write, stop) for writer in writers]
+        try:
+            until(lambda: in_state(BulkState.PREPARING, BulkState.DONE))
+            kill(nodes[1])
+            nodes[1] = start_node(start, tmp_path, 1)
+            check_end(process)
+            time.sleep(1.0)
+        finally:
+            stop.set()
+        for one in writing:
+            one.result()
+    until(lambda: nodes_agree(version))
+    expected: dict[str, str | None] = {doc_id: doc_id for doc_id in IDS}
+    for writer in writers:
+        expected |= writer.expected
+    assert dict(rows("SELECT doc_id, CASE WHEN NOT deleted THEN text END FROM document")) == expected
+    assert rows("SELECT count(*) FROM shard_change WHERE kind = 'segment'") == [(2,)]
+    assert rows("SELECT 1 FROM bulk_touched") == []
