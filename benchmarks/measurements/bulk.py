@@ -1,4 +1,5 @@
-"""Rows with vectors into Postgres by a bulk job, beside /v1/upsert over HTTP in the same run on the same machine."""
+"""Rows with vectors into Postgres and graphs by a bulk job: beside /v1/upsert over HTTP, and beside Faiss alone, in the
+same run on the same machine."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import corpus, wrk
+from benchmarks import bare_faiss, corpus, wrk
 from benchmarks.client import to_body
 from benchmarks.errors import BenchmarkError
 from benchmarks.loaded_index import MODEL_ID, NAMESPACE, settle
@@ -29,6 +30,8 @@ _ROWS_PER_GROUP = 20_000
 _DONE = "done"
 _RATE = Goal(30_000, at_least=True)
 _FACTOR = Goal(10, at_least=True)
+_GRAPHS = Goal(0.9, at_least=True)
+_SHARDS = 2
 
 
 def measure(size: int = SIZE) -> list[Figure]:
@@ -49,6 +52,7 @@ def measure(size: int = SIZE) -> list[Figure]:
         return [
             Figure(f"/v1/upsert, {_DOCUMENTS} a request", upsert_rate, "documents/s", note=online.note),
             *_bulk_figures(instance, _write_file(folder / "rows.parquet", size), size, upsert_rate),
+            *_graph_figures(instance, size),
         ]
 
 
@@ -90,6 +94,32 @@ def _bulk_figures(instance: OwnInstance, source: Path, size: int, upsert_rate: f
     ]
 
 
+def _graph_figures(instance: OwnInstance, size: int) -> list[Figure]:
+    """How long the stages of the graphs took, and Faiss alone over the same vectors."""
+    stages = instance.query(
+        """
+        SELECT extract(epoch FROM max(b.loaded_at) - min(j.created_at))::float8,
+               extract(epoch FROM max(e.created_at) - min(j.created_at))::float8,
+               (SELECT sum(graph_documents)::float8 / sum(documents)::float8 FROM shard_replica WHERE documents > 0)
+        FROM bulk_job j JOIN bulk_bucket b ON b.job_id = j.id
+        JOIN audit_event e ON e.action = 'bulk.done' AND e.subject LIKE 'bulk job ' || j.id || '%%'
+        """
+    )
+    loaded, registered, share = stages[0]
+    vectors = _vectors(size)
+    began = time.perf_counter()
+    bare_faiss.MergedShards(vectors, _SHARDS)
+    bare = size / (time.perf_counter() - began)
+    rate = size / registered
+    note = f"{share:.0%} of all documents are in graphs then"
+    return [
+        Figure("graphs and preparation", registered - loaded, "s"),
+        Figure("bulk, from the plan until all rows are visible at once", rate, "documents/s", note=note),
+        Figure("Faiss alone, all cores", bare, "documents/s"),
+        Figure("bulk, visible / Faiss alone", rate / bare, "x", _GRAPHS),
+    ]
+
+
 def _bodies() -> Iterator[bytes]:
     known, vectors = corpus.documents(), _vectors(_DOCUMENTS)
     for request in range(_REQUESTS):
@@ -102,9 +132,7 @@ def _bodies() -> Iterator[bytes]:
 
 
 def _vectors(count: int) -> corpus.Matrix:
-    drawn = np.random.default_rng(count).standard_normal((count, corpus.DIMENSION), dtype=np.float32)
-    found: corpus.Matrix = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    return found
+    return corpus.enlarged_set(count, 0)[0]
 
 
 def _write_file(path: Path, size: int) -> Path:
@@ -112,12 +140,13 @@ def _write_file(path: Path, size: int) -> Path:
     known = corpus.documents()
     order = np.random.default_rng(1).permutation(size)
     kind = pa.list_(pa.float32(), corpus.DIMENSION)
+    vectors = _vectors(size)
     schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("metadata", pa.string()), ("vector", kind)])
     with pq.ParquetWriter(path, schema) as writer:
         for start in range(0, size, _ROWS_PER_GROUP):
             numbers = order[start : start + _ROWS_PER_GROUP].tolist()
             rows = [known[number % len(known)] for number in numbers]
-            flat = pa.array(_vectors(len(numbers)).reshape(-1))
+            flat = pa.array(vectors[numbers].reshape(-1))
             columns = [
                 pa.array([f"bulk/{number:09d}" for number in numbers]),
                 pa.array([row.text for row in rows]),
