@@ -5,7 +5,7 @@ The process that answers gives them for all, so they are right with any number o
 
 import platform
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -81,6 +81,20 @@ def _job_seconds(stored: StoredState) -> Samples:
     return [((run.job,), run.seconds) for run in stored.jobs]
 
 
+def _bulk_states(stored: StoredState) -> Samples:
+    return [((state,), number) for state, number in stored.bulk_states.items()]
+
+
+def _bulk_rows(stored: StoredState) -> Samples:
+    for job in stored.bulk_jobs:
+        for outcome, number in asdict(job.rows).items():
+            yield (str(job.key), outcome), number
+
+
+def _bulk_rates(stored: StoredState) -> Samples:
+    return [((str(job.key),), job.rows_per_second or 0.0) for job in stored.bulk_jobs]
+
+
 def _lengths(found: Queues) -> Samples:
     return [((name,), length) for name, length in found.items()]
 
@@ -147,6 +161,9 @@ _STORED_GAUGES: tuple[StateGauge[StoredState], ...] = (
         "job_last_success_timestamp_seconds", "When a run of the job last ended well.", ("job",), _job_successes
     ),
     StateGauge("job_last_run_seconds", "How long the last run of the job took.", ("job",), _job_seconds),
+    StateGauge("bulk_jobs", "Bulk jobs by state, those included that have ended.", ("state",), _bulk_states),
+    StateGauge("bulk_job_rows", "Rows of a bulk job that has not ended, by outcome.", ("job", "outcome"), _bulk_rows),
+    StateGauge("bulk_job_rows_per_second", "Rows that the last buckets of the job brought.", ("job",), _bulk_rates),
 )
 _QUEUE_GAUGES = (StateGauge("queue_messages", "Messages that nobody has taken yet.", ("queue",), _lengths),)
 _LOAD_GAUGES = (

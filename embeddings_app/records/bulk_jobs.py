@@ -116,6 +116,26 @@ def load_rate(job_key: int) -> float | None:
     return float(found) / seconds if found and seconds > 0 else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenJob:
+    """How far a job that has not ended is."""
+
+    key: int
+    rows: RowCounts
+    rows_per_second: float | None
+    """None when no bucket was loaded for a while."""
+
+
+def open_jobs() -> list[OpenJob]:
+    keys = BulkJob.objects.filter(state__in=OPEN_BULK_STATES).order_by("pk").values_list("pk", flat=True)
+    return [OpenJob(key=key, rows=count_rows(key), rows_per_second=load_rate(key)) for key in keys]
+
+
+def jobs_by_state() -> dict[str, int]:
+    """Of all that there ever were."""
+    return dict(rows("SELECT state, count(*) FROM bulk_job GROUP BY state", []))
+
+
 def loaded_buckets(job_key: int) -> set[int]:
     """Numbers of the buckets whose rows are in the tables."""
     return {number for (number,) in rows("SELECT number FROM bulk_bucket WHERE job_id = %s", [job_key])}

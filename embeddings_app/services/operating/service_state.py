@@ -23,6 +23,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, SearchLane, embed_queue, search_queue
 from embedding_project.threads.refreshed import Refreshed
+from embeddings_app.records.bulk_jobs import OpenJob, jobs_by_state, open_jobs
 from embeddings_app.records.jobs import LastRun, last_runs
 from embeddings_app.records.measurements import VersionRecall, newest_recalls
 from embeddings_app.records.operations import (
@@ -79,6 +80,9 @@ class StoredState:
     jobs: Sequence[LastRun]
     recalls: Sequence[VersionRecall]
     """Of active versions that were measured lately."""
+    bulk_jobs: Sequence[OpenJob]
+    bulk_states: Mapping[str, int]
+    """State of bulk jobs -> how many are in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,8 @@ def _ask_postgres() -> StoredState:
         replicas=replica_progress(),
         jobs=last_runs(),
         recalls=newest_recalls(),
+        bulk_jobs=open_jobs(),
+        bulk_states=jobs_by_state(),
     )
 
 

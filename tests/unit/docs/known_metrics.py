@@ -29,7 +29,7 @@ METRIC_MODULES = (
     workers.metrics,
 )
 _ASKED = re.compile(
-    r"\b(?:api|node|embedder|embed|documents|records|replicas?|queue|log|search|worker|job|state|build)_[a-z_]+"
+    r"\b(?:api|node|embedder|embed|documents|records|replicas?|queue|log|search|worker|job|state|build|bulk)_[a-z_]+"
 )
 
 
