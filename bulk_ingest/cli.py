@@ -1,4 +1,4 @@
-"""Bulk ingestion from the command line: plan, run, make, list, show, pause, resume, abort, rejects."""
+"""Bulk ingestion from the command line: plan, run, make, list, show, pause, resume, abort, rejects, work."""
 
 import argparse
 import json

@@ -107,7 +107,7 @@ def tei_request(body: dict[str, object]) -> EmbedRequest:
 
 @extend_schema(exclude=True)
 class Root(TeiEmbed):
-    """POST / is POST /embed, since clients are often told the bare address. A browser is led to the page of the API."""
+    """POST / is POST /embed, since clients are often told the bare address. A browser is led to the console."""
 
     def get(self, _request: Request) -> HttpResponse:
         return HttpResponseRedirect(reverse("console_search"))

@@ -11,7 +11,7 @@ from embeddings_app.management.service_command import ServiceCommand
 
 
 class Command(ServiceCommand):
-    help = "Load files of documents, with vectors or texts: plan, run, list, show, pause, resume, abort, rejects."
+    help = "Load files of documents, with vectors or texts: plan, run, make, list, show, pause, resume, abort, rejects."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ACTION ...", help="ACTION --help says more")
