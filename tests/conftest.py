@@ -88,11 +88,14 @@ def _lead() -> None:
 
 
 def _follow() -> None:
-    """Take the addresses the lead has chosen, with databases of this process's own."""
+    """Take the addresses the lead has chosen, with databases and files of this process's own."""
     number = int(PROCESS.removeprefix("gw")) + 1
     assert number < REDIS_DATABASES, f"at most {REDIS_DATABASES - 1} processes can share the servers"
     for name, path in (("DATABASE_URL", f"tests_{PROCESS}"), ("REDIS_URL", number), ("CACHE_URL", number)):
         os.environ[name] = f"{os.environ[name].rpartition('/')[0]}/{path}"
+    own = RUN_DIR / PROCESS
+    own.mkdir(exist_ok=True)
+    os.environ["VAR_DIR"] = str(own)
 
 
 class ByFile(LoadScopeScheduling):

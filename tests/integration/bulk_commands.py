@@ -1,17 +1,18 @@
 """Bulk jobs by their command, in processes of their own, as tests start and wait for them."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from embedding_project.config import PROJECT_ROOT
-from tests.conftest import RUN_DIR
 
 PATIENCE_SECONDS = 120.0
-WORK = RUN_DIR / "bulk"
+WORK = Path(os.environ["VAR_DIR"]) / "bulk"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 

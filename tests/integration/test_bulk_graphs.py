@@ -19,7 +19,7 @@ from embedding_project.config import PROJECT_ROOT
 from embeddings_app.models import BulkBundle, BulkJob, BulkState, BulkWish, ModelRegistry
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.bulk.jobs import want
-from tests.conftest import RUN_DIR
+from tests.integration.bulk_commands import WORK
 from tests.integration.bulk_loads import MODEL, SPACE, external_model, source_row, upsert_rows, write_lines
 from tests.integration.indexing_steps import in_thread, rows
 from tests.integration.shard_digests import ShardDigest, shard_digest
@@ -27,7 +27,6 @@ from tests.integration.test_bulk_beside_writers import Writer
 
 IDS = [f"doc/{number:04d}" for number in range(2_000)]
 PATIENCE_SECONDS = 120.0
-WORK = RUN_DIR / "bulk"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 

@@ -23,8 +23,8 @@ PACKAGES = {
 }
 REQUIREMENTS = {**{target: (target,) for target in ROLE_TARGETS}, "bulk": ("web", "embedder", "node", "bulk")}
 WITH_DJANGO = ("web", "bulk")
-NOT_IN_AN_IMAGE = {"bulk": ("bulk_ingest.embedding", "bulk_ingest.spark")}
-"""What embeds the texts of a job needs torch, and what runs on Spark needs that: no image has them."""
+NOT_IN_AN_IMAGE = {"bulk": ("bulk_ingest.spark",)}
+"""What runs on Spark needs that: no image has it."""
 
 
 @pytest.mark.parametrize("target", TARGETS)
