@@ -32,6 +32,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "warm_cache": "embed the texts of a file ahead of time",
     },
     "Documents": {"bulk_ingest": "load files of documents with vectors: plan, run, pause, resume, abort"},
+    "Shards": {"reshard": "spread the documents over another number of shards, while the service goes on"},
     "Keys": {"apikey": "make, list and revoke API keys"},
     "Backups": {
         "backup": "write a backup while the service runs",

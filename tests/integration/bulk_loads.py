@@ -46,6 +46,8 @@ def external_model() -> Iterator[ModelRegistry]:
     else:
         with connection.cursor() as cursor:
             take_back(cursor, version.pk)
+        # What a retired version held may have been cleared.
+        prepare_indexes(version)
     registry.forget_cached()
     try:
         yield ModelRegistry.objects.get(pk=version.pk)

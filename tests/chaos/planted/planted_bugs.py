@@ -97,7 +97,7 @@ def _sweep_finds_nothing(embeddings: Any) -> None:
 
 def _ignore_tokens(searching: Any) -> None:
     """A search with a token does not wait for it."""
-    _put(searching, "_wait_for_token", lambda *_: None)
+    _put(searching, "_wait_for_tokens", lambda *_: None)
 
 
 def _search_all_namespaces(version_index: Any) -> None:
