@@ -107,6 +107,8 @@ def _load(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: fl
         return False
     lock = model_locks.lock_exclusive if alone else model_locks.lock_shared
     lock(job.namespace.model_id)
+    # It was read before the lock, and may have changed until then.
+    job.namespace.refresh_from_db(fields=["text_search"])
     live = [spec.version_key for spec in registry.live_specs(job.namespace.model_id)]
     if live != [job.model_version_id]:
         raise BucketRefused("the model has another live version than when the job was planned")
@@ -186,7 +188,6 @@ def _copy(job: BulkJob, task: BucketTask, rows: pa.Table, inserted: Any) -> None
         raise RetryTransaction("a document was inserted by another writer") from error
     copy_in("embedding_record", copying.RECORD_COLUMNS, copying.record_blocks(new))
     copy_in(vector_partition(job.model_version_id), copying.VECTOR_COLUMNS, copying.vector_blocks(new))
-    # Whether the namespace has text search, the statement sees under the lock; the job was read before.
     write_words(job.namespace_id, new.keys.tolist())
 
 

@@ -1,6 +1,6 @@
 """What a job would read: the files, how many rows they have, and the ids at which buckets begin. Writes nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -51,9 +51,17 @@ class Expected:
     """Until all rows are in Postgres."""
 
 
-def make_plan(patterns: Iterable[str], format_: str, columns: Columns, bucket_rows: int | None = None) -> Plan:
-    """Raises SourceError."""
+def make_plan(
+    patterns: Iterable[str],
+    format_: str,
+    columns: Columns,
+    bucket_rows: int | None = None,
+    may_read: Callable[[str], bool] = lambda _: True,
+) -> Plan:
+    """`may_read`: of the path of a file, asked before it is opened. Raises SourceError."""
     files = list_files(patterns, format_)
+    if outside := sum(not may_read(file.path) for file in files):
+        raise SourceError(f"{outside} of the files lead out of BULK_SOURCES")
     rows, size = 0, 0
     ids: list[str] = []
     parts: list[InputFile] = []

@@ -83,10 +83,8 @@ def plan_import(job: BulkJob, workers: int) -> None:
     asked = ImportOptions.from_stored(job.options)
     (spec,) = registry.specs_by_key([job.model_version_id]).values()
     columns = columns_for(spec, Names(**asked.columns))
-    plan = make_plan([asked.source], asked.format, columns)
     prefixes = load_config().bulk_sources
-    if outside := [file.path for file in plan.files if not inside(file.path, prefixes)]:
-        raise SourceError(f"{len(outside)} of the files lead out of BULK_SOURCES")
+    plan = make_plan([asked.source], asked.format, columns, may_read=lambda path: inside(path, prefixes))
     embeds = columns.vector is None
     rate = texts_per_second(plan, columns, spec, workers) if embeds and asked.dry_run else None
     expected = expect(plan.rows, spec.dimension, workers, rate)

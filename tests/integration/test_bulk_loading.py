@@ -10,8 +10,8 @@ import pytest
 from django.db import connection, transaction
 
 from bulk_ingest.loading import BucketRefused, load_bucket
-from embeddings_app.models import BulkBlock, BulkJob, BulkState, ModelRegistry
-from embeddings_app.records import bulk_jobs
+from embeddings_app.models import BulkBlock, BulkJob, BulkState, ModelRegistry, Namespace
+from embeddings_app.records import bulk_jobs, model_locks, words
 from embeddings_app.services.documents.deleting import delete
 from tests.integration.bulk_loads import (
     MODEL,
@@ -249,6 +249,25 @@ def test_the_words_of_rows_are_kept_where_the_namespace_has_text_search(version:
     spread_job(_lines(tmp_path, source_row("a", "red foxes"), source_row("online", "a heron waits")), tmp_path).load()
     found = "SELECT doc_id FROM document d JOIN document_words w ON w.document_id = d.id WHERE w.words @@ %s::tsquery"
     assert [rows(found, word) for word in ("fox", "heron", "owl")] == [[("a",)], [("online",)], []]
+
+
+def test_words_follow_a_setting_that_changes_while_a_bucket_waits(version: ModelRegistry, tmp_path: Path) -> None:
+    upsert_rows([source_row("online", "an owl waits")])
+    task = next(spread_job(_lines(tmp_path, source_row("online", "a heron waits")), tmp_path).tasks())
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            model_locks.lock_exclusive(MODEL)
+            loading = pool.submit(in_thread, load_bucket, task)
+            until = time.monotonic() + 10
+            waits = (
+                "SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()"
+            )
+            while not rows(f"{waits} WHERE locktype = 'advisory' AND NOT granted"):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            words.set_language(Namespace.objects.get(name=SPACE), "english")
+        assert loading.result()
+    assert rows("SELECT count(*) FROM document_words WHERE words @@ 'heron'::tsquery") == [(1,)]
 
 
 def test_a_job_that_ended_takes_no_more_buckets(version: ModelRegistry, tmp_path: Path) -> None:

@@ -121,5 +121,8 @@ def test_there_is_no_abort_once_documents_are_visible(job: BulkJob) -> None:
     BulkJob.objects.filter(pk=job.pk).update(state=BulkState.FAILED)
     job.refresh_from_db()
     with pytest.raises(ServiceError, match="are visible"):
+        want(job, BulkWish.ABORT, "tests")
+    assert BulkJob.objects.get(pk=job.pk).wanted == BulkWish.RUN
+    with pytest.raises(ServiceError, match="are visible"):
         begin_abort(job)
     assert rows("SELECT count(*) FROM document") == [(len(IDS),)]

@@ -1,22 +1,18 @@
 """The abort of a bulk job: the documents that it inserted go, unless a client has changed them meanwhile."""
 
-from django.db.models import F
-
-from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import BulkBlock, BulkBucket, BulkBundle, BulkJob, BulkState, BulkTouched
 from embeddings_app.records import bulk_jobs, bulk_loading
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
-from embeddings_app.services.bulk.jobs import move
+from embeddings_app.services.bulk.jobs import move, refuse_visible
 
 _DELETED_AT_ONCE = 5_000
 
 
 def begin_abort(job: BulkJob) -> None:
     """No bucket is loaded any more, also not by a process that nobody leads. Raises ServiceError, also when documents
-    are visible already: index nodes would keep them."""
-    if BulkBlock.objects.filter(pk=job.pk, opened_to__gte=F("first_key")).exists():
-        raise ServiceError("illegal_step", f"documents of {job} are visible: it cannot be aborted any more, resume it")
+    are visible already."""
+    refuse_visible(job)
     if job.state != BulkState.ABORTING:
         move(job, BulkState.ABORTING)
     BulkBundle.objects.filter(job=job).delete()

@@ -59,5 +59,5 @@ def remove_needless(retention_hours: int) -> int:
 
 def _remove(folder: Path) -> None:
     # Its parent is of this bundle alone. A path from a row must not lead anywhere else.
-    if folder.is_relative_to(load_config().var_dir / "bulk"):
+    if folder.resolve().is_relative_to((load_config().var_dir / "bulk").resolve()):
         shutil.rmtree(folder.parent, ignore_errors=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import F
 from django.db.models.functions import Now
 
 from embedding_project.contracts.errors import ServiceError
@@ -199,12 +200,20 @@ def want(job: BulkJob, wish: BulkWish, actor: str, *, by_role: bool = False) -> 
         if not BulkJob.objects.filter(pk=job.pk, state__in=_CAN[wish]).update(wanted=wish, by_role=by_role):
             job.refresh_from_db()
             raise ServiceError("illegal_step", f"{job}, so it cannot be asked to {wish.value}")
+        if wish == BulkWish.ABORT:
+            refuse_visible(job)
         audit.record(actor, f"bulk.{wish.value}", str(job))
         job.refresh_from_db()
         if wish == BulkWish.RUN and job.state == BulkState.FAILED:
             move(job, state_before_failure(job))
 
     in_transaction(ask)
+
+
+def refuse_visible(job: BulkJob) -> None:
+    """Raises ServiceError once documents of the job are visible: index nodes would keep them."""
+    if BulkBlock.objects.filter(pk=job.pk, opened_to__gte=F("first_key")).exists():
+        raise ServiceError("illegal_step", f"documents of {job} are visible: it cannot be aborted any more, resume it")
 
 
 def state_before_failure(job: BulkJob) -> BulkState:

@@ -39,6 +39,14 @@ def test_files_without_rows_make_no_plan(tmp_path: Path) -> None:
         make_plan([str(tmp_path)], "auto", COLUMNS)
 
 
+def test_a_file_that_may_not_be_read_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(b"damaged")
+    with pytest.raises(SourceError, match="damaged"):
+        make_plan([str(tmp_path)], "auto", COLUMNS)
+    with pytest.raises(SourceError, match="1 of the files lead out"):
+        make_plan([str(tmp_path)], "auto", COLUMNS, may_read=lambda _: False)
+
+
 def test_what_a_job_takes_grows_with_its_rows_and_their_vectors() -> None:
     small, large = expect(1_000, 384, 1), expect(1_000_000, 1_536, 2)
     assert small.disk_bytes > 1_000 * 4 * 384
