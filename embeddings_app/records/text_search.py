@@ -89,9 +89,9 @@ def word_statistics(namespace_key: int) -> WordStatistics:
     every = -(-documents // SAMPLE_DOCUMENTS) or 1
     sampled = f"""
         SELECT words FROM document_words
-        WHERE namespace_id = {namespace_key:d} AND hashint8(document_id) %% {every:d} = 0 LIMIT {2 * SAMPLE_DOCUMENTS:d}
+        WHERE namespace_id = {namespace_key:d} AND hashint8(document_id) % {every:d} = 0 LIMIT {2 * SAMPLE_DOCUMENTS:d}
     """
-    found = dict(rows("SELECT word, ndoc FROM ts_stat(%s)", [sampled.replace("%%", "%")]))
+    found = dict(rows("SELECT word, ndoc FROM ts_stat(%s)", [sampled]))
     number = found.pop(mark(namespace_key), 0)
     if not number:
         return WordStatistics(documents, 1.0, {})
@@ -176,8 +176,9 @@ def best_documents(look: TextLook) -> Looked:
     """In one statement, so that what is shown of a document is what was found."""
     given: dict[str, Any] = {"look_cap": look.most_looked_at, "score_cap": look.most_scored, "fetch": look.fetch}
     given |= {"space": look.namespace_key, "version": look.version_key, "mean": look.mean_length}
-    looks = " UNION ".join(
-        f"(SELECT document_id FROM document_words WHERE words @@ %(q{place})s::tsquery LIMIT %(look_cap)s)"
+    looks = " UNION ALL ".join(
+        f"(SELECT document_id, {place} AS place FROM document_words WHERE words @@ %(q{place})s::tsquery"
+        " LIMIT %(look_cap)s)"
         for place in range(len(look.queries))
     )
     given |= {f"q{place}": _in(look.namespace_key, query) for place, query in enumerate(look.queries)}
@@ -193,7 +194,9 @@ def best_documents(look: TextLook) -> Looked:
         given |= {f"t{place}": term.query, f"w{place}": term.weight * (_SATURATION + 1)}
     found = rows(
         f"""
-        WITH looked AS MATERIALIZED ({looks}),
+        WITH looked AS MATERIALIZED (
+            SELECT document_id FROM ({looks}) AS chosen GROUP BY document_id ORDER BY min(place) LIMIT %(look_cap)s
+        ),
         passed AS MATERIALIZED (
             SELECT w.document_id AS id, w.words || ''::tsvector AS words
             FROM looked JOIN document_words w USING (document_id) JOIN document d ON d.id = document_id

@@ -10,6 +10,8 @@ from embedding_project.contracts.errors import ServiceError, Unavailable
 from embedding_project.contracts.filters import parse_filter
 from embeddings_app.models import Namespace
 from embeddings_app.records import words
+from embeddings_app.records.filter_sql import narrowing
+from embeddings_app.records.text_search import Term, TextLook, best_documents
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.namespace_changes import create, drop, empty_dropped
@@ -205,3 +207,30 @@ def test_a_search_that_takes_too_long_is_ended(database: str) -> None:
             search_words(asked, where, time.monotonic() + 0.2)
     assert caught.value.code == "too_slow"
     assert found("fox") == ["fox"]
+
+
+def test_documents_of_the_first_query_are_looked_at_first_and_no_more_than_so_many() -> None:
+    create(NAMESPACE, None, store_text=True, text_search="simple", actor="test")
+    put(
+        *((f"a{place:02}", f"fox number {place}") for place in range(20)),
+        ("b1", "a fox and an owl"),
+        ("b2", "owl, fox"),
+    )
+    look = TextLook(
+        namespace_key=space().pk,
+        version_key=1,
+        queries=("'fox' & 'owl'", "'fox'"),
+        terms=(Term(query="'fox'", weight=1.0),),
+        mean_length=3.0,
+        exact=(),
+        narrowing=narrowing(None),
+        most_looked_at=3,
+        most_scored=3,
+        fetch=10,
+        with_metadata=False,
+        with_text=False,
+        with_vector=False,
+    )
+    looked = best_documents(look)
+    assert (looked.looked_at, looked.scored) == (3, 3)
+    assert {"b1", "b2"} < {one.doc_id for one in looked.found}

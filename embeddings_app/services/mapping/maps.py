@@ -106,16 +106,16 @@ def document_map(request: MapRequest) -> DocumentMap:
     deadline = time.monotonic() + SEARCH_DEADLINE_SECONDS
     space = namespaces.namespace(request.namespace)
     spec = registry.active_spec(space.model_id)
-    laid = _laid(space, spec, request)
-    query = None
+    vector = None
     if request.query is not None:
+        # First: to sample a large namespace takes all of this time.
         vector, _ = wanted_vector(Wanted(query=request.query), spec, space, deadline, {})
-        query = _rounded(laid.plane.places(vector[np.newaxis])[0])
+    laid = _laid(space, spec, request)
     return DocumentMap(
         spots=_spots(laid, request.path),
         is_whole=laid.is_whole,
         shares=laid.plane.shares,
-        query=query,
+        query=None if vector is None else _rounded(laid.plane.places(vector[np.newaxis])[0]),
         named=_named(space, spec, laid.plane, request),
         model_id=spec.model_id,
         model_version=spec.version,

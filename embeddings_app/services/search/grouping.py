@@ -5,14 +5,15 @@ these do not suffice, a wider search follows, and at most one more.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.db import InterfaceError, OperationalError
 
+from embedding_project.contracts.census import Value, scalars_of
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.limits import MAX_TOP_K, SEARCH_DEADLINE_SECONDS
-from embedding_project.contracts.metadata import Metadata, flatten, values_of
+from embedding_project.contracts.metadata import flatten
 from embeddings_app.database.patience import answered_by
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.searching import GroupsAsked, SearchRequest, SearchResult, search_within
@@ -22,7 +23,6 @@ _FIRST, _WIDER, _MOST_ROUNDS = 4, 4, 3
 """Hits for each that is wanted in the first round; how much more in each further one; rounds at most."""
 _SHORTEST_ROUND_SECONDS = 0.1
 """With less time than this a further round would only be late."""
-Value = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,21 +84,8 @@ def grouped(hits: Sequence[SearchHit], asked: GroupsAsked) -> tuple[Group, ...]:
     """A document with a list is in the group of each value in it, one without the field in none."""
     found: dict[tuple[str, Value], list[SearchHit]] = {}
     for hit in hits:
-        for value in dict.fromkeys(map(_typed, _values(hit.metadata or {}, asked.field))):
+        for value in scalars_of(flatten(hit.metadata or {}).get(asked.field)):
             members = found.setdefault(value, [])
             if len(members) < asked.size:
                 members.append(hit)
     return tuple(Group(value=value, hits=tuple(members)) for (_, value), members in found.items())
-
-
-def _values(metadata: Metadata, field: str) -> Iterator[Value]:
-    flat = flatten(metadata)
-    for value in values_of(flat[field]) if field in flat else ():
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, str | int | float):
-                yield one
-
-
-def _typed(value: Value) -> tuple[str, Value]:
-    """true is another value than 1; 5 and 5.0 are one."""
-    return ("boolean" if isinstance(value, bool) else "other"), value

@@ -58,7 +58,7 @@ class Found:
 
 def find(halves: Halves, deadline: float, watch: Stopwatch, carried: SearchTicket | None = None) -> Found:
     """Raises ServiceError, DatabaseError."""
-    words, words_fault = _words(halves, deadline, watch) if halves.words else (None, None)
+    words, words_fault = _words(halves, deadline, watch)
     nearest, fault = _nearest(halves, deadline, watch, carried)
     if fault and words_fault:
         raise fault
