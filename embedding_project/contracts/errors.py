@@ -66,6 +66,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "does_not_fit": ErrorKind(409, False, "The machine has too little disk or memory for what was asked."),
     "gate_closed": ErrorKind(409, False, "The model version was not measured lately, or is not good enough to answer."),
     "revision_conflict": ErrorKind(409, False, "The document is at another revision than the write asks for."),
+    "idempotency_key_reused": ErrorKind(409, False, "The Idempotency-Key was sent with another request before."),
     "not_embedded": ErrorKind(409, False, "The vector of a document that a search is to be like is not made yet."),
     "namespace_in_use": ErrorKind(409, False, "A bulk job loads documents into the namespace."),
     "namespace_exists": ErrorKind(409, False, "The namespace has other settings, which cannot be changed."),

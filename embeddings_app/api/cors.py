@@ -13,7 +13,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, *",
     "Access-Control-Max-Age": "600",
 }
-_READABLE = "Retry-After, X-Request-Id"
+_READABLE = "Idempotency-Replayed, Retry-After, X-Request-Id"
 
 
 class Cors:

@@ -3,6 +3,7 @@
 A body is refused by its headers before a byte of it is read.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -14,6 +15,9 @@ from embedding_project.contracts.limits import MAX_BODY_BYTES
 from embeddings_app.api.rendering import MEDIA_TYPE
 from embeddings_app.api.strict_json import strict_loads
 
+BODY_HASH = "embedding_project.body_hash"
+"""Under this key of `META` a route finds the SHA-256 of a body that came with an `Idempotency-Key`."""
+IDEMPOTENCY_KEY = "HTTP_IDEMPOTENCY_KEY"
 _CHARSETS = ("utf-8", "utf8")
 
 
@@ -60,8 +64,10 @@ def _check_media_type(content_type: str) -> None:
 class StrictJsonParser(BaseParser):
     media_type = MEDIA_TYPE
 
-    def parse(
-        self, stream: IO[bytes], _media_type: str | None = None, _context: Mapping[str, Any] | None = None
-    ) -> Any:
+    def parse(self, stream: IO[bytes], _media_type: str | None = None, context: Mapping[str, Any] | None = None) -> Any:
         """The value in `stream`. Raises InvalidRequest."""
-        return strict_loads(stream.read())
+        body = stream.read()
+        meta = context["request"].META if context else {}
+        if IDEMPOTENCY_KEY in meta:
+            meta[BODY_HASH] = hashlib.sha256(body).digest()
+        return strict_loads(body)

@@ -16,6 +16,7 @@ from embeddings_app.models.documents import Document, DocumentWords, Namespace
 from embeddings_app.models.embeddings import EmbeddingRecord, EmbeddingVector, RecordState
 from embeddings_app.models.hot_texts import HotTexts
 from embeddings_app.models.jobs import JobRun, JobState, Lease, RunOutcome
+from embeddings_app.models.kept_answers import KeptAnswer
 from embeddings_app.models.model_aliases import ModelAlias
 from embeddings_app.models.model_registry import (
     EDITABLE_STATUSES,
@@ -63,6 +64,7 @@ __all__ = [
     "JobState",
     "JudgedQuery",
     "Judgement",
+    "KeptAnswer",
     "Layout",
     "LayoutStatus",
     "Lease",

@@ -41,7 +41,7 @@ def empty_tables() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            TRUNCATE document, document_words, namespace, embedding_record, embedding_vector, shard_change,
+            TRUNCATE document, document_words, kept_answer, namespace, embedding_record, embedding_vector, shard_change,
                      shard_replica, lease, job_state, job_run, version_measurement CASCADE;
             UPDATE shard_counter SET head = 0
             """

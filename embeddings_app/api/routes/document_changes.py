@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,6 +15,7 @@ from embedding_project.contracts.metadata import checked_metadata
 from embeddings_app.api.admission import admission
 from embeddings_app.api.document_answers import CURSOR, FILTERS, IDS, NEXT, cursor_of, ids_of, next_of
 from embeddings_app.api.error_shapes import error_body
+from embeddings_app.api.idempotency import KEY_PARAMETERS, answered_once, once_of
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields, check_length, checked_string
 from embeddings_app.api.requests.names import namespace_of
@@ -26,12 +28,21 @@ from embeddings_app.services.documents.by_filter import Progress, delete_matchin
 from embeddings_app.services.documents.cursors import Cursor
 from embeddings_app.services.documents.deleting import delete_many
 from embeddings_app.services.documents.listing import count_documents
+from embeddings_app.services.documents.once import Once
 from embeddings_app.services.documents.outcomes import Wait
 from embeddings_app.services.documents.reading import read_documents
-from embeddings_app.services.documents.updating import MetadataChange, searchable_token, update_many
+from embeddings_app.services.documents.updating import MetadataChange, Updated, searchable_token, update_many
 
 _WRITE = {"POST": (Scope.WRITE,)}
-_ERRORS = (*errors.GUARDED, *errors.NAMESPACED, *errors.BODY, "unknown_namespace", "invalid_filter", "busy")
+_ERRORS = (
+    *errors.GUARDED,
+    *errors.NAMESPACED,
+    *errors.BODY,
+    "unknown_namespace",
+    "invalid_filter",
+    "busy",
+    *errors.KEYED,
+)
 _ALL = parts.described({"type": "boolean", "enum": [True]}, "Every document of the namespace.")
 _DRY_RUN = {"dry_run": parts.described(parts.BOOLEAN, "Only count what would be deleted.", default=False)}
 _SET = {
@@ -100,6 +111,7 @@ class DocumentDelete(ApiView):
         "Delete documents",
         tag="documents",
         description=f"By ids, or by filter. No search that starts after the answer finds them. {_IN_STEPS}",
+        parameters=KEY_PARAMETERS,
         body={"oneOf": _DELETES},
         body_examples={
             "by ids": {"ids": ["notes/1", "notes/2"]},
@@ -108,17 +120,17 @@ class DocumentDelete(ApiView):
         answers=[Answer(_DELETED, "What was deleted.", {"done": {"deleted": 41, "next": None}})],
         errors=_ERRORS,
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         fields = Fields(json_object(request), _DELETE)
         namespace, ids, filter_, cursor = _chosen(fields)
+        once = once_of(request, _gone, is_one_write=bool(ids) and not fields.flag("dry_run"))
         places = None if ids else admission().walks
         with self.admitted(request, inputs=len(ids) or 1, places=places, namespace=namespace):
             if fields.flag("dry_run"):
                 return Response(_counted(namespace, ids, filter_))
             if ids:
-                done = Progress(matched=0, changed=delete_many(namespaces.namespace(namespace), ids))
-            else:
-                done = delete_matching(namespace, filter_, cursor)
+                return answered_once(once, lambda: delete_many(namespaces.namespace(namespace), ids, once=once), _gone)
+            done = delete_matching(namespace, filter_, cursor)
         return Response({"deleted": done.changed, "next": next_of(done.after)})
 
 
@@ -130,6 +142,7 @@ class DocumentUpdate(ApiView):
         "Change metadata",
         tag="documents",
         description=f"By ids, or by filter; texts and vectors stay as they are. {_IN_STEPS}",
+        parameters=KEY_PARAMETERS,
         body={"oneOf": _UPDATES},
         body_examples={
             "by ids": {"ids": ["notes/1"], "set": {"year": 2026}, "unset": ["draft"]},
@@ -138,29 +151,40 @@ class DocumentUpdate(ApiView):
         answers=[Answer(_UPDATED, "What was changed.", {"done": _UPDATED_EXAMPLE})],
         errors=[*_ERRORS, "too_many_fields", "invalid_number", "invalid_text"],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         fields = Fields(json_object(request), _UPDATE)
         namespace, ids, filter_, cursor = _chosen(fields)
         change, waits = _change(fields), fields.choice("wait") == Wait.SEARCHABLE
         deadline = time.monotonic() + WAIT_DEADLINE_SECONDS if waits else None
         places = admission().waits if waits else None if ids else admission().walks
+
+        def token(give_up: float | None) -> str:
+            return searchable_token(namespaces.namespace(namespace), give_up)
+
+        once: Once[Updated] | None = once_of(request, lambda done: _updated(done, token(None)), is_one_write=bool(ids))
         with self.admitted(request, inputs=len(ids) or 1, places=places, namespace=namespace):
             if ids:
-                updated = update_many(namespaces.namespace(namespace), ids, change)
-                done = Progress(matched=updated.matched, changed=updated.changed, refused=updated.refused)
-            else:
-                done = update_matching(namespace, filter_, change, cursor)
-            token = searchable_token(namespaces.namespace(namespace), deadline)
-        refused = [{"id": item.doc_id, **error_body(item.error)} for item in done.refused]
-        return Response(
-            {
-                "matched": done.matched,
-                "updated": done.changed,
-                "refused": refused,
-                "token": token,
-                "next": next_of(done.after),
-            }
-        )
+                return answered_once(
+                    once,
+                    lambda: update_many(namespaces.namespace(namespace), ids, change, once=once),
+                    lambda done: _updated(done, token(deadline)),
+                )
+            walked = update_matching(namespace, filter_, change, cursor)
+            return Response(_updated(walked, token(deadline)))
+
+
+def _gone(deleted: int) -> dict[str, Any]:
+    return {"deleted": deleted, "next": None}
+
+
+def _updated(done: Updated | Progress, token: str) -> dict[str, Any]:
+    return {
+        "matched": done.matched,
+        "updated": done.changed,
+        "refused": [{"id": item.doc_id, **error_body(item.error)} for item in done.refused],
+        "token": token,
+        "next": next_of(done.after) if isinstance(done, Progress) else None,
+    }
 
 
 def _chosen(fields: Fields) -> tuple[str, tuple[str, ...], Filter | None, Cursor | None]:

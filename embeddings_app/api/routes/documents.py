@@ -1,10 +1,14 @@
 """GET and DELETE /v1/vectors/{doc_id}"""
 
+from typing import Any
+
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embeddings_app.api.document_answers import DOCUMENT, EXAMPLE, document_json
+from embeddings_app.api.idempotency import KEY_PARAMETERS, answered_once, once_of
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.requests.fields import one_of
 from embeddings_app.api.requests.names import doc_id_in_path, namespace_parameter
@@ -12,7 +16,7 @@ from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
 from embeddings_app.models import Scope
-from embeddings_app.services.documents.deleting import delete
+from embeddings_app.services.documents.deleting import DeleteResult, delete
 from embeddings_app.services.documents.reading import read_document
 
 _STORED = {"metadata", "text"}
@@ -60,16 +64,21 @@ class Document(ApiView):
         "Delete a document",
         tag="documents",
         description="No search that starts after the answer finds it. Deleting what is not there is no error.",
-        parameters=[_PATH, _NAMESPACE],
+        parameters=[_PATH, _NAMESPACE, *KEY_PARAMETERS],
         answers=[
             Answer(_DELETED, "The document is gone.", {"deleted": {"id": "notes/1", "revision": 2, "deleted": True}})
         ],
-        errors=[*_ERRORS, "busy"],
+        errors=[*_ERRORS, *errors.KEYED, "busy"],
     )
-    def delete(self, request: Request, doc_id: str) -> Response:
+    def delete(self, request: Request, doc_id: str) -> HttpResponse:
         doc_id = doc_id_in_path(doc_id, request.META)
-        result = delete(_permitted_namespace(request), doc_id)
-        return Response({"id": doc_id, "revision": result.revision, "deleted": result.deleted})
+        namespace = _permitted_namespace(request)
+
+        def body_of(result: DeleteResult) -> dict[str, Any]:
+            return {"id": doc_id, "revision": result.revision, "deleted": result.deleted}
+
+        once = once_of(request, body_of)
+        return answered_once(once, lambda: delete(namespace, doc_id, once), body_of)
 
 
 def _permitted_namespace(request: Request) -> str:

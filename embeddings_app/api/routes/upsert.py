@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_UPSERT_DOCUMENTS
@@ -12,6 +12,7 @@ from embedding_project.contracts.names import checked_doc_id
 from embedding_project.contracts.text import checked_text
 from embeddings_app.api.admission import admission
 from embeddings_app.api.error_shapes import error_body
+from embeddings_app.api.idempotency import KEY_PARAMETERS, answered_once, once_of
 from embeddings_app.api.parsing import json_object
 from embeddings_app.api.requests.fields import Fields
 from embeddings_app.api.requests.names import model_id_of, namespace_of
@@ -19,7 +20,7 @@ from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.schema import errors, parts
 from embeddings_app.api.schema.operation import Answer, operation
 from embeddings_app.models import Scope
-from embeddings_app.services.documents.outcomes import DocumentResult, RefusedDocument, Wait
+from embeddings_app.services.documents.outcomes import DocumentResult, RefusedDocument, UpsertResult, Wait
 from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, upsert
 
 _DOCUMENT = {
@@ -101,6 +102,7 @@ class Upsert(ApiView):
             "changes nothing. A document with a fault is refused alone, with an error in its result; the request is "
             "refused when it has no document without a fault."
         ),
+        parameters=KEY_PARAMETERS,
         body={"oneOf": [_ONE, _SEVERAL]},
         body_examples={
             "one document": {"id": "notes/1", "text": "Foxes live in dens.", "metadata": {"lang": "en"}},
@@ -118,6 +120,7 @@ class Upsert(ApiView):
             *errors.TEXT,
             *errors.VECTOR,
             *errors.MODEL,
+            *errors.KEYED,
             *(
                 "duplicate_id",
                 "too_many_fields",
@@ -129,13 +132,13 @@ class Upsert(ApiView):
             ),
         ],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         wanted = upsert_request(json_object(request))
+        once = once_of(request, _body)
         places = None if wanted.wait is Wait.ACCEPTED else admission().waits
         inputs = len(wanted.documents)
         with self.admitted(request, inputs=inputs, places=places, namespace=wanted.namespace):
-            result = upsert(wanted)
-        return Response({"results": [_result(item) for item in result.results], "token": result.token})
+            return answered_once(once, lambda: upsert(wanted, once), _body)
 
 
 def upsert_request(body: dict[str, object]) -> UpsertRequest:
@@ -192,6 +195,10 @@ def _document(fields: Fields, path: str) -> DocumentWrite:
         expires_at=fields.optional_moment("expires_at"),
         field=path,
     )
+
+
+def _body(result: UpsertResult) -> dict[str, Any]:
+    return {"results": [_result(item) for item in result.results], "token": result.token}
 
 
 def _result(item: DocumentResult | RefusedDocument) -> dict[str, Any]:

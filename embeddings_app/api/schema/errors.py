@@ -47,6 +47,8 @@ EMBEDDING = (
 IDS = ("ids_not_accepted", "invalid_ids", "no_tokenizer")
 """On top, where token ids are taken."""
 MODEL = ("unknown_model", "model_not_active", "unsupported_modality", "wrong_model_type")
+KEYED = ("idempotency_key_reused",)
+"""On top, where an `Idempotency-Key` is taken."""
 EMBED = (*GUARDED, *BODY, *TEXT, *MODEL, *EMBEDDING, "too_many_tokens")
 """What any request for vectors may hear."""
 

@@ -13,8 +13,11 @@ from embeddings_app.records.documents import LockedDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import namespaces
+from embeddings_app.services.documents.once import Once, once_within
 from embeddings_app.services.embedding.cache import cached_vectors
 from embeddings_app.services.embedding.metrics import DELETED
+
+_Done = tuple[dict[str, LockedDocument], list[LockedDocument]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +28,29 @@ class DeleteResult:
     """Whether this call deleted it; deleting again is no error."""
 
 
-def delete(namespace: str, doc_id: str) -> DeleteResult:
-    """Leave a tombstone of the document, tell every live index, forget its cached vectors. Idempotent."""
+def delete(namespace: str, doc_id: str, once: Once[DeleteResult] | None = None) -> DeleteResult:
+    """Leave a tombstone of the document, tell every live index, forget its cached vectors. Idempotent. Raises
+    AlreadyAnswered."""
     space = namespaces.namespace(namespace)
-    found, gone = in_transaction(lambda: _delete(space, [doc_id], None))
-    _forget_vectors(space, gone)
-    row = found.get(doc_id)
-    if row is None:
-        return DeleteResult(0, deleted=False)
-    return DeleteResult(row.revision + len(gone), deleted=bool(gone))
+
+    def result_of(done: _Done) -> DeleteResult:
+        found, gone = done
+        row = found.get(doc_id)
+        return DeleteResult(row.revision + len(gone) if row else 0, deleted=bool(gone))
+
+    done = in_transaction(lambda: once_within(once, lambda: _delete(space, [doc_id], None), result_of))
+    _forget_vectors(space, done[1])
+    return result_of(done)
 
 
-def delete_many(space: Namespace, doc_ids: Sequence[str], filter_: Filter | None = None) -> int:
-    """Delete those of the documents that live and pass the filter while they are locked; gives how many."""
-    _, gone = in_transaction(lambda: _delete(space, doc_ids, filter_))
+def delete_many(
+    space: Namespace, doc_ids: Sequence[str], filter_: Filter | None = None, once: Once[int] | None = None
+) -> int:
+    """Delete those of the documents that live and pass the filter while they are locked; gives how many. Raises
+    AlreadyAnswered."""
+    _, gone = in_transaction(
+        lambda: once_within(once, lambda: _delete(space, doc_ids, filter_), lambda done: len(done[1]))
+    )
     _forget_vectors(space, gone)
     return len(gone)
 
@@ -51,9 +63,7 @@ def delete_expired(namespace_key: int, doc_ids: Sequence[str]) -> int:
     return len(gone)
 
 
-def _delete(
-    space: Namespace, doc_ids: Sequence[str], filter_: Filter | None, *, only_expired: bool = False
-) -> tuple[dict[str, LockedDocument], list[LockedDocument]]:
+def _delete(space: Namespace, doc_ids: Sequence[str], filter_: Filter | None, *, only_expired: bool = False) -> _Done:
     """The rows as they were, and those of them that became tombstones."""
     model_locks.lock_shared(space.model_id)
     specs = registry.live_specs(space.model_id)

@@ -15,6 +15,7 @@ from embeddings_app.records.documents import LockedDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.documents import positions
+from embeddings_app.services.documents.once import Once, once_within
 from embeddings_app.services.documents.outcomes import RefusedDocument
 from embeddings_app.services.documents.waiting import wait_until_applied
 from embeddings_app.services.namespaces import unused_fields
@@ -43,10 +44,17 @@ class Updated:
 
 
 def update_many(
-    space: Namespace, doc_ids: Sequence[str], change: MetadataChange, filter_: Filter | None = None
+    space: Namespace,
+    doc_ids: Sequence[str],
+    change: MetadataChange,
+    filter_: Filter | None = None,
+    once: Once[Updated] | None = None,
 ) -> Updated:
-    """Change those of the documents that live and pass the filter while they are locked. Raises too_many_fields."""
-    return in_transaction(lambda: _update(space, doc_ids, change, filter_))
+    """Change those of the documents that live and pass the filter while they are locked. Raises too_many_fields, and
+    AlreadyAnswered."""
+    return in_transaction(
+        lambda: once_within(once, lambda: _update(space, doc_ids, change, filter_), lambda updated: updated)
+    )
 
 
 def searchable_token(space: Namespace, deadline: float | None) -> str:

@@ -24,6 +24,7 @@ from embeddings_app.records.documents import DocumentContent, StoredDocument
 from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.documents.build_backlog import check_backlog
+from embeddings_app.services.documents.once import Once, once_within
 from embeddings_app.services.documents.outcomes import RefusedDocument, UpsertResult, Wait, outcomes_of
 from embeddings_app.services.embedding.metrics import UPSERTED
 from embeddings_app.services.indexing.hints_sent import hint_after_commit
@@ -56,14 +57,17 @@ class UpsertRequest:
     wait: Wait
 
 
-def upsert(request: UpsertRequest) -> UpsertResult:
-    """Write the documents; the answer says how far each has come. Raises ServiceError and loses nothing."""
+def upsert(request: UpsertRequest, once: Once[UpsertResult] | None = None) -> UpsertResult:
+    """Write the documents; the answer says how far each has come. Raises ServiceError and loses nothing, and
+    AlreadyAnswered."""
     deadline = time.monotonic() + WAIT_DEADLINE_SECONDS
-    version_key, outcomes = write(request)
+    version_key, outcomes = write(request, once)
     return outcomes_of(outcomes, request.wait, version_key, deadline)
 
 
-def write(request: UpsertRequest) -> tuple[int, list[StoredDocument | RefusedDocument]]:
+def write(
+    request: UpsertRequest, once: Once[UpsertResult] | None = None
+) -> tuple[int, list[StoredDocument | RefusedDocument]]:
     """Make the documents durable, but for those with a fault. Raises the fault of the first when all have one, and
     Unavailable while the index has no room for more documents.
 
@@ -73,7 +77,13 @@ def write(request: UpsertRequest) -> tuple[int, list[StoredDocument | RefusedDoc
     check_backlog(spec.version_key)
     checked = [_checked(request.namespace, document, spec) for document in request.documents]
     _raise_if_none_is_left(checked)
-    outcomes = in_transaction(lambda: _store(request, spec, checked))
+    outcomes = in_transaction(
+        lambda: once_within(
+            once,
+            lambda: _store(request, spec, checked),
+            lambda written: outcomes_of(written, Wait.ACCEPTED, spec.version_key, deadline=0.0),
+        )
+    )
     stored = [item for item in outcomes if isinstance(item, StoredDocument)]
     UPSERTED.inc(len(stored))
     waiting = [item.key for item in stored if item.new_text]

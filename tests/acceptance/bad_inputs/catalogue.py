@@ -19,6 +19,7 @@ CASES = [
     *searches.words(),
     *requests.urls(),
     *requests.parameters(),
+    *requests.idempotency_keys(),
     *versions.versions(),
     *versions.version_steps(),
     *versions.runs(),

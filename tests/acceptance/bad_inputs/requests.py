@@ -1,5 +1,6 @@
 """Bad bodies, headers, methods and paths, whatever the route."""
 
+import json
 from collections.abc import Iterator
 
 from tests.acceptance.bad_inputs.case import DEFAULT, JSON, MIB, TEXT_SPACE, Case, post
@@ -84,6 +85,25 @@ def parameters() -> Iterator[Case]:
         yield Case(
             name="an unknown query parameter", path=f"{path}?namespace=x", method=method, content=b"{}",
             status=400, code="Validation",
+        )  # fmt: skip
+
+
+def idempotency_keys() -> Iterator[Case]:
+    """A key names one write."""
+    document = json.dumps({"id": "keyed", "text": "t", "namespace": TEXT_SPACE}).encode()
+    by_filter = json.dumps({"filters": {"n": 1}, "namespace": TEXT_SPACE}).encode()
+    dry = json.dumps({"ids": ["keyed"], "dry_run": True, "namespace": TEXT_SPACE}).encode()
+    rows = [
+        ("an empty idempotency key", "/v1/upsert", document, ""),
+        ("an idempotency key with a space", "/v1/upsert", document, "a key"),
+        ("an idempotency key of 256 characters", "/v1/upsert", document, "k" * 256),
+        ("an idempotency key for a change by filter", "/v1/documents/delete", by_filter, "k"),
+        ("an idempotency key for a dry run", "/v1/documents/delete", dry, "k"),
+    ]
+    for name, path, body, key in rows:
+        yield Case(
+            name=name, path=path, content=body, headers={**JSON, "idempotency-key": key}, status=400,
+            code="invalid_value", field="Idempotency-Key",
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from embsearch import (
@@ -18,6 +18,7 @@ from embsearch import (
     Unreachable,
 )
 from embsearch.exchange import Call, Lost, Patience, Pause, Reply, answered
+from embsearch.transport import headers_of
 
 from embedding_project.contracts.errors import ERROR_KINDS
 
@@ -147,6 +148,11 @@ def test_it_tries_again_what_the_service_calls_retryable(code: str) -> None:
     else:
         with pytest.raises(ApiError):
             asked()
+
+
+def test_a_key_goes_out_as_a_header() -> None:
+    assert headers_of(CALL) == {}
+    assert headers_of(replace(CALL, key="k")) == {"Idempotency-Key": "k"}
 
 
 ONCE = Call(method="POST", path="/v1/upsert", once=True)

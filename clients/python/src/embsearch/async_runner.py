@@ -8,7 +8,7 @@ import httpx
 
 from embsearch.connection import Connection
 from embsearch.exchange import Call, Lost, Pause, Reply, Steps
-from embsearch.transport import lost, reply_of, timeout_of
+from embsearch.transport import headers_of, lost, reply_of, timeout_of
 
 T = TypeVar("T")
 
@@ -53,7 +53,12 @@ class AsyncRunner:
         try:
             return reply_of(
                 await self._http.request(
-                    step.method, step.path, content=step.body, params=step.query, timeout=timeout_of(step)
+                    step.method,
+                    step.path,
+                    content=step.body,
+                    params=step.query,
+                    headers=headers_of(step),
+                    timeout=timeout_of(step),
                 )
             )
         except httpx.TransportError as error:

@@ -26,6 +26,8 @@ class Call:
     query: Mapping[str, str | int] | None = None
     timeout_seconds: float = 0.0
     """Of this try; set when it is sent."""
+    key: str | None = None
+    """The `Idempotency-Key`."""
     once: bool = False
     """A second time it would do something else, so it is sent again only where it was not taken for sure."""
 

@@ -25,19 +25,39 @@ class Namespace:
         return self._steps.name
 
     @overload
-    def upsert(self, documents: Writable, *, wait: str | None = None, model_id: str | None = None) -> Written: ...
+    def upsert(
+        self,
+        documents: Writable,
+        *,
+        wait: str | None = None,
+        model_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Written: ...
     @overload
     def upsert(
-        self, documents: Iterable[Writable], *, wait: str | None = None, model_id: str | None = None
+        self,
+        documents: Iterable[Writable],
+        *,
+        wait: str | None = None,
+        model_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> tuple[Written, ...]: ...
     def upsert(
-        self, documents: Writable | Iterable[Writable], *, wait: str | None = None, model_id: str | None = None
+        self,
+        documents: Writable | Iterable[Writable],
+        *,
+        wait: str | None = None,
+        model_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Written | tuple[Written, ...]:
         """Write one document, or several; `wait`: accepted, indexed or searchable. A document with a fault is refused
-        alone, and its result has the error; when all are, the first error is raised. For very many use `upload`."""
+        alone, and its result has the error; when all are, the first error is raised. For very many use `upload`. With
+        an `idempotency_key` a second call with the same documents writes nothing, and gives the same results."""
         one = isinstance(documents, Document | Mapping)
         several: Sequence[Writable] = [documents] if isinstance(documents, Document | Mapping) else list(documents)
-        written = self._runner.run(self._steps.upsert(several, wait=wait, model_id=model_id))
+        written = self._runner.run(
+            self._steps.upsert(several, wait=wait, model_id=model_id, idempotency_key=idempotency_key)
+        )
         return written[0] if one else written
 
     def upload(self, source: Any, **how: Unpack[UploadOptions]) -> UploadReport:

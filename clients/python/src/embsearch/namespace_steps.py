@@ -33,25 +33,37 @@ class NamespaceSteps:
     tokens: Tokens
 
     def upsert(
-        self, documents: Sequence[Document | Mapping[str, Any]], *, wait: str | None, model_id: str | None
+        self,
+        documents: Sequence[Document | Mapping[str, Any]],
+        *,
+        wait: str | None,
+        model_id: str | None,
+        idempotency_key: str | None = None,
     ) -> Steps[tuple[Written, ...]]:
+        """The requests after the first have its key with their number."""
         written: list[Written] = []
         bodies = [document_json(document) for document in documents]
         once = any(body.get("if_revision") is not None for body in bodies)
-        for part in by_size(map(encoded, bodies), len):
-            written += yield from self.upsert_encoded(part, once=once, wait=wait, model_id=model_id)
+        for number, part in enumerate(by_size(map(encoded, bodies), len)):
+            key = f"{idempotency_key}-{number}" if idempotency_key and number else idempotency_key
+            written += yield from self.upsert_encoded(part, once=once, wait=wait, model_id=model_id, key=key)
         return tuple(written)
 
     def upsert_encoded(
-        self, documents: Sequence[bytes], *, once: bool, wait: str | None, model_id: str | None
+        self,
+        documents: Sequence[bytes],
+        *,
+        once: bool,
+        wait: str | None,
+        model_id: str | None,
+        key: str | None = None,
     ) -> Steps[tuple[Written, ...]]:
-        """One request. The documents are JSON already."""
+        """One request. The documents are JSON already. With a key it may be sent again whatever it does."""
         shared = {"namespace": self.name, "wait": wait, "model_id": model_id}
         head = encoded({key: value for key, value in shared.items() if value is not None}).removesuffix(b"}")
         body = head + b',"documents":[' + b",".join(documents) + b"]}"
-        reply = (
-            yield from answered(Call(method="POST", path="/v1/upsert", body=body, once=once), self.patience)
-        ).json()
+        call = Call(method="POST", path="/v1/upsert", body=body, key=key, once=once and key is None)
+        reply = (yield from answered(call, self.patience)).json()
         written = tuple(map(Written.of, reply["results"]))
         # What every replica has applied already needs no token.
         if any(one.state != "searchable" for one in written if one.error is None):

@@ -15,6 +15,11 @@ def timeout_of(call: Call) -> httpx.Timeout:
     return httpx.Timeout(call.timeout_seconds, connect=min(call.timeout_seconds, 5.0))
 
 
+def headers_of(call: Call) -> dict[str, str]:
+    """On top of those that every call has."""
+    return {} if call.key is None else {"Idempotency-Key": call.key}
+
+
 def lost(error: httpx.TransportError) -> Lost:
     was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return Lost(f"{type(error).__name__}: {error}", was_sent)

@@ -1,5 +1,6 @@
 """One load: its batches, the steps that send them, and what is known of it. Both clients drive it."""
 
+import hashlib
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,8 @@ class UploadOptions(TypedDict, total=False):
     checkpoint: str | Path | None
     """A file from which a load that was killed goes on."""
     model_id: str | None
+    idempotency_key: str | None
+    """Each request has it, with a hash of its documents: what the service took once is not written again for a day."""
     patience_seconds: float
     """How long one request is tried; 900 unless given."""
 
@@ -83,6 +86,7 @@ class Load:
         # Nor are its tokens kept: thousands of requests are followed by `wait`.
         self._steps = replace(steps, patience=endless, tokens=Tokens())
         self._batches, self._model_id = Batches(self._columns, most), how.get("model_id")
+        self._key = how.get("idempotency_key")
         self._raises = how.get("on_error", "collect") == "raise"
         self._checkpoint = Checkpoint(how.get("checkpoint"), self._name())
         show = how.get("progress", False)
@@ -175,7 +179,10 @@ class Load:
         sent alone."""
         try:
             bodies, once = [item.body for item in items], any(item.once for item in items)
-            written = yield from self._steps.upsert_encoded(bodies, once=once, wait=None, model_id=self._model_id)
+            key = f"{self._key}-{_digest(bodies)}" if self._key else None
+            written = yield from self._steps.upsert_encoded(
+                bodies, once=once, wait=None, model_id=self._model_id, key=key
+            )
         except (InvalidRequest, Conflict) as error:
             if not _is_about_documents(error):
                 raise
@@ -201,6 +208,10 @@ class Load:
 
 def _failed(item: Item, error: ApiError) -> FailedDocument:
     return FailedDocument(row=item.row, id=item.id, code=error.code, message=error.message)
+
+
+def _digest(bodies: Sequence[bytes]) -> str:
+    return hashlib.sha256(b",".join(bodies)).hexdigest()[:32]
 
 
 def _is_about_documents(error: ApiError) -> bool:
