@@ -17,7 +17,7 @@ from embedding_project.contracts.vector_storage import VectorStorage
 from embeddings_app.models import BulkBlock, BulkBundle, BulkJob, BulkState
 from embeddings_app.records import bulk_jobs
 from embeddings_app.records.bulk_bundles import Part
-from embeddings_app.records.topology import applied_by_all, await_seqs, heads, read_topology, writable_layouts
+from embeddings_app.records.topology import applied_by_all, await_seqs, heads, live_layouts, read_topology
 from embeddings_app.services.bulk import registering
 from embeddings_app.services.bulk.bundles import Readiness, drop_bundles, readiness
 from embeddings_app.services.bulk.jobs import move
@@ -56,7 +56,7 @@ USUAL = Finishing()
 def after_loading(job: BulkJob) -> BulkState:
     """The stage that follows when all rows are in Postgres."""
     many = bulk_jobs.count_rows(job.pk).inserted >= job.options.get("graphs_from", GRAPHS_FROM)
-    return BulkState.BUILDING if many and len(writable_layouts()) == 1 else BulkState.REGISTERING
+    return BulkState.BUILDING if many and len(live_layouts()) == 1 else BulkState.REGISTERING
 
 
 def build(job: BulkJob, folder: Path, finishing: Finishing, go_on: GoOn) -> None:

@@ -97,6 +97,8 @@ class Leader:
     def _sweep(self) -> None:
         """Remove what leaders left that died at the very end of a job."""
         for folder in self.work_dir.glob("[0-9]*"):
+            if not folder.name.isdecimal():
+                continue
             job = BulkJob.objects.filter(pk=int(folder.name)).first()
             if job is None or job.state == BulkState.ABORTED:
                 shutil.rmtree(folder, ignore_errors=True)

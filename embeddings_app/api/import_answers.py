@@ -41,7 +41,7 @@ IMPORT = parts.record(
         "wanted": parts.described(
             {"type": "string", "enum": [wish.value for wish in BulkWish]}, "What it was asked for last."
         ),
-        "stage": parts.described(parts.STRING, "spreading, loading or registering while it works, else the state."),
+        "stage": parts.described(parts.STRING, "spreading for a planned import, else the state."),
         "progress": parts.described(parts.NUMBER, "Of the stage, 0 to 1."),
         "rows": parts.record(dict.fromkeys(OUTCOMES, parts.COUNT)),
         "rate": parts.described(_MAYBE_NUMBER, "Rows a second that were loaded lately; null while none is."),

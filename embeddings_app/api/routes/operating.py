@@ -33,7 +33,7 @@ _BULK = parts.record(
         "namespace": parts.STRING,
         "model_id": parts.STRING,
         "state": {"type": "string", "enum": [state.value for state in BulkState]},
-        "stage": parts.described(parts.STRING, "spreading, loading or registering; else the state."),
+        "stage": parts.described(parts.STRING, "spreading for a planned import, else the state."),
         "share": parts.described(parts.NUMBER, "Of the stage, 0 to 1."),
         "rows_read": parts.COUNT,
         "rows_settled": parts.COUNT,

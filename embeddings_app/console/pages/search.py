@@ -1,4 +1,4 @@
-"""Search by meaning, with filters: the page that the console opens with."""
+"""Search by meaning, by words or by both, with filters: the page that the console opens with."""
 
 from embeddings_app.console.page import Page
 from embeddings_app.models import Scope

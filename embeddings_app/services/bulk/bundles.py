@@ -8,7 +8,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import BulkBundle, BulkJob
 from embeddings_app.records import bulk_bundles
-from embeddings_app.records.topology import writable_layouts
+from embeddings_app.records.topology import live_layouts
 
 
 class Readiness(Enum):
@@ -21,7 +21,7 @@ def readiness(job: BulkJob) -> Readiness:
     """What the replicas say that live. Raises ServiceError when one has no room: it would not have it otherwise
     either."""
     built_for = set(BulkBundle.objects.filter(job=job).values_list("layout_id", flat=True))
-    if built_for != {layout.pk for layout in writable_layouts()}:
+    if built_for != {layout.pk for layout in live_layouts()}:
         return Readiness.USELESS
     replicas = bulk_bundles.replicas(job.pk)
     for one in replicas:

@@ -18,7 +18,7 @@ class BulkProgress:
     model_id: str
     state: str
     stage: str
-    """What it does now: spreading, loading, registering; else its state."""
+    """What it does now: spreading for a planned one, else its state."""
     share: float
     """Of the stage, 0 to 1."""
     rows_read: int

@@ -1,4 +1,4 @@
-// Where a text holds words of the query, for eyes only: the service searches by meaning, not by words.
+// Where a text holds words of the query, for eyes only: a search by meaning found it without them.
 
 import { el } from "./dom.js";
 

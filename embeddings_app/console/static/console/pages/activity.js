@@ -40,7 +40,7 @@ function waitingCard(one, before, seconds) {
   );
 }
 
-const TONES = { running: "warn", loading: "warn", spreading: "warn", registering: "warn", failed: "bad", finished: "good", done: "good" };
+const TONES = { running: "warn", loading: "warn", spreading: "warn", building: "warn", preparing: "warn", registering: "warn", failed: "bad", finished: "good", done: "good" };
 
 function jobCard({ title, state, share, rate, unit, left, problem, endedAt }) {
   const pace = [rate !== null && `${count(Math.round(rate))} ${unit}/s`, left !== null && `${span(left)} left`, endedAt && `ended ${ago(endedAt)}`].filter(Boolean);
