@@ -5,14 +5,18 @@ Clients on the same machine accept it too, and would only wait for the processor
 random part to each answer, which hides its exact size.
 """
 
+import re
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
 
 from embedding_project.config import load_config
 from embeddings_app.api.pages import PAGE_PATHS
+
+_REFUSED = re.compile(r"\bgzip\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$)", re.IGNORECASE)
 
 
 class CompressedAnswers(GZipMiddleware):
@@ -27,5 +31,9 @@ class CompressedAnswers(GZipMiddleware):
             return response
         # Pages of people carry cookies, and are left as they are.
         if request.path_info.startswith(PAGE_PATHS):
+            return response
+        # Django takes any mention of gzip for consent.
+        if _REFUSED.search(request.META.get("HTTP_ACCEPT_ENCODING", "")):
+            patch_vary_headers(response, ("Accept-Encoding",))
             return response
         return super().process_response(request, response)

@@ -78,6 +78,8 @@ def test_an_import_is_paused_resumed_and_aborted(api: httpx.Client, folder: Path
     assert ok(api.post(f"/v1/imports/{import_id}/pause"))["wanted"] == "pause"
     assert ok(api.post(f"/v1/imports/{import_id}/resume"))["wanted"] == "run"
     assert ok(api.post(f"/v1/imports/{import_id}/abort"))["wanted"] == "abort"
+    for step in ("pause", "resume"):
+        assert api.post(f"/v1/imports/{import_id}/{step}").json()["error"]["code"] == "illegal_step"
     ended = _until(api, import_id, lambda found: found["state"] == "aborted")
     assert ended["ended_at"] is not None
     assert ok(api.get("/v1/namespaces/paused"))["count"] == 0

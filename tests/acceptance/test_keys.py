@@ -173,6 +173,21 @@ def test_a_key_of_one_namespace_hears_the_same_of_all_others(keyed: Service, mak
     ok(ask(keyed, key, "POST", "/v1/upsert", {"id": "e", "text": "t", "namespace": "tenant-b"}))
 
 
+def test_a_key_of_one_namespace_hears_of_no_search_in_another(keyed: Service, make_key: MakeKey) -> None:
+    empty = {"query": "nothing", "namespace": NAMESPACE, "min_score": 1}
+    assert ok(ask(keyed, make_key("search"), "POST", "/v1/search", empty))["hits"] == []
+
+    def seen(key: str) -> set[str]:
+        return {search["namespace"] for search in ok(ask(keyed, key, "GET", "/v1/activity"))["searches"]}
+
+    wide, until = make_key("admin"), time.monotonic() + 10
+    while NAMESPACE not in seen(wide):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert NAMESPACE in seen(make_key("admin", namespace=NAMESPACE))
+    assert seen(make_key("admin", namespace="tenant-b")) <= {"tenant-b"}
+
+
 @pytest.mark.parametrize(
     "authorization",
     ["", "Bearer", "Bearer x", "Basic eDp5", "Bearer emb_0123456789_" + "a" * 40, "Bearer " + "k" * 30_000],

@@ -32,10 +32,11 @@ def test_bulk_jobs_are_shown_with_how_far_they_are() -> None:
             rows=10,
             spread=[] if is_spread else None,
         )
-    newest, before = newest_bulk_jobs()[:2]
+    newest, before = newest_bulk_jobs(())[:2]
     assert (newest.namespace, newest.state, newest.stage, newest.share) == (
         "activity-planned", "planned", "spreading", 0.5,
     )  # fmt: skip
     assert (newest.rows_read, newest.rows_per_second, newest.ended_at) == (20, None, None)
     assert (before.namespace, before.stage, before.share) == ("activity-done", "done", 1.0)
     assert before.ended_at is not None
+    assert [one.namespace for one in newest_bulk_jobs({"activity-done", "other"})] == ["activity-done"]

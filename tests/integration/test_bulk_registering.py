@@ -9,7 +9,7 @@ from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import AuditEvent, BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.services.bulk import registering
 from embeddings_app.services.bulk.aborting import begin_abort
-from embeddings_app.services.bulk.jobs import want
+from embeddings_app.services.bulk.jobs import can, want
 from embeddings_app.services.documents.deleting import delete
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower
@@ -126,3 +126,26 @@ def test_there_is_no_abort_once_documents_are_visible(job: BulkJob) -> None:
     with pytest.raises(ServiceError, match="are visible"):
         begin_abort(job)
     assert rows("SELECT count(*) FROM document") == [(len(IDS),)]
+
+
+@pytest.mark.parametrize("state", [BulkState.PLANNED, BulkState.LOADING, BulkState.ABORTING, BulkState.FAILED])
+@pytest.mark.parametrize("wish", [BulkWish.PAUSE, BulkWish.RUN])
+def test_nothing_takes_back_an_abort(job: BulkJob, state: BulkState, wish: BulkWish) -> None:
+    BulkJob.objects.filter(pk=job.pk).update(state=state)
+    for _ in range(2):
+        want(job, BulkWish.ABORT, "tests")
+    assert not can(job, wish)
+    with pytest.raises(ServiceError, match="cannot be asked to"):
+        want(job, wish, "tests")
+    job.refresh_from_db()
+    assert (job.state, job.wanted) == (state, BulkWish.ABORT)
+
+
+def test_an_abort_that_came_too_late_leaves_a_job_that_goes_on(job: BulkJob) -> None:
+    BulkFile.objects.create(job=job, number=0, path="x", size=1, modified_ns=1, rows=60)
+    registering.open_part(job.pk, 5)
+    BulkJob.objects.filter(pk=job.pk).update(state=BulkState.FAILED, wanted=BulkWish.ABORT)
+    job.refresh_from_db()
+    want(job, BulkWish.RUN, "tests")
+    job.refresh_from_db()
+    assert (job.state, job.wanted) == (BulkState.REGISTERING, BulkWish.RUN)

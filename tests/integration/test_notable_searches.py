@@ -66,6 +66,15 @@ def test_texts_are_kept_where_the_operator_says_so_and_cut(cache: Redis) -> None
     assert newest(searches, 1)[0].text == "x" * 500
 
 
+def test_who_may_see_some_namespaces_sees_the_searches_of_no_other(cache: Redis) -> None:
+    searches = NotableSearches(cache, 100, keeps_texts=True, clock=Clock())
+    for namespace in ("notes", "tenant-a", "notes"):
+        offer(searches, hits=0, namespace=namespace)
+    newest(searches, 3)
+    assert [one.namespace for one in searches.newest({"tenant-a", "tenant-b"}) or ()] == ["tenant-a"]
+    assert searches.newest({"tenant-b"}) == ()
+
+
 def test_one_client_fills_neither_the_list_nor_redis(cache: Redis) -> None:
     still = NotableSearches(cache, 100, keeps_texts=False, clock=lambda: 1.0)
     for _ in range(50):

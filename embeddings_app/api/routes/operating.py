@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from embedding_project.contracts.messages import Lane
+from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.routes.base import ApiView
 from embeddings_app.api.run_answers import EXAMPLE as RUN_EXAMPLE
 from embeddings_app.api.run_answers import RUN, run_answer
@@ -162,18 +163,22 @@ class Activity(ApiView):
         "get_activity",
         "What is going on",
         tag="health",
-        description="Work beside requests, and searches to look at. What a server does not say now is null.",
+        description=(
+            "Work beside requests, and searches to look at; of these and of bulk jobs, those in the namespaces of the "
+            "key. What a server does not say now is null."
+        ),
         answers=[Answer(_ACTIVITY, "Now.", {"a run": _ACTIVITY_EXAMPLE})],
         errors=errors.GUARDED,
     )
-    def get(self, _request: Request) -> Response:
-        work, searches = service_state.waiting_work(), notable_searches().newest()
+    def get(self, request: Request) -> Response:
+        namespaces = caller_of(request).namespaces
+        work, searches = service_state.waiting_work(), notable_searches().newest(namespaces)
         return Response(
             {
                 "waiting": None if work is None else [asdict(one) for one in work.versions],
                 "oldest_pending_seconds": None if work is None else round(work.oldest_pending_seconds, 1),
                 "runs": [run_answer(run, how_far) for run, how_far in newest_runs(SHOWN)],
-                "bulk_jobs": [_bulk(job) for job in newest_bulk_jobs()],
+                "bulk_jobs": [_bulk(job) for job in newest_bulk_jobs(namespaces)],
                 "searches": None if searches is None else [_search(one) for one in searches],
             }
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from embedding_project.contracts.errors import ServiceError
@@ -171,7 +171,7 @@ _WORKED_ON = (
 )
 _CAN: Mapping[BulkWish, Sequence[str]] = {
     BulkWish.PAUSE: _WORKED_ON,
-    BulkWish.RUN: (*_WORKED_ON, BulkState.FAILED, BulkState.ABORTING),
+    BulkWish.RUN: (*_WORKED_ON, BulkState.FAILED),
     BulkWish.ABORT: (
         BulkState.QUEUED,
         BulkState.PLANNED,
@@ -184,9 +184,19 @@ _CAN: Mapping[BulkWish, Sequence[str]] = {
 }
 
 
+_VISIBLE = BulkBlock.objects.filter(opened_to__gte=F("first_key"))
+
+
 def can(job: BulkJob, wish: BulkWish) -> bool:
-    """Whether the state of the job allows to ask for this."""
-    return job.state in _CAN[wish]
+    """Whether the job allows to ask for this."""
+    return _allowing(wish).filter(pk=job.pk).exists()
+
+
+def _allowing(wish: BulkWish) -> QuerySet[BulkJob]:
+    """Jobs that allow to ask for this. Who asked for an abort was told that what is loaded goes, so nothing is asked
+    of the job after it; but an abort that came when documents were visible already ends nothing."""
+    found = BulkJob.objects.filter(state__in=_CAN[wish])
+    return found if wish == BulkWish.ABORT else found.exclude(Q(wanted=BulkWish.ABORT) & ~Exists(_VISIBLE.filter(pk=OuterRef("pk"))))
 
 
 def want(job: BulkJob, wish: BulkWish, actor: str, *, by_role: bool = False) -> None:
@@ -197,9 +207,10 @@ def want(job: BulkJob, wish: BulkWish, actor: str, *, by_role: bool = False) -> 
     """
 
     def ask() -> None:
-        if not BulkJob.objects.filter(pk=job.pk, state__in=_CAN[wish]).update(wanted=wish, by_role=by_role):
+        if not _allowing(wish).filter(pk=job.pk).update(wanted=wish, by_role=by_role):
             job.refresh_from_db()
-            raise ServiceError("illegal_step", f"{job}, so it cannot be asked to {wish.value}")
+            ending = " and is to be aborted" if job.state in _CAN[wish] else ""
+            raise ServiceError("illegal_step", f"{job}{ending}, so it cannot be asked to {wish.value}")
         if wish == BulkWish.ABORT:
             refuse_visible(job)
         audit.record(actor, f"bulk.{wish.value}", str(job))
@@ -212,7 +223,7 @@ def want(job: BulkJob, wish: BulkWish, actor: str, *, by_role: bool = False) -> 
 
 def refuse_visible(job: BulkJob) -> None:
     """Raises ServiceError once documents of the job are visible: index nodes would keep them."""
-    if BulkBlock.objects.filter(pk=job.pk, opened_to__gte=F("first_key")).exists():
+    if _VISIBLE.filter(pk=job.pk).exists():
         raise ServiceError("illegal_step", f"documents of {job} are visible: it cannot be aborted any more, resume it")
 
 

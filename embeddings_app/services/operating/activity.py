@@ -1,9 +1,11 @@
 """What the service works on beside requests: texts that wait, re-embeddings, bulk jobs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from embeddings_app.models import BulkJob
+from embeddings_app.services.bulk.imports import newest_imports
 from embeddings_app.services.bulk.progress import progress
 
 SHOWN = 20
@@ -32,10 +34,9 @@ class BulkProgress:
     ended_at: datetime | None
 
 
-def newest_bulk_jobs(limit: int = SHOWN) -> list[BulkProgress]:
-    """The newest first."""
-    jobs = BulkJob.objects.select_related("namespace", "model_version").order_by("-pk")[:limit]
-    return [_bulk_progress(job) for job in jobs]
+def newest_bulk_jobs(namespaces: Collection[str], limit: int = SHOWN) -> list[BulkProgress]:
+    """Those into these namespaces, the newest first; empty for any."""
+    return [_bulk_progress(job) for job in newest_imports(namespaces, limit)]
 
 
 def _bulk_progress(job: BulkJob) -> BulkProgress:

@@ -7,7 +7,7 @@ down. What was asked is kept only where the operator has said so.
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from queue import Full, Queue
@@ -107,13 +107,14 @@ class NotableSearches:
             # The cache is away; another search will do as well.
             return
 
-    def newest(self) -> tuple[NotableSearch, ...] | None:
-        """The newest first; None while the cache is away."""
+    def newest(self, namespaces: Collection[str] = ()) -> tuple[NotableSearch, ...] | None:
+        """Those in these namespaces, the newest first; empty for any. None while the cache is away."""
         try:
             found = cast(list[bytes], self._redis.lrange(_KEY, 0, KEPT - 1))
         except RedisError:
             return None
-        return tuple(_read(json.loads(one)) for one in found)
+        searches = (_read(json.loads(one)) for one in found)
+        return tuple(one for one in searches if not namespaces or one.namespace in namespaces)
 
     def _take_turn(self) -> bool:
         with self._lock:

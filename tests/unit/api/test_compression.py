@@ -33,14 +33,20 @@ def test_a_large_answer_is_compressed() -> None:
     assert int(response.headers["Content-Length"]) == len(response.content) < len(LARGE) / 4
 
 
+@pytest.mark.parametrize("accepts", ["gzip", "br;q=0, gzip;q=0.001", "gzip;q=1.0, identity;q=0", "deflate;q=0,gzip"])
+def test_a_weight_above_zero_is_consent(accepts: str) -> None:
+    assert answered(accepts=accepts).headers["Content-Encoding"] == "gzip"
+
+
 def test_what_an_answer_varies_by_is_added_up() -> None:
     response = answered()
     Cors({"https://app.example.com"}).allow(HttpRequest(), response)
     assert response.headers["Vary"] == "Accept-Encoding, Origin"
 
 
-def test_a_cache_is_told_that_another_client_gets_another_answer() -> None:
-    response = answered(accepts="identity")
+@pytest.mark.parametrize("accepts", ["identity", "", "gzip;q=0", "gzip; q=0.000, *", "br, GZIP ;q=0.0 , deflate"])
+def test_a_cache_is_told_that_another_client_gets_another_answer(accepts: str) -> None:
+    response = answered(accepts=accepts)
     assert response.content == LARGE
     assert response.headers["Vary"] == "Accept-Encoding"
 
