@@ -13,7 +13,7 @@ from embeddings_app.records.bulk_blocks import hidden
 from embeddings_app.records.filter_sql import Narrowing
 from embeddings_app.records.reading import LASTS
 from embeddings_app.records.sql import row, rows
-from embeddings_app.records.words import mark
+from embeddings_app.records.words import mark, plain
 
 SAMPLE_DOCUMENTS = 2_000
 COUNT_CAP = 1_000_000
@@ -54,11 +54,11 @@ def analysed(
         """,
         {
             "config": config,
-            "words": words,
-            "phrases": list(phrases),
-            "prefixes": [f"{quoted(prefix)}:*" for prefix in prefixes],
-            "bound": "\n".join((*phrases, *exact)),
-            "without": without,
+            "words": plain(words),
+            "phrases": [plain(phrase) for phrase in phrases],
+            "prefixes": [f"{quoted(plain(prefix))}:*" for prefix in prefixes],
+            "bound": plain("\n".join((*phrases, *exact))),
+            "without": plain(without),
         },
     )
     return Analysed(*(tuple(part) for part in found))

@@ -4,13 +4,30 @@ Each vector of words has one more word, the mark of its namespace, which no text
 finds those of one namespace, and reads little of others.
 """
 
+import re
 from collections.abc import Sequence
 
 from embedding_project.contracts.languages import OFF
 from embeddings_app.models import Namespace
 from embeddings_app.records.sql import execute, row, rows
 
-_WORDS = "array_to_tsvector(ARRAY[' ' || n.id]) || to_tsvector(('pg_catalog.' || n.text_search)::regconfig, d.text)"
+SIGNS = (
+    r"[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7"
+    r"\u037e\u0387\u055a-\u055f\u0589\u05be\u060c\u061b\u061f\u06d4\u0964\u0965"
+    r"\u2000-\u206f\u2190-\u22ff\u2500-\u25ff\u3000-\u3004\u3008-\u3020\ufdd0-\ufdef\ufeff"
+    r"\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
+)
+"""What stands between words, for Postgres and for Python. The parser of Postgres would take markup for no text, and
+addresses, names of files and numbers with a sign for one word each; and how it takes signs beyond ASCII depends on the
+locale of the database: in ours quotation marks and dashes would be letters."""
+
+_WORDS = f"""array_to_tsvector(ARRAY[' ' || n.id])
+        || to_tsvector(('pg_catalog.' || n.text_search)::regconfig, regexp_replace(d.text, '{SIGNS}', ' ', 'g'))"""
+
+
+def plain(text: str) -> str:
+    """The words of a text where they are, with nothing but spaces between them."""
+    return re.sub(SIGNS, " ", text)
 
 
 def mark(namespace_key: int) -> str:

@@ -11,6 +11,7 @@ from embedding_project.contracts.filters import parse_filter
 from embeddings_app.models import Namespace
 from embeddings_app.records import words
 from embeddings_app.records.filter_sql import narrowing
+from embeddings_app.records.highlights import pieces
 from embeddings_app.records.text_search import Term, TextLook, best_documents
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents.deleting import delete
@@ -110,6 +111,37 @@ def test_parts_say_what_must_stand_there() -> None:
     assert found(exact=["C++"]) == ["c"]
     assert found("night", without="fox") == ["owl", "long"]
     assert found("live night tree", all_words=True) == ["owl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("use the <script> tag to load it", ["script", "<script>", "tag", "load it"]),
+        ("if a <bee and cee> dee &amp; <T extends Bar>", ["bee", "cee>", "extends Bar", "amp"]),
+        ("see ERR-1234, v1.2.3 and -5", ["1234", "ERR", "v1.2", "2.3", "3", "5", "-5"]),
+        ("at https://x.y/z?q=1 in /usr/bin/zed by joe@bar.com", ["x.y", "q=1", "bin", "/usr/bin", "joe", "bar.com"]),
+        ("a state-of-the-art foo_bar.py", ["state", "of-the", "art", "py", "foo_bar.py"]),
+        ("she said “fox”\u2014and «owl»\u2026 ¿que? don\u2019t\u00a0go", ["fox", "and", "owl", "que", "go", "«owl»"]),
+        ("什么\uff08括号\uff09\u3002\u3000完", ["括号", "完"]),
+        ("café, naïve Ωmega ½", ["café", "naïve", "Ωmega"]),
+    ],
+)  # fmt: skip
+def test_signs_hide_no_word(text: str, parts: list[str]) -> None:
+    filled("simple", {"it": text, "other": "nothing of it all"})
+    for part in parts:
+        for asked in ({"exact": [part]}, {"phrases": [part]}, {"prefixes": [part]}, {"all_words": True, "text": part}):
+            assert "it" in found(**asked), (part, asked)
+
+
+def test_pieces_are_as_they_stand_in_the_text() -> None:
+    text = "<mark>fox</mark> &lt;\ufdd0fox\ufdd1&gt; <script>C++ (“fox”)"
+    filled("simple", {"it": text, "long": f"a fox, {'x' * 3000} <b>fox</b>"})
+    found_pieces = pieces(space().pk, "simple", "'fox'", ["it", "long"])
+    (piece,) = found_pieces["it"]
+    assert piece.text in text
+    assert "</mark> &lt;\ufdd0fox\ufdd1&gt; <script>C++ (“fox" in piece.text
+    for one in (*found_pieces["it"], *found_pieces["long"]):
+        assert {one.text[begin:end] for begin, end in one.marks} == {"fox"}
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,9 @@ def _allowing(wish: BulkWish) -> QuerySet[BulkJob]:
     """Jobs that allow to ask for this. Who asked for an abort was told that what is loaded goes, so nothing is asked
     of the job after it; but an abort that came when documents were visible already ends nothing."""
     found = BulkJob.objects.filter(state__in=_CAN[wish])
-    return found if wish == BulkWish.ABORT else found.exclude(Q(wanted=BulkWish.ABORT) & ~Exists(_VISIBLE.filter(pk=OuterRef("pk"))))
+    if wish == BulkWish.ABORT:
+        return found
+    return found.exclude(Q(wanted=BulkWish.ABORT) & ~Exists(_VISIBLE.filter(pk=OuterRef("pk"))))
 
 
 def want(job: BulkJob, wish: BulkWish, actor: str, *, by_role: bool = False) -> None:
