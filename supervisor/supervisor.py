@@ -53,6 +53,7 @@ class Supervisor:
         self._services = Fleet(self._log_dir, console, self._save)
         self._roles = Fleet(self._log_dir, console, self._save)
         self._was_ready = False
+        self._node_shards = self._config.shards
 
     @property
     def var_dir(self) -> Path:
@@ -78,6 +79,7 @@ class Supervisor:
                 self._console.say(remains)
             # Again, because values of the dead instance are no longer a fallback.
             self._config = read_settings(self._environ)
+            self._node_shards = self._config.shards
             try:
                 # From here on, so that a port that is taken is said at once and is not taken by others meanwhile.
                 with held_port(self._config.host, self._config.port):
@@ -178,6 +180,7 @@ class Supervisor:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
+        live = LiveShards(self._config.database_url, self._config.shards)
         said, say_at = "", 0.0
         while not (answer := readiness.probe(self._config.host, self._config.port)).ready:
             if str(answer) != said and time.monotonic() >= say_at:
@@ -186,6 +189,8 @@ class Supervisor:
             hopeless = any(child.deaths >= _HOPELESS_DEATHS for child in self._roles.children)
             if hopeless or time.monotonic() > deadline:
                 raise StartError(f"not ready, missing: {answer}{self._evidence(answer)}")
+            # SHARDS may be that of the layout on standby: the one that answers has other nodes.
+            self._follow_layouts(live)
             self._tick()
 
     def _evidence(self, answer: readiness.Readiness) -> str:
@@ -195,15 +200,16 @@ class Supervisor:
 
     def _watch(self) -> None:
         live = LiveShards(self._config.database_url, self._config.shards)
-        nodes = self._config.shards
         while True:
             self._tick()
-            if (wanted := live.count()) != nodes:
-                self._change_nodes(nodes, wanted)
-                nodes = wanted
+            self._follow_layouts(live)
 
-    def _change_nodes(self, before: int, wanted: int) -> None:
+    def _follow_layouts(self, live: LiveShards) -> None:
         """While the documents move to another number of shards, those of both layouts need nodes."""
+        before, wanted = self._node_shards, live.count()
+        if wanted == before:
+            return
+        self._node_shards = wanted
         self._console.say(f"nodes for {wanted} shards, before for {before}")
         for spec in roles.nodes(self._config, self._environ, range(before, wanted)):
             self._roles.add(spec)
