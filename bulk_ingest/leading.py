@@ -76,15 +76,22 @@ def lead(job: BulkJob, engine: EngineRun, processes: int = 1, finishing: Finishi
     if job.state == BulkState.FAILED:
         return fail(job.error)
     if job.state not in (BulkState.DONE, BulkState.ABORTED):
+        print(f"'manage.py bulk_ingest resume {job.pk}' goes on")
         return PAUSED
-    return DONE_WITH_REJECTS if found.rows.rejected and job.state == BulkState.DONE else DONE
+    if not found.rows.rejected or job.state == BulkState.ABORTED:
+        return DONE
+    print(f"'manage.py bulk_ingest rejects {job.pk}' lists the rejected rows")
+    return DONE_WITH_REJECTS
 
 
 def line_of(job: BulkJob) -> str:
     """How far a job is."""
     found = progress(job)
+    name = f"bulk job {job.pk}  {job.namespace.name}  {job.state}"
+    if job.state in (BulkState.DONE, BulkState.ABORTED):
+        return f"{name}  {found.rows.read:,} rows read, {found.rows.rejected:,} rejected"
     wish = "" if job.wanted == BulkWish.RUN else f", {job.wanted} wanted"
-    return f"bulk job {job.pk}  {job.namespace.name}  {job.state}{wish}  {found.stage} {found.share:.0%}"
+    return f"{name}{wish}  {found.stage} {found.share:.0%}"
 
 
 def lead_with_spark(job: BulkJob, master: str, loaders: int) -> NoReturn:

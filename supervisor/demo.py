@@ -12,6 +12,7 @@ from supervisor.commands import INTERRUPTED
 from supervisor.errors import exit_code
 from supervisor.interrupts import one_interrupt
 from supervisor.launch import Options, start
+from supervisor.readiness import public_url
 from supervisor.supervisor import read_settings
 from supervisor.welcome import welcome
 
@@ -46,6 +47,8 @@ def _until_interrupted(options: Options, commands: Sequence[Sequence[str]]) -> i
     # Nothing may stand between the start and the block that ends it: a Ctrl-C there would leave that to the kernel.
     running = start(options)
     try:
+        url = public_url(read_settings(options.environment()))
+        print(f"console: {url}/console/, also while the corpus loads", flush=True)
         # The first that fails ends the demo.
         code = next((failed for command in commands if (failed := _run(command, options))), 0)
         if code == 0:

@@ -57,7 +57,7 @@ class Command(ServiceCommand):
 
     def _run(self, shards: int, kept_hours: float, actor: str) -> None:
         if changing.active_layout().shards == shards:
-            self.stdout.write(f"the documents are spread over {shards} shards")
+            self.stdout.write(f"the number of shards is {shards} already")
             return
         layout = changing.other_layout()
         if layout is None:

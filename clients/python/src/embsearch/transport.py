@@ -22,4 +22,5 @@ def headers_of(call: Call) -> dict[str, str]:
 
 def lost(error: httpx.TransportError) -> Lost:
     was_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return Lost(f"{type(error).__name__}: {error}", was_sent)
+    asked = error.request.url
+    return Lost(f"{asked.scheme}://{asked.netloc.decode()}: {type(error).__name__}: {error}", was_sent)

@@ -81,7 +81,7 @@ def ns_new(client: Client, arguments: Arguments, console: Console) -> int:
         store_text=False if arguments.no_text else None,
         text_search=arguments.text_search,
     )
-    console.show({"name": arguments.name}, [f"{arguments.name} is there"])
+    console.show({"name": arguments.name}, [f"namespace {arguments.name} exists now"])
     return 0
 
 

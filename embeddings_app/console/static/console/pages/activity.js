@@ -70,7 +70,7 @@ function workParts(answer, before) {
   ];
   return [
     answer.waiting === null && note("warn", "Postgres does not say now which texts wait."),
-    answer.oldest_pending_seconds > 60 && note("warn", `The oldest write waits for ${span(answer.oldest_pending_seconds)}.`),
+    answer.oldest_pending_seconds > 60 && note("warn", `The oldest write has waited for its vector for ${span(answer.oldest_pending_seconds)}.`),
     el("div", { class: "work" }, cards),
   ];
 }

@@ -68,7 +68,7 @@ function embedderParts(found) {
   const speeds = Object.entries(found.tokens_per_second);
   const lane = (name, words) => {
     const { tokens, seconds } = found.backlog[name];
-    return el("article", { class: "card" }, el("h2", {}, words), el("p", { class: "big" }, seconds === null ? "?" : `${seconds.toFixed(seconds < 10 ? 2 : 0)} s`), el("p", { class: "small muted" }, `${count(Math.round(tokens))} tokens wait`));
+    return el("article", { class: "card" }, el("h2", {}, words), el("p", { class: "big" }, seconds === null ? "?" : `${seconds.toFixed(seconds < 10 ? 2 : 0)} s`), el("p", { class: "small muted" }, `${count(Math.round(tokens))} tokens wait at the embedders`));
   };
   return [
     head,

@@ -18,7 +18,7 @@ function versionCard(one) {
   const facts = [
     ["Kind", one.type],
     ["Dimensions", count(one.dimension)],
-    ["Reads at most", plural(one.max_tokens, "token")],
+    ...(one.type === "external" ? [] : [["Reads at most", plural(one.max_tokens, "token")]]),
     ["Kept by nodes as", one.storage],
     ["Registered", el("time", { datetime: one.created_at, title: one.created_at }, ago(one.created_at))],
   ];
@@ -27,16 +27,16 @@ function versionCard(one) {
     { class: "card" },
     el("div", { class: "work-head" }, el("h3", {}, `Version ${one.model_version}`), el("span", { class: `flag ${TONES[one.status] ?? ""}` }, one.status)),
     el("dl", { class: "model-facts" }, facts.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-    el("p", { class: "small muted" }, probeWords(one.probe)),
+    el("p", { class: "small muted" }, probeWords(one.probe, one.type)),
     one.problems.map((problem) => note("bad", foreign(problem))),
-    el("p", { class: "tiny muted" }, "Next: ", one.next_step),
+    one.status !== "active" && el("p", { class: "tiny muted" }, "Next: ", one.next_step),
   );
 }
 
-function probeWords(probe) {
+function probeWords(probe, type) {
   if (probe === null) return "Not probed yet.";
   const when = el("time", { datetime: probe.at, title: probe.at }, ago(probe.at));
-  return probe.passed ? ["Probed ", when, ": it embeds."] : ["The probe ", when, " failed", probe.problem && [": ", foreign(probe.problem)]];
+  return probe.passed ? ["Probed ", when, type === "external" ? ": it takes vectors." : ": it embeds."] : ["The probe ", when, " failed", probe.problem && [": ", foreign(probe.problem)]];
 }
 
 function modelPart(model, versions, spaces) {
