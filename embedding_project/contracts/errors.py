@@ -54,6 +54,7 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
     "unknown_document": ErrorKind(404, False, "There is no such document in the namespace."),
     "unknown_run": ErrorKind(404, False, "There is no such re-embedding run."),
     "unknown_import": ErrorKind(404, False, "There is no such import, or the key does not allow its namespace."),
+    "unknown_key": ErrorKind(404, False, "No key has this prefix."),
     "unknown_namespace": ErrorKind(404, False, "Nothing was ever written to this namespace."),
     "method_not_allowed": ErrorKind(405, False, "The path does not support this method."),
     "body_timeout": ErrorKind(408, True, "The body did not arrive within 30 seconds."),

@@ -12,6 +12,7 @@ from embeddings_app.api.routes.documents import Document
 from embeddings_app.api.routes.embed import Embed
 from embeddings_app.api.routes.health import Healthz, Metrics, Readyz
 from embeddings_app.api.routes.imports import AbortImport, Import, Imports, PauseImport, ResumeImport
+from embeddings_app.api.routes.keys import Key, Keys
 from embeddings_app.api.routes.namespaces import Namespaces, OneNamespace
 from embeddings_app.api.routes.openai import Embeddings
 from embeddings_app.api.routes.operating import Activity, Cluster
@@ -72,6 +73,8 @@ urlpatterns = [
     path("v1/imports/<str:import_id>/pause", PauseImport.as_view()),
     path("v1/imports/<str:import_id>/resume", ResumeImport.as_view()),
     path("v1/imports/<str:import_id>/abort", AbortImport.as_view()),
+    path("v1/keys", Keys.as_view()),
+    path("v1/keys/<str:prefix>", Key.as_view()),
     path("embed", TeiEmbed.as_view()),
     path("rerank", TeiRerank.as_view()),
     path("info", TeiInfo.as_view()),

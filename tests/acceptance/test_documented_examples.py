@@ -58,6 +58,7 @@ CALLS: list[tuple[str, int, str, dict[str, Any] | None]] = [
     ("GET /v1/models/{model_id}", 0, "/v1/models/all-MiniLM-L6-v2", None),
     ("GET /v1/models/{model_id}/versions", 0, "/v1/models/all-MiniLM-L6-v2/versions", None),
     ("GET /v1/models/{model_id}/versions/{version}", 0, "/v1/models/all-MiniLM-L6-v2/versions/1", None),
+    ("GET /v1/keys", 0, "/v1/keys", None),
     ("GET /healthz", 0, "/healthz", None),
     ("GET /readyz", 0, "/readyz", None),
 ]

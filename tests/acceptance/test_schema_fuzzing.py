@@ -45,6 +45,10 @@ parameters = { "path.run_id" = 9223372036854775807 }
 [[operations]]
 include-name-regex = "^POST /v1/imports/"
 parameters = { "path.import_id" = 9223372036854775807 }
+
+[[operations]]
+include-name = "POST /v1/keys"
+enabled = false
 """
 """The usual statuses, and 413: a list with too many items may also make a body that is too large.
 
@@ -52,8 +56,9 @@ A bad text, document or search fails alone in these three operations, beside goo
 cannot say that; the table of bad inputs shows what they refuse.
 
 Steps go to versions of one model, to a run and to an import that are not there, whatever was made up: those of other
-tests must stay as they are.
+tests must stay as they are. No key is made: the first would end keyless use for every other test.
 """
+_LEFT_OUT = 1
 
 
 @pytest.mark.slow
@@ -69,5 +74,5 @@ def test_no_answer_is_a_500_or_undocumented(service: Service, external_model: st
     assert done.returncode == 0, done.stdout[-8000:]
     tested, generated = (int(one or other) for one, other in _TOLD.findall(done.stdout))
     paths = httpx.get(f"{service.url}/v1/openapi.json").json()["paths"]
-    assert tested == sum(map(len, paths.values()))
+    assert tested == sum(map(len, paths.values())) - _LEFT_OUT
     assert generated >= CASES

@@ -11,15 +11,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from embedding_project.config import load_config
-from embedding_project.contracts.errors import InvalidRequest
+from embedding_project.contracts.errors import InvalidRequest, ServiceError
 from embedding_project.contracts.names import NAMESPACE_PATTERN
+from embedding_project.contracts.text import storable
 from embeddings_app.models import ApiKey, Scope
 from embeddings_app.records.api_keys import any_key
 from embeddings_app.services import audit
 
 FIRST_KEY = "This is the first key. From now on every request needs a key, for good: also when this one is revoked."
 """Said before and after a key ends keyless use."""
-_MAX_NAME_LENGTH = 128
+MAX_KEY_NAME_LENGTH = 128
 _SLOWEST, _FASTEST = 0.001, 1_000_000
 _PREFIX_BYTES = 5
 _SECRET_BYTES = 30
@@ -78,8 +79,8 @@ def create_key(grant: KeyGrant, actor: str) -> tuple[ApiKey, str]:
 
 
 def _check(grant: KeyGrant) -> None:
-    if not 1 <= len(grant.name.strip()) <= _MAX_NAME_LENGTH:
-        raise InvalidRequest("invalid_value", f"needs 1 to {_MAX_NAME_LENGTH} characters", field="name")
+    if not 1 <= len(grant.name.strip()) <= MAX_KEY_NAME_LENGTH:
+        raise InvalidRequest("invalid_value", f"needs 1 to {MAX_KEY_NAME_LENGTH} characters", field="name")
     if not grant.scopes or not set(grant.scopes) <= set(Scope):
         raise InvalidRequest("invalid_value", f"needs one or more of {', '.join(Scope)}", field="scopes")
     for namespace in grant.namespaces:
@@ -93,6 +94,20 @@ def _check(grant: KeyGrant) -> None:
         rate = getattr(grant, field)
         if rate is not None and not _SLOWEST <= rate <= _FASTEST:
             raise InvalidRequest("invalid_value", f"must be between {_SLOWEST} and {_FASTEST}", field=field)
+
+
+def newest_keys(limit: int, *, before: int | None = None) -> list[ApiKey]:
+    """The newest first, from the one made before the key `before`."""
+    found = ApiKey.objects.order_by("-pk")
+    return list((found if before is None else found.filter(pk__lt=before))[:limit])
+
+
+def key_named(prefix: str) -> ApiKey:
+    """Raises unknown_key."""
+    key = ApiKey.objects.filter(prefix=prefix).first() if storable(prefix) else None
+    if key is None:
+        raise ServiceError("unknown_key", field="prefix")
+    return key
 
 
 def revoke_key(prefix: str, actor: str) -> bool:

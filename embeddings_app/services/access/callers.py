@@ -57,11 +57,18 @@ class Caller:
     """Empty for all."""
     requests_per_second: float | None = None
     inputs_per_second: float | None = None
+    decides_on_keys: bool = False
+    """No made key does, whatever its scopes: it could give itself more."""
 
     def require(self, *scopes: str) -> None:
         """Raises ServiceError unless the caller has one of `scopes`."""
         if self.scopes.isdisjoint(scopes):
             raise ServiceError("forbidden_scope", f"the key lacks the scope {' or '.join(scopes)}")
+
+    def require_key_rights(self) -> None:
+        """Raises ServiceError unless the caller may list, make and revoke keys."""
+        if not self.decides_on_keys:
+            raise ServiceError("forbidden_scope", "keys are for owners who are signed in, and for the root key")
 
     def require_namespace(self, namespace: str) -> None:
         """Raises ServiceError, the same whether there is such a namespace or not."""
@@ -70,8 +77,8 @@ class Caller:
 
 
 _EVERYTHING = frozenset(scope.value for scope in Scope)
-ROOT = Caller(name="root", scopes=_EVERYTHING)
-KEYLESS = Caller(name="keyless", scopes=_EVERYTHING)
+ROOT = Caller(name="root", scopes=_EVERYTHING, decides_on_keys=True)
+KEYLESS = Caller(name="keyless", scopes=_EVERYTHING, decides_on_keys=True)
 
 
 @dataclass(frozen=True, slots=True)

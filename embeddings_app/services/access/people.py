@@ -4,7 +4,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 
 from embeddings_app.models import Scope
 from embeddings_app.services.access.callers import Caller
-from embeddings_app.services.access.roles import DECIDE_ON_MODELS, READ_DOCUMENTS, WRITE_DOCUMENTS
+from embeddings_app.services.access.roles import DECIDE_ON_KEYS, DECIDE_ON_MODELS, READ_DOCUMENTS, WRITE_DOCUMENTS
 from embeddings_app.services.audit import admin_actor
 
 _NEEDS = {
@@ -21,4 +21,5 @@ def person_caller(user: AbstractBaseUser | AnonymousUser) -> Caller | None:
     if not isinstance(user, User) or not user.is_active or not user.is_staff:
         return None
     scopes = frozenset(scope.value for scope, permission in _NEEDS.items() if user.has_perm(permission))
-    return Caller(name=admin_actor(user.get_username()), scopes=scopes)
+    name = admin_actor(user.get_username())
+    return Caller(name=name, scopes=scopes, decides_on_keys=all(user.has_perm(one) for one in DECIDE_ON_KEYS))

@@ -23,6 +23,8 @@ OPERATE_VERSIONS = "embeddings_app.operate_modelregistry"
 RETRY_RECORDS = "embeddings_app.change_embeddingrecord"
 READ_DOCUMENTS = "embeddings_app.view_document"
 WRITE_DOCUMENTS = "embeddings_app.change_document"
+DECIDE_ON_KEYS = ("embeddings_app.view_apikey", "embeddings_app.add_apikey", "embeddings_app.change_apikey")
+"""List, make and revoke the keys of the API; whoever may needs all three."""
 DECIDE_ON_MODELS = "embeddings_app.add_modelregistry"
 
 _APPS = ("embeddings_app", "django_celery_beat", "auth")

@@ -1,6 +1,6 @@
 """The catalogue of bad input: every row, in the order of the reference page."""
 
-from tests.acceptance.bad_inputs import document_lists, documents, imports, requests, searches, texts, versions
+from tests.acceptance.bad_inputs import document_lists, documents, imports, keys, requests, searches, texts, versions
 
 CASES = [
     *requests.syntax(),
@@ -24,4 +24,5 @@ CASES = [
     *versions.version_steps(),
     *versions.runs(),
     *imports.imports(),
+    *keys.keys(),
 ]
