@@ -29,7 +29,6 @@ from bulk_ingest.role import work_on_imports
 from bulk_ingest.sources.files import FORMATS
 from bulk_ingest.sources.raw import Columns
 from embedding_project.config import load_config
-from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.names import checked_namespace
 from embeddings_app.models import BulkJob, BulkWish
@@ -69,14 +68,14 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--max-rejects", type=_rejects_limit, default="1000", help="a number, or a share such as 1%%")
         one.add_argument("--key", help="the same key again goes on with the same job")
         one.add_argument(
-            "--graphs-from", type=int, default=GRAPHS_FROM, help="new rows from which the job builds graphs"
+            "--graphs-from", type=_at_least_one, default=GRAPHS_FROM, help="new rows from which the job builds graphs"
         )
         one.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what does the work")
     _add_spark(running)
     _add_readiness(running)
     actions.add_parser("list", help="show all jobs")
     working = actions.add_parser("work", help="work on jobs that the API and the admin start; the role bulk")
-    working.add_argument("--workers", type=int, default=load_config().bulk_workers)
+    working.add_argument("--workers", type=_at_least_one, default=load_config().bulk_workers)
     for name, text in (
         ("show", "show how far a job is"),
         ("pause", "let a job stop after the buckets that are under way"),
@@ -89,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "show":
             one.add_argument("--json", action="store_true")
         if name in ("resume", "abort"):
-            one.add_argument("--workers", type=int, default=DEFAULT_WORKERS)
+            one.add_argument("--workers", type=_at_least_one, default=DEFAULT_WORKERS)
         if name == "resume":
             _add_spark(one)
             _add_readiness(one)
@@ -106,7 +105,7 @@ def _add_readiness(parser: argparse.ArgumentParser) -> None:
 def _add_spark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--master", default=DEFAULT_MASTER, help="of Spark; local[2] when left out")
     parser.add_argument(
-        "--loaders", type=int, default=DEFAULT_LOADERS, help="Spark's tasks with a connection at a time"
+        "--loaders", type=_at_least_one, default=DEFAULT_LOADERS, help="Spark's tasks with a connection at a time"
     )
 
 
@@ -117,8 +116,8 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--model-id")
     parser.add_argument("--format", choices=("auto", *FORMATS), default="auto")
-    parser.add_argument("--workers", type=int, default=DEFAULT_WORKERS, help="processes; 2 when left out")
-    parser.add_argument("--bucket-rows", type=int, help="rows of one transaction")
+    parser.add_argument("--workers", type=_at_least_one, default=DEFAULT_WORKERS, help="processes; 2 when left out")
+    parser.add_argument("--bucket-rows", type=_at_least_one, help="rows of one transaction")
     for name in ("id", "text", "metadata"):
         parser.add_argument(f"--{name}-column", default=name)
     parser.add_argument("--vector-column", help="'vector' when left out; of no use for a model that embeds texts")
@@ -143,11 +142,16 @@ def _columns(options: argparse.Namespace, spec: ModelSpec) -> Columns:
     )
 
 
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
 def _made_plan(options: argparse.Namespace) -> tuple[Plan, Columns, ModelSpec]:
     """The plan, what it reads, and the model version whose vectors are loaded or computed."""
     checked_namespace(options.namespace)
-    if options.workers < 1 or (options.bucket_rows is not None and options.bucket_rows < 1):
-        raise InvalidRequest("invalid_value", "--workers and --bucket-rows are 1 at least")
     spec = target_spec(options.namespace, options.model_id)
     columns = _columns(options, spec)
     return make_plan(options.source, options.format, columns, options.bucket_rows), columns, spec

@@ -11,15 +11,19 @@ from bulk_ingest.job import Leader, LeaseLost
 from embeddings_app.records import bulk_jobs
 
 _LOOK_SECONDS = 2.0
+_REST_SECONDS = 60.0
+"""Of a job that the database did not stand, before it is looked at again."""
 logger = logging.getLogger(__name__)
 
 
 def work_on_imports(new_leader: Callable[[], Leader], go_on: Callable[[], bool] = lambda: True) -> None:
     """Work as long as `go_on` says so. A job whose process dies is taken over by the next that looks, once its lease
     has run out."""
+    resting: dict[int, float] = {}
     while go_on():
+        key = None
         try:
-            key = bulk_jobs.next_for_role()
+            key = bulk_jobs.next_for_role([one for one, until in resting.items() if until > time.monotonic()])
             if key is not None:
                 job = new_leader().lead(key)
                 logger.info("%s %s", job, job.error)
@@ -30,4 +34,7 @@ def work_on_imports(new_leader: Callable[[], Leader], go_on: Callable[[], bool] 
             # What was under way goes on from the rows of the job, as soon as the database answers.
             logger.warning("the database failed: %s", type(error).__name__)
             close_old_connections()
+            if key is not None:
+                # It may be the job's own fault, which must not keep others waiting.
+                resting[key] = time.monotonic() + _REST_SECONDS
         time.sleep(_LOOK_SECONDS)

@@ -1,5 +1,6 @@
 """Bulk jobs as rows: which are open, who works on one, and what their files and buckets add up to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embeddings_app.models import OPEN_BULK_STATES, BulkJob
@@ -57,17 +58,17 @@ def has_worker(job_key: int) -> bool:
     return bool(found)
 
 
-def next_for_role() -> int | None:
-    """The oldest job that the role bulk should work on, and that nobody works on."""
+def next_for_role(resting: Sequence[int] = ()) -> int | None:
+    """The oldest job that the role bulk should work on, but for those that rest, and that nobody works on."""
     found = rows(
         """
         SELECT id FROM bulk_job
-        WHERE by_role AND (worker = '' OR lease_until < now())
+        WHERE by_role AND id <> ALL(%s::bigint[]) AND (worker = '' OR lease_until < now())
           AND (wanted = 'run' AND state NOT IN ('done', 'failed', 'aborted')
                OR wanted = 'abort' AND state NOT IN ('done', 'aborted'))
         ORDER BY id LIMIT 1
         """,
-        [],
+        [list(resting)],
     )
     return int(found[0][0]) if found else None
 

@@ -66,6 +66,13 @@ def test_texts_are_kept_where_the_operator_says_so_and_cut(cache: Redis) -> None
     assert newest(searches, 1)[0].text == "x" * 500
 
 
+def test_what_another_version_of_the_code_wrote_is_left_out(cache: Redis) -> None:
+    cache.lpush("searches:notable", '{"at": 1.0, "colour": "red"}', '{"filter_fields": []}')
+    searches = NotableSearches(cache, 100, keeps_texts=False, clock=Clock())
+    offer(searches, hits=0)
+    assert [one.hits for one in newest(searches, 1)] == [0]
+
+
 def test_who_may_see_some_namespaces_sees_the_searches_of_no_other(cache: Redis) -> None:
     searches = NotableSearches(cache, 100, keeps_texts=True, clock=Clock())
     for namespace in ("notes", "tenant-a", "notes"):

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from embedding_project.contracts.errors import ServiceError
@@ -17,6 +16,7 @@ from embeddings_app.models import LIVE_STATUSES, BulkJob, Layout, LayoutStatus, 
 from embeddings_app.models.bulk import OPEN_BULK_STATES
 from embeddings_app.records.layout_progress import LogProgress, log_progress
 from embeddings_app.records.topology import create_counters, live_layouts, lock_layouts
+from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
 
 MOST_SHARDS = 1_024
@@ -40,32 +40,36 @@ def start(shards: int, actor: str) -> Layout:
     """Begin a layout of so many shards. Raises illegal_step, invalid_value."""
     if not 1 <= shards <= MOST_SHARDS:
         raise ServiceError("invalid_value", f"shards must be 1 to {MOST_SHARDS}", field="shards")
-    with transaction.atomic():
-        lock_layouts()
-        active, other = active_layout(), other_layout()
-        if other is not None:
-            raise ServiceError("illegal_step", f"{other} is {other.status}: go on with it, or drop it first")
-        if active.shards == shards:
-            raise ServiceError("illegal_step", f"the documents are spread over {shards} shards already")
-        if job := BulkJob.objects.filter(state__in=OPEN_BULK_STATES).first():
-            raise ServiceError("illegal_step", f"{job} is open: wait for it, or abort it")
-        layout = Layout.objects.create(shards=shards, replicas=active.replicas, status=LayoutStatus.BUILDING)
-        for version in ModelRegistry.objects.filter(status__in=LIVE_STATUSES):
-            create_counters(layout, version.pk)
-        audit.record(actor, "layout.started", str(layout.pk), {"shards": shards, "shards_before": active.shards})
+    return _changed(lambda: _start(shards, actor))
+
+
+def _start(shards: int, actor: str) -> Layout:
+    active, other = active_layout(), other_layout()
+    if other is not None:
+        raise ServiceError("illegal_step", f"{other} is {other.status}: go on with it, or drop it first")
+    if active.shards == shards:
+        raise ServiceError("illegal_step", f"the documents are spread over {shards} shards already")
+    if job := BulkJob.objects.filter(state__in=OPEN_BULK_STATES).first():
+        raise ServiceError("illegal_step", f"{job} is open: wait for it, or abort it")
+    layout = Layout.objects.create(shards=shards, replicas=active.replicas, status=LayoutStatus.BUILDING)
+    for version in ModelRegistry.objects.filter(status__in=LIVE_STATUSES):
+        create_counters(layout, version.pk)
+    audit.record(actor, "layout.started", str(layout.pk), {"shards": shards, "shards_before": active.shards})
     return layout
 
 
 def pause(actor: str, *, paused: bool) -> Layout:
     """Let nodes stop their unfinished loads of the layout that is built, or begin them again. What is loaded follows
     its log all the time. Raises illegal_step."""
-    with transaction.atomic():
-        lock_layouts()
+
+    def change() -> Layout:
         layout = _the_other(LayoutStatus.BUILDING)
         layout.paused = paused
         layout.save(update_fields=["paused"])
         audit.record(actor, "layout.paused" if paused else "layout.resumed", str(layout.pk))
-    return layout
+        return layout
+
+    return _changed(change)
 
 
 def switch(actor: str, kept_hours: float = KEPT_HOURS, clock: Callable[[], float] = time.monotonic) -> Layout:
@@ -73,8 +77,8 @@ def switch(actor: str, kept_hours: float = KEPT_HOURS, clock: Callable[[], float
 
     Writers wait meanwhile: whatever was acknowledged as searchable is so in the layout that answers next.
     """
-    with transaction.atomic():
-        lock_layouts()
+
+    def change() -> Layout:
         layout, before = _the_other(LayoutStatus.BUILDING, LayoutStatus.STANDBY), active_layout()
         until = clock() + _HEAD_SECONDS
         while unready := [log for log in log_progress(layout.pk) if not log.is_ready]:
@@ -87,19 +91,33 @@ def switch(actor: str, kept_hours: float = KEPT_HOURS, clock: Callable[[], float
         layout.save(update_fields=["status", "kept_until", "paused"])
         detail = {"shards": layout.shards, "before": before.pk, "kept_hours": kept_hours}
         audit.record(actor, "layout.switched", str(layout.pk), detail)
-    return layout
+        return layout
+
+    return _changed(change)
 
 
 def drop(actor: str) -> Layout:
     """Give up the layout that does not answer: nodes free it at once, its logs go in the background. Raises
     illegal_step."""
-    with transaction.atomic():
-        lock_layouts()
+
+    def change() -> Layout:
         layout = _the_other(LayoutStatus.BUILDING, LayoutStatus.STANDBY)
         layout.status, layout.kept_until = LayoutStatus.RETIRED, None
         layout.save(update_fields=["status", "kept_until"])
         audit.record(actor, "layout.dropped", str(layout.pk), {"shards": layout.shards})
-    return layout
+        return layout
+
+    return _changed(change)
+
+
+def _changed(change: Callable[[], Layout]) -> Layout:
+    """What `change` gives, in a transaction that holds off all writers. Raises Unavailable when these hold it off."""
+
+    def locked() -> Layout:
+        lock_layouts()
+        return change()
+
+    return in_transaction(locked)
 
 
 def _the_other(*states: LayoutStatus) -> Layout:

@@ -114,7 +114,7 @@ class NotableSearches:
         except RedisError:
             return None
         searches = (_read(json.loads(one)) for one in found)
-        return tuple(one for one in searches if not namespaces or one.namespace in namespaces)
+        return tuple(one for one in searches if one and (not namespaces or one.namespace in namespaces))
 
     def _take_turn(self) -> bool:
         with self._lock:
@@ -125,8 +125,12 @@ class NotableSearches:
             return True
 
 
-def _read(values: dict[str, Any]) -> NotableSearch:
-    return NotableSearch(**{**values, "filter_fields": tuple(values["filter_fields"])})
+def _read(values: dict[str, Any]) -> NotableSearch | None:
+    """None for one that another version of the code wrote: the list outlives an upgrade."""
+    try:
+        return NotableSearch(**{**values, "filter_fields": tuple(values["filter_fields"])})
+    except (LookupError, TypeError):
+        return None
 
 
 @cache
