@@ -102,6 +102,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # Both protections are there, as subclasses that act on pages with sessions. HSTS for subdomains is the operator's
 # choice.
 SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003", "security.W005", "security.W021"]
+# Where somebody goes who signed in by a link that leads nowhere else on this service.
+LOGIN_REDIRECT_URL = "/admin/"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _config.https
 SECURE_SSL_REDIRECT = _config.https

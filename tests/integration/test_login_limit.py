@@ -64,3 +64,19 @@ def test_whoever_has_to_wait_is_told_how_long_and_not_whether_the_password_was_r
         assert 1 <= int(found[1]) <= 60
         assert "enter the correct" not in page
     user.delete()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [("/console/map/", "/console/map/")]
+    + [
+        (wanted, "/admin/")
+        for wanted in ("//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)")
+    ],
+)
+def test_a_sign_in_leads_to_no_other_site(wanted: str, reached: str) -> None:
+    User.objects.filter(username="led").delete()
+    User.objects.create_superuser("led", password="a right password")
+    given = {"username": "led", "password": "a right password", "next": wanted}
+    answer = Client(headers={"host": "localhost"}).post("/admin/login/", given, REMOTE_ADDR="203.0.113.77")
+    assert (answer.status_code, answer.headers["location"]) == (302, reached)
