@@ -5,6 +5,7 @@ Run as root, the server gets an unprivileged user. Where that user cannot enter 
 `<var>/postgres` is a link to it.
 """
 
+import locale
 import shutil
 import signal
 import tempfile
@@ -23,6 +24,7 @@ from supervisor.process import Child, ProcessSpec
 from supervisor.secrets import write_private
 
 DATABASE = "embeddings"
+_LETTERS = "C.UTF-8"
 _OWNER = "postgres"
 _OUTSIDE = Path("/var/tmp")
 _SETTINGS = {
@@ -161,7 +163,7 @@ def initialise(cluster: Cluster, env: Mapping[str, str], run: Callable[[ProcessS
     options = (f"--username={_OWNER}", f"--pwfile={password_file}", "--auth=scram-sha-256", "--data-checksums")
     spec = ProcessSpec(
         name="initdb",
-        argv=(str(cluster.programs / "initdb"), f"--pgdata={half}", "--encoding=UTF8", "--no-locale", *options),
+        argv=(str(cluster.programs / "initdb"), f"--pgdata={half}", "--encoding=UTF8", *_locale(), *options),
         env=env,
         cwd=cluster.folder,
         account=cluster.account,
@@ -173,6 +175,19 @@ def initialise(cluster: Cluster, env: Mapping[str, str], run: Callable[[ProcessS
     if child.exit_code() != 0:
         raise StartError(f"initdb failed; {child.log_path} ends with\n{tail(child.log_path)}")
     half.rename(cluster.data)
+
+
+def _locale() -> tuple[str, ...]:
+    """Text in the order of its bytes, as no update of the system can change it; and letters of every alphabet, so that
+    capitals are known as such, where the system has that."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, _LETTERS)
+    except locale.Error:
+        return ("--no-locale",)
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    return ("--no-locale", f"--lc-ctype={_LETTERS}")
 
 
 def process(cluster: Cluster, env: Mapping[str, str]) -> ProcessSpec:

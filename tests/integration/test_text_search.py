@@ -99,6 +99,21 @@ def test_the_language_decides_which_forms_are_one_word() -> None:
     assert set(found("hunted")) == {"fox", "owl"}
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "words"),
+    [
+        ("simple", "ÜBER allem", "über"),
+        ("german", "Die HÄUSER am Hafen", "Haus"),
+        ("russian", "МОСКВА", "москве"),  # noqa: RUF001
+    ],
+)
+def test_capitals_of_every_alphabet_are_known(language: str, text: str, words: str) -> None:
+    filled(language, {"a": text, "b": "something else"})
+    assert found(words) == ["a"]
+    exact = TextAsked(exact=(text.split()[0].lower(),))
+    assert [hit.doc_id for hit in search_words(query(exact), space(), time.monotonic() + 10).hits] == ["a"]
+
+
 def test_parts_say_what_must_stand_there() -> None:
     filled()
     assert set(found(phrases=["live in"])) == {"fox", "owl"}
