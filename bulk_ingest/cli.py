@@ -234,7 +234,9 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _pause(options: argparse.Namespace) -> int:
-    want(find_job(options.job), BulkWish.PAUSE, command_actor())
+    job = find_job(options.job)
+    want(job, BulkWish.PAUSE, command_actor())
+    print(f"{job}: it stops within some seconds; go on with: manage.py bulk_ingest resume {job.pk}")
     return DONE
 
 

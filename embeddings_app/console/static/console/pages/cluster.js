@@ -32,6 +32,8 @@ function placeCard(one) {
     ["Snapshot", one.snapshot_seconds === null ? "none" : `${age(one.snapshot_seconds)} old`],
   ];
   const inGraphs = one.documents ? one.graph_documents / one.documents : 0;
+  // Few documents need no graph.
+  const graphs = one.documents && !one.graph_documents ? "compared one by one, without graphs" : `${percent(inGraphs)} in graphs`;
   const loaded = one.state === "loading" && one.loading_total ? one.documents / one.loading_total : null;
   return el(
     "article",
@@ -40,8 +42,8 @@ function placeCard(one) {
     el("p", { class: "tiny muted" }, foreign(`${one.model_id} v${one.version}`)),
     loaded === null ? null : [bar(loaded, `${percent(loaded)} loaded`), el("p", { class: "tiny muted" }, `${percent(loaded)} loaded`)],
     el("dl", {}, facts.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-    bar(inGraphs, `${percent(inGraphs)} in graphs`),
-    el("p", { class: "tiny muted" }, `${percent(inGraphs)} in graphs`),
+    bar(inGraphs, graphs),
+    el("p", { class: "tiny muted" }, graphs),
     one.problem && el("p", { class: "small" }, foreign(one.problem)),
   );
 }
