@@ -53,7 +53,7 @@ def test_a_loaded_document_is_read_changed_and_deleted_like_any_other(api: httpx
     assert (document["text"], document["state"], document["revision"]) == ("text 5", "indexed", 1)
     same = {"id": "row/5", "vector": VECTORS[5].tolist(), "text": "text 5", "metadata": {"odd": True}}
     answer = ok(api.post("/v1/upsert", json={"namespace": SPACE, **same, "wait": "searchable"}))
-    assert answer["results"] == [{"id": "row/5", "revision": 1, "state": "searchable"}]
+    assert answer["results"] == [{"id": "row/5", "revision": 1, "state": "searchable", "unchanged": True}]
     ok(api.delete("/v1/vectors/row/5", params={"namespace": SPACE}))
     assert "row/5" not in _search(api, VECTORS[5].tolist())
 

@@ -8,6 +8,7 @@ from redis import Redis
 
 from embedding_project.config import load_config
 from embeddings_app import registry
+from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import namespaces
 from embeddings_app.services.access.callers import keys_exist
 from embeddings_app.services.documents import build_backlog
@@ -38,6 +39,14 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 
 def empty_tables() -> None:
     """Documents, vectors and logs are gone, and all counters at zero."""
+    # Threads that look at the state of the service now and then may hold some of the tables.
+    in_transaction(_empty)
+    registry.forget_cached()
+    namespaces.forget_cached()
+    build_backlog.forget_cached()
+
+
+def _empty() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -46,9 +55,6 @@ def empty_tables() -> None:
             UPDATE shard_counter SET head = 0
             """
         )
-    registry.forget_cached()
-    namespaces.forget_cached()
-    build_backlog.forget_cached()
 
 
 @pytest.fixture

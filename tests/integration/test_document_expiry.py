@@ -73,7 +73,7 @@ def test_another_expiry_is_a_change_without_a_new_embedding() -> None:
     put(("a", "text of a"))
     index()
     assert write("a", FUTURE) == DocumentResult("a", 2, "indexed")
-    assert write("a", FUTURE) == DocumentResult("a", 2, "indexed")
+    assert write("a", FUTURE) == DocumentResult("a", 2, "indexed", unchanged=True)
     assert write("a", None) == DocumentResult("a", 3, "indexed")
     assert rows("SELECT revision FROM shard_change ORDER BY seq") == [(1,), (2,), (3,)]
 

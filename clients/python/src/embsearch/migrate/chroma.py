@@ -19,7 +19,7 @@ def chroma_rows(place: str, collection: str, wanted: Wanted) -> Source:
     client = chroma.PersistentClient(path=place) if Path(place).is_dir() else _server(chroma, place)
     names = [one.name for one in client.list_collections()]
     if collection not in names:
-        raise ValueError(f"there is no collection {collection!r}, only {', '.join(names) or 'none'}")
+        raise ValueError(f"there is no collection {collection!r}, only {', '.join(sorted(names)) or 'none'}")
     # Without a function that embeds, Chroma loads no model.
     records = client.get_collection(collection, embedding_function=None)
     rows = _records(records, wanted)
