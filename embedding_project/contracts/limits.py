@@ -10,8 +10,10 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 BODY_DEADLINE_SECONDS = 30.0
 DRAINS_AT_ONCE = 8
 """So many answers of a process read the rest of a body first; further ones close the connection."""
-PAGES_AT_ONCE = 8
-"""Requests to the admin, the console, the documentation and their files, at the same time in one process."""
+PAGES_AT_ONCE = 16
+"""Requests to the admin, the console, the documentation and their files, at the same time in one process.
+
+A browser loads six files at a time, and one address may hold three quarters: a file of a page must never be refused."""
 MAX_JSON_DEPTH = 32
 MAX_JSON_NODES = 128 * 1024
 """Objects, lists and members of objects in a body, all together."""

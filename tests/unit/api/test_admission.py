@@ -67,3 +67,8 @@ def test_a_place_is_given_back_whatever_happens() -> None:
         with pytest.raises(ValueError, match="boom"), slots.one():
             raise ValueError("boom")
     assert places(slots) == 1
+
+
+def test_two_browsers_at_one_address_load_a_page_with_all_its_files() -> None:
+    """Each loads six files at a time, and may ask for the next before the place of the last one is free."""
+    assert held_by_one(Admission(64).pages) >= 2 * 6
