@@ -99,7 +99,7 @@ def _graph_figures(instance: OwnInstance, size: int) -> list[Figure]:
     stages = instance.query(
         """
         SELECT extract(epoch FROM max(b.loaded_at) - min(j.created_at))::float8,
-               extract(epoch FROM max(e.created_at) - min(j.created_at))::float8,
+               extract(epoch FROM max(e.at) - min(j.created_at))::float8,
                (SELECT sum(graph_documents)::float8 / sum(documents)::float8 FROM shard_replica WHERE documents > 0)
         FROM bulk_job j JOIN bulk_bucket b ON b.job_id = j.id
         JOIN audit_event e ON e.action = 'bulk.done' AND e.subject LIKE 'bulk job ' || j.id || '%%'
