@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from embedding_project.contracts.queues import SearchLane, search_queue
+from embedding_project.contracts.search_costs import LIGHT_UNBUILT, LIGHT_UNBUILT_SHARE
 from index_nodes.version_index import VersionIndex
 
 MAX_LAG_SECONDS = 1.0
@@ -22,9 +23,9 @@ NEVER = float("-inf")
 class LightRule:
     """When a replica is light: when its searches compare so few vectors one by one that they are fast."""
 
-    most_unbuilt: int = 65_536
+    most_unbuilt: int = LIGHT_UNBUILT
     """Documents in no graph, of one namespace: 20 ms for a query."""
-    most_unbuilt_share: float = 0.2
+    most_unbuilt_share: float = LIGHT_UNBUILT_SHARE
     """Or this share of all its documents."""
     peer_seconds: float = 1.5
     """How old the heartbeat of a light peer may be. Heartbeats come every second."""

@@ -1,4 +1,4 @@
-"""How many shards need nodes: those of all layouts that live, which may be more than SHARDS while documents move."""
+"""How many shards need nodes: those of all layouts that live, which SHARDS does not know while documents move."""
 
 import time
 from collections.abc import Callable
@@ -14,16 +14,16 @@ class LiveShards:
     """Asks Postgres now and then. What it said last counts while it is away."""
 
     def __init__(self, database_url: str, shards: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """`shards`: at least so many always need nodes."""
+        """`shards`: so many need nodes until Postgres knows layouts."""
         self._url = database_url
-        self._shards = self._found = shards
+        self._found = shards
         self._clock = clock
         self._ask_at = clock()
 
     def count(self) -> int:
         if self._clock() >= self._ask_at:
             self._ask_at = self._clock() + _LOOK_SECONDS
-            self._found = max(self._asked(), self._shards)
+            self._found = self._asked() or self._found
         return self._found
 
     def _asked(self) -> int:

@@ -5,6 +5,10 @@ The sender decides by it what travels together and what alone, a node what it ha
 change together.
 """
 
+LIGHT_UNBUILT = 65_536
+"""Documents of a namespace in no graph with which a replica is still fast: 20 ms for a query."""
+LIGHT_UNBUILT_SHARE = 0.2
+"""Or this share of all documents of the replica."""
 _WALK = 2.5
 """A unit of ef, in a graph of vectors with 384 numbers."""
 _WALK_NUMBERS = 384

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
+from embedding_project.contracts.search_costs import LIGHT_UNBUILT, LIGHT_UNBUILT_SHARE
 from embeddings_app.models import LIVE_STATUSES
 from embeddings_app.records.sql import execute, rows
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
-
-MOST_UNBUILT, MOST_UNBUILT_SHARE = 65_536, 0.2
-"""Documents in no graph of one namespace, in number or as a share of a shard, with which a replica is still fast. Nodes
-judge by the same numbers which of them takes searches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +57,8 @@ def log_progress(layout: int) -> list[LogProgress]:
             "layout": layout,
             "live": list(LIVE_STATUSES),
             "fresh": HEARTBEAT_SECONDS,
-            "unbuilt": MOST_UNBUILT,
-            "share": MOST_UNBUILT_SHARE,
+            "unbuilt": LIGHT_UNBUILT,
+            "share": LIGHT_UNBUILT_SHARE,
         },
     )
     names = ("version_key", "version", "shard", "head", "applied", "replicas", "ready", "documents", "in_graphs")

@@ -5,7 +5,6 @@ else. What clients ask is never in a log.
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from functools import cache
@@ -16,6 +15,7 @@ from django.db import close_old_connections
 
 from embedding_project.config import load_config
 from embedding_project.threads.background import repeat_forever
+from embedding_project.threads.seldom import Seldom
 from embeddings_app.records.search_samples import LiveSearch, keep_sample
 
 MAX_TEXT_BYTES = 4 * 1024
@@ -37,17 +37,15 @@ class SearchSampler:
     ) -> None:
         self._share = share
         self._keep = keep
-        self._clock = clock
         self._chance = chance
-        self._next_at = clock()
-        self._lock = threading.Lock()
+        self._turns = Seldom(INTERVAL_SECONDS, clock)
         self._waiting: Queue[LiveSearch] = Queue(_MAX_WAITING)
         if share > 0:
             repeat_forever("search-samples", self.keep_next)
 
     def offer(self, make: Callable[[], LiveSearch]) -> None:
         """Maybe keep the search that `make` gives. Never waits, and raises nothing of its own."""
-        if self._chance() >= self._share or not self._take_turn():
+        if self._chance() >= self._share or not self._turns.take_turn():
             return
         search = make()
         if len(search.text.encode()) > MAX_TEXT_BYTES:
@@ -65,14 +63,6 @@ class SearchSampler:
         except DatabaseError:
             # Postgres is away, or the namespace has gone meanwhile. Another search will do as well.
             return
-
-    def _take_turn(self) -> bool:
-        with self._lock:
-            now = self._clock()
-            if now < self._next_at:
-                return False
-            self._next_at = now + INTERVAL_SECONDS
-            return True
 
 
 def _keep(search: LiveSearch) -> None:

@@ -5,7 +5,6 @@ down. What was asked is kept only where the operator has said so.
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.filters import Filter, comparisons
 from embedding_project.observing.request_context import current_origins
 from embedding_project.threads.background import repeat_forever
+from embedding_project.threads.seldom import Seldom
 
 KEPT = 200
 INTERVAL_SECONDS = 0.1
@@ -57,9 +57,7 @@ class NotableSearches:
         self._redis = redis
         self._slow_ms = slow_ms
         self._keeps_texts = keeps_texts
-        self._clock = clock
-        self._next_at = clock()
-        self._lock = threading.Lock()
+        self._turns = Seldom(INTERVAL_SECONDS, clock)
         self._waiting: Queue[NotableSearch] = Queue(_MAX_WAITING)
         repeat_forever("notable-searches", self.keep_next)
 
@@ -75,7 +73,7 @@ class NotableSearches:
         text: str | None,
     ) -> None:
         """Maybe keep the search. Never waits, and raises nothing."""
-        if (hits and timings_ms["total"] < self._slow_ms) or not self._take_turn():
+        if (hits and timings_ms["total"] < self._slow_ms) or not self._turns.take_turn():
             return
         origins = current_origins()
         search = NotableSearch(
@@ -115,14 +113,6 @@ class NotableSearches:
             return None
         searches = (_read(json.loads(one)) for one in found)
         return tuple(one for one in searches if one and (not namespaces or one.namespace in namespaces))
-
-    def _take_turn(self) -> bool:
-        with self._lock:
-            now = self._clock()
-            if now < self._next_at:
-                return False
-            self._next_at = now + INTERVAL_SECONDS
-            return True
 
 
 def _read(values: dict[str, Any]) -> NotableSearch | None:
