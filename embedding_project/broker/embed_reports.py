@@ -56,6 +56,11 @@ def exchange(redis: Redis, sender: str, report: SenderReport) -> EmbedLoad:
     return _load(speeds, queued)
 
 
+def withdraw_queued(redis: Redis, sender: str) -> None:
+    """Report that `sender` waits for nothing any more. Raises RedisError."""
+    redis.hdel(QUEUED_KEY, sender)
+
+
 def read_load(redis: Redis) -> EmbedLoad:
     """The load of the service as seen from outside. Raises RedisError."""
     pipeline = redis.pipeline(transaction=False)

@@ -4,6 +4,7 @@ Interactive requests that would wait longer than the bound are refused before an
 instead, holding its claim and no place in the queue. Texts that are in the cache, or under way already, cost nothing.
 """
 
+import atexit
 import math
 import threading
 import time
@@ -180,4 +181,11 @@ class EmbedAdmission:
 def embed_admission() -> EmbedAdmission:
     """The admission of this process, opened at first use."""
     config = load_config()
-    return EmbedAdmission(lambda own: LoadWatch(broker_client(config.redis_url), own), config.embed_max_wait_seconds)
+
+    def connect(own: Callable[[], SenderReport]) -> Watch:
+        watch = LoadWatch(broker_client(config.redis_url), own)
+        # A command ends right after its last text, before the next report.
+        atexit.register(watch.withdraw)
+        return watch
+
+    return EmbedAdmission(connect, config.embed_max_wait_seconds)

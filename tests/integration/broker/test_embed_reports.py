@@ -1,6 +1,8 @@
 """What processes say of themselves over a real Redis, and what counts of it."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -60,6 +62,27 @@ def test_what_a_dead_process_said_counts_for_nothing_and_is_removed_in_the_end(r
     seen = exchange(redis, "one", _report(1))
     assert (seen.embedders, seen.queued_tokens(Lane.BULK)) == (0, 0.0)
     assert set(redis.hkeys(QUEUED_KEY)) == {b"dead", b"one"}
+
+
+_REPORTS_AND_ENDS = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "embedding_project.settings"
+import django
+django.setup()
+from redis import Redis
+from embedding_project.broker.embed_reports import QUEUED_KEY
+from embedding_project.config import load_config
+from embeddings_app.services.embedding.admission import embed_admission
+
+embed_admission().note_refusal()
+print(Redis.from_url(load_config().redis_url).hlen(QUEUED_KEY))
+"""
+
+
+def test_a_process_that_ends_takes_its_report_with_it(redis: Redis) -> None:
+    done = subprocess.run([sys.executable, "-c", _REPORTS_AND_ENDS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == 1, "it has reported"
+    assert not redis.hkeys(QUEUED_KEY)
 
 
 @pytest.mark.parametrize(
