@@ -35,7 +35,7 @@ from embeddings_app.records.topology import read_topology
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.services.bulk import aborting, registering
-from embeddings_app.services.bulk.jobs import move, state_before_failure
+from embeddings_app.services.bulk.jobs import after_failure, move
 
 LEASE_SECONDS = 8.0
 """So long after the death of a leader nobody else leads. Two leaders at once would cost time and no correctness."""
@@ -131,7 +131,7 @@ class Leader:
             return holds() and BulkJob.objects.filter(pk=job.pk, wanted=BulkWish.RUN).exists()
 
         if job.state == BulkState.FAILED:
-            move(job, state_before_failure(job))
+            in_transaction(lambda: after_failure(job))
         elif job.state == BulkState.QUEUED:
             plan_import(job, self.processes)
         elif job.state == BulkState.PLANNED:

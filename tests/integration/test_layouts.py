@@ -13,11 +13,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from embedding_project.contracts.errors import ServiceError
-from embeddings_app.models import BulkJob, Layout, LayoutStatus
+from embeddings_app.models import BulkJob, BulkState, BulkWish, Layout, LayoutStatus
 from embeddings_app.records.layout_progress import log_progress
 from embeddings_app.records.topology import heads, read_topology, writable_layouts
 from embeddings_app.services import topology
-from embeddings_app.services.bulk.jobs import target_spec
+from embeddings_app.services.bulk.jobs import after_failure, move, target_spec, want
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.layouts.changing import drop, pause, start, switch
@@ -151,8 +151,29 @@ def test_only_one_layout_is_built_and_not_beside_a_bulk_job(database: str) -> No
     assert "go on with it" in refused(lambda: start(SHARDS + 1, ACTOR))
     drop(ACTOR)
     assert Layout.objects.get(pk=layout.pk).status == LayoutStatus.RETIRED
-    made_job()
+    job = made_job()
     assert "is open" in refused(lambda: start(SHARDS, ACTOR))
+    move(job, BulkState.FAILED, error="no such file")
+    start(SHARDS, ACTOR)
+
+
+def test_a_bulk_job_that_failed_goes_on_when_there_is_one_layout_again(database: str) -> None:
+    job = made_job()
+    move(job, BulkState.FAILED, error="no such file")
+    start(SHARDS, ACTOR)
+    for go_on in (lambda: want(job, BulkWish.RUN, ACTOR), lambda: after_failure(job)):
+        assert "another number of shards" in refused(go_on)
+    assert BulkJob.objects.get().state == BulkState.FAILED
+    drop(ACTOR)
+    want(job, BulkWish.RUN, ACTOR)
+    assert BulkJob.objects.get().state == BulkState.QUEUED
+
+
+def test_a_bulk_job_that_failed_can_be_aborted_beside_a_second_layout(database: str) -> None:
+    job = made_job()
+    move(job, BulkState.FAILED, error="no such file")
+    start(SHARDS, ACTOR)
+    want(job, BulkWish.ABORT, ACTOR)
 
 
 def test_no_bulk_job_begins_beside_a_second_layout(database: str) -> None:
@@ -192,10 +213,33 @@ def test_a_dropped_layout_leaves_nodes_and_logs(nodes: Nodes) -> None:
     for follower, connection in nodes.followers:
         follower.round(connection)
         assert all(key.layout != layout.pk for key in follower.serving.versions)
-    assert clear_retired(30) == 1
+    assert clear_retired(30, {}).layouts == 1
     assert entries(layout) == 0
     assert rows("SELECT 1 FROM shard_counter WHERE layout_id = %s", layout.pk) == []
-    assert clear_retired(30) == 0
+    assert clear_retired(30, {}).layouts == 0
+
+
+def test_entries_that_name_tombstones_are_looked_at_once_and_left_to_trimming(database: str) -> None:
+    layout = start(SHARDS, ACTOR)
+    fill(*(f"d{number}" for number in range(20)))
+    for number in range(20):
+        delete(NAMESPACE, f"d{number}")
+    drop(ACTOR)
+    found = heads(layout.pk, version_key(), range(SHARDS))
+    reached = {f"{layout.pk}/{version_key()}/{shard}": head for shard, head in found.items()}
+    first = clear_retired(30, {})
+    named = entries(layout)
+    assert named >= 20
+    assert first.reached.items() >= reached.items()
+    # Were they looked at again, they would go now.
+    rows("UPDATE document SET deleted = false RETURNING 1")
+    assert clear_retired(30, first.reached) == first
+    assert entries(layout) == named
+    assert clear_retired(0, {}).layouts == 0, "what there was no time for is not left to trimming"
+    rows("DELETE FROM shard_change WHERE layout_id = %s RETURNING 1", layout.pk)
+    clear_retired(30, first.reached)
+    assert clear_retired(30, first.reached).reached == {}
+    assert rows("SELECT 1 FROM shard_counter WHERE layout_id = %s", layout.pk) == []
 
 
 def test_the_layout_before_goes_by_itself_when_its_time_is_over(nodes: Nodes, first_layout: int) -> None:

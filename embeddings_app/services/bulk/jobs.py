@@ -218,7 +218,7 @@ def want(job: BulkJob, wish: BulkWish, actor: str, *, by_role: bool = False) -> 
         audit.record(actor, f"bulk.{wish.value}", str(job))
         job.refresh_from_db()
         if wish == BulkWish.RUN and job.state == BulkState.FAILED:
-            move(job, state_before_failure(job))
+            after_failure(job)
 
     in_transaction(ask)
 
@@ -227,6 +227,12 @@ def refuse_visible(job: BulkJob) -> None:
     """Raises ServiceError once documents of the job are visible: index nodes would keep them."""
     if _VISIBLE.filter(pk=job.pk).exists():
         raise ServiceError("illegal_step", f"documents of {job} are visible: it cannot be aborted any more, resume it")
+
+
+def after_failure(job: BulkJob) -> None:
+    """Let a job that failed go on, in the caller's transaction. Raises ServiceError."""
+    _refuse_second_layout(writable_layouts())
+    move(job, state_before_failure(job))
 
 
 def state_before_failure(job: BulkJob) -> BulkState:

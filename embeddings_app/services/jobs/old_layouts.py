@@ -8,7 +8,8 @@ _ACTOR = "service"
 
 def _clear(run: Run) -> Done:
     dropped = drop_outlived(_ACTOR)
-    return Done(result={"dropped": dropped, "cleared": clear_retired(run.seconds_left())})
+    done = clear_retired(run.seconds_left(), run.progress)
+    return Done(result={"dropped": dropped, "cleared": done.layouts}, progress=done.reached)
 
 
 OLD_LAYOUTS = Job(

@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from embedding_project.contracts.errors import ServiceError
-from embeddings_app.models import LIVE_STATUSES, BulkJob, Layout, LayoutStatus, ModelRegistry
+from embeddings_app.models import LIVE_STATUSES, BulkJob, BulkState, Layout, LayoutStatus, ModelRegistry
 from embeddings_app.models.bulk import OPEN_BULK_STATES
 from embeddings_app.records.layout_progress import LogProgress, log_progress
 from embeddings_app.records.topology import create_counters, live_layouts, lock_layouts
@@ -49,7 +49,8 @@ def _start(shards: int, actor: str) -> Layout:
         raise ServiceError("illegal_step", f"{other} is {other.status}: go on with it, or drop it first")
     if active.shards == shards:
         raise ServiceError("illegal_step", f"the documents are spread over {shards} shards already")
-    if job := BulkJob.objects.filter(state__in=OPEN_BULK_STATES).first():
+    # One that failed does nothing, and goes on when there is one layout again.
+    if job := BulkJob.objects.filter(state__in=OPEN_BULK_STATES).exclude(state=BulkState.FAILED).first():
         raise ServiceError("illegal_step", f"{job} is open: wait for it, or abort it")
     layout = Layout.objects.create(shards=shards, replicas=active.replicas, status=LayoutStatus.BUILDING)
     for version in ModelRegistry.objects.filter(status__in=LIVE_STATUSES):

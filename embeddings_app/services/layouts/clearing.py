@@ -1,8 +1,11 @@
 """What is left of layouts that do not answer any more goes in the background."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from embeddings_app.models import Layout, LayoutStatus, ShardCounter
@@ -24,27 +27,41 @@ def drop_outlived(actor: str) -> int:
     return 1
 
 
-def clear_retired(seconds: float) -> int:
-    """Empty the logs of retired layouts for about `seconds`; how many layouts have nothing left but what trimming
-    takes: entries that name a tombstone, and with the last of them the counters."""
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    layouts: int
+    """That have nothing left but what trimming takes: entries that name a tombstone, and with the last the counters."""
+    reached: dict[str, int]
+    """Log -> the entry up to which it was looked at. Nobody writes to it any more, so no entry is looked at twice."""
+
+
+def clear_retired(seconds: float, reached: Mapping[str, int]) -> Cleared:
+    """Empty the logs of retired layouts for about `seconds`, from where the time before has come."""
     until, cleared = time.monotonic() + seconds, 0
+    now_reached: dict[str, int] = {}
     for layout in Layout.objects.filter(status=LayoutStatus.RETIRED, shardcounter__isnull=False).distinct():
+        logs = {f"{log.layout_id}/{log.model_version_id}/{log.shard}": log for log in _logs(layout)}
+        now_reached |= {name: reached[name] for name in logs if name in reached}
         with session_lock(f"clearing:layout:{layout.pk}") as held:
-            if not held or not _clear(layout, until):
-                break
-            cleared += 1
-    return cleared
+            if not held:
+                continue
+            layout_progress.forget_replicas(layout.pk)
+            for name, counter in logs.items():
+                now_reached[name] = _empty(counter, now_reached.get(name, 0), until)
+        cleared += all(now_reached[name] >= counter.head for name, counter in logs.items())
+    return Cleared(cleared, now_reached)
 
 
-def _clear(layout: Layout, until: float) -> bool:
-    layout_progress.forget_replicas(layout.pk)
-    for counter in ShardCounter.objects.filter(layout=layout).order_by("model_version", "shard"):
-        log = LogFloor(layout.pk, counter.model_version_id, counter.shard, counter.head)
-        looked_at: int | None = 0
-        while looked_at is not None:
-            looked_at = in_transaction(partial(log_trimming.empty_chunk, log, looked_at, _CHUNK_ENTRIES))
-            if time.monotonic() > until:
-                return False
-        if log_trimming.is_empty(log):
-            counter.delete()
-    return True
+def _logs(layout: Layout) -> QuerySet[ShardCounter]:
+    return ShardCounter.objects.filter(layout=layout).order_by("model_version", "shard")
+
+
+def _empty(counter: ShardCounter, after: int, until: float) -> int:
+    """The entry up to which the log was looked at; its head when that is all of it."""
+    log = LogFloor(counter.layout_id, counter.model_version_id, counter.shard, counter.head)
+    while after < counter.head and time.monotonic() <= until:
+        reached = in_transaction(partial(log_trimming.empty_chunk, log, after, _CHUNK_ENTRIES))
+        after = counter.head if reached is None else reached
+    if after >= counter.head and log_trimming.is_empty(log):
+        counter.delete()
+    return after
