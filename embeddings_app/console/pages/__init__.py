@@ -1,7 +1,7 @@
 """The pages of the console, in the order of the navigation."""
 
 from embeddings_app.console.page import Page
-from embeddings_app.console.pages import activity, cluster, compare, documents, embed, home, keys, models, search
+from embeddings_app.console.pages import activity, api, cluster, compare, documents, embed, home, keys, models, search
 from embeddings_app.console.pages import map as map_page
 
 PAGES: tuple[Page, ...] = (
@@ -15,4 +15,5 @@ PAGES: tuple[Page, ...] = (
     activity.PAGE,
     cluster.PAGE,
     keys.PAGE,
+    api.PAGE,
 )

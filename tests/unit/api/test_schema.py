@@ -51,6 +51,15 @@ def test_it_has_every_route(document: dict[str, Any]) -> None:
     assert {path.lstrip("/").replace("{", "<").replace("}", ">") for path in document["paths"]} == bare
 
 
+def test_every_route_has_a_described_tag_and_says_which_scopes_it_needs(document: dict[str, Any]) -> None:
+    told = {tag["name"] for tag in document["tags"] if tag["description"]}
+    assert {tag for _, operation in operations(document) for tag in operation["tags"]} == told
+    needs = {operation["operationId"]: operation["x-scopes"] for _, operation in operations(document)}
+    assert needs["search"] == ["search"]
+    assert needs["get_document"] == ["search", "write"]
+    assert needs["healthz"] == []
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     targets = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert {node["$ref"] for node in nodes(document) if "$ref" in node} <= targets

@@ -23,9 +23,10 @@ export async function copy(text, what = "Copied") {
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-export function asCurl({ method, path, body }) {
+export function asCurl({ method, path, body, headers = {} }) {
   const lines = [`curl -s ${method === "GET" || method === "POST" ? "" : `-X ${method} `}${quoted(location.origin + path)}`];
   if (isSignedIn) lines.push(`-H "Authorization: Bearer $API_KEY"`);
+  for (const [name, value] of Object.entries(headers)) lines.push(`-H ${quoted(`${name}: ${value}`)}`);
   if (method !== "GET") lines.push(`-H 'Content-Type: application/json'`, `-d ${quoted(JSON.stringify(body ?? {}))}`);
   return lines.join(" \\\n  ");
 }
@@ -42,21 +43,23 @@ function python(value) {
   return JSON.stringify(value);
 }
 
-export function asPython({ method, path, body }) {
+export function asPython({ method, path, body, headers = {}, isJson = true }) {
   const sent = method === "GET" ? "" : `, json=${python(body ?? {})}`;
-  const key = isSignedIn ? `, headers={"Authorization": f"Bearer {os.environ['API_KEY']}"}` : "";
+  const given = Object.entries(headers).map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+  if (isSignedIn) given.push(`"Authorization": f"Bearer {os.environ['API_KEY']}"`);
+  const key = given.length ? `, headers={${given.join(", ")}}` : "";
   return [
     ...(isSignedIn ? ["import os", ""] : []),
     "import httpx",
     "",
     `answer = httpx.request(${JSON.stringify(method)}, ${JSON.stringify(location.origin + path)}${sent}${key})`,
     "answer.raise_for_status()",
-    "print(answer.json())",
+    `print(answer.${isJson ? "json()" : "text"})`,
     "",
   ].join("\n");
 }
 
-// Two buttons; `current` gives the request that is shown now.
+// Two buttons; `current` gives the request that is shown now, or null where there is none.
 export function copyButtons(current) {
   const button = (name, make) =>
     el(
@@ -65,7 +68,10 @@ export function copyButtons(current) {
         class: "button quiet small",
         type: "button",
         "aria-label": `Copy as ${name}`,
-        onclick: () => copy(make(current()), `Copied as ${name}`),
+        onclick: () => {
+          const asked = current();
+          if (asked !== null) copy(make(asked), `Copied as ${name}`);
+        },
       },
       icon("copy"),
       name,

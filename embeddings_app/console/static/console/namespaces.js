@@ -23,10 +23,11 @@ export function chosenNamespace(found) {
   const asked = param("ns");
   if (asked) return asked;
   const named = (name) => found.find((space) => space.name === name);
-  const chosen = named(localStorage.getItem(LAST)) ?? found.find((space) => space.count > 0) ?? found[0];
+  const chosen = named(lastNamespace()) ?? found.find((space) => space.count > 0) ?? found[0];
   return chosen?.name ?? null;
 }
 
+export const lastNamespace = () => localStorage.getItem(LAST);
 export const remember = (name) => localStorage.setItem(LAST, name);
 
 // A <select>; a namespace of the address that does not exist is among its options, so that the page can say so.
