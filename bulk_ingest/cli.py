@@ -4,7 +4,9 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 from bulk_ingest.engines.local import local_engine
 from bulk_ingest.finishing import GRAPHS_FROM
@@ -34,8 +36,9 @@ from embedding_project.contracts.names import checked_namespace
 from embeddings_app.models import BulkJob, BulkWish
 from embeddings_app.records import bulk_jobs
 from embeddings_app.services.audit import command_actor
-from embeddings_app.services.bulk.jobs import NewJob, find_job, make_job, target_spec, want
+from embeddings_app.services.bulk.jobs import NewJob, find_job, made_before, make_job, target_spec, want
 from embeddings_app.services.bulk.progress import progress
+from embeddings_app.services.bulk.sources import OBJECTS
 
 
 def main(argv: Sequence[str]) -> int:
@@ -189,7 +192,16 @@ def _lead(job: BulkJob, options: argparse.Namespace) -> int:
 
 def _made_job(options: argparse.Namespace) -> BulkJob:
     """The job of the key, or a new one."""
-    known = BulkJob.objects.filter(idempotency_key=options.key).first() if options.key else None
+    asked = NewJob(
+        namespace=options.namespace,
+        model_id=options.model_id,
+        files=(),
+        splitters=(),
+        options={},
+        asked=_asked(options),
+        idempotency_key=options.key,
+    )
+    known = made_before(asked)
     if known is not None:
         return known
     plan, columns, spec = _made_plan(options)
@@ -202,15 +214,20 @@ def _made_job(options: argparse.Namespace) -> BulkJob:
         on_existing=options.on_existing,
         max_rejects=int(plan.rows * limit / 100 if share else limit),
     )
-    new = NewJob(
-        namespace=options.namespace,
-        model_id=options.model_id,
+    new = replace(
+        asked,
         files=planned_files(plan),
         splitters=plan.splitters,
         options={"engine": options.engine, "graphs_from": options.graphs_from, **chosen},
-        idempotency_key=options.key,
     )
     return make_job(new, command_actor())
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    """What is loaded, but not how."""
+    names = ("format", "id_column", "text_column", "vector_column", "metadata_column", "on_existing", "max_rejects")
+    sources = [one if one.startswith(OBJECTS) else str(Path(one).absolute()) for one in options.source]
+    return {"source": sources, **{name: getattr(options, name) for name in names}}
 
 
 def _list(_options: argparse.Namespace) -> int:
@@ -223,7 +240,7 @@ def _show(options: argparse.Namespace) -> int:
     job = find_job(options.job)
     found = progress(job)
     if options.json:
-        fields = {"id": job.pk, "namespace": job.namespace.name, "state": job.state, "wanted": job.wanted}
+        fields = {"id": job.pk, "namespace": job.namespace_name, "state": job.state, "wanted": job.wanted}
         print(json.dumps({**fields, "error": job.error, **asdict(found)}))
         return DONE
     print(line_of(job))

@@ -91,7 +91,7 @@ def _tasks(job: BulkJob, folder: Path, finishing: Finishing) -> list[BundleTask]
             folder=folder,
             epoch=topology.epoch,
             layout=topology.layout,
-            namespace_key=job.namespace_id,
+            namespace_key=job.space.pk,
             dimension=version.dimension,
             storage=VectorStorage(version.storage),
             threads=max(1, finishing.builders // len(left)),

@@ -172,7 +172,7 @@ class Leader:
                 groups=tuple(part["groups"]) if part["groups"] else None,
             ),
             folder=self.folder(job.pk),
-            namespace=job.namespace.name,
+            namespace=job.namespace_name,
             dimension=job.model_version.dimension if columns.vector is not None else 0,
             columns=columns,
             splitters=tuple(job.splitters),

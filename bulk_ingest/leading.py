@@ -87,7 +87,7 @@ def lead(job: BulkJob, engine: EngineRun, processes: int = 1, finishing: Finishi
 def line_of(job: BulkJob) -> str:
     """How far a job is."""
     found = progress(job)
-    name = f"bulk job {job.pk}  {job.namespace.name}  {job.state}"
+    name = f"bulk job {job.pk}  {job.namespace_name}  {job.state}"
     if job.state in (BulkState.DONE, BulkState.ABORTED):
         return f"{name}  {found.rows.read:,} rows read, {found.rows.rejected:,} rejected"
     wish = "" if job.wanted == BulkWish.RUN else f", {job.wanted} wanted"

@@ -106,10 +106,10 @@ def _load(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: fl
     if job is None:
         return False
     lock = model_locks.lock_exclusive if alone else model_locks.lock_shared
-    lock(job.namespace.model_id)
+    lock(job.space.model_id)
     # It was read before the lock, and may have changed until then.
-    job.namespace.refresh_from_db(fields=["text_search"])
-    live = [spec.version_key for spec in registry.live_specs(job.namespace.model_id)]
+    job.space.refresh_from_db(fields=["text_search"])
+    live = [spec.version_key for spec in registry.live_specs(job.space.model_id)]
     if live != [job.model_version_id]:
         raise BucketRefused("the model has another live version than when the job was planned")
     if not bulk_loading.begin_bucket(task.job_key, task.number):
@@ -176,11 +176,11 @@ def _copy(job: BulkJob, task: BucketTask, rows: pa.Table, inserted: Any) -> None
         return
     new = NewRows(
         keys=task.first_key + np.flatnonzero(inserted),
-        namespace_key=job.namespace_id,
+        namespace_key=job.space.pk,
         version_key=job.model_version_id,
         microseconds=bulk_loading.transaction_microseconds(),
         rows=(rows if inserted.all() else rows.filter(pa.array(inserted))).combine_chunks(),
-        store_text=job.namespace.store_text,
+        store_text=job.space.store_text,
     )
     try:
         copy_in("document", copying.DOCUMENT_COLUMNS, copying.document_blocks(new))
@@ -188,7 +188,7 @@ def _copy(job: BulkJob, task: BucketTask, rows: pa.Table, inserted: Any) -> None
         raise RetryTransaction("a document was inserted by another writer") from error
     copy_in("embedding_record", copying.RECORD_COLUMNS, copying.record_blocks(new))
     copy_in(vector_partition(job.model_version_id), copying.VECTOR_COLUMNS, copying.vector_blocks(new))
-    write_words(job.namespace_id, new.keys.tolist())
+    write_words(job.space.pk, new.keys.tolist())
 
 
 def _update(job: BulkJob, rows: pa.Table) -> tuple[int, int]:
@@ -196,7 +196,7 @@ def _update(job: BulkJob, rows: pa.Table) -> tuple[int, int]:
     changed = 0
     for start in range(0, rows.num_rows, _WRITTEN_AT_ONCE):
         contents = _contents(rows.slice(start, _WRITTEN_AT_ONCE), job.model_version.dimension)
-        stored = store(job.namespace, [job.model_version_id], contents)
+        stored = store(job.space, [job.model_version_id], contents)
         changed += sum(item.changed for item in stored)
     return changed, rows.num_rows - changed
 

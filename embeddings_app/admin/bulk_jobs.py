@@ -44,13 +44,13 @@ _WISHES = {"pause": BulkWish.PAUSE, "resume": BulkWish.RUN, "abort": BulkWish.AB
 
 @admin.register(BulkJob)
 class BulkJobAdmin(ReadOnlyAdmin):
-    list_display = ("name", "namespace", "state_label", "done", "rate", "left", "actor", "created_at")
+    list_display = ("name", "into", "state_label", "done", "rate", "left", "actor", "created_at")
     list_filter = (("state", ChoicesRadioFilter),)
     list_select_related = ("namespace", "model_version")
     ordering = ("-id",)
     sortable_by = ()
     fields = (
-        ("namespace", "model_version"),
+        ("into", "model_version"),
         ("state_label", "wanted"),
         ("done", "rate", "left"),
         ("actor", "created_at", "ended_at"),
@@ -58,7 +58,7 @@ class BulkJobAdmin(ReadOnlyAdmin):
         "error",
         "latest_buckets",
     )
-    readonly_fields = ("state_label", "done", "rate", "left", "outcomes", "latest_buckets")
+    readonly_fields = ("into", "state_label", "done", "rate", "left", "outcomes", "latest_buckets")
     actions_detail = ("pause_job", "resume_job", "abort_job", "download_rejects")
 
     def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
@@ -106,6 +106,10 @@ class BulkJobAdmin(ReadOnlyAdmin):
     @display(description="job")
     def name(self, job: BulkJob) -> str:
         return str(job.pk)
+
+    @display(description="namespace")
+    def into(self, job: BulkJob) -> str:
+        return job.namespace_name
 
     @display(description="state", label=_STATE_COLOURS)
     def state_label(self, job: BulkJob) -> str:

@@ -100,7 +100,7 @@ def import_answer(job: BulkJob, found: Progress) -> Json:
     files = BulkFile.objects.filter(job=job).order_by("number")[:FILES_SHOWN]
     return {
         "id": job.pk,
-        "namespace": job.namespace.name,
+        "namespace": job.namespace_name,
         "model_id": job.model_version.model_id,
         "state": job.state,
         "wanted": job.wanted,

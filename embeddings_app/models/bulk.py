@@ -46,7 +46,10 @@ class BulkWish(models.TextChoices):
 class BulkJob(models.Model):
     """One load of files into one namespace. Whoever holds the lease works on it; another one goes on when it dies."""
 
-    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE)
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, null=True, blank=True)
+    new_namespace = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Its name, until files were found for it."
+    )
     model_version = models.ForeignKey(ModelRegistry, on_delete=models.PROTECT)
     epoch = models.UUIDField(help_text="History that the job belongs to; after a restore it can only be aborted.")
     state = models.CharField(max_length=12, choices=BulkState.choices, default=BulkState.PLANNED)
@@ -54,6 +57,7 @@ class BulkJob(models.Model):
     options = models.JSONField(default=dict, help_text="Format, columns, and what to do with existing documents.")
     splitters = models.JSONField(default=list, help_text="The first id of each bucket but the first.")
     idempotency_key = models.CharField(max_length=128, null=True, blank=True, unique=True)
+    request_hash = models.BinaryField(null=True, blank=True, help_text="SHA-256 of what was asked for with the key.")
     by_role = models.BooleanField(
         default=False, db_default=False, help_text="Whether the role bulk works on it, and no command."
     )
@@ -88,6 +92,17 @@ class BulkJob(models.Model):
 
     def __str__(self) -> str:
         return f"bulk job {self.pk}: {self.state}"
+
+    @property
+    def namespace_name(self) -> str:
+        return self.namespace.name if self.namespace else self.new_namespace
+
+    @property
+    def space(self) -> Namespace:
+        """The namespace of a job whose files were found."""
+        if self.namespace is None:
+            raise ValueError(f"{self} has no namespace yet")
+        return self.namespace
 
 
 class BulkFile(models.Model):

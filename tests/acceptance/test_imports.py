@@ -63,12 +63,30 @@ def test_an_import_is_worked_on_and_its_rows_add_up(api: httpx.Client, folder: P
     assert started["id"] in [found["id"] for found in ok(api.get("/v1/imports"))["imports"]]
 
 
+def test_a_key_belongs_to_one_import(api: httpx.Client, folder: Path) -> None:
+    source, other = (_write(folder / f"{name}.jsonl", 3) for name in ("keyed", "keyed-other"))
+    started = _start(api, source, "keyed", idempotency_key="keyed-1")
+    _until(api, started["id"], lambda found: found["state"] == "done")
+    again = _start(api, source, "keyed", idempotency_key="keyed-1", format="auto")
+    assert (again["id"], again["state"]) == (started["id"], "done")
+    for change in ({"source": str(other)}, {"namespace": "keyed-other"}, {"on_existing": "skip"}, {"dry_run": True}):
+        body = {"source": str(source), "namespace": "keyed", "idempotency_key": "keyed-1"} | change
+        answer = api.post("/v1/imports", json=body)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["field"]) == (
+            409,
+            "idempotency_key_reused",
+            "idempotency_key",
+        )
+
+
 def test_a_dry_run_says_what_it_would_take_and_loads_nothing(api: httpx.Client, folder: Path) -> None:
     started = _start(api, _write(folder / "dry.jsonl", 30), "dry-run", dry_run=True)
     done = _until(api, started["id"], lambda found: found["state"] in ("done", "failed"))
     assert (done["state"], done["error"], done["rows"]["read"]) == ("done", None, 0)
     assert done["plan"]["rows"] == 30
     assert done["plan"]["seconds"] > 0
+    assert (done["namespace"], api.get("/v1/namespaces/dry-run").status_code) == ("dry-run", 404)
 
 
 def test_an_import_is_paused_resumed_and_aborted(api: httpx.Client, folder: Path) -> None:
@@ -90,6 +108,8 @@ def test_a_file_that_is_not_there_fails_the_import_with_its_reason(api: httpx.Cl
     import_id = _start(api, folder / "none.jsonl", "no-file")["id"]
     failed = _until(api, import_id, lambda found: found["state"] == "failed")
     assert "no such file" in failed["error"]
+    assert (failed["namespace"], failed["progress"]) == ("no-file", 0.0)
+    assert api.get("/v1/namespaces/no-file").status_code == 404
     ok(api.post(f"/v1/imports/{import_id}/abort"))
     _until(api, import_id, lambda found: found["state"] == "aborted")
 

@@ -39,7 +39,7 @@ def _build(job: BulkJob, parent: Path, shard: int, part: int, found: list[tuple[
         keys=[key for key, _, _ in found],
         vectors=np.concatenate([from_bytes(bytes(vector), version.dimension) for _, _, vector in found]),
         metadata=[stored_metadata(metadata.encode()) for _, metadata, _ in found],
-        namespace_key=job.namespace_id,
+        namespace_key=job.space.pk,
         epoch=topology.epoch,
         layout=topology.layout,
         version_key=version.pk,

@@ -164,7 +164,7 @@ def spread_job(
                 number=number,
                 file=file,
                 folder=folder,
-                namespace=job.namespace.name,
+                namespace=job.namespace_name,
                 dimension=0 if columns.vector is None else DIMENSION,
                 columns=columns,
                 splitters=tuple(job.splitters),

@@ -34,7 +34,7 @@ def loaded(job: BulkJob, doc_ids: Sequence[str]) -> dict[str, int]:
                                   deleted, shard_hash, created_at, updated_at)
             VALUES (%s, %s, %s, %s, '{}', %s, 1, 1, false, %s, now(), now()) RETURNING 1
             """,
-            *(key, job.namespace_id, doc_id, doc_id, content_hash(doc_id), shard_hash(job.namespace.name, doc_id)),
+            *(key, job.namespace_id, doc_id, doc_id, content_hash(doc_id), shard_hash(job.namespace_name, doc_id)),
         )
         vector = unit_length(np.random.default_rng(key).standard_normal(version.dimension).astype(np.float32))
         rows("INSERT INTO embedding_vector VALUES (%s, %s, 1, %s) RETURNING 1", version.pk, key, to_bytes(vector))

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from embeddings_app.models import BulkFile, BulkJob, BulkState, ModelRegistry, Namespace
+from embeddings_app.models import BulkBucket, BulkFile, BulkJob, BulkState, ModelRegistry, Namespace
+from embeddings_app.records import bulk_blocks
 from embeddings_app.services.operating.activity import newest_bulk_jobs
+from tests.integration.bulk_steps import made_job
 
 
 @pytest.mark.usefixtures("database")
@@ -40,3 +42,33 @@ def test_bulk_jobs_are_shown_with_how_far_they_are() -> None:
     assert (before.namespace, before.stage, before.share) == ("activity-done", "done", 1.0)
     assert before.ended_at is not None
     assert [one.namespace for one in newest_bulk_jobs({"activity-done", "other"})] == ["activity-done"]
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("state", "share"),
+    [
+        (BulkState.QUEUED, 0.0),
+        (BulkState.ABORTING, 0.0),
+        (BulkState.DONE, 1.0),
+        (BulkState.ABORTED, 1.0),
+    ],
+)
+def test_only_what_has_ended_is_done(state: BulkState, share: float) -> None:
+    made = made_job()
+    BulkJob.objects.filter(pk=made.pk).update(state=state)
+    assert newest_bulk_jobs(())[0].share == share
+
+
+@pytest.mark.usefixtures("database")
+def test_a_job_that_failed_is_as_far_as_it_came() -> None:
+    job = made_job()
+    BulkJob.objects.filter(pk=job.pk).update(state=BulkState.FAILED)
+    assert (newest_bulk_jobs(())[0].stage, newest_bulk_jobs(())[0].share) == ("failed", 0.0)
+    for number in range(4):
+        BulkFile.objects.create(job=job, number=number, path="/f", size=1, modified_ns=1, spread=[] if number else None)
+    assert newest_bulk_jobs(())[0].share == 0.75
+    bulk_blocks.reserve(job.pk, job.model_version_id, 10)
+    BulkJob.objects.filter(pk=job.pk).update(splitters=["m"])
+    BulkBucket.objects.create(job=job, number=0)
+    assert newest_bulk_jobs(())[0].share == 0.5

@@ -78,16 +78,16 @@ def taken_over(job: BulkJob, shard: int, directory: Path) -> VersionIndex:
     for row in BulkBundle.objects.filter(job=job, shard=shard).order_by("part"):
         bundle = Bundle(
             job=job.pk,
-            namespace_key=job.namespace_id,
+            namespace_key=job.space.pk,
             folder=Path(row.path),
             sha256=row.sha256,
             first_key=row.first_key,
             last_key=row.last_key,
         )
-        adoption = index.begin_adoption(job.namespace_id, read_bundle(bundle, place, MemoryBudget(), lambda: False))
-        for _ in index.adopt_fields(job.namespace_id, adoption):
+        adoption = index.begin_adoption(job.space.pk, read_bundle(bundle, place, MemoryBudget(), lambda: False))
+        for _ in index.adopt_fields(job.space.pk, adoption):
             pass
-        index.adopt(job.namespace_id, adoption, 0.0)
+        index.adopt(job.space.pk, adoption, 0.0)
     return index
 
 
@@ -115,7 +115,7 @@ def test_bundles_hold_the_documents_of_their_shard(job: BulkJob, tmp_path: Path,
         ):
             wire = to_wire(Condition(path, "contains" if path == "tags" else "eq", value))
             query = np.array([vector_of(doc_id)], np.float32)
-            hits = index.search(job.namespace_id, query, spec(1, filter=wire))[0]
+            hits = index.search(job.space.pk, query, spec(1, filter=wire))[0]
             assert hits.document_keys.tolist() == [key], path
 
 

@@ -96,7 +96,7 @@ def test_what_else_belongs_to_a_dropped_namespace_goes_with_its_row() -> None:
     BulkBucket.objects.create(job=job, number=0, inserted=1)
     delete(NAMESPACE, "a")
     BulkJob.objects.filter(pk=job.pk).update(state=BulkState.DONE)
-    query = JudgedQuery.objects.create(namespace=job.namespace, query_id="1", text="text")
+    query = JudgedQuery.objects.create(namespace=job.space, query_id="1", text="text")
     Judgement.objects.create(query=query, doc_id="a", relevance=1)
     drop(NAMESPACE, "test", now)
     rows("DELETE FROM document RETURNING id")

@@ -51,7 +51,8 @@ _NEW = parts.request_body(
             parts.BOOLEAN, "Look at the files, say in `plan` what it would take, and end.", default=False
         ),
         "idempotency_key": parts.described(
-            {"type": "string", "minLength": 1, "maxLength": _MAX_KEY}, "The same key again means the same import."
+            {"type": "string", "minLength": 1, "maxLength": _MAX_KEY},
+            "The same key again means the same import; with another request it is refused.",
         ),
     },
     optional=(
@@ -66,7 +67,7 @@ _QUEUED = {
     **EXAMPLE,
     "state": "queued",
     "stage": "queued",
-    "progress": 1.0,
+    "progress": 0.0,
     "plan": None,
     "files": [],
     "rows": dict.fromkeys(OUTCOMES, 0),
@@ -104,7 +105,7 @@ class Imports(ApiView):
         tag="imports",
         description=(
             "The role `bulk` works on it. For a model that takes vectors the files bring them, for any other their "
-            "texts are embedded. The namespace is made, as by a write, if there is none."
+            "texts are embedded. The namespace is made, as by a write, if there is none and files were found."
         ),
         body=_NEW,
         body_examples={"a folder": {"source": "/data/notes", "namespace": "notes", "idempotency_key": "notes-1"}},
@@ -114,6 +115,7 @@ class Imports(ApiView):
             *errors.NAMESPACED,
             *errors.BODY,
             *errors.MODEL,
+            *errors.KEYED,
             *("source_not_allowed", "illegal_step", "model_mismatch", "invalid_text", "busy"),
         ],
     )

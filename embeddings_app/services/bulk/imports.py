@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from embedding_project.config import load_config
-from embedding_project.contracts.errors import InvalidRequest, ServiceError
+from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import BulkJob
-from embeddings_app.services.bulk.jobs import NewJob, make_job, of_key
+from embeddings_app.services.bulk.jobs import NewJob, make_job
 from embeddings_app.services.bulk.sources import check_source
 
 
@@ -34,20 +34,16 @@ class ImportOptions:
 def start_import(namespace: str, model_id: str | None, options: ImportOptions, key: str | None, actor: str) -> BulkJob:
     """The import, queued now or with the same key before. Raises ServiceError."""
     check_source(options.source, load_config().bulk_sources)
-    made = of_key(key)
-    if made is None:
-        new = NewJob(
-            namespace=namespace,
-            model_id=model_id,
-            files=(),
-            splitters=(),
-            options=asdict(options),
-            idempotency_key=key,
-        )
-        made = make_job(new, actor)
-    if made.namespace.name != namespace:
-        raise InvalidRequest("invalid_value", "the key belongs to another import", field="idempotency_key")
-    return made
+    new = NewJob(
+        namespace=namespace,
+        model_id=model_id,
+        files=(),
+        splitters=(),
+        options=asdict(options),
+        asked=asdict(options),
+        idempotency_key=key,
+    )
+    return make_job(new, actor)
 
 
 def find_import(key: int, namespaces: Collection[str]) -> BulkJob:
@@ -65,4 +61,6 @@ def newest_imports(namespaces: Collection[str], limit: int, before: int | None =
 
 def _visible(namespaces: Collection[str]) -> QuerySet[BulkJob]:
     found = BulkJob.objects.select_related("namespace", "model_version")
-    return found.filter(namespace__name__in=namespaces) if namespaces else found
+    if not namespaces:
+        return found
+    return found.filter(Q(namespace__name__in=namespaces) | Q(namespace=None, new_namespace__in=namespaces))

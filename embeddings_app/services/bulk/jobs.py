@@ -1,17 +1,28 @@
 """Bulk jobs as operators see them: made, paused, resumed, aborted."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.errors import InvalidRequest, ServiceError
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
-from embeddings_app.models import BulkBlock, BulkFile, BulkJob, BulkState, BulkWish, Layout, Namespace
+from embeddings_app.models import (
+    OPEN_BULK_STATES,
+    BulkBlock,
+    BulkFile,
+    BulkJob,
+    BulkState,
+    BulkWish,
+    Layout,
+    Namespace,
+)
 from embeddings_app.records import model_locks, namespaces
 from embeddings_app.records.topology import live_layouts, read_topology, writable_layouts
 from embeddings_app.records.transactions import in_transaction
@@ -40,8 +51,15 @@ class NewJob:
     """Empty for a job whose files the role bulk looks for."""
     splitters: Sequence[str]
     options: Mapping[str, Any]
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """What decides, with namespace and model, whether it is the same job again."""
     idempotency_key: str | None = None
     """The same key again means the same job."""
+
+    @property
+    def request_hash(self) -> bytes:
+        asked = {**self.asked, "namespace": self.namespace, "model_id": self.model_id}
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
 
 
 def target_spec(namespace: str, model_id: str | None) -> ModelSpec:
@@ -72,30 +90,46 @@ def _refuse_second_layout(layouts: Sequence[Layout]) -> None:
 
 def make_job(new: NewJob, actor: str) -> BulkJob:
     """The job, made now or with the same key before. Raises ServiceError."""
-    made = of_key(new.idempotency_key)
+    made = made_before(new)
     if made is not None:
         return made
     spec = target_spec(new.namespace, new.model_id)
     try:
         return in_transaction(lambda: _make(new, spec, actor))
     except IntegrityError as error:
-        if made := of_key(new.idempotency_key):
+        if made := made_before(new):
             return made
-        raise ServiceError("illegal_step", f"a bulk job into namespace {new.namespace!r} is open already") from error
+        raise _second_job(new.namespace) from error
 
 
-def of_key(key: str | None) -> BulkJob | None:
-    return BulkJob.objects.filter(idempotency_key=key).first() if key else None
+def made_before(new: NewJob) -> BulkJob | None:
+    """The job that was made with the key. Raises idempotency_key_reused for another one."""
+    if new.idempotency_key is None:
+        return None
+    found = BulkJob.objects.select_related("namespace").filter(idempotency_key=new.idempotency_key).first()
+    # Jobs of before there was a hash have none.
+    if found and found.request_hash is not None and bytes(found.request_hash) != new.request_hash:
+        raise InvalidRequest(
+            "idempotency_key_reused", "the key was given to another import before", field="idempotency_key"
+        )
+    return found
+
+
+def _second_job(namespace: str) -> ServiceError:
+    return ServiceError("illegal_step", f"a bulk job into namespace {namespace!r} is open already")
 
 
 def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
     model_locks.lock_shared(spec.model_id)
     _refuse_second_version(spec)
     _refuse_second_layout(writable_layouts())
-    space = namespaces.claim_namespace(new.namespace, spec.model_id)
-    check_model(space, spec.model_id)
+    # A job whose files nobody has seen yet may end without one, and then leaves no namespace behind.
+    space = _claimed(new.namespace, spec.model_id) if new.files else _known(new.namespace, spec.model_id)
+    if space is None and BulkJob.objects.filter(new_namespace=new.namespace, state__in=OPEN_BULK_STATES).exists():
+        raise _second_job(new.namespace)
     job = BulkJob.objects.create(
         namespace=space,
+        new_namespace=new.namespace if space is None else "",
         model_version_id=spec.version_key,
         epoch=read_topology().epoch,
         state=BulkState.PLANNED if new.files else BulkState.QUEUED,
@@ -103,12 +137,26 @@ def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
         options=dict(new.options),
         splitters=list(new.splitters),
         idempotency_key=new.idempotency_key,
+        request_hash=new.request_hash if new.idempotency_key else None,
         actor=actor,
     )
     _write_files(job, new.files)
     action = "bulk.planned" if new.files else "bulk.queued"
     audit.record(actor, action, str(job), {"namespace": new.namespace, "files": len(new.files)})
     return job
+
+
+def _claimed(name: str, model_id: str) -> Namespace:
+    space = namespaces.claim_namespace(name, model_id)
+    check_model(space, model_id)
+    return space
+
+
+def _known(name: str, model_id: str) -> Namespace | None:
+    space = Namespace.objects.filter(name=name).first()
+    if space is not None:
+        check_model(space, model_id)
+    return space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +178,18 @@ def plan_queued(job: BulkJob, found: FoundFiles, *, ends: bool) -> None:
         if ends:
             move(job, BulkState.DONE)
             return
+        if job.namespace is None:
+            model_id = job.model_version.model_id
+            model_locks.lock_shared(model_id)
+            BulkJob.objects.filter(pk=job.pk).update(namespace=_claimed(job.new_namespace, model_id), new_namespace="")
         BulkJob.objects.filter(pk=job.pk).update(options=dict(found.options), splitters=list(found.splitters))
         _write_files(job, found.files)
         move(job, BulkState.PLANNED)
 
-    in_transaction(write)
+    try:
+        in_transaction(write)
+    except IntegrityError as error:
+        raise _second_job(job.namespace_name) from error
 
 
 def _write_files(job: BulkJob, files: Sequence[PlannedFile]) -> None:

@@ -1,6 +1,6 @@
 """How far a job is: from its rows in Postgres, so that any process can tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Count, Sum
 
@@ -8,6 +8,7 @@ from embeddings_app.models import BulkBlock, BulkFile, BulkJob, BulkState
 from embeddings_app.records import bulk_jobs
 from embeddings_app.records.bulk_jobs import RowCounts
 from embeddings_app.services.bulk.bundles import ready_share
+from embeddings_app.services.bulk.jobs import state_before_failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +25,21 @@ class Progress:
 
 def progress(job: BulkJob) -> Progress:
     counts = bulk_jobs.count_rows(job.pk)
-    if job.state == BulkState.PLANNED:
+    if job.state == BulkState.FAILED:
+        # It goes on where it was.
+        return replace(
+            _progress(job, state_before_failure(job), counts), stage=str(job.state), rate=None, eta_seconds=None
+        )
+    return _progress(job, BulkState(job.state), counts)
+
+
+def _progress(job: BulkJob, state: BulkState, counts: RowCounts) -> Progress:
+    if state == BulkState.PLANNED:
         files = BulkFile.objects.filter(job=job)
         total = files.aggregate(size=Sum("size"))["size"] or 0
         done = files.filter(spread__isnull=False).aggregate(size=Sum("size"))["size"] or 0
         return Progress(stage="spreading", share=done / total if total else 1.0, rows=counts)
-    if job.state == BulkState.LOADING:
+    if state == BulkState.LOADING:
         buckets = len(job.splitters) + 1
         loaded = job.buckets.aggregate(count=Count("number"))["count"]
         rate = bulk_jobs.load_rate(job.pk)
@@ -41,13 +51,15 @@ def progress(job: BulkJob) -> Progress:
             rate=rate,
             eta_seconds=left / rate if rate else None,
         )
-    if job.state == BulkState.BUILDING:
+    if state == BulkState.BUILDING:
         built = job.bundles.aggregate(rows=Sum("rows"))["rows"] or 0
         return Progress(stage="building", share=min(1.0, built / max(counts.inserted, 1)), rows=counts)
-    if job.state == BulkState.PREPARING:
+    if state == BulkState.PREPARING:
         return Progress(stage="preparing", share=ready_share(job), rows=counts)
     block = BulkBlock.objects.filter(pk=job.pk).first()
-    if job.state == BulkState.REGISTERING and block is not None:
+    if state == BulkState.REGISTERING and block is not None:
         keys = block.last_key - block.first_key + 1
         return Progress(stage="registering", share=(block.opened_to - block.first_key + 1) / keys, rows=counts)
-    return Progress(stage=str(job.state), share=1.0, rows=counts)
+    # Nothing of a queued job is done, and how much is left to delete of one that aborts nobody counts.
+    ended = state in (BulkState.DONE, BulkState.ABORTED)
+    return Progress(stage=str(state), share=1.0 if ended else 0.0, rows=counts)

@@ -42,7 +42,7 @@ def _register(job_key: int) -> dict[int, int]:
     """1. the job and its block, before the logs  2. an entry for the bundles of each shard, and behind it one for each
     document that was changed meanwhile  3. the job ends."""
     job = BulkJob.objects.select_related("namespace").select_for_update(of=("self",), no_key=True).get(pk=job_key)
-    model_locks.lock_shared(job.namespace.model_id)
+    model_locks.lock_shared(job.space.model_id)
     if job.state != BulkState.PREPARING or not registry.is_live(job.model_version_id):
         raise ServiceError("illegal_step", f"{job} does not register")
     layouts = writable_layouts()
@@ -81,7 +81,7 @@ def _open_part(job_key: int, limit: int) -> Opened:
     """1. the block, before the log  2. what nobody has changed gets its first entry  3. at the end, what was changed
     gets one behind it, and the job ends."""
     job = BulkJob.objects.select_related("namespace").get(pk=job_key)
-    model_locks.lock_shared(job.namespace.model_id)
+    model_locks.lock_shared(job.space.model_id)
     if job.state != BulkState.REGISTERING or not registry.is_live(job.model_version_id):
         raise ServiceError("illegal_step", f"{job} does not register")
     row = BulkBlock.objects.select_for_update(no_key=True).get(pk=job.pk)

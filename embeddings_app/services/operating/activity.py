@@ -43,7 +43,7 @@ def _bulk_progress(job: BulkJob) -> BulkProgress:
     found = progress(job)
     return BulkProgress(
         job_id=job.pk,
-        namespace=job.namespace.name,
+        namespace=job.namespace_name,
         model_id=job.model_version.model_id,
         state=job.state,
         stage=found.stage,
