@@ -3,7 +3,7 @@
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from embedding_project.config import PROJECT_ROOT
@@ -15,6 +15,9 @@ from supervisor.launch import Options, start
 from supervisor.readiness import public_url
 from supervisor.supervisor import read_settings
 from supervisor.welcome import welcome
+
+LOADED, LOADED_WITH_REJECTS, PAUSED = 0, 3, 4
+"""Exit codes of `bulk_ingest run`. Somebody who pauses the job in the console wants the service to go on."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,6 +44,15 @@ def _bulk_commands(options: Options) -> Sequence[Sequence[str]]:
     ]
 
 
+def loaded(commands: Sequence[Sequence[str]], run: Callable[[Sequence[str]], int]) -> int:
+    """Run the commands one after the other until one gives another code than LOADED; that code."""
+    for command in commands:
+        code = run(command)
+        if code not in (LOADED, LOADED_WITH_REJECTS):
+            return code
+    return LOADED
+
+
 def _until_interrupted(options: Options, commands: Sequence[Sequence[str]]) -> int:
     """Show an instance until Ctrl-C, then end it. Exit code 130 when the commands had not ended by then."""
     code = INTERRUPTED
@@ -49,10 +61,9 @@ def _until_interrupted(options: Options, commands: Sequence[Sequence[str]]) -> i
     try:
         url = public_url(read_settings(options.environment()))
         print(f"console: {url}/console/, also while the corpus loads", flush=True)
-        # The first that fails ends the demo.
-        code = next((failed for command in commands if (failed := _run(command, options))), 0)
-        if code == 0:
-            told = welcome(read_settings(options.environment()), has_corpus=True)
+        code = loaded(commands, lambda command: _run(command, options))
+        if code in (LOADED, PAUSED):
+            told = welcome(read_settings(options.environment()), has_corpus=code == LOADED)
             print(f"\nThe service runs; Ctrl-C stops it.\n{told}", flush=True)
             code = running.wait()
     except KeyboardInterrupt:
