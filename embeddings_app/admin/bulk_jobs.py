@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import ChoicesRadioFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from embedding_project.wording import plural
 from embeddings_app.admin.quantities import duration
 from embeddings_app.admin.questions import Answer, Question, decide
 from embeddings_app.admin.read_only import ReadOnlyAdmin
@@ -157,7 +158,7 @@ def _csv_line(values: Sequence[object]) -> str:
 def _bucket(bucket: BulkBucket) -> str:
     rows = bucket.inserted + bucket.updated + bucket.unchanged + bucket.superseded + bucket.rejected
     rate = f", {rows / bucket.seconds:,.0f} rows / s" if bucket.seconds else ""
-    return f"{bucket.number}: {rows:,} rows in {bucket.seconds:.1f} s{rate}"
+    return f"{bucket.number}: {plural(rows, 'row')} in {bucket.seconds:.1f} s{rate}"
 
 
 def _progress(job: BulkJob) -> Progress:

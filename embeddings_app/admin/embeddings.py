@@ -14,6 +14,7 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from embedding_project.wording import plural
 from embeddings_app.admin.dialogs import dialog, go_to
 from embeddings_app.admin.read_only import ReadOnlyAdmin
 from embeddings_app.models import EmbeddingRecord, ModelRegistry, RecordState
@@ -143,6 +144,6 @@ class EmbeddingRecordAdmin(RecordColumns, ReadOnlyAdmin):
 
     def _report(self, request: HttpRequest, retried: int) -> None:
         if retried:
-            self.message_user(request, f"{retried} records are tried again", messages.SUCCESS)
+            self.message_user(request, f"Tried again: {plural(retried, 'record')}", messages.SUCCESS)
         else:
             self.message_user(request, "No quarantined record with a text was among them", messages.WARNING)

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
+from embedding_project.wording import plural
 from embeddings_app.admin.dashboard_numbers import capped
 from embeddings_app.admin.questions import Answer, NoFields, Question, ReasonForm, decide
 from embeddings_app.admin.read_only import ReadOnlyAdmin
@@ -150,4 +151,4 @@ def _retry(run: ReembedRun, actor: str, values: Mapping[str, Any]) -> Answer:
     retried = retry_quarantined([record], actor) if record else retry_all_quarantined(run.model_version, actor)
     if not retried:
         return Answer(text="Nothing is tried again: the texts are not kept. Send the documents again", ok=False)
-    return Answer(text=f"{retried:,} texts are tried again")
+    return Answer(text=f"Tried again: {plural(retried, 'text')}")

@@ -9,6 +9,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesRadioFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
+from embedding_project.wording import plural
 from embeddings_app.admin.read_only import ReadOnlyAdmin
 from embeddings_app.models import Layout, LayoutStatus, ReplicaState, ShardCounter, ShardReplica
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
@@ -139,8 +140,10 @@ class ShardReplicaAdmin(ReadOnlyAdmin):
         if replica.state != ReplicaState.LOADING:
             return ""
         if not replica.loading_total:
-            return f"{replica.documents:,} documents"
-        return f"{min(1.0, replica.documents / replica.loading_total):.0%} of {replica.loading_total:,} documents"
+            return plural(replica.documents, "document")
+        return (
+            f"{min(1.0, replica.documents / replica.loading_total):.0%} of {plural(replica.loading_total, 'document')}"
+        )
 
     @display(description="snapshot")
     def snapshot(self, replica: ShardReplica) -> str:

@@ -1,5 +1,6 @@
 """What a switch to another version, or back to an earlier one, says before it is done."""
 
+from embedding_project.wording import plural
 from embeddings_app.admin.dashboard_numbers import capped
 from embeddings_app.admin.quantities import size
 from embeddings_app.admin.questions import Question
@@ -89,4 +90,8 @@ def _switch_warnings(before: ModelRegistry | None, version: ModelRegistry, found
 
 def _switch_refusal(before: ModelRegistry | None, version: ModelRegistry) -> str:
     behind = version_records.count_lost(before.pk, version.pk) if before else 0
-    return f"{version} has no vector yet of {behind:,} documents that {before} finds: try again soon" if behind else ""
+    return (
+        f"{version} has no vector yet of {plural(behind, 'document')} that {before} finds: try again soon"
+        if behind
+        else ""
+    )

@@ -5,6 +5,7 @@ from django.db import OperationalError
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.limits import EMBED_DEADLINE_SECONDS
 from embedding_project.contracts.model_spec import ModelType
+from embedding_project.wording import plural
 from embeddings_app.admin.dashboard_numbers import UNKNOWN
 from embeddings_app.admin.quantities import about, size
 from embeddings_app.admin.questions import Question
@@ -91,7 +92,7 @@ def cancel_question(run: ReembedRun) -> Question:
             "Searches do not notice. What was embedded stays in the cache for a while, so that a new run is quicker.",
         ),
         facts=(
-            ("Done so far", f"{found.share:.0%} of {found.total:,} documents"),
+            ("Done so far", f"{found.share:.0%} of {plural(found.total, 'document')}"),
             ("Vectors thrown away", f"{found.counts.embedded:,}"),
         ),
         button="Cancel the run",

@@ -14,6 +14,7 @@ from embedding_project.broker.embed_reports import read_load
 from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import Config, inherited_environment, read_config
 from embedding_project.contracts.messages import Lane
+from embedding_project.wording import plural
 from supervisor import instance
 from supervisor.autoscaler.decisions import Reading, Rules, State, decide
 from supervisor.autoscaler.embedder_pool import EmbedderPool
@@ -81,7 +82,7 @@ class Autoscaler:
                     state = self._follow(state)
                 self._pool.tick()
         finally:
-            self._console.say(f"stopping {self._pool.size} embedders")
+            self._console.say(f"stopping {plural(self._pool.size, 'embedder')}")
             self._pool.stop()
 
     def _follow(self, state: State) -> State:
@@ -90,7 +91,7 @@ class Autoscaler:
         if after.wanted != state.wanted:
             backlog = "unknown" if reading.backlog_seconds is None else f"{reading.backlog_seconds:.2f} s"
             refusing = ", requests are refused" if reading.refusing else ""
-            self._console.say(f"backlog {backlog}{refusing}: {state.wanted} -> {after.wanted} embedders")
+            self._console.say(f"backlog {backlog}{refusing}: {state.wanted} -> {plural(after.wanted, 'embedder')}")
         self._pool.resize(after.wanted)
         return after
 

@@ -115,10 +115,10 @@ def test_a_quarantined_record_gets_another_try(visit: Visit) -> None:
         page.locator("input.action-select").first.check()
         page.select_option("[name=action]", "retry_selected")
         page.get_by_role("button", name="Run").click()
-        expect(page.get_by_text("1 records are tried again")).to_be_visible()
+        expect(page.get_by_text("Tried again: 1 record")).to_be_visible()
         page.get_by_role("link", name="Retry all quarantined").click()
         page.get_by_role("button", name="Retry", exact=True).click()
-        expect(page.get_by_text("2 records are tried again")).to_be_visible()
+        expect(page.get_by_text("Tried again: 2 records")).to_be_visible()
         until = time.monotonic() + 30
         states = "SELECT DISTINCT state FROM embedding_record"
         while database.execute(states).fetchall() != [("ready",)] and time.monotonic() < until:

@@ -58,6 +58,15 @@ def test_another_index_moves_documents_and_a_third_joins(visit: Visit) -> None:
     expect(page.get_by_label("Answer B").get_by_text("same place")).to_have_count(len(DOCUMENTS))
 
 
+def test_namespaces_of_different_documents_are_not_compared_by_a_number(visit: Visit) -> None:
+    stranger = {"namespace": "console-stranger", "id": "stranger", "text": "Trains are late.", "wait": "searchable"}
+    ok(httpx.post(f"{visit.url}/v1/upsert", json=stranger, timeout=60.0))
+    page = visit.open(address("owls at night", (ONE, ""), ("console-stranger", "")))
+    expect(page.get_by_text("A and B cannot be compared")).to_be_visible()
+    expect(page.get_by_text("overlap@10")).to_have_count(0)
+    assert barriers(visit) == []
+
+
 def test_an_index_that_is_not_there_says_so_beside_the_answer(visit: Visit) -> None:
     page = visit.open(address("owls", (ONE, ""), ("no-such", "")))
     expect(page.get_by_label("Answer A").locator("li").first).to_be_visible()

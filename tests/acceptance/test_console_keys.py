@@ -98,6 +98,10 @@ def test_a_key_is_made_shown_once_used_and_revoked(
             page.get_by_role("button", name=example, exact=True).click()
             expect(page.locator("pre.snippet")).to_contain_text(secret)
         _pictured(page, f"secret-{width}-{scheme}")
+        for _ in range(3):
+            page.keyboard.press("Escape")
+        page.mouse.click(5, 5)
+        expect(page.locator("[data-secret]")).to_have_text(secret)
         assert barriers(visit) == []
         page.get_by_role("button", name="I have copied it").click()
         row = page.get_by_role("row").filter(has_text=secret.split("_")[1])

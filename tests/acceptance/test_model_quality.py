@@ -171,7 +171,7 @@ def test_versions_are_scored_by_judgements(service: Service, tmp_path: Path) -> 
     said = service.manage(*command, "--queries", str(queries), "--qrels", str(qrels), "--model-version", str(OLD))
     count = len(DOCUMENTS)
     assert f"{count} queries with {count} judgements of {count} documents" in said
-    assert "1 queries without a judgement are left out" in said
+    assert "left out: 1 query without a judgement" in said
     assert said.splitlines()[-1] == f"{MODEL} v{OLD}: nDCG@10 1.0000 over {count} queries"
     measured = service.manage("measure", MODEL, str(NEW), "--seconds", "20")
     assert "nDCG@10 of the other version" in measured

@@ -39,7 +39,7 @@ def test_a_bad_line_is_refused_by_number_and_the_rest_is_warmed(run: Run, tmp_pa
     done = run("warm_cache", str(tmp_path / "texts"))
     assert done.returncode == 1
     assert "line 2: " in done.stderr
-    assert "1 texts embedded, 0 were in the cache, 1 lines failed" in done.stdout
+    assert "1 text embedded, 0 found in the cache, 1 line failed" in done.stdout
 
 
 def test_an_unknown_model_is_refused(run: Run, tmp_path: Path) -> None:

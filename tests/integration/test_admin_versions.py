@@ -289,9 +289,9 @@ def test_failed_texts_are_listed_in_pages_and_tried_again(admin: Client, version
     beyond = admin.get(f"{APP}{path}/change/{following.group(1)}").content.decode()
     assert ("text/049" in beyond, "text/050" in beyond, "text/059" in beyond) == (False, True, True)
     record = EmbeddingRecord.objects.filter(model_version=second, document__doc_id="text/050").get()
-    assert said(admin, f"{path}/retry/", record=str(record.pk)) == "1 texts are tried again"
+    assert said(admin, f"{path}/retry/", record=str(record.pk)) == "Tried again: 1 text"
     assert "Failed texts 59" in words(admin, f"{path}/retry/")
-    assert said(admin, f"{path}/retry/") == "59 texts are tried again"
+    assert said(admin, f"{path}/retry/") == "Tried again: 59 texts"
     index(embed)
     assert "retry" not in offered(admin, path)
 

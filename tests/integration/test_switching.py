@@ -77,7 +77,7 @@ def test_a_switch_waits_for_documents_that_would_be_missing(versions: Versions) 
         return embed(spec, texts) if spec.version == 1 else failing("embedder_unavailable", len(texts))
 
     index(not_the_new_one)
-    with pytest.raises(ServiceError, match="no vector yet of 1 documents"):
+    with pytest.raises(ServiceError, match="no vector yet of 1 document that"):
         switch(second, ACTOR, reason=UNMEASURED, override=True)
     make_due()
     index()

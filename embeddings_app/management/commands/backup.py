@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
 
 from embedding_project.config import load_config
+from embedding_project.wording import plural
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.making import make_backup
@@ -29,4 +30,6 @@ class Command(ServiceCommand):
         except DatabaseError as error:
             raise CommandError(f"no backup was made: {type(error).__name__}") from error
         size = sum(entry.size for entry in manifest.files)
-        self.stdout.write(f"{directory}: {len(manifest.files)} files, {size:,} bytes, as of {manifest.made_at}")
+        self.stdout.write(
+            f"{directory}: {plural(len(manifest.files), 'file')}, {plural(size, 'byte')}, as of {manifest.made_at}"
+        )

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.wording import plural
 from embeddings_app.management.commands.load_stdlib_docs import NAMESPACE, QUERIES
 from embeddings_app.management.http_client import ApiClient, ApiError
 from embeddings_app.management.live_searches import LiveSearches
@@ -79,7 +80,7 @@ class Command(ServiceCommand):
         run = runs.start(second, audit.command_actor())
         seconds = run.estimate["seconds"]
         expected = f", about {seconds:.0f} s" if seconds else ""
-        self.stdout.write(f"run {run.pk}: {run.documents_total:,} documents{expected}; searches go on")
+        self.stdout.write(f"run {run.pk}: {plural(run.documents_total, 'document')}{expected}; searches go on")
         until = time.monotonic() + limit_seconds
         line = ProgressLine(self.stdout)
         while run.state == RunState.RUNNING and time.monotonic() < until:

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.wording import plural
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.quality.judgement_files import BadJudgements, Judgements, read_judgements
 from embeddings_app.services.quality.judging import keep_judgements, score
@@ -52,10 +53,11 @@ class Command(ServiceCommand):
     def _load(self, namespace: str, judgements: Judgements) -> None:
         kept = keep_judgements(namespace, judgements)
         self.stdout.write(
-            f"{kept.queries:,} queries with {kept.judgements:,} judgements of {kept.documents:,} documents"
+            f"{plural(kept.queries, 'query', 'queries')} with {plural(kept.judgements, 'judgement')} "
+            f"of {plural(kept.documents, 'document')}"
         )
         if judgements.unjudged:
-            self.stdout.write(f"{judgements.unjudged:,} queries without a judgement are left out")
+            self.stdout.write(f"left out: {plural(judgements.unjudged, 'query', 'queries')} without a judgement")
         if kept.missing:
             self.stderr.write(f"{kept.missing:,} of the judged documents are not in namespace {namespace}")
 
@@ -63,7 +65,9 @@ class Command(ServiceCommand):
         scored = score(namespace, version, seconds)
         if scored.ndcg is None:
             raise CommandError(f"{scored.version} answered none of {scored.queries:,} queries")
-        self.stdout.write(f"{scored.version}: nDCG@10 {scored.ndcg:.4f} over {scored.answered:,} queries")
+        self.stdout.write(
+            f"{scored.version}: nDCG@10 {scored.ndcg:.4f} over {plural(scored.answered, 'query', 'queries')}"
+        )
         if scored.answered < scored.queries:
             self.stderr.write(f"{scored.queries - scored.answered:,} queries were not answered in time")
 

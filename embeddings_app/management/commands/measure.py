@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.wording import plural
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ModelRegistry
 from embeddings_app.records.measurements import Measured
@@ -39,6 +40,8 @@ class Command(ServiceCommand):
 
     def _show(self, measured: Measured, version: ModelRegistry, old: ModelRegistry | None) -> None:
         beside = f" beside v{old.version}" if old else ""
-        self.stdout.write(f"{version}{beside}: {measured.searches} of {measured.queries} searches answered")
+        self.stdout.write(
+            f"{version}{beside}: {measured.searches} of {plural(measured.queries, 'search', 'searches')} answered"
+        )
         for name, figure in figure_texts(measured):
             self.stdout.write(f"  {name:<31} {figure}")

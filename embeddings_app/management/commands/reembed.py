@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.wording import plural
 from embeddings_app.management.commands.models import add_version
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import ReembedRun
@@ -55,14 +56,14 @@ class Command(ServiceCommand):
     def _start(self, options: dict[str, Any]) -> None:
         version = find_version(options["model_id"], options["version"])
         run = runs.start(version, audit.command_actor(), documents_per_second=options["documents_per_second"])
-        self.stdout.write(f"run {run.pk}: {run.documents_total} documents")
+        self.stdout.write(f"run {run.pk}: {plural(run.documents_total, 'document')}")
 
     def _say_estimate(self, expected: Estimate) -> None:
-        documents = (
-            f"{expected.documents:,} documents" if expected.counted else f"about {expected.documents:,} documents"
-        )
+        documents = f"{'' if expected.counted else 'about '}{plural(expected.documents, 'document')}"
         seconds = "unknown" if expected.seconds is None else f"about {expected.seconds:,.0f} s"
-        self.stdout.write(f"{documents}, about {expected.tokens:,} tokens, {expected.cached_share:.0%} of them cached")
+        self.stdout.write(
+            f"{documents}, about {plural(expected.tokens, 'token')}, {expected.cached_share:.0%} of them cached"
+        )
         self.stdout.write(f"time {seconds} at the measured speed of the embedders")
         self.stdout.write(
             f"disk {expected.disk_bytes / 2**20:,.0f} MiB, nodes {expected.memory_bytes / 2**20:,.0f} MiB"

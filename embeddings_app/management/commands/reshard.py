@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.wording import plural
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.models import Layout, LayoutStatus
 from embeddings_app.records.layout_progress import LogProgress, log_progress
@@ -100,14 +101,14 @@ def _summary(logs: list[LogProgress]) -> str:
     silent = sorted({log.shard for log in logs if not log.replicas})
     missing = f"; no node for shard {', '.join(map(str, silent))}" if silent else ""
     return (
-        f"{ready} of {len(logs)} logs ready, {documents:,} of {to_load:,} documents loaded, {in_graphs:,} in graphs"
-        f"{missing}{problems}"
+        f"{ready} of {plural(len(logs), 'log')} ready, {documents:,} of {plural(to_load, 'document')} loaded, "
+        f"{in_graphs:,} in graphs{missing}{problems}"
     )
 
 
 def _line(log: LogProgress) -> str:
     problem = f"  {log.problem}" if log.problem else ""
     return (
-        f"shard {log.shard}  {log.version}  {log.ready} of {log.replicas} replicas ready  "
-        f"{log.documents:,} documents, {log.in_graphs:,} in graphs  at {log.applied} of {log.head}{problem}"
+        f"shard {log.shard}  {log.version}  {log.ready} of {plural(log.replicas, 'replica')} ready  "
+        f"{plural(log.documents, 'document')}, {log.in_graphs:,} in graphs  at {log.applied} of {log.head}{problem}"
     )

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
 
 from embedding_project.config import load_config
+from embedding_project.wording import plural
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.audit import command_actor
 from embeddings_app.services.backups.errors import BackupRefused
@@ -30,6 +31,6 @@ class Command(ServiceCommand):
         except DatabaseError as error:
             # Its message may quote rows.
             raise CommandError(f"the restore failed: {type(error).__name__}") from error
-        self.stdout.write(f"restored {restored.documents:,} documents, log epoch {restored.epoch}")
+        self.stdout.write(f"restored {plural(restored.documents, 'document')}, log epoch {restored.epoch}")
         if not restored.cache_emptied:
             raise CommandError("restored, but the embedding cache did not answer: restart its Redis")

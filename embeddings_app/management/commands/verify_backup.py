@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from embedding_project.wording import plural
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.making import verify_backup
@@ -21,4 +22,4 @@ class Command(ServiceCommand):
             manifest = verify_backup(options["directory"].absolute())
         except (BackupRefused, OSError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{len(manifest.files)} files are whole, as of {manifest.made_at}")
+        self.stdout.write(f"{plural(len(manifest.files), 'file')} found whole, as of {manifest.made_at}")

@@ -13,6 +13,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.model_spec import ModelType
 from embedding_project.regular_files import open_regular
+from embedding_project.wording import plural
 from embeddings_app import registry
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.embedding.warming import BadLine, Line, read_lines, warm
@@ -48,12 +49,14 @@ class Command(ServiceCommand):
                         self._report(failed)
                     if time.monotonic() - shown_at >= _PROGRESS_SECONDS:
                         shown_at = time.monotonic()
-                        self.stdout.write(f"{cached + embedded:,} texts, {embedded:,} of them embedded now")
+                        self.stdout.write(f"{plural(cached + embedded, 'text')}, {embedded:,} of them embedded now")
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
-        self.stdout.write(f"{embedded:,} texts embedded, {cached:,} were in the cache, {self._bad:,} lines failed")
+        self.stdout.write(
+            f"{plural(embedded, 'text')} embedded, {cached:,} found in the cache, {plural(self._bad, 'line')} failed"
+        )
         if self._bad:
-            raise CommandError(f"{self._bad:,} lines failed")
+            raise CommandError(f"{plural(self._bad, 'line')} failed")
 
     def _good(self, file: BinaryIO) -> Iterator[Line]:
         for line in read_lines(file):

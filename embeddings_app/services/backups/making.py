@@ -9,6 +9,7 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
+from embedding_project.wording import plural
 from embeddings_app.models import Layout, LayoutStatus, LogEpoch
 from embeddings_app.records import table_copy
 from embeddings_app.services.backups.errors import BackupDamaged, BackupRefused
@@ -103,5 +104,5 @@ def _copy_table(root: Path, name: str, say: Say) -> tuple[TableEntry, FileEntry]
     with new_file(root, TableEntry(name, columns, 0).path) as file:
         table = TableEntry(name, columns, table_copy.copy_out(name, columns, file.write))
         entry = file.finish()
-    say(f"{name}: {table.rows:,} rows, {entry.size:,} bytes")
+    say(f"{name}: {plural(table.rows, 'row')}, {plural(entry.size, 'byte')}")
     return table, entry

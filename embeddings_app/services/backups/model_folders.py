@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from embedding_project.model_sources.model_folder import HASHING, PACKAGE, hub_folder, hub_name
+from embedding_project.wording import plural
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry
 from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.backups.files import FileEntry, blocks_of, check_files, new_file, regular_files, sync_tree
@@ -37,7 +38,7 @@ def copy_from_root(model_root: Path, folders: dict[str, bool], root: Path, say: 
             continue
         pairs = [(model_root / folder / name, f"{model_path(folder)}{name}") for name in names]
         copied[folder] = [_copy(source, root, target) for source, target in pairs]
-        say(f"model folder {folder}: {len(names)} files")
+        say(f"model folder {folder}: {plural(len(names), 'file')}")
     return copied
 
 

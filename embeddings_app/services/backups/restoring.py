@@ -14,6 +14,7 @@ from typing import TypeVar
 from django.db import transaction
 from django_celery_beat.models import PeriodicTasks
 
+from embedding_project.wording import plural
 from embeddings_app import registry
 from embeddings_app.models import ApiKey, Document, Layout, LayoutStatus, LogEpoch, ModelRegistry
 from embeddings_app.records import table_copy, vector_partitions
@@ -159,7 +160,7 @@ def _copy_tables(directory: Path, manifest: Manifest, say: Say) -> None:
             rows = table_copy.copy_in(table.name, table.columns, checked_blocks(directory, files[table.path]))
             if rows != table.rows:
                 raise BackupDamaged(f"{table.path} holds {rows} rows, the manifest says {table.rows}")
-            say(f"{table.name}: {rows:,} rows")
+            say(f"{table.name}: {plural(rows, 'row')}")
         say("checking references")
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.wording import plural
 from embeddings_app.models import LIVE_STATUSES, BulkJob, BulkState, Layout, LayoutStatus, ModelRegistry
 from embeddings_app.models.bulk import OPEN_BULK_STATES
 from embeddings_app.records.layout_progress import LogProgress, log_progress
@@ -137,5 +138,5 @@ def _why(unready: list[LogProgress]) -> str:
     if not first.replicas:
         return f"no node answers for {where}{more}"
     if not first.ready:
-        return f"{where} has {first.documents:,} documents, {first.in_graphs:,} of them in graphs{more}"
+        return f"{where} has {plural(first.documents, 'document')}, {first.in_graphs:,} of them in graphs{more}"
     return f"{where} is at {first.applied} of {first.head}{more}"

@@ -6,6 +6,7 @@ The version that answered stays, and every write still reaches it, so that switc
 from dataclasses import dataclass
 
 from embedding_project.contracts.errors import InvalidRequest, ServiceError
+from embedding_project.wording import plural
 from embeddings_app import registry
 from embeddings_app.models import ModelRegistry, ModelStatus
 from embeddings_app.records import model_locks, version_records
@@ -49,7 +50,8 @@ def _switch(version_key: int, actor: str, reason: str, *, override: bool) -> Swi
         raise illegal(version, "made active")
     elif before and (behind := version_records.count_lost(before.pk, version.pk)):
         raise ServiceError(
-            "illegal_step", f"{version} has no vector yet of {behind} documents that {before} finds: try again soon"
+            "illegal_step",
+            f"{version} has no vector yet of {plural(behind, 'document')} that {before} finds: try again soon",
         )
     against = _against(before, version) if used else ()
     if against and not override:

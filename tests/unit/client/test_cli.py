@@ -183,7 +183,7 @@ def test_a_load_says_what_was_refused(shell: Shell, tmp_path: Path) -> None:
     path.write_text("key,body,year,draft\n1,a fox,2024,yes\n2, ,2025,no\n3,an owl,late,no\n")
     words = ("load", str(path), "-n", "csv", "--id", "key", "--text", "body", "--meta", "year:number,draft:boolean")
     assert shell.run(*words, "--rejects", str(rejects), "--resume", "--wait") == 4
-    assert "1 documents written, 2 refused" in shell.out
+    assert "1 document written, 2 refused" in shell.out
     assert [json.loads(line)["id"] for line in rejects.read_text().splitlines()] == ["2", "3"]
     assert shell.json("ls", "-n", "csv")[0]["metadata"] == {"year": 2024, "draft": True}
     assert shell.run(*words[:-1], "year:date") == 2

@@ -1,20 +1,23 @@
-// Questions, messages and the drawer. Escape closes them, and the focus goes back to where it was: <dialog> does that.
+// Questions, messages and the drawer. Escape closes them, unless they hold what is shown once; the focus goes back to where
+// it was: <dialog> does that.
 
 import { el, icon } from "./dom.js";
 
-function open(dialog) {
+function open(dialog, isKept = false) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  // Preventing `cancel` would not do: browsers close a dialog at the second Escape whatever the page says.
+  if (isKept) dialog.addEventListener("keydown", (event) => event.key === "Escape" && event.preventDefault());
+  else dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.showModal();
   return dialog;
 }
 
-// A dialog with `content`, which may call the `close` that it is given.
-export function showDialog(title, makeContent) {
-  const dialog = el("dialog", { class: "dialog", "aria-labelledby": "dialog-title" });
+// A dialog with `content`, which may call the `close` that it is given. `isKept`: only that closes it.
+export function showDialog(title, makeContent, { isKept = false } = {}) {
+  const dialog = el("dialog", { class: "dialog", "aria-labelledby": "dialog-title", closedby: isKept ? "none" : null });
   dialog.append(el("h2", { id: "dialog-title" }, title), ...[makeContent(() => dialog.close())].flat());
-  return open(dialog);
+  return open(dialog, isKept);
 }
 
 // Whether the person said yes. `text` may be elements.

@@ -7,7 +7,7 @@ import { $, el } from "./dom.js";
 const THEMES = ["system", "light", "dark"];
 const KEYS = [
   ["/", "Go to the box"],
-  ["Esc", "Leave the box, close what is open"],
+  ["Esc", "Leave the box, close what is open (a new key stays)"],
   ["↓ ↑", "From the box through the results"],
   ["Enter", "Search; open the result"],
   ["?", "This list"],

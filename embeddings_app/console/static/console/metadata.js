@@ -1,6 +1,7 @@
 // Metadata as a flat list of fields, and what kinds of values a namespace holds.
 
 import { get, post } from "./api.js";
+import { countOf } from "./counting.js";
 
 const SAMPLE = 50;
 
@@ -35,5 +36,6 @@ export async function learnNamespace(name, signal) {
       const found = [...kinds.get(field)];
       return { name: field, kind: found.length === 1 ? found[0] : "mixed", isList: lists.has(field) };
     });
-  return { status, fields, sample: listed.documents };
+  const { count, isExact } = await countOf(name, status, signal);
+  return { status: { ...status, count, count_is_exact: isExact }, fields, sample: listed.documents };
 }

@@ -18,12 +18,15 @@ export async function listNamespaces(signal) {
   return found;
 }
 
-// The namespace of the address, else the one shown last, else one with documents, else the first; null without any.
+// The namespace of the address, else the one shown last, unless it is empty and another has documents, else one with
+// documents, else the first; null without any.
 export function chosenNamespace(found) {
   const asked = param("ns");
   if (asked) return asked;
   const named = (name) => found.find((space) => space.name === name);
-  const chosen = named(lastNamespace()) ?? found.find((space) => space.count > 0) ?? found[0];
+  const last = named(lastNamespace());
+  const full = found.find((space) => space.count > 0);
+  const chosen = (last?.count > 0 ? last : full) ?? last ?? found[0];
   return chosen?.name ?? null;
 }
 

@@ -10,6 +10,7 @@ from embsearch.cli.console import Console, dumped, table
 from embsearch.client import Client
 from embsearch.namespace_steps import Target
 from embsearch.search_request import SearchOptions, TextQuery
+from embsearch.wording import plural
 
 _SHOWN_TEXT = 200
 
@@ -126,10 +127,11 @@ def rm(client: Client, arguments: Arguments, console: Console) -> int:
         number = space.clear() if target is None else space.delete(target, dry_run=arguments.dry_run)
     else:
         return 1
-    console.show({"deleted": number, "dry_run": arguments.dry_run}, [f"{number} documents"])
+    console.show({"deleted": number, "dry_run": arguments.dry_run}, [plural(number, "document")])
     return 0
 
 
 def _question(client: Client, arguments: Arguments) -> str:
     counted = client.namespace(arguments.namespace).count(all_of(arguments.filter))
-    return f"Delete {'' if counted.is_exact else 'more than '}{counted.value} documents of {arguments.namespace}?"
+    documents = plural(counted.value, "document")
+    return f"Delete {'' if counted.is_exact else 'more than '}{documents} of {arguments.namespace}?"

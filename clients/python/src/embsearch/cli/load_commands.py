@@ -14,6 +14,7 @@ from embsearch.upload.load import UploadOptions
 from embsearch.upload.report import UploadReport, progress_line
 from embsearch.upload.rows import Converters
 from embsearch.upload.sources import text_stream
+from embsearch.wording import plural
 
 SOME_FAILED = 4
 _SHOWN_FAILURES = 5
@@ -75,15 +76,18 @@ def load(client: Client, arguments: Arguments, console: Console) -> int:
 
 
 def _waiting(console: Console) -> Callable[[NamespaceStatus], None]:
-    return lambda status: console.say(f"{status.pending} of {status.count} documents wait for their vectors")
+    return lambda status: console.say(_waits(status))
+
+
+def _waits(status: NamespaceStatus) -> str:
+    return f"vectors are missing for {status.pending:,} of {plural(status.count, 'document')}"
 
 
 def report_lines(report: UploadReport) -> list[str]:
-    resumed = f", {report.resumed} rows were done before" if report.resumed else ""
+    resumed = f", {plural(report.resumed, 'row')} done before" if report.resumed else ""
     same = f", {report.unchanged} of them as they were" if report.unchanged else ""
-    lines = [
-        f"{report.written} documents written{same}, {report.failed_count} refused{resumed}, {report.seconds:.1f} s"
-    ]
+    written = f"{plural(report.written, 'document')} written{same}"
+    lines = [f"{written}, {report.failed_count} refused{resumed}, {report.seconds:.1f} s"]
     lines += [f"row {one.row}, id {one.id}: {one.message} ({one.code})" for one in report.failed[:_SHOWN_FAILURES]]
     hidden = report.failed_count - _SHOWN_FAILURES
     return [*lines, f"and {hidden} more; --rejects FILE writes them"] if hidden > 0 else lines

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from embsearch.cli.console import Console, table
 from embsearch.client import Client
 from embsearch.errors import EmbsearchError
+from embsearch.wording import plural
 
 NOT_READY = 3
 
@@ -37,7 +38,7 @@ def _status(client: Client, arguments: Arguments, console: Console) -> int:
     if arguments.namespace:
         space = client.namespace(arguments.namespace).status()
         value["namespace"] = space
-        told = f"{space.count} documents, {space.pending} pending, {space.searchable} searchable"
+        told = f"{plural(space.count, 'document')}, {space.pending} pending, {space.searchable} searchable"
         rows.append(("", space.name, f"{told}, {space.quarantined} quarantined"))
     else:
         value["namespaces"] = client.namespaces.list()
@@ -47,7 +48,9 @@ def _status(client: Client, arguments: Arguments, console: Console) -> int:
 
 
 def _counted(count: int | None, is_exact: bool | None) -> str:
-    return "" if count is None else f"{count}{'' if is_exact else ' or more'} documents"
+    if count is None:
+        return ""
+    return plural(count, "document") if is_exact else f"{count:,} or more documents"
 
 
 def embed(client: Client, arguments: Arguments, console: Console) -> int:

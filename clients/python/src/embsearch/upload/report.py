@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
+from embsearch.wording import plural
+
 MOST_FAILED_KEPT = 1000
 
 
@@ -55,10 +57,14 @@ def progress_line(stream: IO[str] | None = None) -> ProgressCallback:
     end = "\r" if out.isatty() else "\n"
 
     def show(progress: UploadProgress) -> None:
-        of = f" of {progress.total:,}" if progress.total else ""
+        documents = (
+            f"{progress.rows:,} of {plural(progress.total, 'document')}"
+            if progress.total
+            else plural(progress.rows, "document")
+        )
         failed = f", {progress.failed:,} failed" if progress.failed else ""
         left = "" if progress.eta_seconds is None else f", {_duration(progress.eta_seconds)} left"
-        text = f"{progress.rows:,}{of} documents, {progress.rows_per_second:,.0f} a second{failed}{left}"
+        text = f"{documents}, {progress.rows_per_second:,.0f} a second{failed}{left}"
         out.write(text.ljust(78) + end if end == "\r" else text + end)
         out.flush()
 

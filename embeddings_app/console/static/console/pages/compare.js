@@ -1,7 +1,7 @@
 // The comparison: one query, two or three indexes, and how far each document moves between them.
 
 import { jsonParam, onBack, param, setParams } from "../address.js";
-import { get, request, send } from "../api.js";
+import { get, post, request, send } from "../api.js";
 import { copyButtons } from "../copying.js";
 import { showDocument } from "../document.js";
 import { $, el, foreign, icon, svg } from "../dom.js";
@@ -30,12 +30,14 @@ function columns() {
   return given.length ? given : startColumns();
 }
 
-// Two versions of one model where there are two, else two namespaces, else one twice.
+// Two versions of one model where there are two, else two namespaces of different models, which may hold the same documents,
+// else one twice.
 function startColumns() {
   const name = chosenNamespace(spaces);
   const other = versionsOf(name).find((one) => one.status !== "active");
   if (other) return [[name, ""], [name, String(other.model_version)]];
-  return [[name, ""], [spaces.find((space) => space.name !== name)?.name ?? name, ""]];
+  const model = spaces.find((space) => space.name === name)?.model_id;
+  return [[name, ""], [spaces.find((space) => space.model_id !== model)?.name ?? name, ""]];
 }
 
 function versionsOf(name) {
@@ -79,7 +81,8 @@ async function show() {
     const list = columns();
     const answers = await Promise.all(list.map((column) => answerOf(column, query, signal)));
     const ids = answers.map((answer) => (answer.hits ?? []).map((hit) => hit.id));
-    if (!signal.aborted) overlaps.replaceChildren(...overlapParts(answers, ids));
+    const parts = await overlapParts(list, answers, ids, signal);
+    if (!signal.aborted) overlaps.replaceChildren(...parts);
     return el("div", { class: "ranks" }, answers.flatMap((answer, at) => [at > 0 && lines(ids[at - 1], ids[at]), columnPart(list[at], answer, ids, at, query)]));
   });
 }
@@ -94,14 +97,27 @@ async function answerOf(column, query, signal) {
   }
 }
 
-function overlapParts(answers, ids) {
+async function overlapParts(list, answers, ids, signal) {
   const parts = [];
+  const unrelated = [];
   for (let one = 0; one < ids.length; one++)
     for (let other = one + 1; other < ids.length; other++) {
       if (answers[one].error || answers[other].error) continue;
-      parts.push(el("div", { class: "overlap" }, el("strong", {}, percent(overlap(ids[one], ids[other]))), el("span", { class: "tiny muted" }, `overlap@${HITS} of ${NAMES[one]} and ${NAMES[other]}`)));
+      if (await areUnrelated(list[one], ids[one], list[other], ids[other], signal)) unrelated.push(`${NAMES[one]} and ${NAMES[other]}`);
+      else parts.push(el("div", { class: "overlap" }, el("strong", {}, percent(overlap(ids[one], ids[other]))), el("span", { class: "tiny muted" }, `overlap@${HITS} of ${NAMES[one]} and ${NAMES[other]}`)));
     }
-  return parts.length ? [el("div", { class: "overlaps" }, parts)] : [];
+  return [
+    parts.length > 0 && el("div", { class: "overlaps" }, parts),
+    ...unrelated.map((pair) => note("warn", `${pair} cannot be compared: neither namespace has a document that the other one found. Choose namespaces that hold the same documents.`)),
+  ].filter(Boolean);
+}
+
+// Whether two answers have nothing in common because no document of one is in the namespace of the other at all. That they
+// share no hit is not enough: two models may find different documents among the same.
+async function areUnrelated([one], ids, [other], otherIds, signal) {
+  if (one === other || !ids.length || !otherIds.length || overlap(ids, otherIds) > 0) return false;
+  const has = async (namespace, wanted) => (await post("/v1/documents/get", { namespace, ids: wanted, include: [] }, signal)).documents.length > 0;
+  return !(await has(other, ids)) && !(await has(one, otherIds));
 }
 
 function columnPart(column, answer, ids, at, query) {

@@ -3,8 +3,9 @@
 import { link } from "../address.js";
 import { get, may } from "../api.js";
 import { addCards } from "../adding.js";
+import { countInWords } from "../counting.js";
 import { $, bar, el, foreign } from "../dom.js";
-import { ago, atLeast, count, percent } from "../format.js";
+import { ago, count, percent } from "../format.js";
 import { listNamespaces } from "../namespaces.js";
 import { readProblems } from "../readiness.js";
 import { empty, note, showIn } from "../states.js";
@@ -31,7 +32,7 @@ async function show({ quiet = false } = {}) {
       for (const space of found.slice(0, MOST_ROWS)) {
         const status = await get(`/v1/namespaces/${encodeURIComponent(space.name)}`, signal);
         busy ||= status.pending > 0;
-        rows.push({ ...space, ...status });
+        rows.push({ ...space, ...status, documents: await countInWords(space.name, status, signal) });
       }
       showBanner(rows);
       return [tableOf(rows), found.length > rows.length && el("p", { class: "small muted" }, `${count(found.length - rows.length)} more namespaces are not shown here.`)];
@@ -57,7 +58,7 @@ function row(space) {
     "tr",
     { "data-namespace": space.name },
     el("th", { scope: "row" }, el("a", { href: link("/console/", { ns: space.name }) }, space.name)),
-    el("td", { class: "right" }, el("a", { href: link("/console/documents/", { ns: space.name }) }, atLeast(space.count, space.count_is_exact))),
+    el("td", { class: "right" }, el("a", { href: link("/console/documents/", { ns: space.name }) }, space.documents)),
     el(
       "td",
       { class: "progress" },

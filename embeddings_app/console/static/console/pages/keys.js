@@ -149,7 +149,7 @@ function showSecret({ key, secret }, wasFirst) {
       el("div", { class: "row" }, el("button", { class: "button quiet small", type: "button", onclick: () => copy(code.textContent) }, icon("copy"), "Copy the example")),
     ),
     el("div", { class: "row end" }, el("button", { class: "button primary", type: "button", onclick: close }, "I have copied it")),
-  ]);
+  ], { isKept: true });
   // A keyless page has no rights any more: it is loaded again, and asks for the login.
   if (wasFirst) dialog.addEventListener("close", () => location.reload());
   choose(tabs[0], Object.values(shown)[0]);

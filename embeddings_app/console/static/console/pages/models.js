@@ -3,8 +3,9 @@
 import { link } from "../address.js";
 import { get, request } from "../api.js";
 import { copyButtons } from "../copying.js";
+import { countInWords } from "../counting.js";
 import { $, el, foreign } from "../dom.js";
-import { ago, atLeast, count, plural } from "../format.js";
+import { ago, count, plural } from "../format.js";
 import { listNamespaces } from "../namespaces.js";
 import { empty, note, showIn } from "../states.js";
 
@@ -39,9 +40,13 @@ function probeWords(probe, type) {
   return probe.passed ? ["Probed ", when, type === "external" ? ": it takes vectors." : ": it embeds."] : ["The probe ", when, " failed", probe.problem && [": ", foreign(probe.problem)]];
 }
 
-function modelPart(model, versions, spaces) {
+async function modelPart(model, versions, spaces, signal) {
   const users = spaces.filter((space) => space.model_id === model);
-  const chips = users.slice(0, SHOWN_NAMESPACES).map((space) => el("a", { class: "chip", href: link("/console/", { ns: space.name }) }, foreign(space.name, { class: "value" }), el("span", { class: "count" }, atLeast(space.count, space.count_is_exact))));
+  const chips = [];
+  for (const space of users.slice(0, SHOWN_NAMESPACES)) {
+    const documents = await countInWords(space.name, space, signal);
+    chips.push(el("a", { class: "chip", href: link("/console/", { ns: space.name }) }, foreign(space.name, { class: "value" }), el("span", { class: "count" }, documents)));
+  }
   return el(
     "section",
     { class: "model", "aria-label": model },
@@ -55,6 +60,6 @@ showIn(place, async (signal) => {
   const ids = [...new Set(models.map((one) => one.model_id))];
   if (ids.length === 0) return empty({ name: "models", title: "No model is registered", text: "The admin registers models." });
   const parts = [];
-  for (const id of ids) parts.push(modelPart(id, (await get(versionsPath(id), signal)).versions, spaces));
+  for (const id of ids) parts.push(await modelPart(id, (await get(versionsPath(id), signal)).versions, spaces, signal));
   return parts;
 });
