@@ -47,7 +47,7 @@ INSTANCE_WIDE = {
 """Files that change or count something of the whole shared instance: one process runs them one after the other."""
 SMALL_INSTANCE = {
     f"tests/acceptance/test_{name}.py"
-    for name in ("autoscale", "model_sources", "observability", "rerank", "keys", "howto_pages")
+    for name in ("autoscale", "compression", "model_sources", "observability", "rerank", "keys", "howto_pages")
 }
 """Files that ask a second, smaller instance, with settings of its own: one process starts it and runs all of them."""
 LAST = ("tests/acceptance/test_keys.py", "tests/acceptance/test_howto_pages.py")

@@ -50,7 +50,8 @@ def spans() -> Iterator[Collector]:
 
 @pytest.fixture(scope="session")
 def small(endpoint: FakeEndpoint, hub: FakeHub, spans: Collector) -> Iterator[Service]:
-    """One shard, one replica. It logs all it does as JSON, sends its spans to `spans`, and knows endpoint and hub."""
+    """One shard, one replica. It logs all it does as JSON, sends its spans to `spans`, knows endpoint and hub, and
+    compresses large answers."""
     var = scratch_directory()
     secrets, models = var / "keys", var / "models"
     secrets.mkdir()
@@ -67,6 +68,7 @@ def small(endpoint: FakeEndpoint, hub: FakeHub, spans: Collector) -> Iterator[Se
         "MODEL_ROOT": str(models),
         "HUB_DOWNLOADS": "1",
         "HUB_URL": hub.url,
+        "COMPRESS_FROM_BYTES": "20000",
     }
     with running_instance(var=var, port=free_port(), environ=outside_environment(var) | settings) as url:
         yield Service(url, var)
