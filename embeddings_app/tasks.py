@@ -18,7 +18,8 @@ from embedding_project.contracts.origins import Origin, distinct
 from embedding_project.contracts.queues import INDEX_TASK, REEMBED_CHUNK_TASK, REEMBED_WAVE_DONE_TASK
 from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import serving
-from embeddings_app.records.embeddings import any_due
+from embeddings_app.records.claims import any_due
+from embeddings_app.services.indexing.claiming import Claiming
 from embeddings_app.services.indexing.hints_heard import hinted
 from embeddings_app.services.indexing.hints_sent import hint_of_anything
 from embeddings_app.services.indexing.indexing import embed_documents, index_pending
@@ -34,6 +35,7 @@ from embeddings_app.services.reembedding.waves import advance
 TURN_SECONDS = 10.0
 """A turn of indexing ends after this, and asks for the next one, so that other jobs get theirs."""
 _turns = threading.Semaphore(2)
+_claiming = Claiming()
 _slow_jobs = SlowJobs(run_job)
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def _take_a_turn() -> None:
     if not _turns.acquire(blocking=False):
         return
     try:
-        more = index_pending(TURN_SECONDS, embed_documents, _embedder_restarted)
+        more = index_pending(TURN_SECONDS, embed_documents, _embedder_restarted, _claiming)
     finally:
         _turns.release()
     if more or any_due():

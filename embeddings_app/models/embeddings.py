@@ -20,6 +20,10 @@ class EmbeddingRecord(models.Model):
     # Without checks by Postgres for each row and without indexes of their own: see decision 0029.
     document = models.ForeignKey(Document, on_delete=models.CASCADE, db_constraint=False, db_index=False)
     model_version = models.ForeignKey(ModelRegistry, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    namespace_id = models.BigIntegerField(
+        db_default=0,
+        help_text="Whose turn it waits for; 0 in records that never waited, or that an older release wrote.",
+    )
     text_revision = models.IntegerField(default=0, help_text="Revision of the text that was embedded; 0 is none.")
     content_hash = models.BinaryField(default=b"")
     state = models.CharField(max_length=12, choices=RecordState.choices, default=RecordState.PENDING)
@@ -39,6 +43,11 @@ class EmbeddingRecord(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at"], condition=models.Q(state="pending"), name="record_pending"),
+            models.Index(
+                fields=["model_version", "namespace_id", "next_attempt_at"],
+                condition=models.Q(state="pending"),
+                name="record_turns",
+            ),
             models.Index(fields=["model_version", "id"], condition=models.Q(state="quarantined"), name="record_poison"),
         ]
 

@@ -54,13 +54,13 @@ def requeue(record_keys: Sequence[int]) -> list[Requeued]:
     found = rows(
         """
         WITH picked AS (
-            SELECT r.id FROM embedding_record r JOIN document d ON d.id = r.document_id
+            SELECT r.id, d.namespace_id FROM embedding_record r JOIN document d ON d.id = r.document_id
             WHERE r.id = ANY(%s) AND r.state = 'quarantined' AND NOT d.deleted AND d.text <> ''
             ORDER BY r.id FOR UPDATE OF r
         )
         UPDATE embedding_record r SET
             state = 'pending', lease_until = NULL, next_attempt_at = now(), attempts = 0, batch_limit = %s,
-            last_error = ''
+            last_error = '', namespace_id = picked.namespace_id
         FROM picked WHERE r.id = picked.id
         RETURNING r.document_id, r.model_version_id
         """,

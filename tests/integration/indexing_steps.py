@@ -13,6 +13,7 @@ from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app.services.documents.outcomes import DocumentResult, Wait
 from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, upsert
 from embeddings_app.services.embedding.embed import EmbedOutcome
+from embeddings_app.services.indexing.claiming import Claiming
 from embeddings_app.services.indexing.indexing import Embed, index_pending
 
 NAMESPACE = "tests"
@@ -68,7 +69,7 @@ def failing(code: str, count: int) -> list[EmbedOutcome]:
 
 def index(using: Embed = embed, *, embedder_restarted: bool = False) -> None:
     """Work on everything that is due."""
-    index_pending(5.0, using, lambda since: embedder_restarted)
+    index_pending(5.0, using, lambda since: embedder_restarted, Claiming())
 
 
 def make_due() -> None:

@@ -15,7 +15,7 @@ from redis import Redis
 from embedding_project.contracts.filters import Filter, parse_filter
 from embedding_project.contracts.queues import SearchLane, search_queue
 from embeddings_app.records import census_basis
-from embeddings_app.records.embeddings import MAX_ATTEMPTS
+from embeddings_app.records.claims import MAX_ATTEMPTS
 from embeddings_app.records.topology import Topology, read_topology
 from embeddings_app.services import namespaces, topology
 from embeddings_app.services.documents.deleting import delete

@@ -21,6 +21,7 @@ def test_hot_tables_have_the_indexes_that_queries_use_and_no_others() -> None:
         ("embedding_record", "embedding_record_pkey"),
         ("embedding_record", "record_pending"),
         ("embedding_record", "record_poison"),
+        ("embedding_record", "record_turns"),
         ("embedding_record", "record_unique"),
         ("shard_change", "shard_change_pkey"),
     ]

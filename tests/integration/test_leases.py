@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from embedding_project.contracts.model_spec import ModelSpec
-from embeddings_app.records import embeddings
-from embeddings_app.records.embeddings import Claim
+from embeddings_app.records import claims
+from embeddings_app.records.claims import Claim, Turn, claim_pending
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from tests.integration.indexing_steps import embed, embedded, failing, index, make_due, put, record, rows
 
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def test_a_claimed_record_is_not_claimed_again_until_its_lease_ends() -> None:
     put(("a", "one"))
-    assert len(embeddings.claim_pending(10, 30.0)) == 1
-    assert embeddings.claim_pending(10, 30.0) == []
+    assert len(claim_pending(10, 30.0, Turn())) == 1
+    assert claim_pending(10, 30.0, Turn()) == []
     make_due()
-    assert len(embeddings.claim_pending(10, 30.0)) == 1
+    assert len(claim_pending(10, 30.0, Turn())) == 1
 
 
 def test_an_outage_counts_no_attempt_and_loses_nothing() -> None:
@@ -98,7 +98,7 @@ def test_a_failure_that_comes_late_leaves_the_claim_of_another_alone(code: str, 
 
     def overslept(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
         make_due()
-        taken.extend(embeddings.claim_pending(10, 30.0))
+        taken.extend(claim_pending(10, 30.0, Turn()))
         return failing(code, len(texts))
 
     index(overslept, embedder_restarted=restarted)
@@ -108,8 +108,8 @@ def test_a_failure_that_comes_late_leaves_the_claim_of_another_alone(code: str, 
 
 def test_a_claim_is_one_batch_that_its_lease_covers() -> None:
     put(*((f"d{number}", f"text {number}") for number in range(16)))
-    embeddings.release(embeddings.claim_pending(6, 30.0), 0.0, "an embedder died", batch_limit=4)
+    claims.release(claim_pending(6, 30.0, Turn()), 0.0, "an embedder died", batch_limit=4)
     sizes = []
-    while claims := embeddings.claim_pending(32, 30.0):
-        sizes.append((len(claims), claims[0].batch_limit))
+    while batch := claim_pending(32, 30.0, Turn()):
+        sizes.append((len(batch), batch[0].batch_limit))
     assert sorted(sizes) == [(2, 4), (4, 4), (10, 64)]

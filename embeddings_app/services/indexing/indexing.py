@@ -14,15 +14,14 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.observing import tracing
 from embedding_project.observing.request_context import current_origins, serving
 from embeddings_app import registry
-from embeddings_app.records import documents, embeddings
-from embeddings_app.records.embeddings import Claim
+from embeddings_app.records import claims, documents, embeddings
+from embeddings_app.records.claims import Claim
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
+from embeddings_app.services.indexing.claiming import Claiming
 from embeddings_app.services.indexing.hints_heard import hinted
 from embeddings_app.services.indexing.writing import write_embedded
 
-CLAIM_ITEMS = 32
-"""Small enough that a batch of the longest texts is embedded well before its deadline, on two cores too."""
 LEASE_SECONDS = 30.0
 EMBED_SECONDS = 15.0
 _OUTAGE_BACKOFF_SECONDS = 1.0
@@ -39,19 +38,19 @@ def embed_documents(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]
     return embed_texts(spec, InputType.DOCUMENT, texts, Lane.BULK, time.monotonic() + EMBED_SECONDS)
 
 
-def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRestarted) -> bool:
+def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRestarted, claiming: Claiming) -> bool:
     """Work on due records for about `seconds`; True when there may be more."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        claims = embeddings.claim_pending(CLAIM_ITEMS, LEASE_SECONDS)
-        if not claims:
+        batch = claiming.take(LEASE_SECONDS)
+        if not batch:
             return False
-        (spec,) = registry.specs_by_key([claims[0].version_key]).values()
-        origins = hinted.of(claim.document_key for claim in claims) or current_origins()
+        (spec,) = registry.specs_by_key([batch[0].version_key]).values()
+        origins = hinted.of(claim.document_key for claim in batch) or current_origins()
         began_ns = time.time_ns()
         with serving(origins):
-            _index_batch(spec, claims, embed, embedder_restarted)
-        tracing.record("index", origins, began_ns, texts=len(claims))
+            _index_batch(spec, batch, embed, embedder_restarted)
+        tracing.record("index", origins, began_ns, texts=len(batch))
     return True
 
 
@@ -70,19 +69,19 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
     for claim, outcome in zip(batch, outcomes, strict=True):
         if outcome.error is not None and outcome.error not in INFRASTRUCTURE_ERRORS:
             failed.setdefault(outcome.error, []).append(claim)
-    for code, claims in failed.items():
-        logger.warning("%d texts of model version %d failed by themselves: %s", len(claims), spec.version_key, code)
-        _blame(claims, code)
+    for code, refused in failed.items():
+        logger.warning("%d texts of model version %d failed by themselves: %s", len(refused), spec.version_key, code)
+        _blame(refused, code)
 
 
 def _give_back(lost: Sequence[Claim], batch_size: int, *, suspect: bool) -> None:
     """If no embedder died meanwhile it was an outage; else a text of the batch may have been the cause."""
     logger.warning("%d texts were not embedded%s", len(lost), ", an embedder died meanwhile" if suspect else "")
     if not suspect:
-        embeddings.release(lost, _OUTAGE_BACKOFF_SECONDS, "not answered")
+        claims.release(lost, _OUTAGE_BACKOFF_SECONDS, "not answered")
     elif batch_size > 1:
         reason = "an embedder died with this batch"
-        embeddings.release(lost, _OUTAGE_BACKOFF_SECONDS, reason, batch_limit=batch_size // 2)
+        claims.release(lost, _OUTAGE_BACKOFF_SECONDS, reason, batch_limit=batch_size // 2)
     else:
         _blame(lost, "an embedder died with this text alone")
 
@@ -92,7 +91,7 @@ def _blame(failed: Sequence[Claim], reason: str) -> None:
 
     def count() -> None:
         locked = embeddings.lock_embedded(failed)
-        embeddings.count_failure(failed, _FAILURE_BACKOFF_SECONDS, reason)
+        claims.count_failure(failed, _FAILURE_BACKOFF_SECONDS, reason)
         documents.drop_unneeded_texts(list(locked))
 
     in_transaction(count)

@@ -1,7 +1,7 @@
 """Sweep: finds work whose hint was lost, and tells an indexer. It runs every few seconds, so it must stay cheap."""
 
 from embedding_project.broker.dispatch import send_index_hint
-from embeddings_app.records.embeddings import any_due
+from embeddings_app.records.claims import any_due
 from embeddings_app.services.indexing.hints_sent import hint_of_anything
 from embeddings_app.services.jobs.job import Done, Job, Run
 

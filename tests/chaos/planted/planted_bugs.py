@@ -90,9 +90,9 @@ def _never_partial(searching: Any) -> None:
     _put(searching, "search", whole)
 
 
-def _sweep_finds_nothing(embeddings: Any) -> None:
+def _sweep_finds_nothing(claims: Any) -> None:
     """Work whose hint was lost is found by nobody."""
-    _put(embeddings, "any_due", lambda: False)
+    _put(claims, "any_due", lambda: False)
 
 
 def _ignore_tokens(searching: Any) -> None:
@@ -253,7 +253,7 @@ BUGS: Mapping[str, Mapping[str, Change]] = {
     "delete-not-logged": {"embeddings_app.services.documents.deleting": _delete_without_log},
     "hits-not-verified": {"embeddings_app.records.reading": _show_unverified},
     "partial-never-said": {"embeddings_app.services.search.searching": _never_partial},
-    "sweep-finds-nothing": {"embeddings_app.records.embeddings": _sweep_finds_nothing},
+    "sweep-finds-nothing": {"embeddings_app.records.claims": _sweep_finds_nothing},
     "token-ignored": {"embeddings_app.services.search.searching": _ignore_tokens},
     "namespaces-mixed": {
         "index_nodes.version_index": _search_all_namespaces,
