@@ -107,6 +107,21 @@ def test_documents_written_and_deleted_between_pages_hide_no_other(ten: list[str
     assert [document.doc_id for document in rest.documents] == ["d35", "d4", "d5", "d7", "d8", "d9"]
 
 
+@pytest.mark.parametrize("filter_", [ODD, NESTED])
+def test_a_document_that_no_longer_passes_when_it_is_read_is_not_listed(ten: list[str], filter_: Filter) -> None:
+    looks = count()
+
+    def looked() -> float:
+        """Another client writes between the look for documents and the read of them."""
+        if next(looks):
+            put(("d3", "text 3"), metadata={"odd": False, "in": {"parity": "even"}})
+        return 0.0
+
+    page = list_documents(NAMESPACE, filter_, limit=4, clock=looked, window=6)
+    assert [document.doc_id for document in page.documents] == ["d1", "d5", "d7"]
+    assert page.after == Cursor("d7", descending=False)
+
+
 def test_a_cursor_of_the_other_order_or_of_no_listing_is_refused(ten: list[str]) -> None:
     with pytest.raises(InvalidRequest):
         list_documents(NAMESPACE, None, limit=1, after=Cursor("d1", descending=True))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from embedding_project.contracts.census import Value
 from embedding_project.contracts.errors import InvalidRequest
-from embedding_project.contracts.filters import Filter
+from embedding_project.contracts.filters import Filter, matches
+from embedding_project.contracts.metadata import flatten
 from embeddings_app.records.document_walk import WINDOW_ROWS, Walk
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents.cursors import Cursor
@@ -72,7 +73,9 @@ def list_documents(
         last = step.last
         if last is None or len(found) == limit or clock() >= until:
             break
-    documents = tuple(read_documents(namespace, found, with_vector))
+    # What was written since then may pass no longer.
+    views = read_documents(namespace, found, with_vector)
+    documents = tuple(view for view in views if filter_ is None or matches(filter_, flatten(view.metadata)))
     return DocumentPage(documents=documents, after=None if last is None else Cursor(last, descending))
 
 
