@@ -27,6 +27,10 @@ WORDS = (
 """Words that look alike and are not, and words that break what is put together from text."""
 CHOICES: Mapping[str, tuple[Any, ...]] = {"parity": (0, 1), "number": NUMBERS, "word": WORDS}
 """Metadata field -> the values it takes in turn, by the number of the write."""
+SWEPT_NAMESPACES = ("swept-0", "swept-1")
+"""Their documents come and go by filter, and their words are kept."""
+MARK = "mark"
+"""The metadata field that updates by filter write."""
 _encoder = HashingEncoder(DIMENSION, MAX_TOKENS)
 
 
@@ -42,8 +46,15 @@ class Place:
 
 
 def text_of(place: Place, text_version: int) -> str:
-    """A text that no other document and no other version has."""
-    return f"what {place.doc_id} of {place.namespace} says in its version {text_version}"
+    """A text that no other document and no other version has, with a word that no other text has."""
+    said = f"what {place.doc_id} of {place.namespace} says in its version {text_version}"
+    return f"{said} {word_of(place, text_version)}" if place.namespace in SWEPT_NAMESPACES else said
+
+
+def word_of(place: Place, text_version: int) -> str:
+    """The word by which a search by words finds one text of one document, in a namespace that keeps words."""
+    number = SWEPT_NAMESPACES.index(place.namespace)
+    return f"n{number}d{place.doc_id.rpartition('-')[2]}t{text_version}"
 
 
 def vector_of(text: str, model_version: int) -> list[float]:
@@ -75,5 +86,7 @@ def wrong_content(document: Any) -> str:
 
 
 def _comparable(metadata: dict[str, Any]) -> dict[str, Any]:
-    """A number may come back as an integer with the same digits, `1.5e18` as `1500000000000000000`."""
-    return {**metadata, "number": float(metadata["number"])} if "number" in metadata else metadata
+    """A number may come back as an integer with the same digits, `1.5e18` as `1500000000000000000`. What was changed
+    without the text is judged apart."""
+    written = {field: value for field, value in metadata.items() if field != MARK}
+    return {**written, "number": float(written["number"])} if "number" in written else written

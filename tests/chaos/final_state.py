@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.client import Client, search_for
 from tests.chaos.cluster import MODEL, Servers
-from tests.chaos.content import Place
+from tests.chaos.content import SWEPT_NAMESPACES, Place
 from tests.chaos.faults.queues import work_queues
 from tests.chaos.versions import KnownVersions
 
@@ -15,6 +15,8 @@ CONVERGENCE_SECONDS = 100.0
 AUDITOR = "auditor"
 """The client that reads every document once more; its operations are judged like all others, and more strictly."""
 _FRESH_SECONDS = 3
+_PAGE = 7
+"""Documents of a page of the last listings."""
 _MODULUS = 2**63
 
 _LOGS = """
@@ -35,7 +37,12 @@ FROM shard_replica r CROSS JOIN log_epoch e
 """
 _DOCUMENTS = """
 SELECT n.name, d.doc_id, (d.metadata ->> 'version')::int
-FROM document d JOIN namespace n ON n.id = d.namespace_id WHERE NOT d.deleted
+FROM document d JOIN namespace n ON n.id = d.namespace_id
+WHERE NOT d.deleted AND n.dropped_at IS NULL
+"""
+_OF_DROPPED = """
+SELECT count(*) FROM document d JOIN namespace n ON n.id = d.namespace_id
+WHERE n.dropped_at IS NOT NULL AND NOT d.deleted
 """
 _RECORDS = "SELECT state, count(*) FROM embedding_record GROUP BY 1"
 _LIVE = "('backfilling', 'shadow', 'active', 'standby')"
@@ -96,6 +103,8 @@ class FinalState:
     quarantined: int
     queues: dict[str, int]
     """Queue -> messages in it."""
+    of_dropped: int = 0
+    """Live documents of namespaces that were dropped."""
     states: Mapping[int, str] = field(default_factory=dict)
     """Number of each version of the model of the run -> its state."""
     version_keys: Mapping[int, int] = field(default_factory=dict)
@@ -117,6 +126,8 @@ def unrest(state: FinalState, replicas: int) -> list[str]:
         found.append(f"{state.pending} documents are pending")
     if state.quarantined:
         found.append(f"{state.quarantined} documents are quarantined")
+    if state.of_dropped:
+        found.append(f"{state.of_dropped} documents of dropped namespaces are left")
     found += _unrest_of_versions(state)
     for log in state.logs:
         own = [replica for replica in state.replicas if replica.log == log.name]
@@ -187,6 +198,7 @@ def read_state(cluster: Servers) -> FinalState:
         pending=records.get("pending", 0),
         quarantined=records.get("quarantined", 0),
         queues=queues,
+        of_dropped=cluster.rows(_OF_DROPPED)[0][0],
         states={version: status for version, status, _ in versions},
         version_keys={version: key for version, _, key in versions},
         on_the_way=dict(cluster.rows(_ON_THE_WAY)),
@@ -197,12 +209,16 @@ def read_state(cluster: Servers) -> FinalState:
 
 
 def read_everything(client: Client, places: Iterable[Place], known: KnownVersions) -> None:
-    """Get every document that was ever written and search for the text it has, in every version that answers, each
-    twice: replicas take turns. Closes the client."""
+    """Get every document that was ever written and search for the text it has, in every version that answers, and by
+    its word, each twice: replicas take turns. List every namespace. Closes the client."""
     try:
         for place in sorted(places) * 2:
             for seen in client.get(place).answered.seen:
+                if place.namespace in SWEPT_NAMESPACES:
+                    client.search(search_for(place, seen.text_version, mode="text"))
                 for version in known.answering:
                     client.search(search_for(place, seen.text_version, model_version=version), by_vector=True)
+        for namespace in sorted({place.namespace for place in places}):
+            client.list_all(namespace, None, _PAGE, backwards=False)
     finally:
         client.close()

@@ -20,6 +20,8 @@ ABSENT = 0
 """The version of a document that is deleted, or was never there."""
 NO_ANSWER = 0
 """The status of a request whose connection broke, or whose client gave up."""
+UNKNOWN_NAMESPACE = "unknown_namespace"
+"""The answer where no document was ever written since the last drop; see `checks.order` for when it is right."""
 
 
 class Kind(StrEnum):
@@ -28,6 +30,14 @@ class Kind(StrEnum):
     SEARCH = "search"
     GET = "get"
     EMBED = "embed"
+    SWEEP = "sweep"
+    """A delete by filter."""
+    MARK = "mark"
+    """An update by filter."""
+    LIST = "list"
+    """All pages of a listing, from the first request to the last answer."""
+    DROP = "drop"
+    """Of a namespace."""
 
 
 class Outcome(StrEnum):
@@ -63,6 +73,8 @@ class Seen:
     """As it was answered; 0 where answers have none."""
     score: float = 0.0
     stale: bool = False
+    mark: int = 0
+    """Of the last update by filter; 0 where there was none since the document was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +96,12 @@ class Asked:
     """Number of the upsert whose token the search carried."""
     model_version: int = 0
     """The version of the model that was asked for; 0 for none."""
+    mode: str = ""
+    """Of a search: text, hybrid, or empty for one by meaning."""
+    if_revision: int | None = None
+    """The revision that the document must have to be written."""
+    mark: int = 0
+    """What an update by filter writes into the documents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +115,8 @@ class Answered:
     fault: str = ""
     """What is wrong with the form or content of the answer itself; empty when it is sound."""
     partial: bool = False
+    unfinished: bool = False
+    """Whether a change by filter has not come to its end."""
     seen: tuple[Seen, ...] = ()
     writes: tuple[Written, ...] = ()
     """The writes of the request with what was answered to each."""
@@ -119,14 +139,17 @@ class Operation:
     @property
     def outcome(self) -> Outcome:
         if self.answered.status == 200:
-            return Outcome.OK
+            return Outcome.INFO if self.answered.unfinished else Outcome.OK
         refused = self.answered.status == 429 or 400 <= self.answered.status < 500
         return Outcome.FAIL if refused else Outcome.INFO
 
     @property
     def served(self) -> bool:
         """Whether the answer is one that a sound service gives."""
-        return self.answered.status == 200 or (self.asked.kind is Kind.GET and self.answered.status == 404)
+        if self.answered.status == 200 or (self.asked.kind is Kind.GET and self.answered.status == 404):
+            return True
+        conflict = self.answered.code == "revision_conflict" and self.asked.if_revision is not None
+        return conflict or self.answered.code == UNKNOWN_NAMESPACE
 
     @property
     def place(self) -> Place:
@@ -183,14 +206,15 @@ class Journal:
             return tuple(sorted(self._operations, key=lambda operation: operation.invoked))
 
     def rate(self, begin: float, end: float) -> float:
-        """Operations a second that came back between the times and were served."""
-        served = 0
+        """Requests a second that came back between the times and were served; a batch is one."""
+        served = set()
         with self._lock:
             for operation in reversed(self._operations):
                 if operation.finished < begin:
                     break
-                served += operation.served and operation.finished <= end
-        return served / (end - begin)
+                if operation.served and operation.finished <= end:
+                    served.add((operation.client, operation.invoked))
+        return len(served) / (end - begin)
 
     def _line(self, event: dict[str, Any]) -> None:
         line = json.dumps(event, separators=(",", ":"))

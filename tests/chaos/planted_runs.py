@@ -29,6 +29,26 @@ _WRITTEN = Plan(
     small_namespaces=(), documents=420, waits=("accepted",), new_text_share=1.0, weights={"batch": 60, "find": 40}
 )
 """Many documents, of which some are rewritten while any others are embedded."""
+_SWEPT = Plan(
+    documents=21,
+    small_namespaces=(),
+    dropped_namespaces=(),
+    period_seconds=0.1,
+    weights={"rewrite": 45, "sweep": 15, "mark": 15, "list": 25},
+)
+"""Documents that are deleted and changed by filter while they are rewritten."""
+_SEARCHED = Plan(
+    documents=21,
+    small_namespaces=(),
+    dropped_namespaces=(),
+    waits=("searchable",),
+    period_seconds=0.1,
+    weights={"rewrite": 40, "claim": 20, "words": 20, "together": 20},
+)
+"""Documents that are written on condition, and found by their words and in batches."""
+_DROPPED = Plan(
+    documents=21, small_namespaces=(), swept_namespaces=(), period_seconds=0.1, weights={"renew": 80, "drop": 20}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +58,9 @@ class Scene:
     caught_by: tuple[str, ...]
     faults: tuple[str, ...] = _NODES_LAG
     seconds: float = 15.0
-    plan: Plan = field(default_factory=lambda: Plan(documents=63, small_namespaces=()))
+    plan: Plan = field(
+        default_factory=lambda: Plan(documents=63, small_namespaces=(), swept_namespaces=(), dropped_namespaces=())
+    )
     ends_under_fault: bool = False
     switches: int = 0
     """New versions of the model that must have come to answer; 0 leaves it at its first."""
@@ -65,6 +87,14 @@ PLANTED: Mapping[str, Scene] = {
     "dual-write-forgotten": Scene(caught_by=("C6 convergence",), plan=_WRITTEN, switches=1),
     "late-chunk-overwrites": Scene(caught_by=("C1 lost", "C6 convergence"), plan=_WRITTEN, switches=2),
     "versions-mixed": Scene(caught_by=("C11 versions",), switches=2),
+    "sweep-unlocked": Scene(caught_by=("C3 registers", "C5 honesty", "C12 listings"), plan=_SWEPT),
+    "sweep-ends-early": Scene(caught_by=("C2 resurrected", "C3 registers"), plan=_SWEPT),
+    "drop-not-heard": Scene(caught_by=("C2 resurrected", "C3 registers"), plan=_DROPPED),
+    "listing-skips": Scene(caught_by=("C12 listings",), plan=_SWEPT),
+    "update-ends-early": Scene(caught_by=("C13 changes",), plan=_SWEPT),
+    "condition-ignored": Scene(caught_by=("C13 changes",), plan=_SEARCHED),
+    "batch-mixed": Scene(caught_by=("C5 honesty", "C11 versions"), plan=_SEARCHED),
+    "old-words-kept": Scene(caught_by=("C5 honesty",), plan=_SEARCHED),
 }
 """Name of the bug -> how it is provoked. The names are those of `planted/planted_bugs.py`."""
 

@@ -6,14 +6,15 @@ They are paced: what is compared over a run is how many requests succeed, not ho
 import random
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.client import Client, search_for, search_for_anything
-from tests.chaos.content import CHOICES, Place
-from tests.chaos.history import ABSENT, Journal, Operation, Outcome, Written
+from tests.chaos.content import CHOICES, SWEPT_NAMESPACES, Place
+from tests.chaos.history import Journal, Operation, Outcome
+from tests.chaos.passing import DROPPED_NAMESPACES, DroppedSteps, SweptSteps
 from tests.chaos.versions import KnownVersions
+from tests.chaos.writes import Writes
 
 NAMESPACES = ("red", "green", "blue")
 SMALL_NAMESPACES = tuple(f"small-{number}" for number in range(40))
@@ -35,6 +36,8 @@ class Plan:
     small_namespaces: tuple[str, ...] = SMALL_NAMESPACES
     shared: int = 2
     """Of each namespace, with the same ids in all of them; every client writes them."""
+    swept_namespaces: tuple[str, ...] = SWEPT_NAMESPACES
+    dropped_namespaces: tuple[str, ...] = DROPPED_NAMESPACES
     period_seconds: float = 0.3
     waits: tuple[str, ...] = ("accepted", "indexed", "searchable")
     new_text_share: float = 0.8
@@ -48,36 +51,17 @@ class Plan:
             "browse": 10,
             "get": 12,
             "read_own_write": 8,
+            "rewrite": 8,
+            "sweep": 3,
+            "mark": 3,
+            "list": 4,
+            "claim": 5,
+            "words": 6,
+            "together": 3,
+            "renew": 5,
+            "drop": 1,
         }
     )
-
-
-class Writes:
-    """The numbers of the writes of every document, and the text each was last given. Safe for many threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._numbers: dict[Place, int] = defaultdict(int)
-        self._texts: dict[Place, int] = {}
-
-    def next(self, place: Place, *, new_text: bool) -> Written:
-        """A write that no other write of the document is like. A new text takes its number."""
-        with self._lock:
-            self._numbers[place] = version = self._numbers[place] + 1
-            if new_text or not self._texts.get(place):
-                self._texts[place] = version
-            return Written(doc_id=place.doc_id, version=version, text_version=self._texts[place])
-
-    def deleted(self, place: Place) -> int:
-        """Note that a delete is about to be sent; gives the text that the document had, ABSENT when it had none."""
-        with self._lock:
-            text, self._texts[place] = self._texts.get(place, ABSENT), ABSENT
-            return text
-
-    def known(self) -> list[tuple[Place, int]]:
-        """Every document that was ever to be written, with its text of now or ABSENT."""
-        with self._lock:
-            return list(self._texts.items())
 
 
 class Workload:
@@ -92,6 +76,8 @@ class Workload:
         for number in range(plan.clients):
             chance = random.Random(f"{seed}/{number}")
             users.append(_User(Client(f"client-{number}", url, journal, known, chance), number, plan, chance, writes))
+        for namespace in plan.swept_namespaces:
+            users[0].make_namespace(namespace)
         for user in users:
             user.fill()
         self._threads = [threading.Thread(target=self._run, args=(user,), name=user.name) for user in users]
@@ -121,7 +107,6 @@ class _User:
         self.period_seconds = plan.period_seconds
         self._client = client
         self._plan = plan
-        self._weights = plan.weights if number else _EMBEDDING
         self._random = chance
         self._writes = writes
         self._own = [_place(one) for one in range(plan.documents) if one % plan.clients == number]
@@ -130,7 +115,10 @@ class _User:
             for place, namespace in enumerate(plan.small_namespaces)
             if number in (place % plan.clients, (place + 1) % plan.clients)
         ]
-        self._namespaces = [*NAMESPACES, *plan.small_namespaces]
+        self._namespaces = [
+            *(*NAMESPACES, *plan.small_namespaces),
+            *(*plan.swept_namespaces, *plan.dropped_namespaces),
+        ]
         self._shared = [Place(namespace, f"shared-{one}") for namespace in NAMESPACES for one in range(plan.shared)]
         self._steps: dict[str, Callable[[], object]] = {
             "upsert": lambda: self._upsert(1),
@@ -143,9 +131,18 @@ class _User:
             "read_own_write": self._read_own_write,
             "embed": self._embed,
         }
+        if plan.swept_namespaces:
+            self._steps |= SweptSteps(client, plan.swept_namespaces, plan.waits, chance, writes, self._send).steps
+        if plan.dropped_namespaces:
+            self._steps |= DroppedSteps(client, plan.dropped_namespaces, number, chance, writes, self._send).steps
+        weights = plan.weights if number else _EMBEDDING
+        self._weights = {name: weight for name, weight in weights.items() if name in self._steps}
 
     def close(self) -> None:
         self._client.close()
+
+    def make_namespace(self, namespace: str) -> None:
+        self._client.make_namespace(namespace)
 
     def fill(self) -> None:
         """Write every document of its own once, so that all namespaces exist."""

@@ -4,6 +4,7 @@ from tests.chaos.checks.answers import Errors, Honesty, Liveness
 from tests.chaos.checks.base import Check, Evidence
 from tests.chaos.checks.documents import Lost, Resurrected, Strangers
 from tests.chaos.checks.order import Registers
+from tests.chaos.checks.passing import Changes, Listings
 from tests.chaos.checks.state import Bounds, Convergence, Sequence
 from tests.chaos.checks.versions import Versions
 from tests.chaos.checks.worth import Worth
@@ -20,6 +21,8 @@ CHECKS: tuple[Check, ...] = (
     Errors(),
     Sequence(),
     Versions(),
+    Listings(),
+    Changes(),
     Worth(),
 )
 

@@ -7,12 +7,14 @@ from tests.chaos.conductor import RECOVERED_SHARE, RECOVERY_SECONDS
 from tests.chaos.content import Place, passes
 from tests.chaos.faults.base import Part
 from tests.chaos.final_state import AUDITOR
-from tests.chaos.history import NO_ANSWER, Kind, Operation, Outcome
+from tests.chaos.history import ABSENT, NO_ANSWER, Kind, Operation, Outcome
 from tests.chaos.registers import Attempt
 
 GRACE_SECONDS = 1.5
 """On top of a deadline: machines are busy while others start again."""
 _SEARCHABLE = "searchable"
+_NEEDED = {"hybrid": tuple(Part)}
+"""Mode of a search -> what it needs, where it is more than the api and the nodes: its text has to be embedded."""
 
 
 class Honesty(Check):
@@ -26,7 +28,7 @@ class Honesty(Check):
             if operation.asked.kind is not Kind.SEARCH or operation.outcome is not Outcome.OK:
                 continue
             if operation.answered.partial:
-                if not evidence.explained(operation, Part.API, Part.SEARCH):
+                if not evidence.explained(operation, *_NEEDED.get(operation.asked.mode, (Part.API, Part.SEARCH))):
                     yield f"operation {operation.number} was answered in part without a reason"
                 continue
             why = " with its token" if operation.asked.token_of else ""
@@ -40,7 +42,12 @@ def _must_find(operation: Operation, numbered: dict[int, Operation], evidence: E
         own = (place for place in evidence.registers if place.namespace == operation.asked.namespace)
         return {place for place in own if _certainly_passes(place, operation, evidence)}
     current = _undisturbed(operation.place, operation, evidence)
-    if current is None or not _same_version(current, operation, evidence):
+    if current is None or current.written.version == ABSENT:
+        return set()
+    if operation.asked.mode and current.written.text_version == operation.asked.text_version:
+        # Words are written with the document: what is acknowledged is found, in whatever state it is.
+        return {operation.place}
+    if not _same_version(current, operation, evidence):
         return set()
     if current.written.text_version != operation.asked.text_version:
         return set()

@@ -14,7 +14,8 @@ class Lost(Check):
     name = "C1 lost"
 
     def violations(self, evidence: Evidence) -> Iterator[str]:
-        audited = [operation for operation in evidence.operations if operation.client == AUDITOR]
+        own = (operation for operation in evidence.operations if operation.client == AUDITOR)
+        audited = [operation for operation in own if operation.asked.kind is not Kind.LIST]
         read = {operation.place for operation in audited if operation.asked.kind is Kind.GET}
         yield from (f"{place} was never read in the end" for place in evidence.registers.keys() - read)
         for operation in audited:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.chaos.checks.base import Check, Evidence, shown
 from tests.chaos.content import Place
-from tests.chaos.history import ABSENT, Kind, Operation
+from tests.chaos.history import ABSENT, UNKNOWN_NAMESPACE, Kind, Operation
 from tests.chaos.registers import Attempt, Register
 
 
@@ -18,11 +18,16 @@ class Registers(Check):
     def violations(self, evidence: Evidence) -> Iterator[str]:
         yield from _not_possible(evidence)
         yield from _gone_too_early(evidence)
+        yield from _namespace_gone_too_early(evidence)
         for place, register in evidence.registers.items():
-            written = [attempt for attempt in register.attempts if attempt.acknowledged]
+            if not register.by_revision:
+                continue
+            written = [attempt for attempt in register.attempts if attempt.acknowledged and not attempt.sweeps]
             yield from (f"{place}: {fault}" for fault in _shared_revisions(written))
             yield from (f"{place}: {fault}" for fault in _went_back(_revisions_of(written)))
         for place, read in _reads(evidence).items():
+            if place in evidence.registers and not evidence.registers[place].by_revision:
+                continue
             yield from (f"{place}: {fault}" for fault in _went_back(read))
 
 
@@ -46,7 +51,9 @@ def _not_possible(evidence: Evidence) -> Iterator[str]:
             yield f"{place} was shown as version {seen.version}, possible are {sorted(possible)} {where}"
         if register.texts().get(seen.version, seen.text_version) != seen.text_version:
             yield f"{place} version {seen.version} was shown with text {seen.text_version} {where}"
-        if seen.revision and seen.revision != _revision_of(register, seen.version, seen.revision):
+        told = _revision_of(register, seen.version, seen.revision)
+        changed = len(register.marks_on(seen.version, operation.finished))
+        if seen.revision and register.by_revision and not told <= seen.revision <= told + changed:
             yield f"{place} version {seen.version} was shown as revision {seen.revision} {where}"
 
 
@@ -61,6 +68,18 @@ def _gone_too_early(evidence: Evidence) -> Iterator[str]:
             register = evidence.registers.get(operation.place)
             if register and ABSENT not in register.versions(operation.invoked, operation.finished):
                 yield f"{operation.place} was said not to be there (operation {operation.number})"
+
+
+def _namespace_gone_too_early(evidence: Evidence) -> Iterator[str]:
+    by_namespace = defaultdict(list)
+    for place, register in evidence.registers.items():
+        by_namespace[place.namespace].append((place, register))
+    for operation in evidence.operations:
+        if operation.answered.code != UNKNOWN_NAMESPACE:
+            continue
+        for place, register in by_namespace[operation.asked.namespace]:
+            if ABSENT not in register.versions(operation.invoked, operation.finished):
+                yield f"the namespace of {place} was said not to be there (operation {operation.number})"
 
 
 def _shared_revisions(written: Iterable[Attempt]) -> Iterator[str]:

@@ -22,6 +22,9 @@ class Versions(Check):
         for operation in evidence.operations:
             if operation.asked.kind is not Kind.SEARCH or operation.outcome is not Outcome.OK:
                 continue
+            if operation.asked.mode:
+                # Words have scores of their own.
+                continue
             asked, answered = operation.asked.model_version, operation.answered.model_version
             if asked and asked != answered:
                 yield f"version {asked} was asked for, {answered} answered (operation {operation.number})"

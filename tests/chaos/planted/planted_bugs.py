@@ -3,27 +3,18 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from inspect import Parameter, isfunction, signature
 from itertools import count
 from time import monotonic, sleep
 from typing import Any
+
+from passing_bugs import PASSING_BUGS
+from planted_change import put
 
 Change = Callable[[Any], None]
 _LIVING = (
     "SELECT id, revision, shard_hash FROM document WHERE id = ANY(%s) AND NOT deleted "
     "ORDER BY namespace_id, doc_id FOR NO KEY UPDATE"
 )
-
-
-def _put(owner: Any, name: str, value: Any) -> None:
-    """Raises AttributeError when the product no longer has what the bug is to replace, and TypeError when that is
-    called in another way: the bug would fail where it is to lie."""
-    old = getattr(owner, name)
-    if isfunction(old) and isfunction(value):
-        parameters = signature(old).parameters.values()
-        by_name = [parameter.name for parameter in parameters if parameter.kind is Parameter.KEYWORD_ONLY]
-        signature(value).bind(*range(len(parameters) - len(by_name)), **dict.fromkeys(by_name))
-    setattr(owner, name, value)
 
 
 def _skip_log_rows(feed: Any) -> None:
@@ -35,7 +26,7 @@ def _skip_log_rows(feed: Any) -> None:
         kept = next((state for seq, state in changes if seq % 7), None)
         return [(seq, state if seq % 7 or kept is None else kept) for seq, state in changes]
 
-    _put(feed, "read_changes", skipping)
+    put(feed, "read_changes", skipping)
 
 
 def _forget_text_revisions(embeddings: Any) -> None:
@@ -45,7 +36,7 @@ def _forget_text_revisions(embeddings: Any) -> None:
         found = embeddings.rows(_LIVING, [[claim.document_key for claim in claims]])
         return {row[0]: embeddings.ChangedDocument(*row) for row in found}
 
-    _put(embeddings, "lock_embedded", lock_embedded)
+    put(embeddings, "lock_embedded", lock_embedded)
 
 
 def _delete_without_log(deleting: Any) -> None:
@@ -57,7 +48,7 @@ def _delete_without_log(deleting: Any) -> None:
         @staticmethod
         def append_changes(*_: Any) -> None: ...
 
-    _put(deleting, "changes", Silent)
+    put(deleting, "changes", Silent)
 
 
 def _show_unverified(reading: Any) -> None:
@@ -76,7 +67,7 @@ def _show_unverified(reading: Any) -> None:
             for key, space, doc_id, stored, current, metadata, text in found
         }
 
-    _put(reading, "hydrate", hydrate)
+    put(reading, "hydrate", hydrate)
 
 
 def _never_partial(searching: Any) -> None:
@@ -87,17 +78,17 @@ def _never_partial(searching: Any) -> None:
         result = search(request)
         return replace(result, shards_failed=())
 
-    _put(searching, "search", whole)
+    put(searching, "search", whole)
 
 
 def _sweep_finds_nothing(claims: Any) -> None:
     """Work whose hint was lost is found by nobody."""
-    _put(claims, "any_due", lambda: False)
+    put(claims, "any_due", lambda: False)
 
 
 def _ignore_tokens(searching: Any) -> None:
     """A search with a token does not wait for it."""
-    _put(searching, "_wait_for_tokens", lambda *_: None)
+    put(searching, "_wait_for_tokens", lambda *_: None)
 
 
 def _search_all_namespaces(version_index: Any) -> None:
@@ -107,13 +98,13 @@ def _search_all_namespaces(version_index: Any) -> None:
     def anywhere(self: Any, namespace_key: int, *asked: Any) -> Any:
         return search(self, min(self._collections, default=namespace_key), *asked)
 
-    _put(version_index.VersionIndex, "search", anywhere)
+    put(version_index.VersionIndex, "search", anywhere)
 
 
 def _hydrate_all_namespaces(hydration: Any) -> None:
     """And hydration does not ask which namespace a hit is of."""
     holds = hydration._holds
-    _put(hydration, "_holds", lambda hit, row, shown: holds(hit, row, replace(shown, namespace_key=row.namespace_key)))
+    put(hydration, "_holds", lambda hit, row, shown: holds(hit, row, replace(shown, namespace_key=row.namespace_key)))
 
 
 def _keep_old_rows(collection: Any) -> None:
@@ -127,7 +118,7 @@ def _keep_old_rows(collection: Any) -> None:
         self._slots.stamps[slot] = -1
         replace_vector(self, slot, document_key, vector, text_revision, now)
 
-    _put(collection.Collection, "_replace_vector", keeping)
+    put(collection.Collection, "_replace_vector", keeping)
 
 
 def _acknowledge_before_flush(settings: Any) -> None:
@@ -150,7 +141,7 @@ def _lock_nothing(documents: Any) -> None:
             for doc_id, key, hashed, metadata, *rest in found
         }
 
-    _put(documents, "lock_documents", lock_documents)
+    put(documents, "lock_documents", lock_documents)
 
 
 def _keep_reads(reading: Any) -> None:
@@ -165,7 +156,7 @@ def _keep_reads(reading: Any) -> None:
             kept[namespace, doc_id] = monotonic(), view
         return view
 
-    _put(reading, "read_document", remembering)
+    put(reading, "read_document", remembering)
 
 
 def _mangle_values(columns: Any, mangle: Callable[[Any], Any]) -> None:
@@ -174,7 +165,7 @@ def _mangle_values(columns: Any, mangle: Callable[[Any], Any]) -> None:
     def mangling(self: Any, slot: int, flat: Any) -> None:
         set_row(self, slot, {path: mangle(value) for path, value in flat.items()})
 
-    _put(columns.Columns, "set_row", mangling)
+    put(columns.Columns, "set_row", mangling)
 
 
 def _round_numbers(columns: Any) -> None:
@@ -190,7 +181,7 @@ def _fold_words(columns: Any) -> None:
 def _mix_embeddings(compute: Any) -> None:
     """Texts that are computed together get the vectors of each other."""
     encode_each = compute.encode_each
-    _put(compute, "encode_each", lambda encoder, batch: encode_each(encoder, batch)[::-1])
+    put(compute, "encode_each", lambda encoder, batch: encode_each(encoder, batch)[::-1])
 
 
 def _write_active_version_alone(upserting: Any) -> None:
@@ -205,7 +196,7 @@ def _write_active_version_alone(upserting: Any) -> None:
             active = registry.active_spec(model_id).version_key
             return [spec for spec in registry.live_specs(model_id) if spec.version_key == active]
 
-    _put(upserting, "registry", OnlyActive)
+    put(upserting, "registry", OnlyActive)
 
 
 def _write_chunks_late(chunks: Any) -> None:
@@ -229,8 +220,8 @@ def _write_chunks_late(chunks: Any) -> None:
         finally:
             of_chunk.writes = False
 
-    _put(embeddings, "lock_embedded", lock_any)
-    _put(chunks, "write_embedded", write_late)
+    put(embeddings, "lock_embedded", lock_any)
+    put(chunks, "write_embedded", write_late)
 
 
 def _search_other_versions(searching: Any) -> None:
@@ -244,7 +235,7 @@ def _search_other_versions(searching: Any) -> None:
         others = [key for key in live if key != spec.version_key]
         return replace(query, version_key=others[0]) if others and next(numbers) % 5 == 0 else query
 
-    _put(searching, "_vector_query", mixed)
+    put(searching, "_vector_query", mixed)
 
 
 BUGS: Mapping[str, Mapping[str, Change]] = {
@@ -269,4 +260,5 @@ BUGS: Mapping[str, Mapping[str, Change]] = {
     "dual-write-forgotten": {"embeddings_app.services.documents.upserting": _write_active_version_alone},
     "late-chunk-overwrites": {"embeddings_app.services.reembedding.chunks": _write_chunks_late},
     "versions-mixed": {"embeddings_app.services.search.searching": _search_other_versions},
+    **PASSING_BUGS,
 }

@@ -76,6 +76,7 @@ def search(
     condition: tuple[str, int] | None = None,
     token_of: int | None = None,
     client: str = "client-0",
+    mode: str = "",
 ) -> Operation:
     asked = Asked(
         kind=Kind.SEARCH,
@@ -85,6 +86,7 @@ def search(
         text_version=text_version,
         condition=condition,
         token_of=token_of,
+        mode=mode,
     )
     return operation(asked, Answered(status=200, seen=seen, partial=partial), begin, end, client)
 
@@ -103,6 +105,7 @@ def seen(
     namespace: str = "red",
     stale: bool = False,
     revision: int = 0,
+    mark: int = 0,
 ) -> Seen:
     return Seen(
         doc_id=doc_id,
@@ -111,4 +114,34 @@ def seen(
         namespace=namespace,
         stale=stale,
         revision=revision,
+        mark=mark,
     )
+
+
+def sweep(begin: float, end: float, *, condition: tuple[str, int] = ("parity", 1), status: int = 200) -> Operation:
+    asked = Asked(kind=Kind.SWEEP, namespace="red", limit_seconds=15, condition=condition)
+    return operation(asked, Answered(status=status, retry_after="1"), begin, end)
+
+
+def mark(number: int, begin: float, end: float, *, condition: tuple[str, int] = ("parity", 1)) -> Operation:
+    asked = Asked(kind=Kind.MARK, namespace="red", limit_seconds=15, condition=condition, mark=number)
+    return operation(asked, Answered(status=200), begin, end)
+
+
+def drop(begin: float, end: float, *, status: int = 200) -> Operation:
+    asked = Asked(kind=Kind.DROP, namespace="red", limit_seconds=15)
+    return operation(asked, Answered(status=status, retry_after="1"), begin, end)
+
+
+def listing(begin: float, end: float, *seen: Seen, condition: tuple[str, int] | None = None) -> Operation:
+    asked = Asked(kind=Kind.LIST, namespace="red", limit_seconds=30, condition=condition)
+    return operation(asked, Answered(status=200, seen=seen), begin, end)
+
+
+def claim(
+    doc_id: str, version: int, begin: float, end: float, *, at: int, status: int = 200, revision: int = 0
+) -> Operation:
+    """A write on the condition that the document is at a revision; 409 is a conflict."""
+    done = upsert(doc_id, version, begin, end, status=status, revision=revision)
+    code = "revision_conflict" if status == 409 else ""
+    return replace(done, asked=replace(done.asked, if_revision=at), answered=replace(done.answered, code=code))

@@ -46,9 +46,11 @@ def test_the_rate_counts_what_was_served_in_the_time(tmp_path: Path) -> None:
         for done in (
             search(0, 1),
             search(3, 4.5),
+            search(3, 4.5),
             get(4, 5, "a"),
             upsert("a", 1, 4, 5, status=503),
             search(5, 9),
+            search(3, 4.5, client="client-1"),
         ):
             journal.complete(done)
-        assert journal.rate(4, 8) == 2 / 4
+        assert journal.rate(4, 8) == 3 / 4

@@ -17,11 +17,15 @@ from tests.unit.chaos.scenes import (
     LOG_AT_REST,
     REPLICA_AT_REST,
     delete,
+    drop,
     evidence,
     get,
+    listing,
+    mark,
     operation,
     search,
     seen,
+    sweep,
     upsert,
 )
 
@@ -88,7 +92,7 @@ def test_memory_descriptors_and_stores_have_bounds() -> None:
 
 
 def test_a_run_in_which_nothing_happened_is_void() -> None:
-    assert len(list(Worth().violations(EMPTY))) == 6
+    assert len(list(Worth().violations(EMPTY))) == 10
 
 
 def test_a_run_with_enough_of_everything_is_not_void() -> None:
@@ -99,5 +103,11 @@ def test_a_run_with_enough_of_everything_is_not_void() -> None:
         *(get(60, 61, "a", seen("a", 59)) for _ in range(20)),
         *(operation(embed, Answered(status=200), 60, 61) for _ in range(20)),
         *(delete("b", at, at + 0.5) for at in range(20)),
+        *(
+            change
+            for at in range(10)
+            for change in (sweep(at, at + 0.5), mark(at, at, at + 0.5), listing(at, at + 0.5))
+        ),
+        drop(0, 1),
     ]
     assert list(Worth().violations(evidence(*operations))) == []
