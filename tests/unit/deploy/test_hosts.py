@@ -19,7 +19,7 @@ def test_a_unit_is_hardened_and_comes_back(path: Path) -> None:
 
 def test_there_is_a_template_where_there_may_be_many() -> None:
     names = {path.stem.removeprefix("embeddings-") for path in SYSTEMD}
-    assert names == {"api", "embedder@", "node@", "indexer", "beat"}
+    assert names == {"api", "embedder@", "node@", "indexer", "beat", "bulk"}
     lines = (DEPLOY / "systemd" / "embeddings-node@.service").read_text(encoding="utf-8").splitlines()
     files = [line.partition("=")[2] for line in lines if line.startswith("EnvironmentFile=")]
     assert files == ["/etc/embeddings/service.env", "/etc/embeddings/node-%i.env"]

@@ -14,17 +14,21 @@ from tests.unit.deploy.started import DEPLOY, compose, dockerfile
 
 STAGES = dockerfile()
 ROLE_TARGETS = ("web", "embedder", "node")
-TARGETS = (*ROLE_TARGETS, "bulk")
+TARGETS = (*ROLE_TARGETS, "bulk", "spark")
 PACKAGES = {
     "web": ("embeddings_app",),
     "embedder": ("workers",),
     "node": ("index_nodes",),
     "bulk": ("embeddings_app", "bulk_ingest", "workers", "index_nodes"),
+    "spark": ("embeddings_app", "bulk_ingest", "workers", "index_nodes"),
 }
-REQUIREMENTS = {**{target: (target,) for target in ROLE_TARGETS}, "bulk": ("web", "embedder", "node", "bulk")}
+_BULK = ("web", "embedder", "node", "bulk")
+REQUIREMENTS = {**{target: (target,) for target in ROLE_TARGETS}, "bulk": _BULK, "spark": (*_BULK, "spark")}
+PROFILES = {"bulk": "bulk", "spark": "spark"}
+"""Of the services of compose that not everybody needs."""
 WITH_DJANGO = ("web", "bulk")
 NOT_IN_AN_IMAGE = {"bulk": ("bulk_ingest.spark",)}
-"""What runs on Spark needs that: no image has it."""
+"""What runs on Spark needs that, which one image alone has."""
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -59,7 +63,7 @@ def imports(target: str, *modules: str) -> str:
     return done.stderr if done.returncode else ""
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [*ROLE_TARGETS, "bulk"])
 def test_an_image_has_all_that_its_code_imports(target: str) -> None:
     shared = ["embedding_project", "supervisor"] if target in WITH_DJANGO else ["supervisor.single_role"]
     left_out = [f"-{module}" for module in NOT_IN_AN_IMAGE.get(target, ())]
@@ -103,17 +107,20 @@ def test_every_variable_of_an_image_is_a_setting() -> None:
 def test_containers_of_compose_write_nowhere_but_in_volumes() -> None:
     services = compose()["services"]
     for name, one in services.items():
-        assert one["profiles"] == (["bulk"] if name == "bulk" else ["core"]), name
+        assert one["profiles"] == [PROFILES.get(name, "core")], name
         if "build" in one:
             assert (one["read_only"], one["cap_drop"], one["tmpfs"]) == (True, ["ALL"], ["/tmp"]), name
             assert one["build"]["target"] in TARGETS
-    volumes = {volume.split(":")[0] for one in services.values() for volume in one.get("volumes", [])}
+    mounted = [volume for one in services.values() for volume in one.get("volumes", [])]
+    volumes = {volume.removeprefix("${BULK_FILES:-").partition(":")[0].removesuffix("}") for volume in mounted}
     assert volumes == set(compose()["volumes"])
 
 
 def test_services_of_compose_that_can_be_asked_are() -> None:
     services = compose()["services"]
-    assert {name for name, one in services.items() if "healthcheck" not in one} == {"bootstrap", "beat", "bulk"}
+    assert {name for name, one in services.items() if "healthcheck" not in one} == {
+        *("bootstrap", "beat", "bulk", "spark")
+    }
     for one in services.values():
         if "build" in one and "healthcheck" in one:
             assert one["healthcheck"]["test"] == ["CMD", "python", "manage.py", *one["command"], "--check"]

@@ -47,7 +47,7 @@ def test_every_role_has_a_budget_for_disruptions(workload: dict[str, Any]) -> No
     assert workload["spec"]["selector"]["matchLabels"] == labels
 
 
-def test_every_role_but_the_beat_is_probed() -> None:
+def test_every_role_that_can_be_asked_is_probed() -> None:
     for name, container in containers():
         probe = container.get("readinessProbe", {})
         if "exec" in probe:
@@ -60,7 +60,7 @@ def test_every_role_but_the_beat_is_probed() -> None:
             # Under the address of a pod the api would refuse them.
             assert all(one["httpGet"]["httpHeaders"] == [{"name": "Host", "value": "localhost"}] for one in probes)
         else:
-            assert name in ("embeddings-beat", "embeddings-bootstrap")
+            assert name in ("embeddings-beat", "embeddings-bootstrap", "embeddings-bulk")
 
 
 def test_prometheus_reaches_the_counters_of_every_role_that_has_some() -> None:
@@ -77,7 +77,8 @@ def test_prometheus_reaches_the_counters_of_every_role_that_has_some() -> None:
 
 
 def test_nodes_and_embedders_take_their_number_from_their_pod() -> None:
-    numbered = [found for found in SERVING if found["kind"] == "StatefulSet"]
+    # The role bulk has one for its volume alone.
+    numbered = [found for found in SERVING if found["kind"] == "StatefulSet" and named(found) != "embeddings-bulk"]
     assert {named(found) for found in numbered} == {"embeddings-embedder", "embeddings-node-0", "embeddings-node-1"}
     for found in numbered:
         (container,) = found["spec"]["template"]["spec"]["containers"]

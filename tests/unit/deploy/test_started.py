@@ -14,7 +14,9 @@ STARTED = [*CONTAINERS, *of_systemd()]
 NEEDED_BY_SOME = {name for name, one in SETTINGS.items() if one.needed}
 ADDED = {"POD_IP", "POD_INDEX", "PYTHONDONTWRITEBYTECODE"}
 """Variables that are no setting: what Kubernetes says of a pod, for use in other values, and one of Python."""
-IMAGES = {"api": "web", "indexer": "web", "beat": "web", "embedder": "embedder", "node": "node", "bulk_ingest": "bulk"}
+IMAGES = {"api": "web", "indexer": "web", "beat": "web", "embedder": "embedder", "node": "node", "bulk": "bulk"}
+COMMAND_IMAGES = {"bulk_ingest": "spark"}
+"""Of containers that run another command than a role."""
 
 
 def kind_of(one: Started) -> str:
@@ -34,8 +36,7 @@ def test_the_command_exists(one: Started) -> None:
     "started", [of_compose(), of_kubernetes(), of_systemd()], ids=["compose", "kubernetes", "systemd"]
 )
 def test_each_way_starts_every_kind_of_role(started: list[Started]) -> None:
-    # Bulk jobs of the API need files that the role can read, so whoever wants them starts it.
-    assert {kind_of(one) for one in started} - {""} == set(KINDS) - {"bulk"}
+    assert {kind_of(one) for one in started} - {""} == set(KINDS)
 
 
 @pytest.mark.parametrize("one", STARTED, ids=lambda one: one.where)
@@ -58,7 +59,7 @@ def test_a_container_has_what_it_needs_and_no_secret_beside(one: Started) -> Non
 
 @pytest.mark.parametrize("one", CONTAINERS, ids=lambda one: one.where)
 def test_a_role_runs_in_the_image_that_is_made_for_it(one: Started) -> None:
-    assert one.image == IMAGES.get(kind_of(one) or one.command[0], "web")
+    assert one.image == (IMAGES[kind_of(one)] if kind_of(one) else COMMAND_IMAGES.get(one.command[0], "web"))
 
 
 @pytest.mark.parametrize("started", [of_compose(), of_kubernetes()], ids=["compose", "kubernetes"])
@@ -73,3 +74,10 @@ def test_no_secret_stands_in_a_file() -> None:
     for one in STARTED:
         for name in secrets & set(one.variables):
             assert one.variables[name] == "from elsewhere" or re.search(r"\$\{\w+:\?", one.variables[name])
+
+
+@pytest.mark.parametrize("started", [of_compose(), of_kubernetes()], ids=["compose", "kubernetes"])
+def test_whoever_starts_imports_and_who_works_on_them_know_the_same_sources(started: list[Started]) -> None:
+    sources = {kind_of(one): one.variables["BULK_SOURCES"] for one in started if kind_of(one) in ("api", "bulk")}
+    assert len(sources) == 2
+    assert len(set(sources.values())) == 1
