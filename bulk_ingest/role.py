@@ -11,8 +11,9 @@ from bulk_ingest.job import Leader, LeaseLost
 from embeddings_app.records import bulk_jobs
 
 _LOOK_SECONDS = 2.0
-_REST_SECONDS = 60.0
-"""Of a job that the database did not stand, before it is looked at again."""
+_REST_SECONDS, _LONGEST_REST_SECONDS = 5.0, 60.0
+"""Of a job at which the database failed, before it is looked at again: each time twice as long. It may be the job's own
+fault, which must not keep others waiting."""
 logger = logging.getLogger(__name__)
 
 
@@ -20,6 +21,7 @@ def work_on_imports(new_leader: Callable[[], Leader], go_on: Callable[[], bool] 
     """Work as long as `go_on` says so. A job whose process dies is taken over by the next that looks, once its lease
     has run out."""
     resting: dict[int, float] = {}
+    rests: dict[int, float] = {}
     while go_on():
         key = None
         try:
@@ -27,6 +29,7 @@ def work_on_imports(new_leader: Callable[[], Leader], go_on: Callable[[], bool] 
             if key is not None:
                 job = new_leader().lead(key)
                 logger.info("%s %s", job, job.error)
+                rests.pop(key, None)
                 continue
         except LeaseLost as error:
             logger.info("%s", error)
@@ -35,6 +38,6 @@ def work_on_imports(new_leader: Callable[[], Leader], go_on: Callable[[], bool] 
             logger.warning("the database failed: %s", type(error).__name__)
             close_old_connections()
             if key is not None:
-                # It may be the job's own fault, which must not keep others waiting.
-                resting[key] = time.monotonic() + _REST_SECONDS
+                rests[key] = min(2 * rests.get(key, _REST_SECONDS / 2), _LONGEST_REST_SECONDS)
+                resting[key] = time.monotonic() + rests[key]
         time.sleep(_LOOK_SECONDS)
