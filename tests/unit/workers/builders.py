@@ -68,11 +68,11 @@ class RecordingEncoder(HashingEncoder):
 class Setup:
     """An embedder over a real broker, with one encoder for every model."""
 
-    def __init__(self, url: str, encoder: Encoder) -> None:
+    def __init__(self, url: str, encoder: Encoder, clock: Callable[[], float] = time.time) -> None:
         self.redis = broker_client(url)
         self.outbox = Outbox(self.redis)
         self.cache = VectorCache(self.redis, ttl_seconds=60)
-        self.embedder = Embedder(ModelPool(lambda spec: encoder), self.cache, self.outbox, Pace(CPU_LIMITS))
+        self.embedder = Embedder(ModelPool(lambda spec: encoder), self.cache, self.outbox, Pace(CPU_LIMITS), clock)
 
     def run(self) -> dict[str, EmbedReply]:
         """Compute everything that was admitted; replies by batch id."""
