@@ -1,14 +1,14 @@
-"""The texts that wait to be computed, by lane and model: one thread tokenises them, another takes them in steps.
+"""The texts that wait to be computed, by lane and model: one thread tokenises them, others take them in steps.
 
 A step is chosen when it is taken, not before. So a text that came during the last step may be in the next one,
 interactive texts wait for one step at most, and texts after their deadline are left out.
-Equal texts of one lane and model wait as one `Work`.
+Equal texts of one lane and model wait as one `Work`. What waits is shared out among the threads that are free.
 """
 
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 
 from embedding_project.contracts.messages import Lane
@@ -51,6 +51,8 @@ class Step:
     encoder: Encoder
     works: tuple[Work, ...]
     budget: Budget
+    cores: int
+    """One, or all of them for a text that is alone: then no other step is given until this one is finished."""
 
     @property
     def origins(self) -> Origins:
@@ -93,6 +95,8 @@ class Backlog:
         self._queues: dict[Lane, dict[ModelSpec, _Queue]] = {lane: {} for lane in Lane}
         self._arrivals = count()
         self._interactive_in_a_row = 0
+        self._running = 0
+        self._all_cores_taken = False
         self._closed = False
         self._changed = threading.Condition()
 
@@ -144,24 +148,38 @@ class Backlog:
                 queue.tokens += length
 
     def take(self, now: float) -> Step | None:
-        """The next step, of the lane whose turn it is; None when nothing waits. `now`: seconds since the epoch."""
+        """The next step, of the lane whose turn it is; None when nothing waits, or all cores are taken. `now`: seconds
+        since the epoch. It must be given back to `finished`."""
         with self._changed:
-            while not self._closed and (lane := self._next_lane()) is not None:
+            while not self._closed and not self._all_cores_taken and (lane := self._next_lane()) is not None:
                 step = self._take_from(lane, now)
                 if step:
                     self._interactive_in_a_row = self._interactive_in_a_row + 1 if lane is Lane.INTERACTIVE else 0
+                    self._running += 1
+                    self._all_cores_taken = step.cores > 1
                     return step
         return None
 
-    def announce(self) -> None:
-        """Wake the thread in `wait`. Called once after many texts, so that it does not take the first one alone."""
+    def finished(self, step: Step) -> None:
+        """The thread that took `step` is free again."""
         with self._changed:
-            self._changed.notify()
+            self._running -= 1
+            if step.cores > 1:
+                self._all_cores_taken = False
+                self._changed.notify_all()
+
+    def announce(self) -> None:
+        """Wake the threads in `wait`. Called once after many texts, so that the first one is not taken alone."""
+        with self._changed:
+            self._changed.notify_all()
 
     def wait(self, seconds: float) -> None:
         """Return when texts wait and were announced, or after `seconds`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or any(self._queues.values()), seconds)
+            self._changed.wait_for(self._to_do, seconds)
+
+    def _to_do(self) -> bool:
+        return self._closed or (any(self._queues.values()) and not self._all_cores_taken)
 
     def close(self) -> None:
         """Forget all waiting texts, and give no more steps."""
@@ -182,7 +200,8 @@ class Backlog:
         """A step with the oldest text and others of its model; None when all texts of the window had expired."""
         queues = self._queues[lane]
         model = min(queues, key=lambda spec: next(iter(queues[spec].works.values())).arrival)
-        queue, budget = queues[model], self._pace.budget(model)
+        queue = queues[model]
+        budget = self._share_of(queue, self._pace.budget(model))
         oldest = list(islice(queue.works.values(), budget.window))
         waited_for = [work for work in oldest if work.deadline > now]
         chosen: list[Work] = []
@@ -195,4 +214,15 @@ class Backlog:
             del queues[model]
         if not chosen:
             return None
-        return Step(lane=lane, model=model, encoder=queue.encoder, works=tuple(chosen), budget=budget)
+        cores = self._pace.threads if len(chosen) == 1 and self._alone(queue.encoder) else 1
+        return Step(lane=lane, model=model, encoder=queue.encoder, works=tuple(chosen), budget=budget, cores=cores)
+
+    def _share_of(self, queue: _Queue, budget: Budget) -> Budget:
+        """The budget of one thread, when those that are free share out what waits in `queue`."""
+        free = max(self._pace.threads - self._running, 1)
+        share = max(-(-queue.tokens // free), self._pace.limits.least_tokens)
+        return replace(budget, tokens=min(budget.tokens, share))
+
+    def _alone(self, encoder: Encoder) -> bool:
+        """Whether nothing else is computed or waits. An encoder without weights has no use for cores."""
+        return not self._running and not any(self._queues.values()) and encoder.memory_bytes > 0

@@ -52,7 +52,7 @@ def compute(step: Step, pace: Pace) -> Computed:
     """The vectors of `step`. Raises DeviceLost."""
     began = time.monotonic()
     try:
-        with serving(step.origins), pace.step(step.model, step.tokens):
+        with serving(step.origins), pace.step(step.model, step.tokens, step.cores):
             vectors = encode_each(step.encoder, [work.tokens for work in step.works])
     except ModelAway:
         return Computed(step, [None] * len(step.works), away=True)

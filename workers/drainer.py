@@ -1,13 +1,14 @@
 """The loop that drains the embed lanes: pop as many messages as fit, tokenise, answer computed texts, and begin again.
 
 Celery would pop one message at a time, in three round trips; this loop takes many in one. Messages keep their form: a
-plain Celery worker may take the same queues. On a GPU another thread computes at the same time.
+plain Celery worker may take the same queues. Other threads compute at the same time.
 The loop goes on while the broker is away. It reports the embedder alive only while no step is stuck.
 """
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -17,7 +18,7 @@ from embedding_project.broker.envelope import CorruptMessage
 from embedding_project.broker.liveness import report_alive
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embedding_project.contracts.messages import EmbedBatch, Lane
-from workers.compute_thread import ComputeThread
+from workers.compute_threads import ComputeThreads
 from workers.embedder import Embedder
 from workers.envelope import decode_message
 from workers.lanes import EmbedLanes
@@ -25,8 +26,8 @@ from workers.metrics import BROKER_ERRORS, CORRUPT_MESSAGES
 from workers.outbox import Outbox
 
 _BLOCK_SECONDS = 0.5
-_POLL_SECONDS = 0.005
-"""Pause between two looks at the lanes while a step is computed."""
+_POLL_SECONDS = 0.01
+"""Between two looks at the lanes while steps are computed."""
 _ALIVE_SECONDS = 1.0
 _STUCK_SECONDS = 2.0
 """A step that takes longer may never end: until it does, the embedder takes no messages and does not report itself
@@ -35,7 +36,7 @@ _PAUSE_AFTER_ERROR_SECONDS = 0.2
 FINISH_SECONDS = 2.0
 """How long a stopping embedder computes the texts that it holds; the rest goes back to the lanes."""
 LAST_STEP_SECONDS = 5.0
-"""How long a stopping embedder then waits for the step in progress."""
+"""How long a stopping embedder then waits for the steps in progress."""
 _MOST_MESSAGES = 64
 """Popped from a lane at once."""
 logger = logging.getLogger(__name__)
@@ -48,19 +49,17 @@ class Drainer:
         embedder: Embedder,
         outbox: Outbox,
         name: str,
+        use_cores: Callable[[int], None],
         finish_seconds: float = FINISH_SECONDS,
-        *,
-        overlap: bool = True,
     ) -> None:
-        """`overlap`: compute in another thread, else between two looks at the lanes."""
-        self._overlap = overlap
+        """`use_cores` sets how many cores the calling thread computes with."""
         self._redis = redis
         self._lanes = EmbedLanes(redis)
         self._embedder = embedder
         self._outbox = outbox
         self._name = name
         self._finish_seconds = finish_seconds
-        self._compute = ComputeThread(embedder.backlog, embedder.pace)
+        self._compute = ComputeThreads(embedder.backlog, embedder.pace, use_cores)
         self._stopping = threading.Event()
         self._alive_at = 0.0
         self._broker_away = False
@@ -72,9 +71,8 @@ class Drainer:
         self._stopping.set()
 
     def run(self) -> None:
-        """Drain until `stop`, then finish or put back held texts. Raises the error that ended the compute thread."""
-        if self._overlap:
-            self._compute.start()
+        """Drain until `stop`, then finish or put back held texts. Raises the error that ended a computing thread."""
+        self._compute.start()
         try:
             while not self._stopping.is_set():
                 self._turn()
@@ -135,11 +133,8 @@ class Drainer:
         """Answer computed texts; waits up to `seconds` for the first ones."""
         self._embedder.drop_expired()
         self._embedder.resume()
-        if self._overlap:
-            for computed in self._compute.collect(seconds):
-                self._embedder.settle(computed)
-        elif not self._embedder.step() and seconds:
-            time.sleep(seconds)
+        for computed in self._compute.collect(seconds):
+            self._embedder.settle(computed)
         try:
             self._outbox.flush()
         except RedisError as error:
@@ -162,8 +157,7 @@ class Drainer:
         while not self._embedder.idle and time.monotonic() < until:
             self._settle(_POLL_SECONDS)
         self._embedder.backlog.close()
-        if self._overlap:
-            self._compute.join(LAST_STEP_SECONDS)
+        self._compute.join(LAST_STEP_SECONDS)
         self._settle(0.0)
         left = self._embedder.surrender()
         try:

@@ -1,6 +1,6 @@
 """The embedder itself: it admits batches, computes them step by step, and answers each after its last text.
 
-One thread uses it; another thread may take steps from its backlog. It knows neither queues nor Celery.
+One thread uses it; others may take steps from its backlog. It knows neither queues nor Celery.
 """
 
 import logging
@@ -23,7 +23,7 @@ from workers.offenders import Offenders
 from workers.outbox import Outbox
 from workers.pace import Pace
 from workers.requests import described, tokens_of
-from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, NOT_COMPUTED, Outcome, Ticket
+from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome, Ticket
 
 MAX_WAITING_SECONDS = 0.4
 """Per lane. More work stays in the queue, where another embedder can take it."""
@@ -33,9 +33,6 @@ _LOAD_WAIT_SECONDS = 0.05
 """Long enough to load a model without weights. The embedder does nothing else during this time."""
 _LAST_WORD_SECONDS = 0.25
 """So long before its deadline, a batch whose model is still not loaded gets its answer."""
-_LAST_BULK_WORD_SECONDS = 2.0
-"""So long before its deadline, a bulk batch is answered with what was computed of it. A step may come between; one that
-takes longer counts as stuck."""
 _EMBEDDED = "embedded"
 _REFUSED = "refused"
 logger = logging.getLogger(__name__)
@@ -68,7 +65,7 @@ class Embedder:
         """How many more items of `lane` this embedder wants to hold."""
         if self.backlog.seconds(lane) >= MAX_WAITING_SECONDS:
             return 0
-        return max(self.pace.limits.window - self.backlog.items(lane), 0)
+        return max(self.pace.limits.window * self.pace.threads - self.backlog.items(lane), 0)
 
     def admit(self, batch: EmbedBatch, raw: bytes = b"") -> None:
         """Tokenise `batch` as soon as its model is loaded, and let it wait for its turn; drops a batch after its
@@ -155,7 +152,9 @@ class Embedder:
         step = self.backlog.take(self._clock())
         if step is None:
             return False
-        self.settle(compute(step, self.pace))
+        computed = compute(step, self.pace)
+        self.backlog.finished(step)
+        self.settle(computed)
         return True
 
     def settle(self, computed: Computed) -> None:
@@ -214,10 +213,7 @@ class Embedder:
         self._outbox.add(batch, ticket.reply())
 
     def drop_expired(self) -> None:
-        """Forget batches after their deadline; the backlog leaves out the texts that only these batches wanted.
-
-        Shortly before, what was computed of a bulk batch is answered: its sender writes that, and tries the rest again.
-        """
+        """Forget batches after their deadline; the backlog leaves out the texts that only these batches wanted."""
         now = self._clock()
         for model, tickets in list(self._parked.items()):
             late = [ticket for ticket in tickets if ticket.batch.deadline <= now + _LAST_WORD_SECONDS]
@@ -225,9 +221,6 @@ class Embedder:
             for ticket in late:
                 self._fail(ticket, ticket.unsettled(), MODEL_UNAVAILABLE)
                 self._answer(ticket)
-        for ticket in [ticket for ticket in self._open if _ends_partly(ticket, now)]:
-            self._fail(ticket, ticket.unsettled(), NOT_COMPUTED)
-            self._answer(ticket)
         for ticket in [ticket for ticket in self._open if ticket.batch.deadline <= now]:
             del self._open[ticket]
             BATCHES.labels(ticket.batch.lane, "expired").inc()
@@ -241,10 +234,3 @@ class Embedder:
         for ticket in tickets:
             BATCHES.labels(ticket.batch.lane, "requeued").inc()
         return tickets
-
-
-def _ends_partly(ticket: Ticket, now: float) -> bool:
-    """Whether the time of a bulk batch is about to end, with some of its texts computed and others not."""
-    batch = ticket.batch
-    begun = 0 < ticket.missing < len(batch.items)
-    return begun and batch.lane is Lane.BULK and batch.deadline - _LAST_BULK_WORD_SECONDS <= now < batch.deadline

@@ -28,11 +28,23 @@ logger = logging.getLogger(__name__)
 
 
 @cache
-def models() -> ModelPool:
-    """The models of this process; the first call sets the number of threads."""
+def compute_threads() -> int:
+    """How many steps this process computes at a time. The first call sets how many cores each of them has."""
     config = load_config()
-    if config.embed_threads:
-        torch.set_num_threads(config.embed_threads)
+    if chosen_device(config).type == "cuda":
+        if config.embed_threads:
+            torch.set_num_threads(config.embed_threads)
+        return 1
+    threads = config.embed_threads or torch.get_num_threads()
+    torch.set_num_threads(1)
+    return threads
+
+
+@cache
+def models() -> ModelPool:
+    """The models of this process."""
+    config = load_config()
+    compute_threads()  # a load measures the speed of one
     budget = config.embed_memory_mb * 1024 * 1024
     return ModelPool(encoder_loader(config, chosen_device(config)), budget_bytes=budget, report=_report_problem)
 
@@ -50,7 +62,8 @@ def vector_cache() -> VectorCache:
 @cache
 def pace() -> Pace:
     """The speeds that this process has measured."""
-    return Pace(CUDA_LIMITS if chosen_device(load_config()).type == "cuda" else CPU_LIMITS)
+    limits = CUDA_LIMITS if chosen_device(load_config()).type == "cuda" else CPU_LIMITS
+    return Pace(limits, compute_threads())
 
 
 def embedder(outbox: Outbox) -> Embedder:
@@ -68,9 +81,12 @@ def drainer(name: str) -> Drainer:
     """The drain loop that reports itself alive as `name`."""
     redis = broker()
     outbox = Outbox(redis)
-    # On a CPU a second thread would take time from the threads of the model.
-    overlap = chosen_device(load_config()).type == "cuda"
-    return Drainer(redis, embedder(outbox), outbox, name, overlap=overlap)
+    use_cores = torch.set_num_threads if compute_threads() > 1 else _leave_cores
+    return Drainer(redis, embedder(outbox), outbox, name, use_cores)
+
+
+def _leave_cores(_: int) -> None:
+    """One thread that computes keeps the cores that it has."""
 
 
 def embed_now(batch: EmbedBatch) -> None:

@@ -45,7 +45,7 @@ class UntokenizedText(Tokens):
 
 
 class EndpointEncoder:
-    """Used by one thread at a time."""
+    """Several threads may use it."""
 
     def __init__(
         self, spec: ModelSpec, client: EndpointClient, key: Callable[[], str], buckets: Buckets, seconds: float
@@ -95,10 +95,10 @@ class EndpointEncoder:
         return vectors
 
     def _embed_or_find_format(self, texts: Sequence[str], until: float) -> Vector:
+        before = self._format
         try:
             return self._tried(texts, until)
         except Refused as refusal:
-            before = self._format
             self._vouch(refusal, until)
             if self._format == before:
                 raise

@@ -14,9 +14,9 @@ from embedding_project.celery import query_app
 from embedding_project.contracts.messages import EmbedBatch, Lane
 from embedding_project.contracts.queues import embed_queue
 from embedding_project.contracts.vectors import Vector
-from tests.unit.workers.builders import DIMENSION, HASHING, RecordingEncoder, Setup, batch
+from tests.unit.workers.builders import DIMENSION, HASHING, HeavyEncoder, RecordingEncoder, Setup, batch
 from workers.drainer import FINISH_SECONDS, Drainer
-from workers.encoders.base import Tokens
+from workers.encoders.base import DeviceLost, Tokens
 from workers.encoders.hashing import HashingEncoder
 from workers.envelope import decode_message
 
@@ -29,8 +29,8 @@ def publish(url: str, sent: EmbedBatch) -> None:
 
 
 @contextmanager
-def running(setup: Setup, finish_seconds: float = FINISH_SECONDS, *, overlap: bool = True) -> Iterator[Drainer]:
-    drainer = Drainer(setup.redis, setup.embedder, setup.outbox, "embedder-7", finish_seconds, overlap=overlap)
+def running(setup: Setup, finish_seconds: float = FINISH_SECONDS) -> Iterator[Drainer]:
+    drainer = Drainer(setup.redis, setup.embedder, setup.outbox, "embedder-7", setup.cores.append, finish_seconds)
     thread = threading.Thread(target=drainer.run)
     thread.start()
     try:
@@ -78,6 +78,45 @@ class SlowEncoder(HashingEncoder):
         self.entered.set()
         self.release.wait(10)
         return super().encode(batch)
+
+
+class TwoAtOnce(HashingEncoder):
+    """Computes nothing before two threads compute."""
+
+    def __init__(self) -> None:
+        super().__init__(DIMENSION, HASHING.max_tokens)
+        self.meeting = threading.Barrier(2, timeout=5)
+
+    def encode(self, batch: Sequence[Tokens]) -> Vector:
+        self.meeting.wait()
+        return super().encode(batch)
+
+
+def test_threads_compute_at_the_same_time_and_a_text_that_is_alone_gets_all_cores(
+    valkey_url: str, redis: Redis
+) -> None:
+    setup = Setup(valkey_url, TwoAtOnce(), threads=2)
+    with running(setup):
+        publish(valkey_url, batch(*[f"{number} " + "word " * 15 for number in range(16)]))
+        eventually(lambda: redis.llen("reply.test") == 1)
+        assert set(setup.cores) == {1}
+    setup = Setup(valkey_url, HeavyEncoder(), threads=2)
+    with running(setup):
+        publish(valkey_url, batch("alone"))
+        eventually(lambda: redis.llen("reply.test") == 2)
+        assert setup.cores == [2]
+
+
+def test_an_error_of_any_computing_thread_ends_the_loop(valkey_url: str) -> None:
+    class Broken(HashingEncoder):
+        def encode(self, batch: Sequence[Tokens]) -> Vector:
+            raise DeviceLost("gone")
+
+    setup = Setup(valkey_url, Broken(DIMENSION, HASHING.max_tokens), threads=2)
+    publish(valkey_url, batch("a"))
+    drainer = Drainer(setup.redis, setup.embedder, setup.outbox, "embedder-7", setup.cores.append, 0.0)
+    with pytest.raises(DeviceLost):
+        drainer.run()
 
 
 def test_a_stop_answers_what_is_done_and_puts_the_rest_back(valkey_url: str, redis: Redis) -> None:

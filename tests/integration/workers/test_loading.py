@@ -186,13 +186,12 @@ def setup_with(url: str, load: Callable[[ModelSpec], Encoder]) -> Setup:
     return setup
 
 
-@pytest.mark.parametrize("overlap", [True, False])
-def test_other_models_are_served_while_one_is_loaded(valkey_url: str, redis: Redis, *, overlap: bool) -> None:
+def test_other_models_are_served_while_one_is_loaded(valkey_url: str, redis: Redis) -> None:
     load = SlowLoad()
     setup = setup_with(valkey_url, load)
     slow = [batch("a", model=OTHER), batch("a", "b", model=OTHER, purpose=Purpose.TOKENIZE)]
     quick = [batch("b"), batch("c", lane=Lane.BULK)]
-    with running(setup, overlap=overlap):
+    with running(setup):
         for each in [*slow, *quick]:
             publish(valkey_url, each)
         eventually(lambda: redis.llen("reply.test") == 2)

@@ -65,14 +65,24 @@ class RecordingEncoder(HashingEncoder):
         return vectors
 
 
+class HeavyEncoder(HashingEncoder):
+    """One that seems to have weights, and so a use for cores."""
+
+    memory_bytes = 1
+
+    def __init__(self) -> None:
+        super().__init__(DIMENSION, HASHING.max_tokens)
+
+
 class Setup:
     """An embedder over a real broker, with one encoder for every model."""
 
-    def __init__(self, url: str, encoder: Encoder, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, url: str, encoder: Encoder, threads: int = 1) -> None:
+        self.cores: list[int] = []
         self.redis = broker_client(url)
         self.outbox = Outbox(self.redis)
         self.cache = VectorCache(self.redis, ttl_seconds=60)
-        self.embedder = Embedder(ModelPool(lambda spec: encoder), self.cache, self.outbox, Pace(CPU_LIMITS), clock)
+        self.embedder = Embedder(ModelPool(lambda spec: encoder), self.cache, self.outbox, Pace(CPU_LIMITS, threads))
 
     def run(self) -> dict[str, EmbedReply]:
         """Compute everything that was admitted; replies by batch id."""
