@@ -21,7 +21,7 @@ def python() -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "least"), [("document_store", 60), ("store_behaviour", 13)])
+@pytest.mark.parametrize(("file", "least"), [("document_store", 60), ("store_behaviour", 14)])
 def test_the_suites_of_haystack_pass(file: str, least: int, python: Path, service: Service) -> None:
     options = ("--model-id", EXTERNAL_MODEL, "--type", "external", "--dimension", str(DIMENSION))
     once(EXTERNAL_MODEL, lambda: service.manage("register_model", *options, "--activate"))

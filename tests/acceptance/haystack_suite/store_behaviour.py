@@ -1,10 +1,14 @@
 """What Haystack's own tests of a document store do not ask, with a running service (SERVICE_URL)."""
 
+import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
-from embsearch import InvalidRequest
+from embsearch import Conflict, InvalidRequest
 from embsearch.haystack import (
     EmbSearchDocumentEmbedder,
     EmbSearchDocumentStore,
@@ -138,3 +142,50 @@ def test_nothing_is_deleted_by_an_empty_filter(store: EmbSearchDocumentStore) ->
     with pytest.raises(ValueError, match="no content"):
         store.write_documents([Document(id="empty")], DuplicatePolicy.OVERWRITE)
     assert store.count_documents() == 3
+
+
+@contextmanager
+def busy_service() -> Iterator[tuple[str, list[str]]]:
+    """One in which another client deletes each document before every look, and writes it again before every write: its
+    address, and the paths of all requests."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_PUT(self) -> None:
+            self._answer(200, {"name": "busy"})
+
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            if self.path == "/v1/documents/get":
+                self._answer(200, {"documents": [], "missing": ["fox"]})
+            else:
+                error = {"code": "revision_conflict", "message": "it is at revision 3", "field": "documents[0]"}
+                self._answer(409, {"error": error})
+
+        def _answer(self, status: int, body: object) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_write_that_others_undo_again_and_again_ends() -> None:
+    with busy_service() as (url, asked):
+        store = EmbSearchDocumentStore("busy", url=url)
+        with pytest.raises(Conflict, match="revision 3"):
+            store.write_documents(PAGES[:1], DuplicatePolicy.SKIP)
+        assert asked.count("/v1/upsert") == 5
+        store.close()

@@ -24,6 +24,8 @@ from embsearch.splitting import by_number
 T = TypeVar("T")
 API_KEY = Secret.from_env_var("EMBSEARCH_API_KEY", strict=False)
 _MOST_VALUES = 1000
+_MOST_TRIES = 5
+"""Of a write of new documents while others write and delete the same."""
 
 
 class EmbSearchDocumentStore:
@@ -87,16 +89,17 @@ class EmbSearchDocumentStore:
 
     def _written_new(self, pages: list[service.Document], policy: DuplicatePolicy) -> int:
         """Those that are not there yet. Raises DuplicateDocumentError."""
-        there = {one.id for one in self._ready().get([page.id for page in pages], include=())}
-        if there and policy != DuplicatePolicy.SKIP:
-            raise DuplicateDocumentError(f"there is a document {min(there)!r} already")
-        try:
-            return self._written([page for page in pages if page.id not in there], policy)
-        except (Conflict, InvalidRequest) as error:
-            # Another client has written all of them meanwhile.
-            if error.code != "revision_conflict":
-                raise
-            return self._written_new(pages, policy)
+        for tries_left in reversed(range(_MOST_TRIES)):
+            there = {one.id for one in self._ready().get([page.id for page in pages], include=())}
+            if there and policy != DuplicatePolicy.SKIP:
+                raise DuplicateDocumentError(f"there is a document {min(there)!r} already")
+            try:
+                return self._written([page for page in pages if page.id not in there], policy)
+            except (Conflict, InvalidRequest) as error:
+                # Another client has written all of them meanwhile. It may delete them again, and so on without end.
+                if error.code != "revision_conflict" or not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _written(self, pages: list[service.Document], policy: DuplicatePolicy) -> int:
         if not pages:
