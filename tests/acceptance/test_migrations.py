@@ -12,6 +12,11 @@ import pytest
 from embsearch import Client
 from embsearch.cli.console import Console
 from embsearch.cli.program import main
+from embsearch.migrate.carrying import LeftOut
+from embsearch.migrate.moving import Wanted
+from embsearch.migrate.pgvector import pgvector_rows
+from embsearch.upload.checkpoint import Checkpoint
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.acceptance.own_environment import python_with
 from tests.acceptance.suites import passed
@@ -92,6 +97,46 @@ def test_vectors_and_arrays_are_taken_along(column: str, table: str, service: Se
     with Client(service.url) as client:
         (one,) = client.namespace(f"from-pgvector-{column}").get(["7"], include=["vector"])
     assert one.vector == pytest.approx([8**-0.5] * 8)
+
+
+def test_rows_without_an_id_or_a_whole_vector_are_named(table: str, service: Service, external_model: str) -> None:
+    with psycopg.connect(table) as connection:
+        connection.execute("CREATE TABLE odd (id bigint, body text, embedding real[], thin sparsevec(8))")
+        connection.execute(
+            "INSERT INTO odd SELECT n, 'page ' || n, array_fill(1::real, ARRAY[8]), '{1:1}/8'"
+            " FROM generate_series(1, 300) n"
+        )
+        connection.execute("INSERT INTO odd SELECT NULL, 'nameless', '{1,2}' FROM generate_series(1, 300)")
+        connection.execute("UPDATE odd SET embedding = '{1,NULL,1,1,1,1,1,1}' WHERE id = 3")
+        connection.execute("UPDATE odd SET embedding = '{1,NaN,1,1,1,1,1,1}' WHERE id = 4")
+    words = (table, "odd", "-n", "from-pgvector-odd", "--text", "body", "--vectors", "--model", external_model)
+    code, report, said = migrate(service, *words)
+    assert (code, report["written"], [one["id"] for one in report["failed"]]) == (4, 298, ["3", "4"])
+    assert "2 x embedding: no list of finite numbers" in said
+    assert "300 x id: a row without an id" in said
+    code, _, said = migrate(service, *words, "--vector", "thin")
+    assert (code, "'thin' are sparse" in said) == (2, True)
+
+
+def test_a_checkpoint_is_of_one_database_and_one_text(table: str, tmp_path: Path) -> None:
+    with psycopg.connect(table, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE another")
+    another = make_conninfo(table, dbname="another")
+    for place in (table, another):
+        with psycopg.connect(place) as connection:
+            connection.execute("CREATE TABLE shelf (id bigint, body text, title text)")
+
+    def load(place: str, text: str) -> dict[str, Any]:
+        return dict(pgvector_rows(place, "shelf", Wanted(text=text, left_out=LeftOut())).identity or {})
+
+    checkpoint = tmp_path / "move.ckpt"
+    Checkpoint(checkpoint, load(table, "body")).close()
+    Checkpoint(checkpoint, load(table, "body")).close()
+    for other in (load(another, "body"), load(table, "title")):
+        with pytest.raises(ValueError, match="belongs to another load"):
+            Checkpoint(checkpoint, other)
+    password = conninfo_to_dict(table)["password"]
+    assert str(password) not in checkpoint.read_text()
 
 
 def test_a_column_that_is_not_there_is_named(table: str, service: Service) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from embsearch.migrate.moving import Row, Wanted, source_of_rows, with_text
+from embsearch.migrate.moving import Row, Wanted, place_of, source_of_rows, with_text
 from embsearch.upload.sources import Source
 
 _PAGE = 256
@@ -23,7 +23,7 @@ def chroma_rows(place: str, collection: str, wanted: Wanted) -> Source:
     # Without a function that embeds, Chroma loads no model.
     records = client.get_collection(collection, embedding_function=None)
     rows = _records(records, wanted)
-    return source_of_rows(rows, wanted, records.count(), {"chroma": place, "collection": collection})
+    return source_of_rows(rows, wanted, records.count(), {"chroma": place_of(place), "collection": collection})
 
 
 def _server(chroma: Any, place: str) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from embsearch.migrate.carrying import LeftOut, metadata_of, text_at
@@ -32,8 +33,9 @@ class Row:
 
 
 def source_of_rows(rows: Iterable[Row], wanted: Wanted, total: int | None, identity: Mapping[str, Any]) -> Source:
-    """`identity`: by which a checkpoint knows that it is the same source."""
-    return Source(rows=_documents(rows, wanted), total=total, identity=identity)
+    """`identity`: by which a checkpoint knows that it is the same source; what is wanted of it belongs to that."""
+    taken = {"text": wanted.text, "vector": (wanted.vector or True) if wanted.vectors else False}
+    return Source(rows=_documents(rows, wanted), total=total, identity={**identity, **taken})
 
 
 def _documents(rows: Iterable[Row], wanted: Wanted) -> Iterator[dict[str, Any]]:
@@ -44,6 +46,11 @@ def _documents(rows: Iterable[Row], wanted: Wanted) -> Iterator[dict[str, Any]]:
         if wanted.vectors and row.vector is not None:
             told["vector"] = row.vector
         yield told
+
+
+def place_of(place: str) -> str:
+    """A folder by its whole path: the same words mean another one elsewhere."""
+    return str(Path(place).resolve()) if Path(place).is_dir() else place
 
 
 def with_text(payload: Mapping[str, Any], wanted: Wanted) -> tuple[str | None, dict[str, Any]]:

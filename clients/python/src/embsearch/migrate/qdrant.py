@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from embsearch.migrate.moving import Row, Wanted, source_of_rows, with_text
+from embsearch.migrate.moving import Row, Wanted, place_of, source_of_rows, with_text
 from embsearch.upload.sources import Source
 
 _PAGE = 256
@@ -21,7 +21,7 @@ def qdrant_rows(place: str, collection: str, wanted: Wanted, api_key: str | None
         raise ValueError(f"there is no collection {collection!r}, only {names or 'none'}")
     total = client.count(collection, exact=True).count
     rows = _points(client, collection, wanted)
-    return source_of_rows(rows, wanted, total, {"qdrant": place, "collection": collection})
+    return source_of_rows(rows, wanted, total, {"qdrant": place_of(place), "collection": collection})
 
 
 def _points(client: Any, collection: str, wanted: Wanted) -> Iterator[Row]:
