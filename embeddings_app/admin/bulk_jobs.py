@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,8 +33,9 @@ _STATE_COLOURS = {
     str(BulkState.ABORTING): "warning",
 }
 _OUTCOMES = ("read", "inserted", "updated", "unchanged", "superseded", "duplicates", "rejected")
-_FORMULA_SIGNS = ("=", "+", "-", "@")
-"""With one of them in front, programs for tables would compute what a file names."""
+_FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+"""With one of these signs in front, or its wide form, behind what such programs skip, programs for tables would compute
+what a file names."""
 _BAR = '<progress max="1" value="{}" style="width: 8rem"></progress> {} {}'
 _SENTENCES = {
     BulkWish.PAUSE: "It stops after the buckets that are under way, or at once where it embeds texts.",
@@ -151,7 +153,7 @@ def _csv_lines(job: BulkJob) -> Iterator[str]:
 def _csv_line(values: Sequence[object]) -> str:
     out = io.StringIO()
     plain = ["" if value is None else str(value) for value in values]
-    csv.writer(out).writerow([f"'{text}" if text.startswith(_FORMULA_SIGNS) else text for text in plain])
+    csv.writer(out).writerow([f"'{text}" if _FORMULA.match(text) else text for text in plain])
     return out.getvalue()
 
 

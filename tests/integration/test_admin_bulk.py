@@ -1,5 +1,7 @@
 """Bulk jobs in the admin: seen by all, steered by operators, rejects as a table without texts."""
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,10 @@ PAGE = "/admin/embeddings_app/bulkjob/"
 REJECTS = [
     {"file": "/data/a.jsonl", "row": 3, "doc_id": "=1+1", "field": "text", "code": "empty_input"},
     {"file": "/data/a.jsonl", "row": 4, "doc_id": None, "field": "id", "code": "missing_field"},
+    *(
+        {"file": "a", "row": 5, "doc_id": doc_id, "field": "text", "code": "empty_input"}
+        for doc_id in ("\t=1+1", "\rx", "\n=1", "  +1", "\x01@a", "\uff1d1", "plain - text", "a=1")
+    ),
 ]
 
 
@@ -59,9 +65,11 @@ def test_viewers_steer_nothing(job: BulkJob) -> None:
 def test_rejects_are_downloaded_and_no_program_computes_them(job: BulkJob) -> None:
     answer = client_of(Role.VIEWER).get(f"{PAGE}{job.pk}/rejects/")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="rejects-{job.pk}.csv"'
-    lines = answer.getvalue().decode().splitlines()
-    assert lines == [
-        "file,row,doc_id,field,code",
-        "/data/a.jsonl,3,'=1+1,text,empty_input",
-        "/data/a.jsonl,4,,id,missing_field",
+    first, *rows = csv.reader(io.StringIO(answer.getvalue().decode(), newline=""))
+    assert first == ["file", "row", "doc_id", "field", "code"]
+    assert rows[:2] == [
+        ["/data/a.jsonl", "3", "'=1+1", "text", "empty_input"],
+        ["/data/a.jsonl", "4", "", "id", "missing_field"],
     ]
+    guarded = ["'\t=1+1", "'\rx", "'\n=1", "'  +1", "'\x01@a", "'\uff1d1", "plain - text", "a=1"]
+    assert [row[2] for row in rows[2:]] == guarded
