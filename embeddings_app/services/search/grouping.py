@@ -18,6 +18,7 @@ from embeddings_app.database.patience import answered_by
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.searching import GroupsAsked, SearchRequest, SearchResult, search_within
 from embeddings_app.services.search.stopwatch import Stopwatch
+from embeddings_app.services.search.text_query import Mode
 
 _FIRST, _WIDER, _MOST_ROUNDS = 4, 4, 3
 """Hits for each that is wanted in the first round; how much more in each further one; rounds at most."""
@@ -39,7 +40,9 @@ class GroupedResult:
     groups: tuple[Group, ...]
     """The one with the nearest hit first."""
     complete: bool
-    """Whether a look at more hits could add nothing: the groups are full, or there are no more hits."""
+    """Whether a look at more hits could add nothing, and change nothing."""
+    full: bool
+    """Whether there are as many groups and hits as are wanted."""
 
 
 def search_groups(request: SearchRequest, asked: GroupsAsked) -> GroupedResult:
@@ -58,7 +61,7 @@ def _best_round(request: SearchRequest, asked: GroupsAsked, deadline: float, wat
     fetch = min(MAX_TOP_K, _FIRST * (request.offset + request.top_k) * asked.size)
     best = _round(request, asked, fetch, deadline, watch)
     for _ in range(_MOST_ROUNDS - 1):
-        if best.complete or fetch == MAX_TOP_K or deadline - time.monotonic() < _SHORTEST_ROUND_SECONDS:
+        if best.full or best.complete or fetch == MAX_TOP_K or deadline - time.monotonic() < _SHORTEST_ROUND_SECONDS:
             break
         fetch = min(MAX_TOP_K, _WIDER * fetch)
         try:
@@ -76,8 +79,15 @@ def _round(request: SearchRequest, asked: GroupsAsked, fetch: int, deadline: flo
     result = search_within(wider, deadline, watch)
     groups = grouped(result.hits, asked)
     wanted = groups[: request.offset + request.top_k]
-    are_full = len(wanted) == request.offset + request.top_k and all(len(one.hits) == asked.size for one in wanted)
-    return GroupedResult(result=result, groups=groups, complete=are_full or len(result.hits) < fetch)
+    full = len(wanted) == request.offset + request.top_k and all(len(one.hits) == asked.size for one in wanted)
+    return GroupedResult(result=result, groups=groups, complete=is_complete(result, full=full), full=full)
+
+
+def is_complete(result: SearchResult, *, full: bool) -> bool:
+    """Full groups are the nearest ones, whatever comes behind them; but in mode hybrid a document that a wider look
+    finds by both halves may pass them. What did not answer, or was not looked at, may have been in front of all."""
+    missing = result.partial or (result.text is not None and result.text.incomplete is not None)
+    return not missing and (result.exhausted or (full and result.mode is not Mode.HYBRID))
 
 
 def grouped(hits: Sequence[SearchHit], asked: GroupsAsked) -> tuple[Group, ...]:

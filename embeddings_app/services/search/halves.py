@@ -47,6 +47,8 @@ class Halves:
 class Found:
     hits: Sequence[SearchHit]
     """Best first."""
+    exhausted: bool
+    """Whether these are all that there are: a wider look could find no other."""
     shards: int
     failed: tuple[int, ...]
     text: TextReport | None = None
@@ -63,14 +65,19 @@ def find(halves: Halves, deadline: float, watch: Stopwatch, carried: SearchTicke
     if fault and words_fault:
         raise fault
     shards, failed = (nearest.shards, nearest.failed) if nearest else _silent(fault)
+    near = _near_enough(halves, nearest)
+    all_near = halves.vector is None and not fault
+    if nearest is not None:
+        all_near = not nearest.failed and (not nearest.may_have_more or len(near) < len(nearest.hits))
     if words is None:
         text = _too_slow(halves) if words_fault else None
-        return Found(hits=_near_enough(halves, nearest), shards=shards, failed=failed, text=text)
+        return Found(hits=near, exhausted=all_near and not words_fault, shards=shards, failed=failed, text=text)
     hits: Sequence[SearchHit] = words.hits
     if halves.both:
-        hits = _fused(_near_enough(halves, nearest), words.hits, halves.weights)
+        hits = _fused(near, words.hits, halves.weights)
     return Found(
         hits=hits,
+        exhausted=all_near and _all_with_words(halves, words),
         shards=shards,
         failed=failed,
         text=words.report,
@@ -106,6 +113,10 @@ def _nearest(
         if not halves.both or not halves.allow_partial:
             raise
         return None, error
+
+
+def _all_with_words(halves: Halves, words: TextHits) -> bool:
+    return halves.words is not None and words.report.incomplete is None and len(words.hits) < halves.words.top_k
 
 
 def _near_enough(halves: Halves, nearest: Round | None) -> list[SearchHit]:

@@ -94,6 +94,8 @@ class SearchRequest:
 class SearchResult:
     mode: Mode
     hits: tuple[SearchHit, ...]
+    exhausted: bool
+    """Whether there are no others: neither behind the last of them, nor any that a wider look could find."""
     shards_total: int
     shards_failed: tuple[int, ...]
     """Their numbers, in order."""
@@ -230,6 +232,7 @@ def answered(
     result = SearchResult(
         mode=request.mode,
         hits=hits,
+        exhausted=found.exhausted and len(found.hits) <= request.offset + request.top_k,
         shards_total=found.shards,
         shards_failed=found.failed,
         timings_ms=watch.total(),

@@ -23,8 +23,8 @@ from planted_bugs import BUGS
 django.setup()
 from embeddings_app.services.search import searching
 found = searching.SearchResult(
-    mode="vector", hits=(), shards_total=2, shards_failed=(1,), timings_ms={}, model_id="m", model_version=1,
-    ef_search=1, text=None, rerank=None, vector_fault=None, warnings=()
+    mode="vector", hits=(), exhausted=True, shards_total=2, shards_failed=(1,), timings_ms={}, model_id="m",
+    model_version=1, ef_search=1, text=None, rerank=None, vector_fault=None, warnings=()
 )
 searching.search = lambda request: found
 BUGS["partial-never-said"]["embeddings_app.services.search.searching"](searching)

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from embeddings_app.services.search.grouping import grouped
+from embeddings_app.services.search.grouping import grouped, is_complete
 from embeddings_app.services.search.hydration import SearchHit
-from embeddings_app.services.search.searching import GroupsAsked
+from embeddings_app.services.search.searching import GroupsAsked, SearchResult
+from embeddings_app.services.search.text_half import TextReport
+from embeddings_app.services.search.text_query import Mode
 
 
 def hit(doc_id: str, **metadata: Any) -> SearchHit:
@@ -36,3 +38,45 @@ def test_a_dotted_path_reaches_into_objects_and_lists_of_them() -> None:
     hits = [hit("1", page={"id": 7}), hit("2", page=[{"id": 7}, {"id": 8}]), hit("3"), hit("4", page=None)]
     assert groups(hits, field="page.id") == [(7, ["1", "2"]), (8, ["2"])]
     assert groups(hits, field="page") == []
+
+
+def result(*, mode: Mode = Mode.VECTOR, exhausted: bool = False, failed: tuple[int, ...] = (), words: str | None = None,
+           fault: str | None = None) -> SearchResult:  # fmt: skip
+    """One whose words were all looked at when `words` is empty, and else not, for that reason."""
+    return SearchResult(
+        mode=mode,
+        hits=(),
+        exhausted=exhausted,
+        shards_total=2,
+        shards_failed=failed,
+        timings_ms={},
+        model_id="m",
+        model_version=1,
+        ef_search=100,
+        text=None if words is None else TextReport(language="english", incomplete=words or None),
+        rerank=None,
+        vector_fault=fault,
+        warnings=(),
+    )
+
+
+def test_groups_are_complete_when_they_are_full_or_nothing_is_left() -> None:
+    assert is_complete(result(), full=True)
+    assert is_complete(result(exhausted=True), full=False)
+    assert not is_complete(result(), full=False)
+
+
+def test_groups_are_not_complete_where_something_was_not_looked_at() -> None:
+    for one in (
+        result(exhausted=True, failed=(1,)),
+        result(exhausted=True, mode=Mode.TEXT, words="too_many"),
+        result(exhausted=True, mode=Mode.TEXT, words="filling"),
+        result(exhausted=True, mode=Mode.HYBRID, words="", fault="embedder_unavailable"),
+    ):
+        assert not is_complete(one, full=True)
+
+
+def test_full_groups_of_two_rankings_may_change_with_a_wider_look() -> None:
+    assert not is_complete(result(mode=Mode.HYBRID, words=""), full=True)
+    assert is_complete(result(mode=Mode.HYBRID, words="", exhausted=True), full=False)
+    assert is_complete(result(mode=Mode.TEXT, words=""), full=True)
