@@ -86,6 +86,8 @@ class Fields:
             return None
         value = checked_string(self._value[name], self.path(name))
         limit = self._declared[name]["maxLength"]
+        if len(value) < self._declared[name].get("minLength", 0):
+            raise InvalidRequest("invalid_value", "at least one character is needed", field=self.path(name))
         if len(value) > limit:
             raise InvalidRequest("invalid_value", f"at most {limit} characters are allowed", field=self.path(name))
         if not storable(value):

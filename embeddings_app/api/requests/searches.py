@@ -228,8 +228,6 @@ def _groups(fields: Fields, number: int) -> GroupsAsked | None:
         if "group_size" in fields:
             raise InvalidRequest("missing_field", "group_size needs group_by", field="group_by")
         return None
-    if not field:
-        raise InvalidRequest("invalid_value", "name a metadata field", field="group_by")
     for name in ("mmr", "highlight"):
         if fields.optional(name):
             raise InvalidRequest("invalid_value", f"a search with group_by has no {name}", field=name)

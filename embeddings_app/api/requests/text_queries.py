@@ -87,7 +87,7 @@ def text_asked(fields: Fields, mode: Mode) -> TextAsked | None:
 
 def weights_of(fields: Fields) -> Weights:
     """Raises InvalidRequest."""
-    given = Fields(fields.optional("weights") or {}, _WEIGHTS, "weights")
+    given = Fields(fields.optional("weights") if "weights" in fields else {}, _WEIGHTS, "weights")
     vector, text = given.optional_number("vector"), given.optional_number("text")
     weights = Weights(vector=1.0 if vector is None else vector, text=1.0 if text is None else text)
     if not weights.vector + weights.text:

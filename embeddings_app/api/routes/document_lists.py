@@ -74,7 +74,7 @@ _COUNTED = parts.record({"count": parts.COUNT, "is_exact": _EXACT})
 _FACET = parts.request_body(
     {
         "field": parts.described(
-            {"type": "string", "maxLength": MAX_METADATA_KEY_LENGTH * MAX_METADATA_DEPTH},
+            {"type": "string", "minLength": 1, "maxLength": MAX_METADATA_KEY_LENGTH * MAX_METADATA_DEPTH},
             "A metadata field, as a dotted path.",
         ),
         **_FILTERED,

@@ -39,7 +39,7 @@ _BODY = parts.request_body(
             "How many documents at most; fewer where vectors are long.",
         ),
         "field": parts.described(
-            {"type": "string", "maxLength": MAX_METADATA_KEY_LENGTH * MAX_METADATA_DEPTH},
+            {"type": "string", "minLength": 1, "maxLength": MAX_METADATA_KEY_LENGTH * MAX_METADATA_DEPTH},
             "A metadata field, as a dotted path: its value comes with each document.",
         ),
         "query": parts.described(parts.TEXT, "A text to place among them."),

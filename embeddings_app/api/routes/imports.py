@@ -3,7 +3,6 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from embedding_project.contracts.errors import InvalidRequest
 from embeddings_app.api.import_answers import EXAMPLE, IMPORT, OUTCOMES, import_answer
 from embeddings_app.api.middleware import caller_of
 from embeddings_app.api.parsing import json_object, optional_object
@@ -216,10 +215,7 @@ class AbortImport(_Step):
 def _filled(fields: Fields, name: str, *, required: bool = False) -> str | None:
     if required:
         fields.required(name)
-    value = fields.optional_string(name)
-    if value == "":
-        raise InvalidRequest("invalid_value", "at least one character is needed", field=name)
-    return value
+    return fields.optional_string(name)
 
 
 def _columns(fields: Fields) -> dict[str, str]:
@@ -228,8 +224,6 @@ def _columns(fields: Fields) -> dict[str, str]:
         return {}
     named = Fields(value, _COLUMNS, "columns")
     found = {name: named.optional_string(name) for name in ("id", "text", "vector", "metadata")}
-    if empty := [name for name, column in found.items() if column == ""]:
-        raise InvalidRequest("invalid_value", "a name of a column is not empty", field=f"columns.{empty[0]}")
     return {"doc_id" if name == "id" else name: column for name, column in found.items() if column}
 
 

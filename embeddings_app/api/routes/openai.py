@@ -93,7 +93,8 @@ def openai_request(body: dict[str, object]) -> tuple[EmbedRequest, Encoding]:
     fields = Fields(body, _REQUEST)
     texts, ids = inputs_of(fields, "input", MAX_OPENAI_INPUTS)
     model_id, version = _model(fields.required("model"))
-    checked_string(fields.optional("user") or "", "user")
+    if "user" in fields:
+        checked_string(fields.optional("user"), "user")
     encoding = Encoding(fields.choice("encoding_format"))
     request = EmbedRequest(
         model_id=model_id,

@@ -42,15 +42,20 @@ def furthest(tokens: Mapping[str, str], topology: Topology, version_key: int) ->
     return Position(topology.epoch, topology.layout, version_key, seqs)
 
 
+def written(token: str, field: str) -> Position:
+    """What a token says, of whatever history and version it is. Raises invalid_token."""
+    try:
+        value: Any = signing.loads(token, salt=_SALT)
+        epoch, layout, version_key, seqs = value
+        return Position(epoch, layout, version_key, {int(shard): seq for shard, seq in seqs.items()})
+    except (signing.BadSignature, ValueError) as error:
+        raise InvalidRequest("invalid_token", field=field) from error
+
+
 def decode(token: str, topology: Topology, version_key: int, field: str = "min_token") -> Position:
     """The position in `token`, under the layout that is searched. Raises invalid_token, or token_expired when it is not
     of the epoch and model version that are searched, or of a layout that is gone."""
-    try:
-        value: Any = signing.loads(token, salt=_SALT)
-        epoch, layout, written_version, seqs = value
-        position = Position(epoch, layout, written_version, {int(shard): seq for shard, seq in seqs.items()})
-    except (signing.BadSignature, ValueError) as error:
-        raise InvalidRequest("invalid_token", field=field) from error
+    position = written(token, field)
     if (position.epoch, position.version_key) != (topology.epoch, version_key):
         raise ServiceError("token_expired", field=field)
     if position.layout != topology.layout:

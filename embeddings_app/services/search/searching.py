@@ -165,7 +165,11 @@ def prepare(
     """`embedded`: query texts that were embedded before, or why none could be. Raises ServiceError."""
     query, fault, about_query = None, None, tuple[str, ...]()
     reranker = _reranker(request, space)
-    if request.mode is not Mode.TEXT:
+    if request.mode is Mode.TEXT:
+        # Words are there with the write; a token that is none is a mistake all the same.
+        for field, token in request.min_tokens.items():
+            positions.written(token, field)
+    else:
         try:
             query, about_query = _vector_half(request, space, spec, deadline, watch, embedded)
         except Unavailable as error:

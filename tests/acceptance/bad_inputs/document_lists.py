@@ -49,9 +49,11 @@ def _listings() -> Iterator[Case]:
     path = "/v1/documents/facet"
     yield post("no field", path, {"namespace": TEXT_SPACE}, 400, "missing_field", "field")
     yield post("a number as field", path, {"field": 1}, 400, "invalid_type", "field")
+    yield post("an empty field", path, {"field": ""}, 400, "invalid_value", "field")
     yield post("a limit of 0", path, {"field": "a", "limit": 0}, 400, "invalid_value", "limit")
     path = "/v1/documents/map"
     yield post("a limit of 5,001", path, {"limit": 5_001}, 400, "invalid_value", "limit")
+    yield post("an empty field", path, {"field": ""}, 400, "invalid_value", "field")
     yield post("a field with NUL", path, {"field": "a\0"}, 400, "invalid_text", "field")
     yield post("a blank query", path, {"namespace": TEXT_SPACE, "query": " "}, 400, "empty_input", "query")
 

@@ -112,6 +112,7 @@ def openai() -> Iterator[Case]:
         ("dimensions that the model does not have", {**good, "dimensions": 256}, 400, "invalid_value", "dimensions"),
         ("an unknown encoding", {**good, "encoding_format": "binary"}, 400, "invalid_value", "encoding_format"),
         ("user a number", {**good, "user": 5}, 400, "invalid_type", "user"),
+        ("user false", {**good, "user": False}, 400, "invalid_type", "user"),
         ("an unknown field", {**good, "dimension": 64}, 400, "unknown_field", "dimension"),
         ("too long, truncate is false", {**good, "input": ["x", "word " * 999], "truncate": False}, 400,
          "too_many_tokens", "input[1]"),
