@@ -23,7 +23,7 @@ from workers.offenders import Offenders
 from workers.outbox import Outbox
 from workers.pace import Pace
 from workers.requests import described, tokens_of
-from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, Outcome, Ticket
+from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, NOT_COMPUTED, Outcome, Ticket
 
 MAX_WAITING_SECONDS = 0.4
 """Per lane. More work stays in the queue, where another embedder can take it."""
@@ -33,6 +33,9 @@ _LOAD_WAIT_SECONDS = 0.05
 """Long enough to load a model without weights. The embedder does nothing else during this time."""
 _LAST_WORD_SECONDS = 0.25
 """So long before its deadline, a batch whose model is still not loaded gets its answer."""
+_LAST_BULK_WORD_SECONDS = 2.0
+"""So long before its deadline, a bulk batch is answered with what was computed of it. A step may come between; one that
+takes longer counts as stuck."""
 _EMBEDDED = "embedded"
 _REFUSED = "refused"
 logger = logging.getLogger(__name__)
@@ -213,7 +216,10 @@ class Embedder:
         self._outbox.add(batch, ticket.reply())
 
     def drop_expired(self) -> None:
-        """Forget batches after their deadline; the backlog leaves out the texts that only these batches wanted."""
+        """Forget batches after their deadline; the backlog leaves out the texts that only these batches wanted.
+
+        Shortly before, what was computed of a bulk batch is answered: its sender writes that, and tries the rest again.
+        """
         now = self._clock()
         for model, tickets in list(self._parked.items()):
             late = [ticket for ticket in tickets if ticket.batch.deadline <= now + _LAST_WORD_SECONDS]
@@ -221,6 +227,9 @@ class Embedder:
             for ticket in late:
                 self._fail(ticket, ticket.unsettled(), MODEL_UNAVAILABLE)
                 self._answer(ticket)
+        for ticket in [ticket for ticket in self._open if _ends_partly(ticket, now)]:
+            self._fail(ticket, ticket.unsettled(), NOT_COMPUTED)
+            self._answer(ticket)
         for ticket in [ticket for ticket in self._open if ticket.batch.deadline <= now]:
             del self._open[ticket]
             BATCHES.labels(ticket.batch.lane, "expired").inc()
@@ -234,3 +243,10 @@ class Embedder:
         for ticket in tickets:
             BATCHES.labels(ticket.batch.lane, "requeued").inc()
         return tickets
+
+
+def _ends_partly(ticket: Ticket, now: float) -> bool:
+    """Whether the time of a bulk batch is about to end, with some of its texts computed and others not."""
+    batch = ticket.batch
+    begun = 0 < ticket.missing < len(batch.items)
+    return begun and batch.lane is Lane.BULK and batch.deadline - _LAST_BULK_WORD_SECONDS <= now < batch.deadline

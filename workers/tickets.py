@@ -11,6 +11,8 @@ EMPTY_INPUT = "empty_input"
 """The model reads nothing of this text."""
 MODEL_UNAVAILABLE = "model_unavailable"
 """The model cannot be loaded here: no fault of any text."""
+NOT_COMPUTED = "embedder_unavailable"
+"""The time was over before this text had its turn: no fault of it."""
 
 Outcome = bytes | str
 """A frame of `EmbeddedText`, or an error code."""

@@ -19,6 +19,8 @@ from embeddings_app.services.embedding.single_flight import single_flight
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable", "internal_error"})
 """Outcomes that say nothing about the text: trying again can help."""
 
+ANSWER_SECONDS, MOST_ANSWER_SECONDS = 15.0, 30.0
+"""Patient bulk texts wait so long for an answer at least, and so long at most where the embedders are slow."""
 _POLL_SECONDS = 0.05
 """Between two looks of bulk texts at the queue."""
 
@@ -44,9 +46,13 @@ def embed_texts(
     use_cache: bool = True,
     reserve: bool = False,
     keep_end: bool = False,
+    patient: bool = False,
 ) -> list[EmbedOutcome]:
     """One outcome per text, in order, by `deadline`; vectors as the model gave them. With `keep_end` a text that is too
     long loses its beginning, and not its end.
+
+    With `patient`, bulk texts wait until `deadline` for room in the queue, and then have time of their own to be
+    answered: what they waited for room says nothing about how long they take.
 
     Raises Unavailable when interactive texts would wait too long; with `reserve` only when even more wait.
     """
@@ -60,13 +66,13 @@ def embed_texts(
         )
         for text in texts
     ]
-    return _embed(StreamKey(spec, lane, use_cache), items, deadline, reserve=reserve)
+    return _embed(StreamKey(spec, lane, use_cache), items, deadline, reserve=reserve, patient=patient)
 
 
 def embed_ids(spec: ModelSpec, ids: Sequence[bytes], deadline: float) -> list[EmbedOutcome]:
     """The same for lists of packed token ids. No prompt is put before them. Raises Unavailable."""
     items = [EmbedItem(cache_key=ids_cache_key(spec, packed), text="", ids=packed) for packed in ids]
-    return _embed(StreamKey(spec, Lane.INTERACTIVE, True), items, deadline, reserve=False)
+    return _embed(StreamKey(spec, Lane.INTERACTIVE, True), items, deadline)
 
 
 def score_pairs(
@@ -74,15 +80,17 @@ def score_pairs(
 ) -> list[EmbedOutcome]:
     """The same for a cross-encoder: of each text beside the query, a vector of one number. Raises Unavailable."""
     items = [EmbedItem(cache_key=pair_cache_key(spec, query, text), text=query, second=text) for text in texts]
-    return _embed(StreamKey(spec, Lane.INTERACTIVE, use_cache), items, deadline, reserve=False)
+    return _embed(StreamKey(spec, Lane.INTERACTIVE, use_cache), items, deadline)
 
 
-def _embed(key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool) -> list[EmbedOutcome]:
+def _embed(
+    key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool = False, patient: bool = False
+) -> list[EmbedOutcome]:
     # Equal items of one request share a key: one look-up, one inference.
     distinct = {item.cache_key: item for item in items}
     found = cached_vectors().find(key.model, list(distinct)) if key.use_cache else {}
     missing = [item for cached, item in distinct.items() if cached not in found]
-    computed = _computed(key, missing, deadline, reserve=reserve) if missing else []
+    computed = _computed(key, missing, deadline, reserve=reserve, patient=patient) if missing else []
     fresh = {item.cache_key: outcome for item, outcome in zip(missing, computed, strict=True)}
     TEXTS.labels(key.lane, "cached").inc(len(distinct) - len(fresh))
     for outcome in fresh.values():
@@ -95,8 +103,12 @@ def _embed(key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reser
     ]
 
 
-def _computed(key: StreamKey, missing: Sequence[EmbedItem], deadline: float, *, reserve: bool) -> list[Outcome]:
+def _computed(
+    key: StreamKey, missing: Sequence[EmbedItem], deadline: float, *, reserve: bool, patient: bool
+) -> list[Outcome]:
     def compute(items: Sequence[EmbedItem]) -> list[Outcome]:
+        if key.lane is Lane.BULK:
+            return _embed_with_room(key, items, deadline, patient=patient)
         return _embed_admitted(key, items, deadline, reserve=reserve)
 
     if not key.use_cache:
@@ -105,14 +117,26 @@ def _computed(key: StreamKey, missing: Sequence[EmbedItem], deadline: float, *, 
 
 
 def _embed_admitted(key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, reserve: bool) -> list[Outcome]:
-    """What the gateway makes of `items`, once they may join the queue. Raises Unavailable for interactive ones."""
+    """What the gateway makes of interactive `items`, if they may join the queue. Raises Unavailable."""
     admission = embed_admission()
-    entry = _bulk_entry(admission, key, items, deadline) if key.lane is Lane.BULK else None
-    if entry is None and key.lane is Lane.BULK:
+    entry = admission.enter(key, items, reserve=reserve)
+    return _answered(key, items, min(deadline, time.monotonic() + admission.patience(key.lane)), entry)
+
+
+def _embed_with_room(key: StreamKey, items: Sequence[EmbedItem], deadline: float, *, patient: bool) -> list[Outcome]:
+    """What the gateway makes of bulk `items`, once there is room for them in the queue."""
+    entry = _bulk_entry(embed_admission(), key, items, deadline)
+    if entry is None:
         return [NOT_ANSWERED] * len(items)
-    entry = entry or admission.enter(key, items, reserve=reserve)
+    if patient:
+        deadline = time.monotonic() + min(max(entry.lost_seconds, ANSWER_SECONDS), MOST_ANSWER_SECONDS)
+    return _answered(key, items, deadline, entry)
+
+
+def _answered(key: StreamKey, items: Sequence[EmbedItem], deadline: float, entry: Entry) -> list[Outcome]:
+    admission = embed_admission()
     try:
-        outcomes = gateway().embed(key, items, min(deadline, time.monotonic() + admission.patience(key.lane)))
+        outcomes = gateway().embed(key, items, deadline)
         admission.learn(key, items, outcomes)
         return outcomes
     finally:

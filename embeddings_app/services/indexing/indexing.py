@@ -17,13 +17,20 @@ from embeddings_app import registry
 from embeddings_app.records import claims, documents, embeddings
 from embeddings_app.records.claims import Claim
 from embeddings_app.records.transactions import in_transaction
-from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome, embed_texts
+from embeddings_app.services.embedding.embed import (
+    INFRASTRUCTURE_ERRORS,
+    MOST_ANSWER_SECONDS,
+    EmbedOutcome,
+    embed_texts,
+)
 from embeddings_app.services.indexing.claiming import Claiming
 from embeddings_app.services.indexing.hints_heard import hinted
 from embeddings_app.services.indexing.writing import write_embedded
 
-LEASE_SECONDS = 30.0
-EMBED_SECONDS = 15.0
+_ROOM_SECONDS = 15.0
+"""How long texts wait for room in the queue of the embedders."""
+LEASE_SECONDS = _ROOM_SECONDS + MOST_ANSWER_SECONDS + 5.0
+"""For one batch. What a dead indexer held is free after it."""
 _OUTAGE_BACKOFF_SECONDS = 1.0
 _FAILURE_BACKOFF_SECONDS = 2.0
 logger = logging.getLogger(__name__)
@@ -35,7 +42,7 @@ EmbedderRestarted = Callable[[float], bool]
 
 def embed_documents(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
     """The outcomes of document texts over the bulk lane."""
-    return embed_texts(spec, InputType.DOCUMENT, texts, Lane.BULK, time.monotonic() + EMBED_SECONDS)
+    return embed_texts(spec, InputType.DOCUMENT, texts, Lane.BULK, time.monotonic() + _ROOM_SECONDS, patient=True)
 
 
 def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRestarted, claiming: Claiming) -> bool:
@@ -48,13 +55,16 @@ def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRest
         (spec,) = registry.specs_by_key([batch[0].version_key]).values()
         origins = hinted.of(claim.document_key for claim in batch) or current_origins()
         began_ns = time.time_ns()
+        began = time.monotonic()
         with serving(origins):
-            _index_batch(spec, batch, embed, embedder_restarted)
+            lost = _index_batch(spec, batch, embed, embedder_restarted)
+        claiming.learn(time.monotonic() - began, lost=lost)
         tracing.record("index", origins, began_ns, texts=len(batch))
     return True
 
 
-def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder_restarted: EmbedderRestarted) -> None:
+def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder_restarted: EmbedderRestarted) -> bool:
+    """Embed and write the batch; whether some of it was not embedded in time."""
     sent_at = time.time()
     outcomes = embed(spec, [claim.text for claim in batch])
     done = [(claim, outcome) for claim, outcome in zip(batch, outcomes, strict=True) if outcome.vector is not None]
@@ -72,6 +82,7 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
     for code, refused in failed.items():
         logger.warning("%d texts of model version %d failed by themselves: %s", len(refused), spec.version_key, code)
         _blame(refused, code)
+    return bool(lost)
 
 
 def _give_back(lost: Sequence[Claim], batch_size: int, *, suspect: bool) -> None:

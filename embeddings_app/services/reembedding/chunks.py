@@ -8,7 +8,6 @@ again, quarantine it at last, and the run goes on.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
@@ -17,36 +16,23 @@ from embeddings_app.records import embeddings, model_locks, reembedding
 from embeddings_app.records.embeddings import ReadText
 from embeddings_app.records.reembedding import ChunkCounts
 from embeddings_app.records.transactions import in_transaction
+from embeddings_app.services.embedding.batch_size import BatchSize
 from embeddings_app.services.embedding.embed import INFRASTRUCTURE_ERRORS, EmbedOutcome
-from embeddings_app.services.indexing.indexing import EMBED_SECONDS, Embed
+from embeddings_app.services.indexing.indexing import LEASE_SECONDS, Embed
 from embeddings_app.services.indexing.writing import write_embedded
 from embeddings_app.services.reembedding.twins import embed_but_known, twin_of
 
-LEASE_SECONDS = EMBED_SECONDS + 5.0
-"""For one batch. What a dead indexer held is free after it."""
 CHUNK_SECONDS = 300.0
 """A task gives its chunk back after this; the sweep sends it again."""
 PARALLEL_CHUNKS = 4
 """Chunks of a wave, which share the rate limit of the run."""
 _PAUSE_SECONDS = 1.0
-_SMALLEST_BATCH, _FIRST_BATCH, _LARGEST_BATCH = 4, 32, 256
+_FIRST_BATCH, _LARGEST_BATCH = 32, 256
 _QUICK_SECONDS, _SLOW_SECONDS = 1.0, 3.0
 """Batches that take less time grow, those that take more shrink: searches wait for one batch at most."""
-_MAX_OUTAGES = 5
+_MAX_OUTAGES = 10
+"""More than it takes to halve the largest batch to a single text."""
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class BatchSize:
-    """How many texts the next batch has."""
-
-    texts: int = _FIRST_BATCH
-
-    def learn(self, seconds: float, *, lost: bool) -> None:
-        if lost or seconds > _SLOW_SECONDS:
-            self.texts = max(self.texts // 2, _SMALLEST_BATCH)
-        elif seconds < _QUICK_SECONDS:
-            self.texts = min(self.texts * 2, _LARGEST_BATCH)
 
 
 def work_on_chunk(chunk_key: int, embed: Embed, sleep: Callable[[float], None] = time.sleep) -> bool:
@@ -67,7 +53,10 @@ def _work(chunk: ReembedChunk, embed: Embed, sleep: Callable[[float], None]) -> 
     not_kept = in_transaction(lambda: _set_aside(spec, chunk))
     running = reembedding.add_counts(chunk, ChunkCounts(not_kept=not_kept), LEASE_SECONDS)
     twin = twin_of(spec)
-    size, outages, until = BatchSize(), 0, time.monotonic() + CHUNK_SECONDS
+    size = BatchSize(
+        texts=_FIRST_BATCH, largest=_LARGEST_BATCH, quick_seconds=_QUICK_SECONDS, slow_seconds=_SLOW_SECONDS
+    )
+    outages, until = 0, time.monotonic() + CHUNK_SECONDS
     while running and outages < _MAX_OUTAGES and time.monotonic() < until:
         texts = reembedding.texts_lacking(
             spec.model_id, spec.version_key, chunk.first_key, chunk.last_key, min(size.texts, _allowed(chunk.run))

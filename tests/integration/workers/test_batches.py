@@ -18,7 +18,7 @@ from workers.encoders.hashing import HashingEncoder
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
 from workers.pace import CPU_LIMITS, Pace
-from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE
+from workers.tickets import MODEL_ERROR, MODEL_UNAVAILABLE, NOT_COMPUTED
 
 
 @pytest.fixture
@@ -103,6 +103,22 @@ def test_a_batch_that_expires_while_it_waits_is_not_computed(setup: Setup, encod
     time.sleep(0.06)
     assert list(setup.run()) == [lasting.batch_id]
     assert encoder.steps == [1]
+
+
+def test_a_bulk_batch_that_is_not_finished_in_time_is_answered_with_what_is(valkey_url: str, redis: Redis) -> None:
+    """Else all of it would be lost, and tried again, on a machine that is too slow for all of it."""
+    now, texts = time.time(), [f"{'word ' * HASHING.max_tokens}{number}" for number in range(64)]
+    setup = Setup(valkey_url, RecordingEncoder(), clock=lambda: now)
+    bulk = batch(*texts, lane=Lane.BULK, deadline=now + 15)
+    setup.embedder.admit(bulk)
+    setup.embedder.step()
+    now = bulk.deadline - 1
+    setup.embedder.drop_expired()
+    setup.outbox.flush()
+    replies = setup.replies()
+    assert list(replies) == [bulk.batch_id]
+    assert {type(outcome) for outcome in replies[bulk.batch_id].outcomes} == {bytes, str}
+    assert set(replies[bulk.batch_id].outcomes) & set(ERROR_KINDS) == {NOT_COMPUTED}
 
 
 def test_interactive_texts_are_computed_before_bulk(setup: Setup) -> None:

@@ -77,12 +77,15 @@ class HeavyEncoder(HashingEncoder):
 class Setup:
     """An embedder over a real broker, with one encoder for every model."""
 
-    def __init__(self, url: str, encoder: Encoder, threads: int = 1) -> None:
+    def __init__(
+        self, url: str, encoder: Encoder, threads: int = 1, clock: Callable[[], float] = time.time
+    ) -> None:
         self.cores: list[int] = []
         self.redis = broker_client(url)
         self.outbox = Outbox(self.redis)
         self.cache = VectorCache(self.redis, ttl_seconds=60)
-        self.embedder = Embedder(ModelPool(lambda spec: encoder), self.cache, self.outbox, Pace(CPU_LIMITS, threads))
+        pace = Pace(CPU_LIMITS, threads)
+        self.embedder = Embedder(ModelPool(lambda spec: encoder), self.cache, self.outbox, pace, clock)
 
     def run(self) -> dict[str, EmbedReply]:
         """Compute everything that was admitted; replies by batch id."""

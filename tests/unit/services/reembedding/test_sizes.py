@@ -3,7 +3,7 @@
 import pytest
 
 from embedding_project.contracts.errors import ServiceError
-from embeddings_app.services.reembedding.chunks import BatchSize
+from embeddings_app.services.embedding.batch_size import BatchSize
 from embeddings_app.services.reembedding.estimating import Estimate, Room, check_room
 
 
@@ -17,7 +17,7 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_batches_grow_while_they_are_quick_and_shrink_while_they_are_slow() -> None:
-    size = BatchSize()
+    size = BatchSize(texts=32, largest=256, quick_seconds=1.0, slow_seconds=3.0)
     for _ in range(10):
         size.learn(0.1, lost=False)
     assert size.texts == 256
@@ -25,4 +25,4 @@ def test_batches_grow_while_they_are_quick_and_shrink_while_they_are_slow() -> N
     assert size.texts == 128
     for _ in range(10):
         size.learn(0.1, lost=True)
-    assert size.texts == 4
+    assert size.texts == 1
