@@ -17,13 +17,14 @@ from embedding_project.broker.embed_reports import report_speeds, withdraw_speed
 from embedding_project.broker.envelope import CorruptMessage
 from embedding_project.broker.liveness import report_alive
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
-from embedding_project.contracts.messages import EmbedBatch, Lane
+from embedding_project.contracts.messages import EmbedBatch, EmbedReply, Lane
 from workers.compute_threads import ComputeThreads
 from workers.embedder import Embedder
-from workers.envelope import decode_message
+from workers.envelope import UnknownBatch, decode_message
 from workers.lanes import EmbedLanes
 from workers.metrics import BROKER_ERRORS, CORRUPT_MESSAGES
 from workers.outbox import Outbox
+from workers.tickets import MODEL_UNAVAILABLE
 
 _BLOCK_SECONDS = 0.5
 _POLL_SECONDS = 0.01
@@ -117,12 +118,22 @@ class Drainer:
                 batch = decode_message(raw)
             except CorruptMessage as fault:
                 CORRUPT_MESSAGES.inc()
-                logger.warning("dropped a message of %d bytes that is not an embed batch: %s", len(raw), fault)
+                self._put_aside(fault, len(raw))
                 continue
             self._embedder.admit(batch, raw)
             batches.append(batch)
         self._embedder.backlog.announce()
         self._learn_sizes(batches)
+
+    def _put_aside(self, fault: CorruptMessage, size: int) -> None:
+        """Refuse what a newer service asks of interactive texts, so that it is asked again at once, perhaps of a newer
+        embedder. Bulk texts are asked again at their deadline: senders that hear at once would ask without end."""
+        if not isinstance(fault, UnknownBatch) or fault.head.lane is not Lane.INTERACTIVE:
+            logger.warning("dropped a message of %d bytes that is not an embed batch: %s", size, fault)
+            return
+        logger.warning("refused a message of %d bytes with something that a newer embedder knows: %s", size, fault)
+        outcomes = (MODEL_UNAVAILABLE,) * fault.head.items
+        self._outbox.add(fault.head, EmbedReply(batch_id=fault.head.batch_id, outcomes=outcomes))
 
     def _learn_sizes(self, batches: list[EmbedBatch]) -> None:
         for lane in Lane:

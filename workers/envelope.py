@@ -3,17 +3,32 @@
 from types import UnionType
 
 from embedding_project.broker.envelope import MALFORMED, CorruptMessage, task_argument
-from embedding_project.contracts.messages import EmbedBatch
+from embedding_project.contracts.messages import EmbedBatch, EmbedHead
 from embedding_project.contracts.queues import EMBED_TASK
 
 
+class UnknownBatch(CorruptMessage):
+    """A batch with something that this code does not know. Whoever left that out would answer another question."""
+
+    def __init__(self, fault: str, head: EmbedHead) -> None:
+        super().__init__(fault)
+        self.head = head
+
+
 def decode_message(raw: bytes) -> EmbedBatch:
-    """The batch in `raw`. Raises CorruptMessage."""
+    """The batch in `raw`. Raises UnknownBatch, CorruptMessage."""
     argument = task_argument(raw, EMBED_TASK)
     try:
         return _checked(EmbedBatch.from_wire(argument))
     except MALFORMED as error:
-        raise CorruptMessage(type(error).__name__) from None
+        raise _fault(type(error).__name__, argument) from None
+
+
+def _fault(name: str, argument: bytes) -> CorruptMessage:
+    try:
+        return UnknownBatch(name, EmbedHead.from_wire(argument))
+    except MALFORMED:
+        return CorruptMessage(name)
 
 
 def _checked(batch: EmbedBatch) -> EmbedBatch:

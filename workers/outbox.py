@@ -8,7 +8,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from embedding_project.broker.inbox import REPLY_TTL_MS
-from embedding_project.contracts.messages import EmbedBatch, EmbedReply
+from embedding_project.contracts.messages import EmbedBatch, EmbedHead, EmbedReply
 from workers.metrics import BROKER_ERRORS
 
 
@@ -24,7 +24,7 @@ class Outbox:
         self._redis = redis
         self._replies: list[_Addressed] = []
 
-    def add(self, batch: EmbedBatch, reply: EmbedReply) -> None:
+    def add(self, batch: EmbedBatch | EmbedHead, reply: EmbedReply) -> None:
         self._replies.append(_Addressed(batch.inbox, batch.deadline, reply.to_wire()))
 
     def flush(self) -> None:

@@ -86,6 +86,25 @@ class EmbedBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedHead:
+    """What an embedder reads of a batch of a newer service, to refuse it."""
+
+    batch_id: str
+    inbox: str
+    lane: Lane
+    deadline: float
+    items: int
+
+    @classmethod
+    def from_wire(cls, data: bytes) -> "EmbedHead":
+        """Places that are known keep their meaning; a newer service adds others at the end."""
+        batch_id, inbox, _, lane, deadline, _, _, items, *_ = _unpack(data)
+        if not all(isinstance(value, str) for value in (batch_id, inbox)) or not isinstance(items, list):
+            raise TypeError
+        return cls(batch_id=batch_id, inbox=inbox, lane=Lane(lane), deadline=float(deadline), items=len(items))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedReply:
     """One outcome per item, in the order of the batch: a frame of vectors or tokens, or an error code."""
 

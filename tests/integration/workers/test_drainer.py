@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
+import msgpack
 import pytest
 from redis import Redis
 
@@ -19,6 +20,7 @@ from workers.drainer import FINISH_SECONDS, Drainer
 from workers.encoders.base import DeviceLost, Tokens
 from workers.encoders.hashing import HashingEncoder
 from workers.envelope import decode_message
+from workers.tickets import MODEL_UNAVAILABLE
 
 
 def publish(url: str, sent: EmbedBatch) -> None:
@@ -66,6 +68,26 @@ def test_a_corrupt_message_is_dropped_without_a_word_of_it_in_the_log(
         eventually(lambda: redis.llen("reply.test") == 1)
     assert "dropped a message" in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("new", ["member of an item", "type of models", "field at the end"])
+def test_what_a_newer_service_asks_is_refused_and_not_guessed(valkey_url: str, redis: Redis, new: str) -> None:
+    wire = msgpack.unpackb(batch("query", "query").to_wire())
+    if new == "member of an item":
+        wire[7] = [[*item, "", "what this code would leave out"] for item in wire[7]]
+    elif new == "type of models":
+        wire[6]["type"] = "rankers-of-lists"
+    else:
+        wire.append("a field")
+    with query_app.connection_for_write(valkey_url) as connection:
+        query_app.send_task(
+            "workers.embed_texts", args=(msgpack.packb(wire),), queue="embed.interactive", connection=connection
+        )
+    setup = Setup(valkey_url, RecordingEncoder())
+    with running(setup):
+        eventually(lambda: redis.llen("reply.test") == 1)
+    (reply,) = setup.replies().values()
+    assert (reply.batch_id, reply.outcomes) == (wire[0], (MODEL_UNAVAILABLE, MODEL_UNAVAILABLE))
 
 
 class SlowEncoder(HashingEncoder):

@@ -77,9 +77,7 @@ class HeavyEncoder(HashingEncoder):
 class Setup:
     """An embedder over a real broker, with one encoder for every model."""
 
-    def __init__(
-        self, url: str, encoder: Encoder, threads: int = 1, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, url: str, encoder: Encoder, threads: int = 1, clock: Callable[[], float] = time.time) -> None:
         self.cores: list[int] = []
         self.redis = broker_client(url)
         self.outbox = Outbox(self.redis)
