@@ -48,7 +48,7 @@ _NAVIGATION = [
             _page("Layouts", "grid_view", "layout"),
             _page("Shards", "dns", "shardcounter"),
             _page("Replicas", "storage", "shardreplica"),
-            _page("Jobs", "schedule", "periodictask", app="django_celery_beat"),
+            _page("Periodic tasks", "schedule", "periodictask", app="django_celery_beat"),
             _page("Job runs", "manage_history", "jobrun"),
         ],
     },
@@ -85,7 +85,7 @@ UNFOLD: dict[str, Any] = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("embeddings_app/icon.svg")}
     ],
     "SITE_URL": "/console/",
-    "SHOW_HISTORY": True,
+    "SHOW_HISTORY": "embeddings_app.admin.history.has_history",
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "embeddings_app.admin.dashboard.fill_index",
     "STYLES": [lambda _request: static("embeddings_app/admin.css")],

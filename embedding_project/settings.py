@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "embeddings_app.admin.middleware.PagesMessages",
     "embeddings_app.admin.middleware.PagesFrames",
     "embeddings_app.admin.middleware.AdminContentPolicy",
+    "embeddings_app.admin.missing.FramedMissing",
 ]
 
 TEMPLATES = [

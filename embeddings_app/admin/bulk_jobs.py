@@ -18,8 +18,8 @@ from embedding_project.wording import plural
 from embeddings_app.admin.quantities import duration
 from embeddings_app.admin.questions import Answer, Question, decide
 from embeddings_app.admin.read_only import ReadOnlyAdmin
+from embeddings_app.admin.steps import OffersSteps
 from embeddings_app.models import BulkBucket, BulkJob, BulkState, BulkWish
-from embeddings_app.services.access.roles import OPERATE_VERSIONS
 from embeddings_app.services.audit import admin_actor
 from embeddings_app.services.bulk.jobs import can, want
 from embeddings_app.services.bulk.progress import Progress, progress
@@ -46,7 +46,7 @@ _WISHES = {"pause": BulkWish.PAUSE, "resume": BulkWish.RUN, "abort": BulkWish.AB
 
 
 @admin.register(BulkJob)
-class BulkJobAdmin(ReadOnlyAdmin):
+class BulkJobAdmin(OffersSteps, ReadOnlyAdmin):
     list_display = ("name", "into", "state_label", "done", "rate", "left", "actor", "created_at")
     list_filter = (("state", ChoicesRadioFilter),)
     list_select_related = ("namespace", "model_version")
@@ -64,14 +64,8 @@ class BulkJobAdmin(ReadOnlyAdmin):
     readonly_fields = ("into", "state_label", "done", "rate", "left", "outcomes", "latest_buckets")
     actions_detail = ("pause_job", "resume_job", "abort_job", "download_rejects")
 
-    def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
-        return request.user.has_perm(OPERATE_VERSIONS)
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Those that the user may take and that are possible in the state of the job."""
-        job = self.get_object(request, str(object_id))
-        found = super().get_actions_detail(request, object_id)
-        return [item for item in found if job and _is_offered(job, item.path)]
+    def offered(self, record: BulkJob) -> list[str]:
+        return [path for path in (*_WISHES, "rejects") if _is_offered(record, path)]
 
     @action(description="Pause", permissions=["operate"], icon="pause", url_path="pause")
     def pause_job(self, request: HttpRequest, object_id: str) -> HttpResponse:

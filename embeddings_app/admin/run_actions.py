@@ -12,10 +12,11 @@ from embedding_project.wording import plural
 from embeddings_app.admin.dashboard_numbers import capped
 from embeddings_app.admin.questions import Answer, NoFields, Question, ReasonForm, decide
 from embeddings_app.admin.read_only import ReadOnlyAdmin
+from embeddings_app.admin.steps import OffersSteps
 from embeddings_app.admin.version_questions import cancel_question
 from embeddings_app.models import LIVE_STATUSES, OPEN_STATES, ReembedRun, RunState
 from embeddings_app.records.operations import count_quarantined
-from embeddings_app.services.access.roles import OPERATE_VERSIONS, RETRY_RECORDS
+from embeddings_app.services.access.roles import RETRY_RECORDS
 from embeddings_app.services.audit import admin_actor
 from embeddings_app.services.indexing.retrying import RETRY_SECONDS, retry_all_quarantined, retry_quarantined
 from embeddings_app.services.reembedding import runs
@@ -29,20 +30,14 @@ class RetryForm(forms.Form):
     record = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
 
 
-class RunActions(ReadOnlyAdmin):
+class RunActions(OffersSteps, ReadOnlyAdmin):
     actions_detail = ("pause_run", "resume_run", "cancel_run", "retry_failed")
-
-    def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
-        return request.user.has_perm(OPERATE_VERSIONS)
 
     def has_retry_permission(self, request: HttpRequest, _key: Any = None) -> bool:
         return request.user.has_perm(RETRY_RECORDS)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Those that the user may take and that are possible in the state of the run."""
-        run = self.get_object(request, str(object_id))
-        found = super().get_actions_detail(request, object_id)
-        return [item for item in found if run and _is_offered(run, item.path)]
+    def offered(self, record: ReembedRun) -> list[str]:
+        return [path for path in (*_STATES_OF, "retry") if _is_offered(record, path)]
 
     @action(description="Pause", permissions=["operate"], icon="pause", url_path="pause")
     def pause_run(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -6,15 +6,14 @@ from typing import Any
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from embeddings_app.admin import version_questions
 from embeddings_app.admin.questions import Answer, NoFields, OverrideForm, Question, RateForm, ReasonForm, decide
+from embeddings_app.admin.steps import OffersSteps
 from embeddings_app.admin.switch_question import switch_question, verdict_on
 from embeddings_app.models import OPEN_STATES, ModelRegistry, ModelStatus, ReembedRun
-from embeddings_app.services.access.roles import OPERATE_VERSIONS
 from embeddings_app.services.audit import admin_actor
 from embeddings_app.services.model_versions.offers import Offer, offers
 from embeddings_app.services.model_versions.probing import probe
@@ -41,7 +40,7 @@ def open_run(version: ModelRegistry) -> ReembedRun | None:
     return ReembedRun.objects.filter(model_version=version, state__in=OPEN_STATES).first()
 
 
-class VersionActions(ModelAdmin):
+class VersionActions(OffersSteps):
     actions_detail = (
         "probe_version",
         "fill_version",
@@ -51,14 +50,9 @@ class VersionActions(ModelAdmin):
         "retire_version",
     )
 
-    def has_operate_permission(self, request: HttpRequest, _key: Any = None) -> bool:
-        return request.user.has_perm(OPERATE_VERSIONS)
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Those that the user may take and that are legal now."""
-        version = self.get_object(request, str(object_id))
-        offered = offers(version) if version else ()
-        return [found for found in super().get_actions_detail(request, object_id) if _PATHS[found.path] in offered]
+    def offered(self, record: ModelRegistry) -> list[str]:
+        possible = offers(record)
+        return [path for path, offer in _PATHS.items() if offer in possible]
 
     @action(description="Probe", permissions=_MAY, icon="science", url_path="probe")
     def probe_version(self, request: HttpRequest, object_id: str) -> HttpResponse:

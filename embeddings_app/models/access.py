@@ -36,6 +36,7 @@ class ApiKey(models.Model):
 
     class Meta:
         db_table = "api_key"
+        verbose_name = "API key"
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -63,6 +64,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         db_table = "audit_event"
+        verbose_name_plural = "audit log"
         ordering: ClassVar = ["-id"]
 
     def __str__(self) -> str:

@@ -52,7 +52,7 @@ class EmbeddingRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.document_id} {self.state}"
+        return f"record of document {self.document_id}: {self.state}"
 
 
 class EmbeddingVector(models.Model):

@@ -70,6 +70,7 @@ class ShardCounter(models.Model):
 
     class Meta:
         db_table = "shard_counter"
+        verbose_name = "shard"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["layout", "model_version", "shard"], name="counter_unique"),
         ]
@@ -157,6 +158,7 @@ class ShardReplica(models.Model):
 
     class Meta:
         db_table = "shard_replica"
+        verbose_name = "replica"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["layout", "model_version", "shard", "replica"], name="replica_unique"),
         ]

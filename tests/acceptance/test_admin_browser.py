@@ -78,6 +78,8 @@ def test_every_page_opens_without_a_complaint(visit: Visit) -> None:
     for link in links:
         page.goto(visit.url + link)
         expect(page.locator("#content")).to_be_visible()
+        if any(app in link for app in ("_app/", "/auth/", "_beat/")):
+            assert page.locator("#nav-sidebar-apps a.active").inner_text().split("\n")[-1] in crumbs(page), link
         assert "Server Error" not in page.content()
         wide = "tables => tables.filter(table => table.scrollWidth > table.clientWidth).length"
         assert page.locator(".ops-scroll").evaluate_all(wide) == 0, link
@@ -99,13 +101,57 @@ def test_a_model_version_is_registered_probed_and_activated(visit: Visit) -> Non
     assert models["browser-made"] == "active"
 
 
+def crumbs(page: Page) -> list[str]:
+    return [text.strip() for text in page.locator(".tracking-tight").all_inner_texts() if text.strip()]
+
+
 def test_a_document_is_found_by_the_beginning_of_its_id(visit: Visit) -> None:
     page = visit.open(f"{PAGES}document/")
     page.fill("#searchbar", "fox/2")
     page.press("#searchbar", "Enter")
     page.get_by_role("link", name="fox/2").click()
     expect(page.get_by_text("A fox near river 2.").first).to_be_visible()
+    assert crumbs(page)[-3:] == ["Embeddings", "Documents", "fox/2"]
     expect(page.get_by_text("all-MiniLM-L6-v2 v1").first).to_be_visible()
+
+
+def test_a_page_that_is_not_there_leads_back(visit: Visit) -> None:
+    page = visit.open("/admin/nothing/")
+    expect(page.locator("#content").get_by_role("heading", name="There is no such page")).to_be_visible()
+    expect(page.locator("#nav-sidebar-apps")).to_be_visible()
+    visit.complaints.clear()  # the browser notes the 404
+    page.get_by_role("link", name="To the dashboard").click()
+    expect(page.locator("#dashboard")).to_be_visible()
+
+
+def test_long_names_push_nothing_off_a_page(visit: Visit) -> None:
+    long_id = "x" * 512
+    written = {"documents": [{"id": long_id, "text": "A document with a long id."}], "wait": "searchable"}
+    ok(httpx.post(f"{visit.url}/v1/upsert", json=written, timeout=60.0))
+    fits = "document.documentElement.scrollWidth <= innerWidth"
+    page = visit.page
+    for path in ("/admin/auth/user/1/change/", "/admin/auth/group/1/change/", f"{PAGES}document/"):
+        visit.open(path)
+        expect(page.locator("#content")).to_be_visible()
+        assert page.evaluate(fits), path
+    last = page.get_by_role("row").filter(has_text=long_id).locator("td").last
+    assert last.bounding_box()["x"] < 1280  # type: ignore[index]  # it is visible, so it has one
+    ok(httpx.request("DELETE", f"{visit.url}/v1/vectors/{long_id}", timeout=30.0))
+
+
+def test_history_is_offered_where_the_admin_wrote_one(visit: Visit) -> None:
+    page = visit.open(f"{PAGES}document/")
+    page.locator("#result_list tbody th a").first.click()
+    expect(page.get_by_text("Doc id")).to_be_visible()
+    history = page.locator("a[href$='/history/']")
+    expect(history).to_have_count(0)
+    page.goto(f"{visit.url}{PAGES}namespace/")
+    page.locator("#result_list tbody th a").first.click()
+    expect(history).to_have_count(0)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.locator("#result_list tbody th a").first.click()
+    history.click()
+    expect(page.get_by_text("No fields changed").or_(page.get_by_text("Changed")).first).to_be_visible()
 
 
 def test_a_quarantined_record_gets_another_try(visit: Visit) -> None:
