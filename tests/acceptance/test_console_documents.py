@@ -1,10 +1,11 @@
 """The pages home, documents and embed of the console, as people use them."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -14,10 +15,11 @@ from tests.acceptance.browser import Visit, browser
 from tests.acceptance.conftest import ok
 from tests.acceptance.console import NARROW, WIDE, barriers, console
 from tests.acceptance.hostile_documents import DOCUMENTS, IMAGE, SCRIPT
-from tests.conftest import Service
+from tests.conftest import EXTERNAL_DIMENSION, Service
 
 NAMESPACE = "console-documents"
 MANY = [{"id": f"many/{number:03}", "text": f"Note {number}.", "metadata": {"kind": "many"}} for number in range(60)]
+PICTURES = os.environ.get("PICTURES")
 __all__ = ["browser"]
 
 
@@ -73,6 +75,71 @@ def test_documents_are_paged_selected_exported_and_deleted(visit: Visit) -> None
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("No document passes the filter")).to_be_visible()
     assert ids_of(visit, "many") == []
+
+
+def stored(visit: Visit, namespace: str) -> dict[str, Any]:
+    body = {"namespace": namespace, "limit": 1000}
+    found = ok(httpx.post(f"{visit.url}/v1/documents/query", json=body))["documents"]
+    return {one["id"]: (one["text"], one["metadata"], one["expires_at"]) for one in found}
+
+
+def test_a_delete_is_taken_back_from_the_list_and_from_a_document(visit: Visit) -> None:
+    namespace = "console-undo"
+    documents = [
+        {"id": f"undo/{at:03}", "text": f"Note {at}.", "metadata": {"kind": "undo", "at": at}} for at in range(120)
+    ]
+    documents[0]["expires_at"] = "2090-01-01T00:00:00+00:00"
+    body = {"namespace": namespace, "documents": documents, "wait": "searchable"}
+    ok(httpx.post(f"{visit.url}/v1/upsert", json=body, timeout=60.0))
+    before = stored(visit, namespace)
+    page = visit.open(f"/console/documents/?ns={namespace}")
+    page.locator(".facet").get_by_role("button", name="undo 120").click()
+    page.get_by_role("button", name="Delete all that pass").click()
+    expect(page.get_by_text("You can undo it for 20 seconds")).to_be_visible()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("120 documents deleted")).to_be_visible()
+    assert stored(visit, namespace) == {}
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_visible()
+    assert barriers(visit) == []
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_text("120 documents written again")).to_be_visible()
+    assert stored(visit, namespace) == before
+    page.get_by_role("button", name="undo/000").click()
+    page.locator(".drawer").get_by_role("button", name="Delete", exact=True).click()
+    page.locator("dialog.dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("dialog")).to_have_count(0)
+    again = {"namespace": namespace, "id": "undo/000", "text": "Somebody else's."}
+    ok(httpx.post(f"{visit.url}/v1/upsert", json=again, timeout=60.0))
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_text("somebody wrote them meanwhile")).to_be_visible()
+    assert ["409" in complaint for complaint in visit.complaints] == [True]  # the browser notes the refusal
+    visit.complaints.clear()
+    assert stored(visit, namespace)["undo/000"][0] == "Somebody else's."
+
+
+def test_a_delete_that_cannot_be_taken_back_says_so_before(visit: Visit, external_model: str) -> None:
+    texts_gone, vectors = "console-undo-no-texts", "console-undo-vectors"
+    httpx.put(f"{visit.url}/v1/namespaces/{texts_gone}", json={"store_text": False}).raise_for_status()
+    ok(httpx.post(f"{visit.url}/v1/upsert", json={"namespace": texts_gone, "id": "gone", "text": "Not kept."}))
+    body = {"namespace": vectors, "model_id": external_model, "id": "vector", "vector": [1.0] * EXTERNAL_DIMENSION}
+    ok(httpx.post(f"{visit.url}/v1/upsert", json={**body, "wait": "indexed"}, timeout=60.0))
+    page = visit.page
+    for namespace, doc_id, said in (
+        (texts_gone, "gone", "It cannot be undone: the service does not keep"),
+        (vectors, "vector", "You can undo it for 20 seconds"),
+    ):
+        visit.open(f"/console/documents/?ns={namespace}")
+        page.get_by_role("checkbox", name=f"Select {doc_id}").check()
+        page.get_by_role("button", name="Delete 1 selected document").click()
+        expect(page.get_by_text(said)).to_be_visible()
+        if PICTURES:
+            page.screenshot(path=f"{PICTURES}/undo-{namespace}.png")
+        page.get_by_role("button", name="Delete", exact=True).click()
+        expect(page.get_by_text("1 document deleted")).to_be_visible()
+        assert stored(visit, namespace) == {}
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_text("1 document written again")).to_be_visible()
+    assert list(stored(visit, vectors)) == ["vector"]
 
 
 def test_home_says_what_does_not_work_and_where_to_look(visit: Visit) -> None:

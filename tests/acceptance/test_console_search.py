@@ -45,7 +45,7 @@ def hit(page: Page, doc_id: str) -> str:
 
 def test_a_search_is_typed_read_and_shared_by_its_address(visit: Visit) -> None:
     page = visit.open(f"/console/?ns={NAMESPACE}")
-    expect(page.get_by_text("Search 8 documents by what they mean")).to_be_visible()
+    expect(page.get_by_text("Search 8 documents by meaning")).to_be_visible()
     page.locator("h1").click(force=True)
     page.keyboard.press("/")
     expect(page.locator("#query")).to_be_focused()

@@ -9,6 +9,7 @@ import { ago, count } from "./format.js";
 import { spark } from "./spark.js";
 import { showIn } from "./states.js";
 import { tokenized, tokenSummary } from "./tokens.js";
+import { readToUndo, sayDeleted, undoWords } from "./undoing.js";
 
 const SHOWN_NUMBERS = 6;
 
@@ -46,12 +47,13 @@ function parts(document, steps) {
 
 function tools(document, { dialog, onchange }) {
   const remove = async () => {
-    const text = el("p", {}, "The document ", foreign(document.id, { class: "mono" }), " goes with its text, its vectors and its cache entries. Backups keep it.");
-    if (!(await confirmed("Delete this document?", text, "Delete", { danger: true }))) return;
     try {
+      const kept = await readToUndo(document.namespace, [document.id]);
+      const text = [el("p", {}, "The document ", foreign(document.id, { class: "mono" }), " goes with its text, its vectors and its cache entries. Backups keep it."), el("p", { class: "small muted" }, undoWords(kept, 1))];
+      if (!(await confirmed("Delete this document?", text, "Delete", { danger: true }))) return;
       await post("/v1/documents/delete", { namespace: document.namespace, ids: [document.id] });
       dialog.close();
-      say("Deleted");
+      sayDeleted("Deleted", document.namespace, kept, onchange);
       onchange();
     } catch (error) {
       say(error.message, { bad: true });

@@ -4,7 +4,7 @@ import { post } from "./api.js";
 import { conditions, inWords, isChosen, OPERATORS, setConditions, toFilter, toggled } from "./conditions.js";
 import { showDialog } from "./dialogs.js";
 import { el, foreign, icon } from "./dom.js";
-import { atLeast, count, shown } from "./format.js";
+import { atLeast, count, documentCount, shown } from "./format.js";
 import { failed, loading } from "./states.js";
 
 const FACETS = 6;
@@ -174,11 +174,11 @@ export async function showFilters(box, namespace, { status, fields }, signal) {
   const old = box.querySelector(".facets");
   if (old) facets.replaceChildren(...old.childNodes);
   box.replaceChildren(el("div", { class: "row" }, list.map(conditionChip), clear, add, passing), facets);
-  const total = atLeast(status.count, status.count_is_exact);
-  passing.textContent = `${total} documents`;
+  const total = documentCount(status.count, status.count_is_exact);
+  passing.textContent = total;
   if (list.length) {
     const counted = await post("/v1/documents/count", { namespace, filters: toFilter(list) }, signal);
-    passing.textContent = `${atLeast(counted.count, counted.is_exact)} of ${total} documents pass`;
+    passing.textContent = `${atLeast(counted.count, counted.is_exact)} of ${total} pass`;
   }
   await facetRows(facets, namespace, fields, signal);
 }

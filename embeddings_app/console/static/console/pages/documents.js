@@ -9,10 +9,11 @@ import { showDocument } from "../document.js";
 import { $, el, foreign, icon } from "../dom.js";
 import { exportDocuments } from "../exporting.js";
 import { showFilters } from "../filters.js";
-import { ago, atLeast, count, plural, shown } from "../format.js";
+import { ago, count, documentCount, plural, shown } from "../format.js";
 import { flatten, learnNamespace } from "../metadata.js";
 import { chosenNamespace, listNamespaces, namespaceSelect, remember } from "../namespaces.js";
 import { empty, showIn } from "../states.js";
+import { MOST, readToUndo, sayDeleted, undoWords } from "../undoing.js";
 
 const PAGE_DOCUMENTS = 50;
 const COLUMNS = 4;
@@ -143,24 +144,28 @@ function exportThem() {
 async function deleteSelected() {
   const ids = [...selected];
   const list = el("ul", { class: "named" }, ids.slice(0, 5).map((id) => el("li", { class: "mono small" }, foreign(id))), ids.length > 5 && el("li", { class: "small muted" }, `and ${count(ids.length - 5)} more`));
-  await deleteAfterQuestion(`Delete ${plural(ids.length, "document")}?`, list, async () => {
-    let deleted = 0;
-    for (let at = 0; at < ids.length; at += AT_ONCE)
-      deleted += (await post("/v1/documents/delete", { namespace, ids: ids.slice(at, at + AT_ONCE) })).deleted;
-    return deleted;
-  });
+  await deleteAfterQuestion(`Delete ${plural(ids.length, "document")}?`, list, ids, () => deleteIds(ids));
 }
 
+async function deleteIds(ids) {
+  let deleted = 0;
+  for (let at = 0; at < ids.length; at += AT_ONCE)
+    deleted += (await post("/v1/documents/delete", { namespace, ids: ids.slice(at, at + AT_ONCE) })).deleted;
+  return deleted;
+}
+
+// So few that the delete can be undone are named before, and no other goes; more are deleted by the filter.
 async function deletePassing() {
   const body = { namespace, filters: toFilter(conditions()) };
-  let counted;
+  let counted, ids;
   try {
     counted = await post("/v1/documents/delete", { ...body, dry_run: true });
+    ids = counted.deleted <= MOST ? await passingIds(body) : null;
   } catch (error) {
     return say(error.message, { bad: true });
   }
-  const number = atLeast(counted.deleted, counted.is_exact);
-  await deleteAfterQuestion(`Delete ${number} documents?`, el("p", {}, "All that pass the filter at the moment of their deletion."), async () => {
+  if (ids) return deleteAfterQuestion(`Delete ${plural(ids.length, "document")}?`, el("p", {}, "All that pass the filter now."), ids, () => deleteIds(ids));
+  await deleteAfterQuestion(`Delete ${documentCount(counted.deleted, counted.is_exact)}?`, el("p", {}, "All that pass the filter at the moment of their deletion."), null, async () => {
     let deleted = 0;
     let cursor = null;
     do {
@@ -172,11 +177,25 @@ async function deletePassing() {
   });
 }
 
-async function deleteAfterQuestion(title, what, remove) {
-  const text = [what, el("p", { class: "small muted" }, "They go with their texts, vectors and cache entries. Backups keep them.")];
-  if (!(await confirmed(title, text, "Delete", { danger: true }))) return;
+// null when they have become too many meanwhile.
+async function passingIds(body) {
+  const ids = [];
+  let cursor = null;
+  do {
+    const page = await post("/v1/documents/query", { ...body, limit: MOST, include: [], ...(cursor && { cursor }) });
+    ids.push(...page.documents.map(({ id }) => id));
+    cursor = page.next;
+  } while (cursor !== null && ids.length <= MOST);
+  return ids.length <= MOST ? ids : null;
+}
+
+// `ids`: null for more than could be undone.
+async function deleteAfterQuestion(title, what, ids, remove) {
   try {
-    say(`${plural(await remove(), "document")} deleted`);
+    const kept = ids && (await readToUndo(namespace, ids));
+    const text = [what, el("p", { class: "small muted" }, `They go with their texts, vectors and cache entries. Backups keep them. ${undoWords(kept, ids?.length ?? Infinity)}`)];
+    if (!(await confirmed(title, text, "Delete", { danger: true }))) return;
+    sayDeleted(`${plural(await remove(), "document")} deleted`, namespace, kept, () => show({ fresh: true }));
   } catch (error) {
     say(error.message, { bad: true });
   }

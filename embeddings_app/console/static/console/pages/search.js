@@ -6,7 +6,7 @@ import { conditions, inWords, setConditions, toFilter } from "../conditions.js";
 import { copyButtons } from "../copying.js";
 import { $, bar, el, foreign, icon } from "../dom.js";
 import { showFilters } from "../filters.js";
-import { atLeast, count, ms, percent, plural } from "../format.js";
+import { atLeast, count, documentCount, ms, percent, plural } from "../format.js";
 import { hitCard } from "../hits.js";
 import { learnNamespace } from "../metadata.js";
 import { chosenNamespace, listNamespaces, namespaceSelect, remember } from "../namespaces.js";
@@ -95,7 +95,7 @@ async function nothingFound(signal) {
   const relaxed = [];
   for (const [at, condition] of list.entries()) relaxed.push({ at, condition, ...(await counted(list.toSpliced(at, 1))) });
   return [
-    empty({ name: "filter", title: "Nothing was found", text: `${atLeast(passing.count, passing.is_exact)} of ${atLeast(all.count, all.is_exact)} documents pass the filter.` }),
+    empty({ name: "filter", title: "Nothing was found", text: `${atLeast(passing.count, passing.is_exact)} of ${documentCount(all.count, all.is_exact)} pass the filter.` }),
     el(
       "ul",
       { class: "relax" },
@@ -117,7 +117,7 @@ async function startPage() {
     return empty({ name: "documents", title: "This namespace is empty", text: "A search needs documents.", actions: [el("a", { class: "button primary", href: "/console/home/" }, "Add documents")] });
   const some = sample.filter((document) => document.text).slice(0, 3);
   return [
-    empty({ name: "search", title: `Search ${atLeast(status.count, status.count_is_exact)} documents by what they mean`, text: "A question or a few words; the words need not occur in the documents." }),
+    empty({ name: "search", title: `Search ${documentCount(status.count, status.count_is_exact)} by meaning`, text: "A question or a few words; the words need not occur in the documents." }),
     some.length > 0 && el("h3", { class: "start-head" }, "Or begin with a document"),
     some.map((document) =>
       el(
