@@ -321,6 +321,8 @@ class Follower:
             built_per_second=version.index.built_per_second,
             namespace_sizes=version.index.namespace_sizes(),
             loading_total=version.loading_total,
+            memory_bytes=self._memory.resident(),
+            free_memory_bytes=max(0, self._memory.free()),
             flat_segments=flat_segments,
             graph_segments=graph_segments,
             snapshot_seq=version.store.oldest_seq,

@@ -65,10 +65,11 @@ class MemoryBudget:
 
     def _ask(self) -> int:
         if self._limit:
-            return self._limit - self._resident()
+            return self._limit - self.resident()
         return min([self._available(), *self._group_rooms()])
 
-    def _resident(self) -> int:
+    def resident(self) -> int:
+        """Bytes that this process has now."""
         pages = (self._root / "proc/self/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 

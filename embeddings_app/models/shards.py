@@ -134,6 +134,12 @@ class ShardReplica(models.Model):
         help_text="Live documents of its largest namespaces, by key: named. No other namespace has more than: others.",
     )
     loading_total = models.BigIntegerField(db_default=0, help_text="Documents to load while loading; 0 when unknown.")
+    memory_bytes = models.BigIntegerField(
+        db_default=0, help_text="Memory of its process, with all indexes that it serves; 0 when unknown."
+    )
+    free_memory_bytes = models.BigIntegerField(
+        db_default=0, help_text="Memory that its process may still take, as it reckons before it loads."
+    )
     segments = models.JSONField(
         db_default=Value({}, models.JSONField()), blank=True, help_text="Segments of each kind: flat, graph."
     )

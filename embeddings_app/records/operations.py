@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from embedding_project.contracts.vector_storage import VectorStorage
 from embeddings_app.models import LIVE_STATUSES
 from embeddings_app.records.sql import row, rows
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
@@ -54,6 +55,18 @@ class ReplicaProgress:
     """Documents that it has to load while it loads; 0 when unknown."""
     snapshot_seconds: float | None
     """Since its newest snapshot was verified; None without one."""
+    memory_bytes: int | None
+    """Of its process, which may serve other versions too; None when it does not say."""
+    free_memory_bytes: int | None
+    """What its process may still take."""
+    dimension: int
+    storage: str
+    """How it holds the vectors in graphs."""
+
+    @property
+    def vector_bytes(self) -> int:
+        """Of the numbers of one vector in a graph."""
+        return VectorStorage(self.storage).bytes_a_number * self.dimension
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +127,9 @@ def replica_progress() -> list[ReplicaProgress]:
                greatest(c.head - CASE WHEN r.epoch = e.epoch THEN r.applied_seq ELSE 0 END, 0),
                extract(epoch FROM now() - r.heartbeat)::float8, r.documents, r.graph_documents,
                r.unbuilt_documents, r.problem, r.state, r.loading_total,
-               extract(epoch FROM now() - r.snapshot_at)::float8
+               extract(epoch FROM now() - r.snapshot_at)::float8,
+               nullif(r.memory_bytes, 0), CASE WHEN r.memory_bytes > 0 THEN r.free_memory_bytes END,
+               m.dimension, m.storage
         FROM shard_replica r
         JOIN layout l ON l.id = r.layout_id AND l.status = 'active'
         JOIN model_registry m ON m.id = r.model_version_id

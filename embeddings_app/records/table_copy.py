@@ -96,6 +96,12 @@ def copy_out(table: str, names: Sequence[str], write: Callable[[bytes], None]) -
         return int(cursor.rowcount)
 
 
+def size_on_disk(tables: Iterable[str]) -> int:
+    """Bytes of the rows, without indexes: about what their copies will take."""
+    query = "SELECT coalesce(sum(pg_table_size(name::regclass)), 0)::bigint FROM unnest(%s::text[]) AS name"
+    return int(row(query, [list(tables)])[0])
+
+
 def copy_in(table: str, names: Sequence[str], blocks: Iterable[bytes]) -> int:
     """Add the rows that `blocks` hold to the table; their number."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), _listed(names))

@@ -17,6 +17,7 @@ from embeddings_app.api.schema.operation import Answer, operation
 from embeddings_app.api.version_answers import TIME
 from embeddings_app.models import BulkState, ReplicaState, Scope
 from embeddings_app.records.operations import ReplicaProgress
+from embeddings_app.services.backups.progress import BackupStatus, newest_backups
 from embeddings_app.services.operating import service_state
 from embeddings_app.services.operating.activity import SHOWN, BulkProgress, newest_bulk_jobs
 from embeddings_app.services.reembedding.progress import newest_runs
@@ -25,6 +26,8 @@ from embeddings_app.services.topology import topology
 
 Json = dict[str, Any]
 _MAYBE_NUMBER = {"type": "number", "nullable": True}
+_MAYBE_COUNT = {**parts.COUNT, "nullable": True}
+_MAYBE_TIME = {**TIME, "nullable": True}
 _WAITING = parts.record(
     {"model_id": parts.STRING, "version": parts.COUNT, "pending": parts.COUNT, "quarantined": parts.COUNT}
 )
@@ -43,7 +46,22 @@ _BULK = parts.record(
         "seconds_left": _MAYBE_NUMBER,
         "problem": parts.STRING,
         "started_at": TIME,
-        "ended_at": {**TIME, "nullable": True},
+        "ended_at": _MAYBE_TIME,
+    }
+)
+_BACKUP = parts.record(
+    {
+        "directory": parts.STRING,
+        "actor": parts.STRING,
+        "state": {"type": "string", "enum": ["running", "made", "failed"]},
+        "stage": parts.described(parts.STRING, "copying, models or verifying; empty for one that has ended."),
+        "share": parts.described(_MAYBE_NUMBER, "Of the stage, 0 to 1; null when unknown."),
+        "bytes": parts.described(parts.COUNT, "Of the stage so far; of all files when it was made."),
+        "bytes_per_second": _MAYBE_NUMBER,
+        "seconds_left": parts.described(_MAYBE_NUMBER, "Of the stage."),
+        "problem": parts.STRING,
+        "started_at": TIME,
+        "ended_at": _MAYBE_TIME,
     }
 )
 _SEARCH = parts.record(
@@ -65,6 +83,7 @@ _ACTIVITY = parts.record(
         "oldest_pending_seconds": _MAYBE_NUMBER,
         "runs": parts.array(RUN, "The newest re-embeddings."),
         "bulk_jobs": parts.array(_BULK, "The newest bulk jobs."),
+        "backups": parts.array(_BACKUP, "Those that are being made, then the newest that ended."),
         "searches": parts.array(_SEARCH, "Slow ones, and those that found nothing, the newest first.", nullable=True),
     }
 )
@@ -73,6 +92,21 @@ _ACTIVITY_EXAMPLE = {
     "oldest_pending_seconds": 1.4,
     "runs": [RUN_EXAMPLE],
     "bulk_jobs": [],
+    "backups": [
+        {
+            "directory": "/backups/monday",
+            "actor": "command:root",
+            "state": "running",
+            "stage": "copying",
+            "share": 0.42,
+            "bytes": 910000000,
+            "bytes_per_second": 65000000.0,
+            "seconds_left": 19.3,
+            "problem": "",
+            "started_at": "2026-01-31T12:00:00+00:00",
+            "ended_at": None,
+        }
+    ],
     "searches": [
         {
             "at": "2026-01-31T12:00:00+00:00",
@@ -102,6 +136,11 @@ _PLACE = parts.record(
         "loading_total": parts.COUNT,
         "heartbeat_seconds": parts.NUMBER,
         "snapshot_seconds": parts.described(_MAYBE_NUMBER, "Since its newest snapshot; null without one."),
+        "memory_bytes": parts.described(
+            _MAYBE_COUNT, "Of the node's process, with all indexes that it serves; null when it does not say."
+        ),
+        "free_memory_bytes": parts.described(_MAYBE_COUNT, "What the process may still take."),
+        "vector_bytes": parts.described(parts.COUNT, "Of the numbers of one vector in a graph."),
     }
 )
 _LANE = parts.record({"tokens": parts.NUMBER, "seconds": _MAYBE_NUMBER})
@@ -146,6 +185,9 @@ _CLUSTER_EXAMPLE = {
             "loading_total": 0,
             "heartbeat_seconds": 0.4,
             "snapshot_seconds": 61.0,
+            "memory_bytes": 214000000,
+            "free_memory_bytes": 3120000000,
+            "vector_bytes": 1536,
         }
     ],
     "embedders": {
@@ -165,7 +207,7 @@ class Activity(ApiView):
         tag="health",
         description=(
             "Work beside requests, and searches to look at; of these and of bulk jobs, those in the namespaces of the "
-            "key. What a server does not say now is null."
+            "key, and backups only without such. What a server does not say now is null."
         ),
         answers=[Answer(_ACTIVITY, "Now.", {"a run": _ACTIVITY_EXAMPLE})],
         errors=errors.GUARDED,
@@ -179,6 +221,8 @@ class Activity(ApiView):
                 "oldest_pending_seconds": None if work is None else round(work.oldest_pending_seconds, 1),
                 "runs": [run_answer(run, how_far) for run, how_far in newest_runs(SHOWN)],
                 "bulk_jobs": [_bulk(job) for job in newest_bulk_jobs(namespaces)],
+                # A backup is of all namespaces.
+                "backups": [] if namespaces else [_backup(one) for one in newest_backups()],
                 "searches": None if searches is None else [_search(one) for one in searches],
             }
         )
@@ -216,12 +260,24 @@ def _moments(job: BulkProgress) -> dict[str, datetime | None]:
     return {"started_at": job.started_at, "ended_at": job.ended_at}
 
 
+def _backup(backup: BackupStatus) -> Json:
+    return {
+        **asdict(backup),
+        "started_at": _moment(backup.started_at),
+        "ended_at": None if backup.ended_at is None else _moment(backup.ended_at),
+    }
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
 def _search(search: NotableSearch) -> Json:
-    return {**asdict(search), "at": datetime.fromtimestamp(search.at, UTC).isoformat()}
+    return {**asdict(search), "at": _moment(search.at)}
 
 
 def _place(place: ReplicaProgress) -> Json:
-    values = asdict(place)
+    values = {**asdict(place), "vector_bytes": place.vector_bytes}
     rounded = {name: round(values[name], 1) for name in ("heartbeat_seconds", "snapshot_seconds") if values[name]}
     return {name: values[name] for name in _PLACE["properties"]} | rounded
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -68,8 +68,11 @@ def checked_blocks(root: Path, entry: FileEntry) -> Iterator[bytes]:
         raise BackupDamaged(f"{entry.path} has another SHA-256 than the manifest says")
 
 
-def check_files(root: Path, entries: Iterable[FileEntry], beside: Iterable[str]) -> None:
-    """Read everything: exactly the files of `entries` and those `beside` are there, whole. Raises BackupDamaged."""
+def check_files(
+    root: Path, entries: Iterable[FileEntry], beside: Iterable[str], seen: Callable[[int], object] | None = None
+) -> None:
+    """Read everything: exactly the files of `entries` and those `beside` are there, whole. `seen` is told the bytes of
+    each piece that was read. Raises BackupDamaged."""
     listed = {entry.path: entry for entry in entries}
     present = set(regular_files(root))
     if missing := sorted(listed.keys() - present):
@@ -81,8 +84,9 @@ def check_files(root: Path, entries: Iterable[FileEntry], beside: Iterable[str])
         if size != entry.size:
             raise BackupDamaged(f"{entry.path} has {size} bytes, the manifest says {entry.size}")
     for entry in listed.values():
-        for _ in checked_blocks(root, entry):
-            pass
+        for block in checked_blocks(root, entry):
+            if seen is not None:
+                seen(len(block))
 
 
 def regular_files(root: Path) -> list[str]:

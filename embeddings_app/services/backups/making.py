@@ -23,29 +23,34 @@ from embeddings_app.services.backups.manifest import (
     write_manifest,
 )
 from embeddings_app.services.backups.model_folders import Say, copy_from_root, registered_folders
+from embeddings_app.services.backups.progress import Progress
 
 
-def make_backup(directory: Path, model_root: Path | None, say: Say) -> Manifest:
+def make_backup(directory: Path, model_root: Path | None, say: Say, progress: Progress | None = None) -> Manifest:
     """Write a backup into `directory`, which must not exist; without a `model_root`, without model folders. What stands
     there in the end was read again and is on disk. Raises BackupRefused, OSError, django.db.Error."""
+    progress = progress or Progress()
     with _partial(directory) as partial:
-        manifest, folders = _copy_tables(partial, say)
+        manifest, folders = _copy_tables(partial, say, progress)
+        progress.begin("models", 0)
         copied = {} if model_root is None else copy_from_root(model_root, folders, partial, say)
         files = (*manifest.files, *(entry for entries in copied.values() for entry in entries))
         manifest = replace(manifest, models=tuple(copied), files=files)
         write_manifest(partial, manifest)
         sync_tree(partial)
         say("verifying")
-        verify_backup(partial)
+        progress.begin("verifying", sum(entry.size for entry in files))
+        verify_backup(partial, progress)
     return manifest
 
 
-def verify_backup(directory: Path) -> Manifest:
+def verify_backup(directory: Path, progress: Progress | None = None) -> Manifest:
     """Read every byte of a backup and compare; needs no database. Raises BackupRefused."""
     if not directory.is_dir():
         raise BackupDamaged(f"there is no directory {directory}")
     manifest = read_manifest(directory)
-    check_files(directory, manifest.files, beside=(MANIFEST, MANIFEST_HASH))
+    seen = None if progress is None else progress.add
+    check_files(directory, manifest.files, beside=(MANIFEST, MANIFEST_HASH), seen=seen)
     return manifest
 
 
@@ -72,7 +77,7 @@ def _partial(directory: Path) -> Iterator[Path]:
         raise
 
 
-def _copy_tables(root: Path, say: Say) -> tuple[Manifest, dict[str, bool]]:
+def _copy_tables(root: Path, say: Say, progress: Progress) -> tuple[Manifest, dict[str, bool]]:
     """The manifest without models, and the model folders of that moment: whether each is needed."""
     with transaction.atomic():
         try:
@@ -83,7 +88,9 @@ def _copy_tables(root: Path, say: Say) -> tuple[Manifest, dict[str, bool]]:
         made_at = timezone.now()
         layout = Layout.objects.filter(status=LayoutStatus.ACTIVE).first()
         partitions = table_copy.vector_partitions()
-        copied = [_copy_table(root, name, say) for name in [*table_copy.copied_tables(), *partitions.values()]]
+        names = [*table_copy.copied_tables(), *partitions.values()]
+        progress.begin("copying", table_copy.size_on_disk(names))
+        copied = [_copy_table(root, name, say, progress) for name in names]
         manifest = Manifest(
             made_at=made_at.isoformat(timespec="seconds"),
             postgres=table_copy.server_version(),
@@ -99,10 +106,15 @@ def _copy_tables(root: Path, say: Say) -> tuple[Manifest, dict[str, bool]]:
         return manifest, registered_folders()
 
 
-def _copy_table(root: Path, name: str, say: Say) -> tuple[TableEntry, FileEntry]:
+def _copy_table(root: Path, name: str, say: Say, progress: Progress) -> tuple[TableEntry, FileEntry]:
     columns = tuple(table_copy.columns(name))
     with new_file(root, TableEntry(name, columns, 0).path) as file:
-        table = TableEntry(name, columns, table_copy.copy_out(name, columns, file.write))
+
+        def write(block: bytes) -> None:
+            file.write(block)
+            progress.add(len(block))
+
+        table = TableEntry(name, columns, table_copy.copy_out(name, columns, write))
         entry = file.finish()
     say(f"{name}: {plural(table.rows, 'row')}, {plural(entry.size, 'byte')}")
     return table, entry

@@ -1,15 +1,16 @@
-// What goes on beside requests: texts that wait, re-embeddings, bulk jobs; and searches to look at.
+// What goes on beside requests: texts that wait, re-embeddings, bulk jobs, backups; and searches to look at.
 
 import { get, request } from "../api.js";
 import { copyButtons } from "../copying.js";
 import { $, bar, el, foreign } from "../dom.js";
-import { ago, count, ms, percent, plural } from "../format.js";
+import { ago, bytes, count, ms, percent, plural } from "../format.js";
 import { loading, empty, note } from "../states.js";
 import { renew } from "../renewing.js";
 
 const PATH = "/v1/activity";
 const OPEN = ["running", "paused", "queued", "planned", "loading", "building", "preparing", "registering", "aborting", "failed"];
 const LATE_HOURS = 24;
+const SHOWN_BACKUPS = 3;
 const work = $("[data-work]");
 const searches = $("[data-searches]");
 
@@ -60,6 +61,28 @@ const runCard = (run) =>
 const bulkCard = (job) =>
   jobCard({ title: [`Import ${job.job_id} into `, foreign(job.namespace)], state: job.ended_at ? job.state : job.stage, share: job.share, rate: job.rows_per_second, unit: "rows", left: job.seconds_left, problem: job.problem, endedAt: job.ended_at });
 
+// The stages are of unlike length, so a backup has a bar for the one that it is in.
+function backupCard(one) {
+  const isRunning = one.state === "running";
+  const facts = [
+    isRunning && one.stage,
+    one.share !== null && isRunning && `${percent(one.share)} of it`,
+    one.bytes > 0 && bytes(one.bytes),
+    one.bytes_per_second && `${bytes(one.bytes_per_second)}/s`,
+    one.seconds_left !== null && `${span(one.seconds_left)} left`,
+    one.ended_at && `ended ${ago(one.ended_at)}`,
+  ];
+  return card(
+    ["Backup ", foreign(one.directory)],
+    one.state,
+    { running: "warn", made: "good", failed: "bad" }[one.state],
+    one.share !== null && bar(one.share, `${percent(one.share)} of ${one.stage || "the backup"}`),
+    el("p", { class: "small muted" }, facts.filter(Boolean).join(" · ")),
+    el("p", { class: "tiny faint" }, "by ", foreign(one.actor)),
+    one.problem && el("p", { class: "small" }, foreign(one.problem)),
+  );
+}
+
 function workParts(answer, before) {
   const seconds = before ? (answer.at - before.at) / 1_000 : 1;
   const was = (one) => before?.waiting?.find((other) => other.model_id === one.model_id && other.version === one.version);
@@ -67,6 +90,8 @@ function workParts(answer, before) {
     ...(answer.waiting ?? []).map((one) => waitingCard(one, was(one), seconds)),
     ...answer.runs.filter(isShown).map(runCard),
     ...answer.bulk_jobs.filter(isShown).map(bulkCard),
+    ...answer.backups.filter((one) => one.ended_at === null).map(backupCard),
+    ...answer.backups.filter((one) => one.ended_at !== null).slice(0, SHOWN_BACKUPS).map(backupCard),
   ];
   return [
     answer.waiting === null && note("warn", "Postgres does not say now which texts wait."),

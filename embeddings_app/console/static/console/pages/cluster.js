@@ -3,7 +3,7 @@
 import { get, request } from "../api.js";
 import { copyButtons } from "../copying.js";
 import { $, bar, el, foreign } from "../dom.js";
-import { count, percent, plural } from "../format.js";
+import { bytes, count, percent, plural } from "../format.js";
 import { renew } from "../renewing.js";
 import { loading, note } from "../states.js";
 
@@ -29,6 +29,9 @@ function placeCard(one) {
   const facts = [
     ["Documents", count(one.documents)],
     ["Behind", plural(one.lag, "change")],
+    ["Memory of the node", one.memory_bytes === null ? "not said" : bytes(one.memory_bytes)],
+    ["It may still take", one.free_memory_bytes === null ? "not said" : bytes(one.free_memory_bytes)],
+    ["A vector", bytes(one.vector_bytes)],
     ["Snapshot", one.snapshot_seconds === null ? "none" : `${age(one.snapshot_seconds)} old`],
   ];
   const inGraphs = one.documents ? one.graph_documents / one.documents : 0;
