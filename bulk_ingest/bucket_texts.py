@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bulk_ingest.buckets import schema
-from bulk_ingest.embedded_texts import EmbeddingStopped, GoOn, own_embedder
+from bulk_ingest.embedded_texts import Embedded, EmbeddingStopped, GoOn, own_embedder
 from bulk_ingest.rows import Reject
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import to_bytes
@@ -30,11 +30,11 @@ class BucketTexts:
         self._errors: dict[int, str] = {}
         """Place -> error code."""
 
-    def embed(self, places: NDArray[np.int64], go_on: GoOn) -> bool:
+    def embed(self, places: NDArray[np.int64], go_on: GoOn, embedded: Embedded) -> bool:
         """Compute the vectors of the rows at these places; False once nobody wants them. Raises ModelUnusable."""
         texts = [text.decode() for text in self._rows["text"].take(pa.array(places)).to_pylist()]
         try:
-            found = own_embedder(self._model).embed(texts, go_on)
+            found = own_embedder(self._model).embed(texts, go_on, embedded=embedded)
         except EmbeddingStopped:
             return False
         self._vectors[places], self._known[places] = found.vectors, True

@@ -15,7 +15,8 @@ from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
-_ROWS_AT_ONCE = 4_096
+ROWS_AT_ONCE = 4_096
+"""Of a block."""
 _JSONB_VERSION = b"\x01"
 _FIRST_REVISION = 1
 
@@ -66,8 +67,8 @@ def document_blocks(new: NewRows) -> Iterator[bytes]:
     )
     width, heads = fixed.dtype.itemsize, memoryview(fixed.tobytes())
     yield _HEADER
-    for start in range(0, len(new), _ROWS_AT_ONCE):
-        part = new.rows.slice(start, _ROWS_AT_ONCE)
+    for start in range(0, len(new), ROWS_AT_ONCE):
+        part = new.rows.slice(start, ROWS_AT_ONCE)
         texts = part["text"].to_pylist() if new.store_text else [b""] * part.num_rows
         pieces: list[bytes | memoryview] = []
         place = start * width
@@ -124,8 +125,8 @@ def vector_blocks(new: NewRows) -> Iterator[bytes]:
 
 def _blocks(frames: NDArray[Any]) -> Iterator[bytes]:
     yield _HEADER
-    for start in range(0, len(frames), _ROWS_AT_ONCE):
-        yield frames[start : start + _ROWS_AT_ONCE].tobytes()
+    for start in range(0, len(frames), ROWS_AT_ONCE):
+        yield frames[start : start + ROWS_AT_ONCE].tobytes()
     yield _TRAILER
 
 

@@ -9,6 +9,8 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector
 
 GoOn = Callable[[], bool]
+Embedded = Callable[[float], None]
+"""Is told how many texts more are done."""
 
 
 class EmbeddingStopped(Exception):
@@ -30,7 +32,7 @@ class EmbeddedTexts:
 
 
 class EmbedsTexts(Protocol):
-    def embed(self, texts: Sequence[str], go_on: GoOn = ...) -> EmbeddedTexts:
+    def embed(self, texts: Sequence[str], go_on: GoOn = ..., *, embedded: Embedded = ...) -> EmbeddedTexts:
         """Raises EmbeddingStopped, ModelUnusable."""
 
     def rate(self, texts: Sequence[str]) -> float:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from bulk_ingest.embedded_texts import EmbeddedTexts, EmbeddingStopped, GoOn, ModelUnusable
+from bulk_ingest.embedded_texts import Embedded, EmbeddedTexts, EmbeddingStopped, GoOn, ModelUnusable
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.messages import EmbedItem
@@ -56,6 +56,10 @@ def _always() -> bool:
     return True
 
 
+def _ignore(_: float) -> None:
+    pass
+
+
 class TextEmbedder:
     """A loaded model version. One thread uses it."""
 
@@ -65,7 +69,13 @@ class TextEmbedder:
         self._pace = Pace(steps)
         self._pace.suppose(spec, encoder.first_speed)
 
-    def embed(self, texts: Sequence[str], go_on: GoOn = _always, away_seconds: float = AWAY_SECONDS) -> EmbeddedTexts:
+    def embed(
+        self,
+        texts: Sequence[str],
+        go_on: GoOn = _always,
+        away_seconds: float = AWAY_SECONDS,
+        embedded: Embedded = _ignore,
+    ) -> EmbeddedTexts:
         """The vectors of document texts in normal form, equal ones computed once; `go_on` is asked between steps.
 
         Raises EmbeddingStopped, ModelUnusable.
@@ -91,6 +101,8 @@ class TextEmbedder:
                 else:
                     vectors[place] = vector
             del waiting[: len(step)]
+            # Of equal texts one is computed.
+            embedded(len(step) * len(texts) / len(places))
         order = [places[text] for text in texts]
         return EmbeddedTexts(unit_length(vectors)[order], [errors[place] for place in order])
 

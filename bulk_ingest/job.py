@@ -13,7 +13,7 @@ from typing import Self
 from django.db import connection
 from django.db.utils import Error
 
-from bulk_ingest import finishing
+from bulk_ingest import finishing, under_way
 from bulk_ingest.buckets import SpreadFile
 from bulk_ingest.bundling import BundleWrong
 from bulk_ingest.embedded_texts import ModelUnusable
@@ -83,7 +83,7 @@ class Leader:
         self._sweep()
         self._take_lease(job_key)
         try:
-            with _Heartbeat(job_key, self.name) as heartbeat, self.engine as engine:
+            with _Heartbeat(job_key, self.name, self.folder(job_key)) as heartbeat, self.engine as engine:
                 try:
                     self._run(job_key, engine, heartbeat.holds)
                 except FAILURES as error:
@@ -148,6 +148,7 @@ class Leader:
             raise ServiceError("illegal_step", f"{job}: abort it")
 
     def _spread(self, job: BulkJob, engine: Engine, go_on: Callable[[], bool]) -> None:
+        under_way.begin(self.folder(job.pk))
         left = BulkFile.objects.filter(job=job, spread__isnull=True).order_by("number")
         tasks = [self._spread_task(job, file) for file in left]
         for _ in engine.spread(tasks, go_on):
@@ -180,6 +181,7 @@ class Leader:
         )
 
     def _load(self, job: BulkJob, engine: Engine, go_on: Callable[[], bool]) -> None:
+        under_way.begin(self.folder(job.pk))
         inputs = list(BulkFile.objects.filter(job=job).order_by("number"))
         files = [SpreadFile.from_wire(wire) for file in inputs for wire in file.spread or ()]
         loaded = bulk_jobs.loaded_buckets(job.pk)
@@ -193,6 +195,7 @@ class Leader:
         for _ in engine.fill([self._spread_task(job, file) for file in inputs], tasks, go_on):
             self._check_rejects(job)
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
+            under_way.end(self.folder(job.pk))
             registering.check_counts(job)
             table_copy.analyze(["document", "embedding_record", vector_partition(job.model_version_id)])
             move(job, finishing.after_loading(job))
@@ -231,10 +234,11 @@ class Leader:
 
 
 class _Heartbeat:
-    """Renews the lease in a thread of its own."""
+    """Renews the lease, and tells how far tasks are, in a thread of its own."""
 
-    def __init__(self, job_key: int, name: str) -> None:
+    def __init__(self, job_key: int, name: str, folder: Path) -> None:
         self._job_key = job_key
+        self._folder = folder
         self._name = name
         self._ended = threading.Event()
         self._held_until = time.monotonic() + LEASE_SECONDS
@@ -261,6 +265,8 @@ class _Heartbeat:
                         self._lost = True
                         return
                     self._held_until = asked_at + LEASE_SECONDS
+                    found = under_way.moved(self._folder)
+                    bulk_jobs.tell_under_way(self._job_key, found.rows, found.per_second)
                 except Error:
                     continue  # the lease is believed in until it runs out
         finally:

@@ -1,8 +1,10 @@
 """One bucket of a job into Postgres: everything in one transaction, exactly once."""
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -17,6 +19,7 @@ from bulk_ingest.buckets import Bucket, read_bucket
 from bulk_ingest.copying import NewRows
 from bulk_ingest.embedded_texts import ModelUnusable
 from bulk_ingest.tasks import BucketTask, Connected, OnExisting
+from bulk_ingest.under_way import UnderWay
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.metadata import stored_metadata
 from embedding_project.contracts.vectors import from_bytes
@@ -57,25 +60,44 @@ def load_rows(
 ) -> bool:
     """The same with rows that are there. While texts are embedded, it is asked now and then whether the job still wants
     them."""
+    with UnderWay(task.folder, f"bucket-{task.number}", bucket.rows.num_rows) as under_way:
+        return _load_rows(task, bucket, under_way, connected, asked_again_seconds)
+
+
+def _load_rows(
+    task: BucketTask, bucket: Bucket, under_way: UnderWay, connected: Connected, asked_again_seconds: float
+) -> bool:
     began = time.monotonic()
     texts = BucketTexts(bucket.rows, task.model) if task.model else None
+    attempt = _Attempt(task, bucket, texts, under_way, began)
     try:
         # No lock is held while texts are embedded. Which vectors are needed may change meanwhile, so it is asked again.
         while True:
             try:
                 with connected():
-                    return _load_alone_if_need_be(task, bucket, texts, began)
+                    return _load_alone_if_need_be(attempt)
             except VectorsMissing as missing:
                 wanted = _Wanted(task.job_key, connected, asked_again_seconds)
-                if texts is None or not texts.embed(missing.places, wanted):
+                if texts is None or not texts.embed(missing.places, wanted, under_way.add):
                     return False
     except (ServiceError, ModelUnusable, pa.ArrowException) as error:
         raise BucketRefused(f"bucket {task.number}: {error}") from None
 
 
-def _load_alone_if_need_be(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: float) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What the transaction of a bucket is made from."""
+
+    task: BucketTask
+    bucket: Bucket
+    texts: BucketTexts | None
+    under_way: UnderWay
+    began: float
+
+
+def _load_alone_if_need_be(attempt: _Attempt) -> bool:
     tries = count()
-    return in_transaction(lambda: _load(task, bucket, texts, began, alone=next(tries) >= _TRIES_BESIDE_WRITERS))
+    return in_transaction(lambda: _load(attempt, alone=next(tries) >= _TRIES_BESIDE_WRITERS))
 
 
 class _Wanted:
@@ -96,12 +118,13 @@ class _Wanted:
         return self._wanted
 
 
-def _load(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: float, *, alone: bool) -> bool:
+def _load(attempt: _Attempt, *, alone: bool) -> bool:
     """1. the job still loads, and its version is the only one  2. the row of the bucket  3. documents there are, locked
     in order  4. new ones by COPY  5. changed ones as an upsert writes them, with the log, whose counters come last.
 
     `alone` keeps all writers of the model out meanwhile. Raises VectorsMissing.
     """
+    task, bucket, texts = attempt.task, attempt.bucket, attempt.texts
     job = bulk_loading.begin(task.job_key)
     if job is None:
         return False
@@ -123,8 +146,8 @@ def _load(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: fl
         fate = np.where(texts.failed(_with_new_text(bucket.rows, doc_ids, existing, fate)), _REJECT, fate)
         rejects.write_rejects(task.folder, rejects.of_bucket(task.number), texts.rejects(fate == _REJECT, _paths(job)))
         rows = texts.rows()
-    _copy(job, task, rows, fate == _INSERT)
-    updated, unchanged = _update(job, rows.filter(pa.array(fate == _UPDATE)))
+    _copy(job, attempt, rows, fate == _INSERT)
+    updated, unchanged = _update(job, attempt, rows.filter(pa.array(fate == _UPDATE)))
     counts = LoadedRows(
         inserted=int((fate == _INSERT).sum()),
         updated=updated,
@@ -133,7 +156,7 @@ def _load(task: BucketTask, bucket: Bucket, texts: BucketTexts | None, began: fl
         duplicates=bucket.duplicates,
         rejected=int((fate == _REJECT).sum()),
     )
-    bulk_loading.end_bucket(task.job_key, task.number, counts, time.monotonic() - began)
+    bulk_loading.end_bucket(task.job_key, task.number, counts, time.monotonic() - attempt.began)
     return True
 
 
@@ -171,11 +194,11 @@ def _paths(job: BulkJob) -> Mapping[int, str]:
     return dict(BulkFile.objects.filter(job=job).values_list("number", "path"))
 
 
-def _copy(job: BulkJob, task: BucketTask, rows: pa.Table, inserted: Any) -> None:
+def _copy(job: BulkJob, attempt: _Attempt, rows: pa.Table, inserted: Any) -> None:
     if not inserted.any():
         return
     new = NewRows(
-        keys=task.first_key + np.flatnonzero(inserted),
+        keys=attempt.task.first_key + np.flatnonzero(inserted),
         namespace_key=job.space.pk,
         version_key=job.model_version_id,
         microseconds=bulk_loading.transaction_microseconds(),
@@ -183,21 +206,31 @@ def _copy(job: BulkJob, task: BucketTask, rows: pa.Table, inserted: Any) -> None
         store_text=job.space.store_text,
     )
     try:
-        copy_in("document", copying.DOCUMENT_COLUMNS, copying.document_blocks(new))
+        copy_in("document", copying.DOCUMENT_COLUMNS, _counted(attempt, copying.document_blocks(new), len(new) / 2))
     except IntegrityError as error:
         raise RetryTransaction("a document was inserted by another writer") from error
     copy_in("embedding_record", copying.RECORD_COLUMNS, copying.record_blocks(new))
-    copy_in(vector_partition(job.model_version_id), copying.VECTOR_COLUMNS, copying.vector_blocks(new))
+    vectors = _counted(attempt, copying.vector_blocks(new), len(new) / 2)
+    copy_in(vector_partition(job.model_version_id), copying.VECTOR_COLUMNS, vectors)
     write_words(job.space.pk, new.keys.tolist())
 
 
-def _update(job: BulkJob, rows: pa.Table) -> tuple[int, int]:
+def _counted(attempt: _Attempt, blocks: Iterator[bytes], rows: float) -> Iterator[bytes]:
+    """The blocks, which stand for so many rows together unless the texts of these were counted already."""
+    each = 0.0 if attempt.texts else rows / (math.ceil(attempt.bucket.rows.num_rows / copying.ROWS_AT_ONCE) + 2)
+    for block in blocks:
+        yield block
+        attempt.under_way.add(each)
+
+
+def _update(job: BulkJob, attempt: _Attempt, rows: pa.Table) -> tuple[int, int]:
     """Write documents that exist as an upsert does; how many were changed, and how many were as they are."""
     changed = 0
     for start in range(0, rows.num_rows, _WRITTEN_AT_ONCE):
         contents = _contents(rows.slice(start, _WRITTEN_AT_ONCE), job.model_version.dimension)
         stored = store(job.space, [job.model_version_id], contents)
         changed += sum(item.changed for item in stored)
+        attempt.under_way.add(0 if attempt.texts else len(contents))
     return changed, rows.num_rows - changed
 
 

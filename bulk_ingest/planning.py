@@ -55,6 +55,7 @@ def job_options(plan: Plan, columns: Columns, *, on_existing: str, max_rejects: 
     return {
         "on_existing": on_existing,
         "max_rejects": max_rejects,
+        "rows": plan.rows,
         "columns": asdict(columns),
         "parts": [{"format": file.format, "groups": file.groups} for file in plan.files],
     }

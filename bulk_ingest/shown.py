@@ -54,7 +54,7 @@ class _Watched:
         self._looked_at = 0.0
 
     def line(self, found: Progress) -> str:
-        now, rows = time.monotonic(), found.rows.read if found.stage == "spreading" else found.rows.settled
+        now, rows = time.monotonic(), found.moved
         if found.stage != self._stage:
             self._stage, self._began, self._first_share = found.stage, now, found.share
             self._rows, self._looked_at = rows, now

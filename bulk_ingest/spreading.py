@@ -9,6 +9,7 @@ from bulk_ingest.buckets import Spreader, SpreadFile
 from bulk_ingest.rows import Reject, Row, RowChecker
 from bulk_ingest.sources.files import check_unchanged, read
 from bulk_ingest.tasks import Connected, SpreadTask
+from bulk_ingest.under_way import UnderWay
 from embedding_project.contracts.limits import MAX_NAMESPACE_FIELDS
 from embeddings_app.models import BulkFile, Namespace
 from embeddings_app.records import namespaces
@@ -39,8 +40,9 @@ def spread(task: SpreadTask, keep: Keep, connected: Connected = nullcontext) -> 
         with connected():
             return _claim_fields(space, wanted)
 
-    checked = _Checked(task, RowChecker(task.namespace, task.dimension, claim_fields))
-    files = keep(checked)
+    with UnderWay(task.folder, f"file-{task.number}") as under_way:
+        checked = _Checked(task, RowChecker(task.namespace, task.dimension, claim_fields), under_way)
+        files = keep(checked)
     source, name = task.file.path, rejects.of_file(task.number)
     rejected = rejects.write_rejects(task.folder, name, ((source, reject) for reject in checked.rejects))
     check_unchanged(task.file)
@@ -65,15 +67,17 @@ def rows_again(task: SpreadTask) -> Iterator[list[Row]]:
 class _Checked:
     """The good rows of a file, batch by batch; the others are kept aside as they come."""
 
-    def __init__(self, task: SpreadTask, checker: RowChecker) -> None:
+    def __init__(self, task: SpreadTask, checker: RowChecker, under_way: UnderWay) -> None:
         self._task = task
         self._checker = checker
+        self._under_way = under_way
         self.read = 0
         self.rejects: list[Reject] = []
 
     def __iter__(self) -> Iterator[list[Row]]:
         for batch in read(self._task.file, self._task.columns):
             self.read += len(batch.doc_ids)
+            self._under_way.add(len(batch.doc_ids))
             rows, refused = self._checker.check(batch)
             self.rejects += refused
             if len(self.rejects) > self._task.max_rejects:

@@ -4,6 +4,7 @@ A bucket is one transaction, so for as long as it lasts no table shows anything 
 nobody sees their files, and a job moves by whole buckets.
 """
 
+import math
 import shutil
 import time
 from contextlib import suppress
@@ -18,8 +19,10 @@ _SAID_SECONDS = 0.5
 class UnderWay:
     """What one task has done, while the block runs."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._path = _folder(folder) / name
+    def __init__(self, folder: Path, name: str, most: float = math.inf) -> None:
+        """`most`: rows of the task, where they are known; a task that begins anew counts no more than these."""
+        self._path = _folder(folder) / f"{name}.task"
+        self._most = most
         self._rows = 0.0
         self._began, self._said = time.time(), float("-inf")
 
@@ -33,13 +36,13 @@ class UnderWay:
 
     def add(self, rows: float) -> None:
         """Count rows, or a part of the work on them."""
-        self._rows += rows
+        self._rows = min(self._rows + rows, self._most)
         if time.monotonic() - self._said < _SAID_SECONDS:
             return
         self._said = time.monotonic()
         # What it says is for people, so that no disk and no death of the job may make it fail.
         with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(exist_ok=True)
             written = self._path.with_suffix(".new")
             written.write_text(f"{self._rows:.0f} {self._began}", encoding="ascii")
             written.replace(self._path)
@@ -63,8 +66,13 @@ def moved(folder: Path) -> Moved:
     return Moved(rows, per_second)
 
 
-def forget(folder: Path) -> None:
-    """What tasks have left that died."""
+def begin(folder: Path) -> None:
+    """Forget what tasks have left that died; the folder of the job is there from now on."""
+    end(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def end(folder: Path) -> None:
     shutil.rmtree(_folder(folder), ignore_errors=True)
 
 

@@ -74,6 +74,10 @@ class BulkJob(models.Model):
         help_text="Some rejected rows, without their texts.",
     )
     counts = models.JSONField(default=dict, blank=True, help_text="Rows by outcome, of a job that has ended.")
+    under_way = models.BigIntegerField(
+        default=0, db_default=0, help_text="Rows that are spread or loaded, by tasks that have not ended yet."
+    )
+    under_way_rate = models.FloatField(default=0.0, db_default=0.0, help_text="Rows a second of these tasks.")
     error = models.TextField(blank=True)
     worker = models.CharField(max_length=128, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

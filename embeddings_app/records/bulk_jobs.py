@@ -58,6 +58,17 @@ def has_worker(job_key: int) -> bool:
     return bool(found)
 
 
+def tell_under_way(job_key: int, rows_under_way: int, per_second: float) -> None:
+    """How many rows the tasks have done whose transactions have not ended yet."""
+    execute(
+        """
+        UPDATE bulk_job SET under_way = %(rows)s, under_way_rate = %(rate)s
+        WHERE id = %(job)s AND (under_way, under_way_rate) <> (%(rows)s, %(rate)s)
+        """,
+        {"job": job_key, "rows": rows_under_way, "rate": per_second},
+    )
+
+
 def next_for_role(resting: Sequence[int] = ()) -> int | None:
     """The oldest job that the role bulk should work on, but for those that rest, and that nobody works on."""
     found = rows(

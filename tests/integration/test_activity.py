@@ -2,12 +2,14 @@
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from embeddings_app.models import BulkBucket, BulkFile, BulkJob, BulkState, ModelRegistry, Namespace
-from embeddings_app.records import bulk_blocks
+from embeddings_app.records import bulk_blocks, bulk_jobs
+from embeddings_app.services.bulk.jobs import move
 from embeddings_app.services.operating.activity import newest_bulk_jobs
 from tests.integration.bulk_steps import made_job
 
@@ -66,9 +68,26 @@ def test_a_job_that_failed_is_as_far_as_it_came() -> None:
     BulkJob.objects.filter(pk=job.pk).update(state=BulkState.FAILED)
     assert (newest_bulk_jobs(())[0].stage, newest_bulk_jobs(())[0].share) == ("failed", 0.0)
     for number in range(4):
-        BulkFile.objects.create(job=job, number=number, path="/f", size=1, modified_ns=1, spread=[] if number else None)
+        spread: Any = [] if number else None
+        BulkFile.objects.create(job=job, number=number, path="/f", size=1, modified_ns=1, rows=5, spread=spread)
     assert newest_bulk_jobs(())[0].share == 0.75
     bulk_blocks.reserve(job.pk, job.model_version_id, 10)
     BulkJob.objects.filter(pk=job.pk).update(splitters=["m"])
-    BulkBucket.objects.create(job=job, number=0)
+    BulkBucket.objects.create(job=job, number=0, inserted=10)
     assert newest_bulk_jobs(())[0].share == 0.5
+
+
+@pytest.mark.usefixtures("database")
+def test_a_job_moves_with_the_rows_of_tasks_that_have_not_ended() -> None:
+    job = made_job()
+    BulkJob.objects.filter(pk=job.pk).update(options={"rows": 100})
+    for number in range(2):
+        BulkFile.objects.create(job=job, number=number, path="/f", size=1, modified_ns=1, rows=50, spread=None)
+    bulk_jobs.tell_under_way(job.pk, 25, 10.0)
+    assert newest_bulk_jobs(())[0].share == 0.25
+    job.refresh_from_db()
+    move(job, BulkState.LOADING)
+    assert (newest_bulk_jobs(())[0].share, newest_bulk_jobs(())[0].seconds_left) == (0.0, None)
+    bulk_jobs.tell_under_way(job.pk, 40, 20.0)
+    (found, *_) = newest_bulk_jobs(())
+    assert (found.share, found.rows_per_second, found.seconds_left) == (0.4, 20.0, 3.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from embeddings_app.models import AuditEvent, BulkBucket, BulkJob, BulkState, BulkWish
+from embeddings_app.models import AuditEvent, BulkBucket, BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.services.access.roles import Role, install_roles
 from tests.integration.bulk_loads import external_model, new_job, source_row, write_lines
 from tests.integration.test_admin_roles import client_of
@@ -31,6 +31,7 @@ def job(database: str, tmp_path: Path) -> Iterator[BulkJob]:
         BulkJob.objects.filter(pk=made.pk).update(
             state=BulkState.LOADING, splitters=["1", "2", "3"], rejects_sample=REJECTS
         )
+        BulkFile.objects.filter(job=made).update(rows=40)
         BulkBucket.objects.create(job=made, number=0, inserted=10, seconds=0.5)
         made.refresh_from_db()
         yield made

@@ -6,13 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 
+from bulk_ingest import under_way
 from bulk_ingest.loading import BucketRefused, load_bucket
+from embedding_project.config import load_config
 from embeddings_app.models import BulkBlock, BulkJob, BulkState, ModelRegistry, Namespace
 from embeddings_app.records import bulk_jobs, model_locks, words
 from embeddings_app.services.documents.deleting import delete
+from tests.integration.bulk_commands import until
 from tests.integration.bulk_loads import (
     MODEL,
     SPACE,
@@ -288,3 +292,17 @@ def test_rejects_are_counted_and_the_fields_of_the_others_are_claimed(version: M
     assert (counts.read, counts.rejected) == (4, 3)
     assert rows("SELECT fields FROM namespace WHERE name = %s", SPACE) == [(["n", "o.p"],)]
     connection.close()
+
+
+def test_a_bucket_says_how_far_it_is_before_it_commits(version: ModelRegistry, tmp_path: Path) -> None:
+    loaded = spread_job(
+        write_lines(tmp_path / "rows.jsonl", [source_row(f"d{number}") for number in range(8)]), tmp_path
+    )
+    with psycopg.connect(load_config().database_url) as other, ThreadPoolExecutor(1) as pool:
+        # The documents are copied before the records.
+        other.execute("LOCK TABLE embedding_record IN ACCESS EXCLUSIVE MODE")
+        loading = pool.submit(in_thread, loaded.load)
+        assert 0 < until(lambda: under_way.moved(tmp_path).rows) <= 8
+        other.rollback()
+        assert loading.result() == {"inserted": 8}
+    assert under_way.moved(tmp_path).rows == 0

@@ -303,7 +303,9 @@ def state_before_failure(job: BulkJob) -> BulkState:
 def move(job: BulkJob, state: BulkState, *, error: str = "") -> None:
     """Take the job to its next state, if it is still as it was read. Raises ServiceError."""
     ended = Now() if state in (BulkState.DONE, BulkState.ABORTED) else None
-    moved = BulkJob.objects.filter(pk=job.pk, state=job.state).update(state=state, error=error, ended_at=ended)
+    moved = BulkJob.objects.filter(pk=job.pk, state=job.state).update(
+        state=state, error=error, ended_at=ended, under_way=0, under_way_rate=0.0
+    )
     if not moved:
         raise ServiceError("illegal_step", f"{job} was moved by somebody else")
     job.refresh_from_db()

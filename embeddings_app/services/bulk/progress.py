@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from django.db.models import Count, Sum
+from django.db.models import Sum
 
 from embeddings_app.models import BulkBlock, BulkFile, BulkJob, BulkState
 from embeddings_app.records import bulk_jobs
@@ -17,6 +17,8 @@ class Progress:
     share: float
     """Of the stage, from 0 to 1."""
     rows: RowCounts
+    moved: int = 0
+    """Rows that are read or loaded, those of tasks that have not ended yet too."""
     rate: float | None = None
     """Rows a second that came into the tables lately; None while none does."""
     eta_seconds: float | None = None
@@ -38,18 +40,21 @@ def _progress(job: BulkJob, state: BulkState, counts: RowCounts) -> Progress:
         files = BulkFile.objects.filter(job=job)
         total = files.aggregate(size=Sum("size"))["size"] or 0
         done = files.filter(spread__isnull=False).aggregate(size=Sum("size"))["size"] or 0
-        return Progress(stage="spreading", share=done / total if total else 1.0, rows=counts)
+        # Large files have many rows, so how many were expected says how much of a file its rows are.
+        begun = job.under_way / job.options["rows"] if job.options.get("rows") else 0.0
+        share = min(1.0, done / total + begun) if total else 1.0
+        moved = counts.read + job.under_way
+        return Progress(stage="spreading", share=share, rows=counts, moved=moved)
     if state == BulkState.LOADING:
-        buckets = len(job.splitters) + 1
-        loaded = job.buckets.aggregate(count=Count("number"))["count"]
-        rate = bulk_jobs.load_rate(job.pk)
-        left = counts.read - counts.settled
+        moved = min(counts.settled + job.under_way, counts.read)
+        rate = bulk_jobs.load_rate(job.pk) or job.under_way_rate or None
         return Progress(
             stage="loading",
-            share=loaded / buckets,
+            share=moved / counts.read if counts.read else 1.0,
             rows=counts,
+            moved=moved,
             rate=rate,
-            eta_seconds=left / rate if rate else None,
+            eta_seconds=(counts.read - moved) / rate if rate else None,
         )
     if state == BulkState.BUILDING:
         built = job.bundles.aggregate(rows=Sum("rows"))["rows"] or 0
