@@ -173,10 +173,8 @@ class EmbedAdmission:
     def _opened(self, key: StreamKey, fresh: Mapping[bytes, float], queue: Queue) -> Entry:
         EMBED_ADMISSIONS.labels(key.lane, "admitted").inc()
         expected = GRACE_SECONDS if queue.wait is None else queue.wait + queue.own
-        lost_seconds = _LOST_SECONDS + _LOST_TIMES * expected
-        entry = self._ledger.open(key.lane, model_name(key.model), fresh, self._monotonic() + lost_seconds)
-        entry.lost_seconds = lost_seconds
-        return entry
+        lost_at = self._monotonic() + _LOST_SECONDS + _LOST_TIMES * expected
+        return self._ledger.open(key.lane, model_name(key.model), fresh, lost_at)
 
 
 @cache

@@ -19,8 +19,8 @@ from embeddings_app.services.embedding.single_flight import single_flight
 INFRASTRUCTURE_ERRORS = frozenset({"embedder_unavailable", "broker_unavailable", "model_unavailable", "internal_error"})
 """Outcomes that say nothing about the text: trying again can help."""
 
-ANSWER_SECONDS, MOST_ANSWER_SECONDS = 15.0, 30.0
-"""Patient bulk texts wait so long for an answer at least, and so long at most where the embedders are slow."""
+ANSWER_SECONDS = 15.0
+"""Patient bulk texts have so long to be answered, from when there is room for them."""
 _POLL_SECONDS = 0.05
 """Between two looks of bulk texts at the queue."""
 
@@ -129,7 +129,7 @@ def _embed_with_room(key: StreamKey, items: Sequence[EmbedItem], deadline: float
     if entry is None:
         return [NOT_ANSWERED] * len(items)
     if patient:
-        deadline = time.monotonic() + min(max(entry.lost_seconds, ANSWER_SECONDS), MOST_ANSWER_SECONDS)
+        deadline = time.monotonic() + ANSWER_SECONDS
     return _answered(key, items, deadline, entry)
 
 

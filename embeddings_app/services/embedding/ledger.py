@@ -67,8 +67,6 @@ class Entry:
     sizes: Mapping[bytes, float]
     """Cache key -> tokens."""
     tokens: float
-    lost_seconds: float = 0.0
-    """After so many seconds without an answer it is presumed lost, for the speed that was known when it was opened."""
     open: bool = True
 
 

@@ -18,8 +18,8 @@ from embeddings_app.records import claims, documents, embeddings
 from embeddings_app.records.claims import Claim
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.embedding.embed import (
+    ANSWER_SECONDS,
     INFRASTRUCTURE_ERRORS,
-    MOST_ANSWER_SECONDS,
     EmbedOutcome,
     embed_texts,
 )
@@ -27,9 +27,9 @@ from embeddings_app.services.indexing.claiming import Claiming
 from embeddings_app.services.indexing.hints_heard import hinted
 from embeddings_app.services.indexing.writing import write_embedded
 
-_ROOM_SECONDS = 15.0
+_ROOM_SECONDS = 10.0
 """How long texts wait for room in the queue of the embedders."""
-LEASE_SECONDS = _ROOM_SECONDS + MOST_ANSWER_SECONDS + 5.0
+LEASE_SECONDS = _ROOM_SECONDS + ANSWER_SECONDS + 5.0
 """For one batch. What a dead indexer held is free after it."""
 _OUTAGE_BACKOFF_SECONDS = 1.0
 _FAILURE_BACKOFF_SECONDS = 2.0

@@ -139,20 +139,6 @@ def test_bulk_work_does_not_count_for_interactive_requests_but_the_other_way_rou
     assert admission.try_bulk(BULK, _text(10)) is not None
 
 
-def test_bulk_texts_have_the_more_time_the_slower_the_embedders_are(
-    admission: EmbedAdmission, service: Service
-) -> None:
-    text = _text(1000)
-    quick = admission.try_bulk(BULK, text)
-    assert quick is not None
-    admission.leave(quick)
-    service.say(speeds={NAME: SPEED / 10})
-    slow = admission.try_bulk(BULK, text)
-    assert slow is not None
-    # Ten seconds of work instead of one.
-    assert slow.lost_seconds - quick.lost_seconds == pytest.approx(3 * 9.0)
-
-
 @pytest.mark.parametrize("unknown", ["cold start", "broker away"])
 def test_without_a_speed_what_one_process_sends_is_bounded(
     admission: EmbedAdmission, service: Service, unknown: str
