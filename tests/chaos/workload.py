@@ -52,14 +52,14 @@ class Plan:
             "get": 12,
             "read_own_write": 8,
             "rewrite": 8,
-            "sweep": 3,
-            "mark": 3,
+            "sweep": 5,
+            "mark": 5,
             "list": 4,
             "claim": 5,
             "words": 6,
             "together": 3,
             "renew": 5,
-            "drop": 1,
+            "drop": 2,
         }
     )
 

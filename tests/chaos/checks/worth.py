@@ -7,7 +7,7 @@ from tests.chaos.history import Kind, Outcome
 
 _BEFORE_SECONDS = 20.0
 _LEAST = {Kind.UPSERT: 50, Kind.DELETE: 10, Kind.SEARCH: 50, Kind.GET: 10, Kind.EMBED: 10}
-_LEAST |= {Kind.SWEEP: 5, Kind.MARK: 5, Kind.LIST: 10, Kind.DROP: 1}
+_LEAST |= {Kind.SWEEP: 3, Kind.MARK: 3, Kind.LIST: 10, Kind.DROP: 1}
 
 
 class Worth(Check):
