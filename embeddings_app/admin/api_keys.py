@@ -41,7 +41,8 @@ _SCOPES = (
     (Scope.EMBED, "embed: texts to vectors"),
     (Scope.SEARCH, "search: search, read documents and namespaces"),
     (Scope.WRITE, "write: upsert and delete documents"),
-    (Scope.ADMIN, "admin: read the metrics"),
+    (Scope.OPERATE, "operate: read the metrics, steer model versions, runs and imports"),
+    (Scope.ADMIN, "admin: also register model versions and start imports"),
 )
 
 _check_namespace = Namespace.name.field.run_validators

@@ -60,7 +60,7 @@ EXAMPLE = {
 
 def version_answer(version: ModelRegistry, caller: Caller) -> Json:
     """What a probe found may name files and hosts of the service, so only admins read it."""
-    is_admin = Scope.ADMIN in caller.scopes
+    operates = not caller.scopes.isdisjoint((Scope.OPERATE, Scope.ADMIN))
     return {
         "model_id": version.model_id,
         "model_version": version.version,
@@ -70,8 +70,8 @@ def version_answer(version: ModelRegistry, caller: Caller) -> Json:
         "storage": version.storage,
         "status": version.status,
         "next_step": way_on(version.status),
-        "probe": _probe(version, shown=is_admin),
-        "problems": version_problems(version) if is_admin else [],
+        "probe": _probe(version, shown=operates),
+        "problems": version_problems(version) if operates else [],
         "created_at": version.created_at.isoformat(),
     }
 

@@ -13,7 +13,9 @@ class Scope(models.TextChoices):
     EMBED = "embed"
     SEARCH = "search"
     WRITE = "write"
+    OPERATE = "operate"
     ADMIN = "admin"
+    """Also all that OPERATE may; a route that is for both names both."""
 
 
 class ApiKey(models.Model):

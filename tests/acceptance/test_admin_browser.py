@@ -231,6 +231,7 @@ def test_a_key_is_shown_once_and_revoked(visit: Visit) -> None:
     page.fill("[name=name]", "made in a browser")
     expect(page.get_by_text("This is the first key.")).to_be_visible()
     page.uncheck("[name=scopes][value=write]")
+    page.uncheck("[name=scopes][value=operate]")
     page.uncheck("[name=scopes][value=admin]")
     page.check("[name=ends_keyless_use]", force=True)
     page.fill("[name=namespaces]", "notes, tickets")
@@ -297,6 +298,18 @@ def test_with_keys_the_console_needs_a_login_and_a_viewer_only_reads(
         assert page.evaluate("async () => (await fetch('/v1/models')).status") == 401
         reading.complaints.clear()  # the browser notes both refusals
         page.keyboard.press("Escape")
+        expect(page.get_by_role("link", name="Activity")).to_have_count(0)
+        with visit.database() as database:
+            database.execute(
+                "UPDATE auth_user_groups SET group_id = (SELECT id FROM auth_group WHERE name = 'operator') "
+                "WHERE user_id = (SELECT id FROM auth_user WHERE username = 'a-viewer')"
+            )
+        page.reload()
+        page.get_by_role("link", name="Activity").click()
+        expect(page.get_by_role("heading", name=f"Texts for {MODEL} v1")).to_be_visible()
+        page.get_by_role("link", name="Cluster").click()
+        expect(page.get_by_role("heading", name="Replica 0").first).to_be_visible()
+        expect(page.get_by_role("link", name="Keys")).to_have_count(0)
         page.get_by_role("button", name="Sign out").click()
         reading.open("/console/")
         expect(page.locator("[name=username]")).to_be_visible()

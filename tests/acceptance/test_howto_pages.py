@@ -100,7 +100,7 @@ def run(small: Service) -> Iterator[Run]:
 @pytest.fixture(scope="module")
 def key(run: Run) -> str:
     """With every scope. It ends keyless use, so this file is the last one that asks the instance."""
-    scopes = [option for scope in ("embed", "search", "write", "admin") for option in ("--scope", scope)]
+    scopes = [option for scope in ("embed", "search", "write", "operate", "admin") for option in ("--scope", scope)]
     done = run("apikey", "create", "--name", "pages", *scopes, "--yes")
     found = re.search(r"emb_\S+", done.stdout)
     assert found, done.stderr

@@ -89,6 +89,7 @@ OPEN_TO_EVERY_KEY = {"models", "info", "versions", "version"}
         ("embed", {"embed", "tokenize"}),
         ("search", {"search", "read", "namespace"}),
         ("write", {"upsert", "delete", "read", "namespace"}),
+        ("operate", {"metrics", "probe", "estimate", "switch", "runs", "imports"}),
         ("admin", {"metrics", "probe", "estimate", "switch", "runs", "imports"}),
     ],
 )
@@ -102,7 +103,16 @@ def test_a_key_may_do_what_its_scope_says_and_nothing_else(
     assert {(answer.status_code, answer.json()["error"]["code"]) for answer in refused} == {(403, "forbidden_scope")}
 
 
-def test_steps_of_versions_and_runs_need_the_scope_admin(keyed: Service, make_key: MakeKey) -> None:
+def test_who_operates_registers_no_version_and_starts_no_import(keyed: Service, make_key: MakeKey) -> None:
+    operate, admin = make_key("operate"), make_key("admin")
+    for path in ("/v1/models/all-MiniLM-L6-v2/versions", "/v1/imports", "/v1/keys"):
+        answer = ask(keyed, operate, "POST", path, {})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_scope"), path
+    for path in ("/v1/activity", "/v1/cluster"):
+        assert [ask(keyed, key, "GET", path).status_code for key in (operate, admin)] == [200, 200]
+
+
+def test_steps_of_versions_and_runs_need_the_scope_operate_or_admin(keyed: Service, make_key: MakeKey) -> None:
     key = make_key("embed", "search", "write")
     version = "/v1/models/all-MiniLM-L6-v2/versions"
     changes = [version, *(f"{version}/1/{step}" for step in ("probe", "estimate", "start", "switch", "retire"))]

@@ -67,7 +67,7 @@ class Readyz(ApiView):
 
 
 class Metrics(ApiView):
-    scopes = {"GET": (Scope.ADMIN,)}
+    scopes = {"GET": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "metrics",

@@ -80,7 +80,7 @@ _STEP = (*_ERRORS, *errors.BODY, "illegal_step", "busy")
 
 
 class Imports(ApiView):
-    scopes = {"GET": (Scope.ADMIN,), "POST": (Scope.ADMIN,)}
+    scopes = {"GET": (Scope.OPERATE, Scope.ADMIN), "POST": (Scope.ADMIN,)}
     parameters = {"GET": PAGE_PARAMETERS}
 
     @operation(
@@ -136,7 +136,7 @@ class Imports(ApiView):
 
 
 class Import(ApiView):
-    scopes = {"GET": (Scope.ADMIN,)}
+    scopes = {"GET": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "get_import",
@@ -151,7 +151,7 @@ class Import(ApiView):
 
 
 class _Step(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
     wish: BulkWish
 
     def _ask(self, request: Request, import_id: str) -> Response:

@@ -199,7 +199,7 @@ _CLUSTER_EXAMPLE = {
 
 
 class Activity(ApiView):
-    scopes = {"GET": (Scope.ADMIN,)}
+    scopes = {"GET": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "get_activity",
@@ -229,7 +229,7 @@ class Activity(ApiView):
 
 
 class Cluster(ApiView):
-    scopes = {"GET": (Scope.ADMIN,)}
+    scopes = {"GET": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "get_cluster",

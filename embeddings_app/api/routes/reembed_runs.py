@@ -41,7 +41,7 @@ _STEP = (*_ERRORS, *errors.BODY, "illegal_step", "busy")
 
 
 class Runs(ApiView):
-    scopes = {"GET": (Scope.ADMIN,)}
+    scopes = {"GET": (Scope.OPERATE, Scope.ADMIN)}
     parameters = {"GET": PAGE_PARAMETERS}
 
     @operation(
@@ -60,7 +60,7 @@ class Runs(ApiView):
 
 
 class Run(ApiView):
-    scopes = {"GET": (Scope.ADMIN,)}
+    scopes = {"GET": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "get_run",
@@ -75,7 +75,7 @@ class Run(ApiView):
 
 
 class FailedTexts(ApiView):
-    scopes = {"GET": (Scope.ADMIN,)}
+    scopes = {"GET": (Scope.OPERATE, Scope.ADMIN)}
     parameters = {"GET": PAGE_PARAMETERS}
 
     @operation(
@@ -98,7 +98,7 @@ class FailedTexts(ApiView):
 
 
 class Pause(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "pause_run",
@@ -117,7 +117,7 @@ class Pause(ApiView):
 
 
 class Resume(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "resume_run",
@@ -136,7 +136,7 @@ class Resume(ApiView):
 
 
 class Cancel(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "cancel_run",

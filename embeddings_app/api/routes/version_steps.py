@@ -62,7 +62,7 @@ def _in_status(status: ModelStatus) -> dict[str, object]:
 
 
 class Probe(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "probe_version",
@@ -84,7 +84,7 @@ class Probe(ApiView):
 
 
 class EstimateRun(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "estimate_run",
@@ -101,7 +101,7 @@ class EstimateRun(ApiView):
 
 
 class Start(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "start_run",
@@ -122,7 +122,7 @@ class Start(ApiView):
 
 
 class Switch(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "switch_version",
@@ -150,7 +150,7 @@ class Switch(ApiView):
 
 
 class Retire(ApiView):
-    scopes = {"POST": (Scope.ADMIN,)}
+    scopes = {"POST": (Scope.OPERATE, Scope.ADMIN)}
 
     @operation(
         "retire_version",

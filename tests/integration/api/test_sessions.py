@@ -12,8 +12,8 @@ from embeddings_app.services.access.roles import Role, install_roles
 
 SCOPES = {
     Role.VIEWER: frozenset({"search", "embed"}),
-    Role.OPERATOR: frozenset({"search", "embed"}),
-    Role.OWNER: frozenset({"search", "embed", "write", "admin"}),
+    Role.OPERATOR: frozenset({"search", "embed", "operate"}),
+    Role.OWNER: frozenset({"search", "embed", "write", "operate", "admin"}),
 }
 JSON = "application/json"
 

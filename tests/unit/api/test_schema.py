@@ -58,6 +58,8 @@ def test_every_route_has_a_described_tag_and_says_which_scopes_it_needs(document
     assert needs["search"] == ["search"]
     assert needs["get_document"] == ["search", "write"]
     assert needs["healthz"] == []
+    assert needs["get_activity"] == needs["pause_import"] == needs["switch_version"] == ["operate", "admin"]
+    assert needs["register_version"] == needs["start_import"] == ["admin"]
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import { empty, note, showIn } from "../states.js";
 
 const PATH = "/v1/keys";
 const PAGE = 100;
-const SCOPES = { embed: "texts to vectors", search: "search and read", write: "write and delete documents", admin: "models, runs, metrics" };
+const SCOPES = { embed: "texts to vectors", search: "search and read", write: "write and delete documents", operate: "metrics, steps of models, runs and imports", admin: "also register models, start imports" };
 const TONES = { active: "good", expired: "warn", revoked: "" };
 const FIRST = "This is the first key. From now on every request needs a key, and this console a login, for good: also when the key is revoked.";
 const place = $("[data-keys]");
