@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -237,16 +237,35 @@ def test_a_job_with_too_many_rejects_fails_and_can_be_aborted(
     assert rows("SELECT 1 FROM document") == []
 
 
-def test_an_input_that_changed_since_the_plan_fails_the_job(version: ModelRegistry, source: Path, start: Start) -> None:
-    process = start(*_run(source))
-    job = until(BulkJob.objects.first)
-    with (source / "b.jsonl").open("a", encoding="utf-8") as file:
+def _append(path: Path) -> None:
+    with path.open("a", encoding="utf-8") as file:
         file.write("\n")
-    code, _, err = ended(process)
-    # The change may have come after both files were read.
-    assert (code, "changed since the job was planned" in err) in ((1, True), (3, False))
-    job.refresh_from_db()
-    assert job.state in ("failed", "done")
+
+
+def _replace(path: Path) -> None:
+    """By another of the same size."""
+    path.with_suffix(".new").write_bytes(path.read_bytes())
+    path.with_suffix(".new").replace(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_append, "changed since the job was planned"),
+        (_replace, "changed since the job was planned"),
+        (Path.unlink, ""),
+    ],
+)
+def test_an_input_that_changes_between_plan_and_read_fails_the_job_before_it_loads(
+    version: ModelRegistry, source: Path, start: Start, change: Callable[[Path], None], said: str
+) -> None:
+    code, out, err = ended(start("make", *_run(source)[1:]))
+    assert code == 0, err
+    change(source / "b.jsonl")
+    code, _, err = ended(start("resume", out.strip()))
+    assert (code, "b.jsonl" in err, said in err, "Traceback" in err) == (1, True, True, False), err
+    assert BulkJob.objects.get().state == "failed"
+    assert rows("SELECT 1 FROM document UNION ALL SELECT 1 FROM bulk_bucket") == []
 
 
 def test_connections_that_break_end_the_process_and_the_job_goes_on(
