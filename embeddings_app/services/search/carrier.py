@@ -83,6 +83,10 @@ class Carrier:
 
     def _carry(self, tickets: Sequence[SearchTicket], on_overdue: Callable[[], None]) -> None:
         patience = _patience(tickets)
+        if not patience:
+            # A broker that is silent took the time, and would take as much again.
+            _fail(tickets, TOO_SLOW if tickets[0].lane is SearchLane.HEAVY else SHARD_SILENT)
+            return
         fanout = FanOut(tickets, self._batch(tickets, patience))
         self._choose_shards(fanout)
         if not fanout.unheard:

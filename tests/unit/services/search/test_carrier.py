@@ -1,5 +1,6 @@
 """A fan-out from its message to its outcomes, with shards that do as they are told and a clock that a wait moves."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -23,6 +24,9 @@ from tests.unit.services.search.fanout_builders import (
     ticket,
 )
 
+_SHORT_SECONDS = 0.5
+"""Enough for a fan-out to leave; then its deadline is over."""
+
 
 @pytest.fixture
 def carried() -> Carried:
@@ -36,6 +40,13 @@ def test_every_ticket_gets_the_answers_of_all_shards_from_one_message(carried: C
     assert len(carried.wire.sent[0].batch.queries) == 2
     assert [each.outcomes for each in tickets] == [{0: HITS, 1: HITS}] * 2
     assert (carried.overdue, tickets[0].search_ms) == (0, 1.0)
+
+
+def test_a_search_whose_time_is_over_waits_for_no_broker_once_more(carried: Carried) -> None:
+    late = replace(ticket(), deadline=time.monotonic() - 0.1)
+    carried.carry(late)
+    assert carried.sent_to == []
+    assert late.outcomes == dict.fromkeys((0, 1), SHARD_SILENT)
 
 
 def test_a_shard_that_is_known_is_not_asked(carried: Carried) -> None:
@@ -127,13 +138,15 @@ def test_the_queue_of_a_silent_shard_is_cleared_once_its_messages_are_too_late(c
 
 
 def test_of_fanouts_that_are_over_nothing_is_left_in_the_queues(carried: Carried) -> None:
-    carried.carry(ticket(seconds=0), answers=nobody)
+    carried.carry(ticket(seconds=_SHORT_SECONDS), answers=nobody)
+    time.sleep(_SHORT_SECONDS)
     carried.carry(ticket())
     assert carried.wire.cleared == {search_queue(TOPOLOGY.layout, 1, shard) for shard in (0, 1)}
 
 
 def test_a_queue_that_cannot_be_cleared_costs_no_search(carried: Carried) -> None:
-    carried.carry(ticket(seconds=0), answers=nobody)
+    carried.carry(ticket(seconds=_SHORT_SECONDS), answers=nobody)
+    time.sleep(_SHORT_SECONDS)
     carried.wire.clear_fault = Unavailable("broker_unavailable")
     assert carried.carry(ticket()).outcomes == {0: HITS, 1: HITS}
 

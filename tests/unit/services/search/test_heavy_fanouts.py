@@ -1,5 +1,6 @@
 """A heavy search on its way: alone, on queues of its own, with a patience of its own, and no harm to light ones."""
 
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -112,6 +113,7 @@ def test_slow_heavy_answers_do_not_delay_the_hedges_of_light_ones(carried: Carri
 
 
 def test_of_what_nobody_took_nothing_stays_in_its_queues(carried: Carried) -> None:
-    carried.carry(heavy(0), answers=nobody)
+    carried.carry(heavy(0.5), answers=nobody)
+    time.sleep(0.5)
     carried.carry(heavy(), answers=after(SOON))
     assert carried.wire.cleared == {search_queue(TOPOLOGY.layout, 1, shard, SearchLane.HEAVY) for shard in (0, 1)}
