@@ -194,15 +194,6 @@ def test_a_job_goes_on_when_its_leader_is_killed_in_the_registration(
     job.check()
 
 
-def test_a_job_goes_on_when_its_leader_is_killed_while_documents_become_visible(
-    service: Service, new_job: Callable[..., Job]
-) -> None:
-    job = new_job("led-opening")
-    job.until(lambda told: told["state"] == "registering")
-    kill(service, "bulk")
-    job.check()
-
-
 def test_a_job_goes_on_when_its_leader_is_killed_while_files_are_spread(
     service: Service, new_job: Callable[..., Job]
 ) -> None:
