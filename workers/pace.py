@@ -41,9 +41,10 @@ class Limits:
     """Of each thread."""
 
 
-# A Zen 3 core computes some 350 tokens of a MiniLM in 75 ms. In steps of 512 it would do 4 % more in a second, in
-# steps of 1,024 10 % more, in steps of 256 5 % fewer, and in steps of 128 15 % fewer. In a window of 64, package
-# descriptions are padded by 4 %; in one of 256 by 1.5 %, but the first batch is complete 1.7 times as late.
+# A core of an AMD EPYC with AVX-512 computes some 300 tokens of a MiniLM in 75 ms. In steps of 512 it would do 4 %
+# more in a second, in steps of 1,024 10 % more, in steps of 256 5 % fewer, and in steps of 128 15 % fewer. In a
+# window of 64, package descriptions are padded by 4 %; in one of 256 by 1.5 %, but the first batch is complete 1.7
+# times as late.
 CPU_LIMITS = Limits(
     step_seconds=0.075,
     first_tokens=384,
