@@ -29,7 +29,8 @@ class Machine:
 
     def __init__(self, root: Path, spared: int = 0) -> None:
         self._file = root / "proc" / "meminfo"
-        self._file.parent.mkdir(parents=True)
+        (root / "proc" / "self").mkdir(parents=True)
+        (root / "proc" / "self" / "statm").write_text("300 200 100\n")
         times = itertools.count()
         self.budget = MemoryBudget(spared=spared, root=root, clock=lambda: float(next(times)))
         self.has(64 * MIB)
