@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import psycopg
@@ -27,11 +28,22 @@ WHERE n.dropped_at IS NOT NULL AND NOT d.deleted
 
 
 @pytest.fixture(scope="module")
-def client(service: Service) -> Iterator[httpx.Client]:
-    options = ("--model-id", EXTERNAL_MODEL, "--type", "external", "--dimension", str(EXTERNAL_DIMENSION))
-    service.manage("register_model", *options, "--activate")
+def client(service: Service, external_model: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=service.url, timeout=30) as made:
         yield made
+
+
+def asked(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """As clients do it: again while the service says that it cannot, and without a word while it is away."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with suppress(httpx.TransportError):
+            answer = client.post(path, json=body)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                found: dict[str, Any] = answer.raise_for_status().json()
+                return found
+        assert time.monotonic() < until, path
+        time.sleep(0.1)
 
 
 def write(client: httpx.Client, namespace: str, number: int) -> None:
@@ -42,15 +54,18 @@ def write(client: httpx.Client, namespace: str, number: int) -> None:
             for one in range(first, min(first + PAGE, number))
         ]
         body = {"namespace": namespace, "model_id": EXTERNAL_MODEL, "documents": documents}
-        assert client.post("/v1/upsert", json=body).status_code == 200
+        asked(client, "/v1/upsert", body)
 
 
 def counted(service: Service, query: str, *parameters: object) -> int:
-    """0 while Postgres is between two lives."""
-    with suppress(psycopg.Error), psycopg.connect(running(service).environment["DATABASE_URL"]) as connection:
-        row = connection.execute(query.encode(), parameters or None).fetchone()
-        return int(row[0]) if row else 0
-    return 0
+    """Asked again while Postgres is between two lives."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with suppress(psycopg.Error), psycopg.connect(running(service).environment["DATABASE_URL"]) as connection:
+            row = connection.execute(query.encode(), parameters or None).fetchone()
+            return int(row[0]) if row else 0
+        assert time.monotonic() < until, "Postgres does not answer"
+        time.sleep(0.1)
 
 
 def wait_for(holds: Callable[[], bool], what: str) -> None:
@@ -70,7 +85,7 @@ def delete_all_odd(client: httpx.Client, namespace: str) -> int:
     cursor, deleted = None, 0
     while True:
         body = {"namespace": namespace, "filters": {"odd": True}, "cursor": cursor}
-        done = client.post("/v1/documents/delete", json=body).json()
+        done = asked(client, "/v1/documents/delete", body)
         cursor, deleted = done["next"], deleted + int(done["deleted"])
         if cursor is None:
             return deleted
@@ -100,7 +115,7 @@ def test_a_delete_by_filter_that_is_killed_is_sent_again_and_exact(
     assert delete_all_odd(client, namespace) == DOCUMENTS // 2 - gone
     for odd, left in ((True, 0), (False, DOCUMENTS // 2)):
         body = {"namespace": namespace, "filters": {"odd": odd}}
-        assert client.post("/v1/documents/count", json=body).json() == {"count": left, "is_exact": True}
+        assert asked(client, "/v1/documents/count", body) == {"count": left, "is_exact": True}
     wait_for(lambda: searchable(client, namespace) == (DOCUMENTS // 2,) * 2, "replicas do not follow")
 
 
@@ -129,5 +144,5 @@ def test_a_drop_whose_api_and_indexer_die_goes_on_and_leaves_the_new_namespace(
     wait_until_ready(service)
     wait_for(lambda: searchable(client, namespace) == (REMAKE, REMAKE), "replicas do not follow")
     body = {"namespace": namespace, "vector": _VECTOR, "top_k": 100, "exact": True}
-    hits = client.post("/v1/search", json=body).json()["hits"]
+    hits = asked(client, "/v1/search", body)["hits"]
     assert sorted(hit["id"] for hit in hits) == sorted(f"d{one}" for one in range(REMAKE))
