@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
 from embeddings_app.services.operating.readiness import STALE_SECONDS
 from supervisor import instance
 from tests.conftest import Service
@@ -139,6 +140,29 @@ def test_without_a_broker_writes_go_on_and_searches_say_so(service: Service, cli
         status = client.get(f"/v1/namespaces/{NAMESPACE}").json()
         time.sleep(0.2)
     assert (status["pending"], status["quarantined"]) == (0, 0)
+
+
+# To a broker that has just frozen, one message takes the two seconds of its socket.
+@pytest.mark.parametrize(("role", "most_seconds"), [("broker", 3.0), ("embedder-0", SEARCH_DEADLINE_SECONDS)])
+def test_words_answer_for_both_halves_when_no_vector_comes(
+    role: str, most_seconds: float, service: Service, client: httpx.Client
+) -> None:
+    space = f"words-without-{role}"
+    assert client.put(f"/v1/namespaces/{space}", json={"text_search": "simple"}).is_success
+    document = {"id": "heater", "text": "The heater went dark.", "namespace": space, "wait": "searchable"}
+    assert client.post("/v1/upsert", json=document).status_code == 200
+    search = {"namespace": space, "mode": "hybrid"}
+    with frozen(service, role):
+        for path, body in (
+            ("/v1/search", {**search, "query": f"a heater of which no vector is kept, {role}"}),
+            ("/v1/search/batch", {"searches": [{**search, "query": f"another heater without a vector, {role}"}]}),
+        ):
+            answer, seconds = _timed(lambda path=path, body=body: client.post(path, json=body))
+            assert answer.status_code == 200, answer.text
+            found = answer.json() if path == "/v1/search" else answer.json()["results"][0]
+            assert [hit["id"] for hit in found.get("hits", [])] == ["heater"], found
+            assert found["partial"] is True
+            assert seconds < most_seconds, found["timings_ms"]
 
 
 def test_without_the_cache_everything_works(service: Service, client: httpx.Client) -> None:

@@ -14,6 +14,7 @@ from embedding_project.contracts.model_spec import ModelSpec, ModelType
 from embeddings_app.database.patience import answered_by
 from embeddings_app.models import Namespace
 from embeddings_app.services.embedding.embed import EmbedOutcome
+from embeddings_app.services.search.halves import vector_due
 from embeddings_app.services.search.query_vectors import embed_queries
 from embeddings_app.services.search.searching import (
     Prepared,
@@ -62,7 +63,8 @@ def _embed_together(requests: Sequence[SearchRequest], places: Sequence[_Place],
             continue
         if request.wanted.query is not None:
             texts[place[1]][request.wanted.query] = None
-    return {spec.version_key: _outcome(embed_queries, spec, list(found), deadline) for spec, found in texts.items()}
+    due = min(vector_due(deadline, words_would_do=request.words_would_do) for request in requests)
+    return {spec.version_key: _outcome(embed_queries, spec, list(found), due) for spec, found in texts.items()}
 
 
 def _prepare(

@@ -24,6 +24,11 @@ _ANSWER_SECONDS = 0.1
 """Of the time of a search, kept to make an answer of what was found."""
 
 
+def vector_due(deadline: float, *, words_would_do: bool) -> float:
+    """When the vector of a search must be there, so that there is time left for what comes after it."""
+    return deadline - WORDS_SECONDS - _ANSWER_SECONDS if words_would_do else deadline
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halves:
     """What to search; at least one of the two."""

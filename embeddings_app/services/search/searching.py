@@ -28,7 +28,7 @@ from embeddings_app.services.quality.sampling import search_sampler
 from embeddings_app.services.search.diversity import diverse
 from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
 from embeddings_app.services.search.fusing import Weights
-from embeddings_app.services.search.halves import Halves, find
+from embeddings_app.services.search.halves import Halves, find, vector_due
 from embeddings_app.services.search.highlighting import highlighted
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, SEARCHES
@@ -88,6 +88,11 @@ class SearchRequest:
     highlight: bool
     groups: GroupsAsked | None
     rerank: RerankAsked | None
+
+    @property
+    def words_would_do(self) -> bool:
+        """Whether what is found by words is an answer, where there is no vector in time."""
+        return self.mode is Mode.HYBRID and self.allow_partial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +216,8 @@ def _vector_half(
             raise embedded
         embedded = {}
     with watch.stage("embed"):
-        vector, about_query = wanted_vector(request.wanted, spec, space, deadline, embedded)
+        due = vector_due(deadline, words_would_do=request.words_would_do)
+        vector, about_query = wanted_vector(request.wanted, spec, space, due, embedded)
     ef_search = registry.auto_ef(spec.version_key) if request.ef_search is None else request.ef_search
     return _vector_query(request, spec, space.pk, vector, ef_search), about_query
 
