@@ -1,6 +1,5 @@
 """From what somebody asked for to a job that can be worked on: for the command, and for jobs that the API queued."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from bulk_ingest.sources.raw import Columns, SourceError
 from embedding_project.config import LOOPBACK_HOSTS, load_config
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
+from embedding_project.threads.usable_cores import usable_cores
 from embeddings_app import registry
 from embeddings_app.models import BulkJob
 from embeddings_app.records.topology import read_topology
@@ -76,7 +76,7 @@ def texts_per_second(plan: Plan, columns: Columns, spec: ModelSpec, workers: int
     texts = sample_texts(plan, columns)
     if not texts:
         raise SourceError(f"no text can be embedded in the first rows of the column {columns.text}")
-    return own_embedder(spec).rate(texts) * min(workers, os.cpu_count() or 1)
+    return own_embedder(spec).rate(texts) * min(workers, usable_cores())
 
 
 def plan_import(job: BulkJob, workers: int) -> None:

@@ -1,7 +1,6 @@
 """Builds run in lanes beside one another, by the rows that they insert: no small one waits for a large one."""
 
 import math
-import os
 from dataclasses import dataclass
 
 SMALL_BUILD_ROWS = 65_536
@@ -33,8 +32,3 @@ LANES = (
 def builder_threads(cores: int) -> int:
     """Half of the cores: the others serve searches and the rest of the machine."""
     return min(cores, max(_LEAST_THREADS, cores // 2))
-
-
-def own_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0))

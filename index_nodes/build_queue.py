@@ -18,8 +18,9 @@ from pathlib import Path
 
 from embedding_project.config import PROJECT_ROOT, inherited_environment
 from embedding_project.observing.log_lines import place_of
+from embedding_project.threads.usable_cores import usable_cores
 from embedding_project.threads.vital_thread import VitalThread
-from index_nodes.build_lanes import ANY_SIZE, Lane, builder_threads, own_cores
+from index_nodes.build_lanes import ANY_SIZE, Lane, builder_threads
 from index_nodes.builder import UNFINISHED
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.memory_budget import give_back_freed
@@ -133,7 +134,7 @@ class BuildQueue:
         if job.base:
             command += ["--base", str(job.base.path)]
         environment = inherited_environment() | {
-            "OMP_NUM_THREADS": str(builder_threads(own_cores())),
+            "OMP_NUM_THREADS": str(builder_threads(usable_cores())),
             "OMP_WAIT_POLICY": "passive",
         }
         # The child inherits the lock: the machine stays locked while the child runs, even when this node dies.

@@ -1,6 +1,5 @@
 """The node of this process, made from its configuration."""
 
-import os
 from functools import cache
 
 from redis import Redis
@@ -10,6 +9,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.census import CensusQuestion
 from embedding_project.contracts.messages import SearchBatch
 from embedding_project.contracts.queues import SearchLane, layout_of
+from embedding_project.threads.usable_cores import usable_cores
 from index_nodes.drainer import SearchDrainer
 from index_nodes.memory_budget import MemoryBudget
 from index_nodes.node import ShardNode
@@ -39,7 +39,7 @@ def drainers() -> list[SearchDrainer]:
     """The loops that answer the searches of this process, each for a thread and over a connection of its own. Heavy
     searches have one, so that they wait for each other and no light search for them."""
     config = load_config()
-    threads = config.node_search_threads or usual_search_threads(len(os.sched_getaffinity(0)))
+    threads = config.node_search_threads or usual_search_threads(usable_cores())
     lanes = [*[SearchLane.LIGHT] * threads, SearchLane.HEAVY]
     return [SearchDrainer(broker_client(config.redis_url), node(), lane) for lane in lanes]
 

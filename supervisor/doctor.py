@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedding_project.config import Config, inherited_environment
+from embedding_project.threads.usable_cores import usable_cores
 from supervisor import instance
 from supervisor.binaries import Binary, choose_postgres, choose_redis
 from supervisor.cli import add_instance_options
@@ -70,7 +71,7 @@ def _report(options: Options) -> int:
 def machine_checks(var_dir: Path) -> list[Check]:
     """Python, processor, memory, disk."""
     disk_gib = shutil.disk_usage(_existing(var_dir)).free / 2**30
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     return [
         Check(name="Python", ok=sys.version_info >= (3, 11), detail=platform.python_version(), mend="install 3.11"),
         _glibc_check(*platform.libc_ver()),

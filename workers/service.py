@@ -14,6 +14,7 @@ from embedding_project.config import load_config
 from embedding_project.contracts.messages import EmbedBatch
 from embedding_project.contracts.model_spec import PACKAGED_MODEL, ModelSpec
 from embedding_project.model_sources.model_folder import PACKAGE
+from embedding_project.threads.usable_cores import usable_cores
 from embedding_project.vector_cache import VectorCache
 from workers.drainer import Drainer
 from workers.embedder import Embedder
@@ -35,7 +36,8 @@ def compute_threads() -> int:
         if config.embed_threads:
             torch.set_num_threads(config.embed_threads)
         return 1
-    threads = config.embed_threads or torch.get_num_threads()
+    # Torch counts the cores of the machine, also in a container that has the time of two.
+    threads = config.embed_threads or min(torch.get_num_threads(), usable_cores())
     torch.set_num_threads(1)
     return threads
 
