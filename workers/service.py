@@ -18,8 +18,8 @@ from embedding_project.threads.usable_cores import usable_cores
 from embedding_project.vector_cache import VectorCache
 from workers.drainer import Drainer
 from workers.embedder import Embedder
-from workers.encoders.base import ModelError
-from workers.encoders.loading import chosen_device, encoder_loader
+from workers.encoders.base import Encoder, ModelError
+from workers.encoders.loading import Load, chosen_device, encoder_loader
 from workers.model_pool import ModelPool
 from workers.outbox import Outbox
 from workers.pace import CPU_LIMITS, CUDA_LIMITS, Pace
@@ -46,9 +46,21 @@ def compute_threads() -> int:
 def models() -> ModelPool:
     """The models of this process."""
     config = load_config()
-    compute_threads()  # a load measures the speed of one
+    load = encoder_loader(config, chosen_device(config))
+    if compute_threads() > 1:
+        load = with_one_core(load)
     budget = config.embed_memory_mb * 1024 * 1024
-    return ModelPool(encoder_loader(config, chosen_device(config)), budget_bytes=budget, report=_report_problem)
+    return ModelPool(load, budget_bytes=budget, report=_report_problem)
+
+
+def with_one_core(load: Load) -> Load:
+    """A load measures the speed of a computing thread, but its own thread begins with the cores of the last step."""
+
+    def loaded(spec: ModelSpec) -> Encoder:
+        torch.set_num_threads(1)
+        return load(spec)
+
+    return loaded
 
 
 def _report_problem(spec: ModelSpec, reason: str) -> None:

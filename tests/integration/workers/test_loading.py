@@ -26,6 +26,7 @@ from workers.encoders.base import Encoder, ModelError, ModelLoading
 from workers.encoders.transformer import load_transformer
 from workers.model_pool import MAX_LOADS, ModelPool
 from workers.pace import CPU_LIMITS, Pace
+from workers.service import with_one_core
 from workers.tickets import MODEL_UNAVAILABLE
 
 CPU = torch.device("cpu")
@@ -257,3 +258,22 @@ def test_only_so_many_models_are_loaded_at_once() -> None:
     release.set()
     pool.get(specs[0])
     eventually(lambda: pool.get(specs[-1]) is not None)
+
+
+def test_a_load_has_one_core_whatever_the_last_step_had() -> None:
+    cores: list[int] = []
+
+    def load(spec: ModelSpec) -> Encoder:
+        cores.append(torch.get_num_threads())
+        return RecordingEncoder()
+
+    before = torch.get_num_threads()
+    try:
+        for make in (load, with_one_core(load)):
+            step = threading.Thread(target=torch.set_num_threads, args=(2,))
+            step.start()
+            step.join()
+            ModelPool(make).get(HASHING)
+    finally:
+        torch.set_num_threads(before)
+    assert cores == [2, 1]
