@@ -32,7 +32,8 @@ class UnderWay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path.unlink()
 
     def add(self, rows: float) -> None:
         """Count rows, or a part of the work on them."""

@@ -34,3 +34,10 @@ def test_where_the_folder_of_the_job_is_not_nothing_is_said(tmp_path: Path) -> N
     with UnderWay(tmp_path / "elsewhere", "bucket-1") as task:
         task.add(5)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_takes_nothing_fails_no_task(tmp_path: Path) -> None:
+    (tmp_path / "under-way").write_text("a file where the folder should be")
+    with UnderWay(tmp_path, "bucket-1") as task:
+        task.add(5)
+    assert under_way.moved(tmp_path) == Moved(0, 0.0)
