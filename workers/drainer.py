@@ -82,14 +82,16 @@ class Drainer:
             self._embedder.backlog.close()
 
     def _turn(self) -> None:
-        if self._compute.step_seconds < _STUCK_SECONDS:
+        stuck = self._compute.step_seconds >= _STUCK_SECONDS
+        if not stuck:
             try:
                 self._report_alive()
                 self._receive()
                 self._broker_answered()
             except RedisError as error:
                 self._broker_failed(error)
-        self._settle(0.0 if self._embedder.idle else _POLL_SECONDS)
+        # An idle embedder has just waited for a message, unless the texts of a stuck step are all over their deadline.
+        self._settle(0.0 if self._embedder.idle and not stuck else _POLL_SECONDS)
 
     def _report_alive(self) -> None:
         now = time.monotonic()

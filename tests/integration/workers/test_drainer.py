@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import cast
 
 import msgpack
@@ -180,3 +181,22 @@ def test_a_step_that_never_ends_stops_the_heartbeat_and_the_taking(valkey_url: s
         assert redis.llen("embed.interactive") == 1
         encoder.release.set()
         eventually(lambda: redis.llen("reply.test") == 2)
+
+
+def test_a_stuck_step_that_nobody_waits_for_any_more_has_the_processor_to_itself(valkey_url: str) -> None:
+    encoder, turns = SlowEncoder(), count()
+
+    def clock() -> float:
+        next(turns)
+        return time.time()
+
+    setup = Setup(valkey_url, encoder, clock=clock)
+    with running(setup, finish_seconds=0):
+        publish(valkey_url, batch("stuck", deadline=time.time() + 1.5))
+        assert encoder.entered.wait(5)
+        time.sleep(2.5)
+        assert setup.embedder.idle
+        before = next(turns)
+        time.sleep(1.0)
+        assert next(turns) - before < 500
+        encoder.release.set()
