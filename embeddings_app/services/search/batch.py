@@ -63,7 +63,7 @@ def _embed_together(requests: Sequence[SearchRequest], places: Sequence[_Place],
             continue
         if request.wanted.query is not None:
             texts[place[1]][request.wanted.query] = None
-    due = min(vector_due(deadline, words_would_do=request.words_would_do) for request in requests)
+    due = min((vector_due(deadline, words_would_do=request.words_would_do) for request in requests), default=deadline)
     return {spec.version_key: _outcome(embed_queries, spec, list(found), due) for spec, found in texts.items()}
 
 
