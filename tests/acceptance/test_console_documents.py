@@ -15,6 +15,7 @@ from tests.acceptance.browser import Visit, browser
 from tests.acceptance.conftest import ok
 from tests.acceptance.console import NARROW, WIDE, barriers, console
 from tests.acceptance.hostile_documents import DOCUMENTS, IMAGE, SCRIPT
+from tests.acceptance.other_versions import register_hashing
 from tests.conftest import EXTERNAL_DIMENSION, Service
 
 NAMESPACE = "console-documents"
@@ -117,9 +118,17 @@ def test_a_delete_is_taken_back_from_the_list_and_from_a_document(visit: Visit) 
     assert stored(visit, namespace)["undo/000"][0] == "Somebody else's."
 
 
-def test_a_delete_that_cannot_be_taken_back_says_so_before(visit: Visit, external_model: str) -> None:
+def test_a_delete_that_cannot_be_taken_back_says_so_before(
+    visit: Visit, service: Service, external_model: str
+) -> None:
     texts_gone, vectors = "console-undo-no-texts", "console-undo-vectors"
-    httpx.put(f"{visit.url}/v1/namespaces/{texts_gone}", json={"store_text": False}).raise_for_status()
+    model = "console-undo-model"
+    register_hashing(service, model, 16)
+    # A version that does not answer yet takes vectors; the one that answers does not.
+    draft = {"type": "external", "dimension": 4}
+    httpx.post(f"{visit.url}/v1/models/{model}/versions", json=draft).raise_for_status()
+    settings = {"store_text": False, "model_id": model}
+    httpx.put(f"{visit.url}/v1/namespaces/{texts_gone}", json=settings).raise_for_status()
     # The text is there until it is embedded, and could be written again until then.
     text = {"namespace": texts_gone, "id": "gone", "text": "Not kept.", "wait": "indexed"}
     ok(httpx.post(f"{visit.url}/v1/upsert", json=text, timeout=60.0))

@@ -25,7 +25,7 @@ const plain = ({ id, metadata, expires_at: expiresAt }) => ({ id, metadata, ...(
 
 async function takesVectors(namespace) {
   const [{ model_id: model }, { models }] = await Promise.all([get(`/v1/namespaces/${encodeURIComponent(namespace)}`), get("/v1/models")]);
-  return models.some((one) => one.model_id === model && one.type === "external");
+  return models.some((one) => one.model_id === model && one.status === "active" && one.type === "external");
 }
 
 async function withVectors(namespace, documents) {
