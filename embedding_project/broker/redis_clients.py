@@ -3,6 +3,10 @@
 While a request waits for Redis it leaves its turn to others, wherever it asks from; see `threads.turns`.
 """
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from redis import Redis
@@ -12,15 +16,37 @@ from redis.retry import Retry
 
 from embedding_project.threads.turns import request_turns
 
+LEAST_SILENCE_SECONDS = 0.25
+"""A server that lives may be silent for so long on a busy machine."""
+_patience = threading.local()
+
+
+@contextmanager
+def silent_until(deadline: float) -> Iterator[None]:
+    """A server that says nothing until `deadline` (monotonic seconds) counts as dead for the block, in this thread,
+    though its client would wait for longer. A moment is left to it in any case. Of blocks within each other, the
+    innermost counts."""
+    outer = getattr(_patience, "deadline", None)
+    _patience.deadline = deadline
+    try:
+        yield
+    finally:
+        _patience.deadline = outer
+
 
 class _TurnLeft(AbstractConnection):
-    """Leaves the turn of its thread to others while it connects, and while it waits for an answer."""
+    """Leaves the turn of its thread to others while it connects, and while it waits for an answer; waits for that no
+    longer than `silent_until` says."""
 
     def _connect(self) -> Any:
         with request_turns.away():
             return super()._connect()  # type: ignore[no-untyped-call, safe-super]
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
+        deadline = getattr(_patience, "deadline", None)
+        if deadline is not None:
+            left = max(deadline - time.monotonic(), LEAST_SILENCE_SECONDS)
+            options.setdefault("timeout", min(left, self.socket_timeout))
         with request_turns.away():
             return super().read_response(*arguments, **options)
 

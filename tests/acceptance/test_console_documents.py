@@ -118,9 +118,7 @@ def test_a_delete_is_taken_back_from_the_list_and_from_a_document(visit: Visit) 
     assert stored(visit, namespace)["undo/000"][0] == "Somebody else's."
 
 
-def test_a_delete_that_cannot_be_taken_back_says_so_before(
-    visit: Visit, service: Service, external_model: str
-) -> None:
+def test_a_delete_that_cannot_be_taken_back_says_so_before(visit: Visit, service: Service, external_model: str) -> None:
     texts_gone, vectors = "console-undo-no-texts", "console-undo-vectors"
     model = "console-undo-model"
     register_hashing(service, model, 16)

@@ -9,7 +9,7 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from embedding_project.broker.redis_clients import broker_client
+from embedding_project.broker.redis_clients import LEAST_SILENCE_SECONDS, broker_client, silent_until
 from embedding_project.broker.task_messages import QueuedMessage
 from embedding_project.config import load_config
 from embedding_project.contracts.census import Census, CensusReply
@@ -32,7 +32,8 @@ class CensusLink:
         """The answer of every shard; None as soon as one gave none, or is too busy. `deadline`: monotonic seconds.
         Raises Unavailable."""
         try:
-            return self._answers(messages, deadline) if self._queues_are_short(messages) else None
+            with silent_until(deadline + LEAST_SILENCE_SECONDS):
+                return self._answers(messages, deadline) if self._queues_are_short(messages) else None
         except RedisError as error:
             raise Unavailable("broker_unavailable") from error
 

@@ -16,6 +16,7 @@ from functools import cache
 
 from embedding_project.broker.dispatch import send_embed
 from embedding_project.broker.inbox import reply_inbox
+from embedding_project.broker.redis_clients import silent_until
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS, EMBED_BATCH_WAIT_SECONDS
 from embedding_project.contracts.messages import EmbedBatch, EmbedItem, EmbedReply
@@ -80,8 +81,10 @@ class Gateway:
         with span("embedder", lane=key.lane, model=key.model.model_id, texts=len(items)):
             flights, ready = self._board(key, items, deadline)
             countdown = Countdown(flights, deadline)
-            for batch in ready:
-                self._dispatch(key, batch)
+            # What stands ready is sent by this thread, which a silent broker must not keep.
+            with silent_until(deadline):
+                for batch in ready:
+                    self._dispatch(key, batch)
             countdown.wait()
         return [flight.outcome or NOT_ANSWERED for flight in flights]
 

@@ -92,14 +92,14 @@ class Carrier:
         if not fanout.unheard:
             return
         fanout.had_patience = patience >= SHARD_PATIENCE_SECONDS
-        sent_at = self._clock()
+        sent_at, last = self._clock(), max(ticket.deadline for ticket in tickets)
         messages = self._messages(fanout, fanout.unheard, fanout.batch)
         steps = self._steps(sent_at, patience, fanout, on_overdue)
         try:
             # A fan-out of probes alone is sent, and not waited for.
             while fanout.missing or messages:
                 pause = steps[0].at - self._clock() if fanout.missing else 0.0
-                for reply in self._link.exchange(messages, pause):
+                for reply in self._link.exchange(messages, pause, last):
                     self._land(fanout, reply, sent_at)
                 messages = []
                 while fanout.missing and steps[0].at <= self._clock():

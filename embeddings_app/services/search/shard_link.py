@@ -1,6 +1,7 @@
 """A way to the shards and back: messages into their queues, replies out of a list of its own."""
 
 import logging
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -9,14 +10,12 @@ from typing import Protocol, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from embedding_project.broker.redis_clients import broker_client
+from embedding_project.broker.redis_clients import LEAST_SILENCE_SECONDS, broker_client, silent_until
 from embedding_project.broker.task_messages import QueuedMessage
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.messages import SearchReply, decode_reply
 
-_GLANCE_SECONDS = 0.25
-"""A broker that takes longer to tell the length of a queue is in no state for additional messages."""
 _LONGEST_WAIT_SECONDS = 1.0
 _SHORTEST_WAIT_SECONDS = 0.001
 """Redis takes a wait of zero for one without end."""
@@ -44,9 +43,9 @@ class ShardLink(Protocol):
     def inbox(self) -> str:
         """Redis list that the replies go to."""
 
-    def exchange(self, messages: Sequence[QueuedMessage], seconds: float) -> list[SearchReply]:
+    def exchange(self, messages: Sequence[QueuedMessage], seconds: float, deadline: float) -> list[SearchReply]:
         """Send the messages, then wait so long for the next replies; gives those that are there by then. Raises
-        Unavailable."""
+        Unavailable, at `deadline` (monotonic seconds) or a moment later when the way is silent."""
 
     def queue_length(self, queue: str) -> int:
         """Messages nobody has taken yet. Raises Unavailable."""
@@ -84,17 +83,20 @@ class BrokerLink:
     def __init__(self, url: str) -> None:
         self.inbox = f"reply.{uuid.uuid4().hex}"
         self._redis = broker_client(url, timeout_seconds=_LONGEST_WAIT_SECONDS + 1.0)
-        self._queues = SearchQueues(broker_client(url, timeout_seconds=_GLANCE_SECONDS))
+        # A broker that takes longer to tell the length of a queue is in no state for additional messages.
+        self._queues = SearchQueues(broker_client(url, timeout_seconds=LEAST_SILENCE_SECONDS))
 
-    def exchange(self, messages: Sequence[QueuedMessage], seconds: float) -> list[SearchReply]:
+    def exchange(self, messages: Sequence[QueuedMessage], seconds: float, deadline: float) -> list[SearchReply]:
         wait = min(max(seconds, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
         # In one round trip: Redis runs the commands one after the other, and the last one waits.
         pipeline = self._redis.pipeline(transaction=False)
         for queue, text in messages:
             pipeline.lpush(queue, text)
         pipeline.blmpop(wait, 1, self.inbox, direction="LEFT", count=_REPLIES_AT_ONCE)
+        until = max(deadline, time.monotonic() + wait + LEAST_SILENCE_SECONDS)
         try:
-            popped = pipeline.execute()[-1]
+            with silent_until(until):
+                popped = pipeline.execute()[-1]
         except RedisError as error:
             raise Unavailable("broker_unavailable") from error
         return list(_replies(cast(list[bytes], popped[1]))) if popped else []

@@ -86,7 +86,7 @@ class Wire:
     """When queues are cleared."""
     inbox: str = "reply.test"
 
-    def exchange(self, messages: Sequence[QueuedMessage], seconds: float) -> list[SearchReply]:
+    def exchange(self, messages: Sequence[QueuedMessage], seconds: float, deadline: float) -> list[SearchReply]:
         if self.fault is not None:
             raise self.fault
         if messages:
