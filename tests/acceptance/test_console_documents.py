@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -219,6 +220,18 @@ def test_every_page_is_fit_for_all(
         assert barriers(visit) == []
 
 
+def embed_until_cached(visit: Visit, texts: int) -> None:
+    """An embedder writes the cache before it answers, but a write that takes longer than a quarter of a second is given
+    up: then the text is computed again, and written again."""
+    deadline = time.monotonic() + 60
+    cached = visit.page.locator(".flag", has_text="cached")
+    while cached.count() < texts:
+        assert time.monotonic() < deadline
+        visit.page.get_by_role("button", name="Embed", exact=True).click()
+        expect(visit.page.locator("[data-results]")).to_have_attribute("aria-busy", "false")
+        expect(visit.page.locator(".matrix")).to_be_visible()
+
+
 def test_texts_are_compared_and_what_the_model_does_not_read_is_struck_through(visit: Visit) -> None:
     page = visit.open("/console/embed/")
     boxes = page.locator("textarea")
@@ -227,8 +240,7 @@ def test_texts_are_compared_and_what_the_model_does_not_read_is_struck_through(v
     expect(page.locator(".matrix tbody td").first).to_have_text("1.000")
     expect(page.locator(".beyond")).to_contain_text("winter")
     expect(page.get_by_text("cut off")).to_be_visible()
-    page.get_by_role("button", name="Embed", exact=True).click()
-    expect(page.locator(".flag", has_text="cached")).to_have_count(3)
+    embed_until_cached(visit, 3)
     page.get_by_role("button", name="Copy vector").first.click()
     assert len(json.loads(page.evaluate("navigator.clipboard.readText()"))) == 384
     assert "t=" not in visit.open("/console/embed/").url

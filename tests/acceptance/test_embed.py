@@ -2,6 +2,7 @@
 
 import base64
 import math
+import time
 
 import httpx
 import numpy as np
@@ -55,8 +56,12 @@ def test_a_text_of_which_the_model_knows_nothing_says_so_also_from_the_cache(api
 def test_a_text_asked_again_comes_from_the_cache(api: httpx.Client) -> None:
     body = {"inputs": ["a text that nobody else in these tests embeds"]}
     first = ok(api.post("/v1/embed", json=body))
-    again = ok(api.post("/v1/embed", json=body))
-    assert [first["items"][0]["cached"], again["items"][0]["cached"]] == [False, True]
+    again, deadline = ok(api.post("/v1/embed", json=body)), time.monotonic() + 60
+    # A write to the cache that takes longer than a quarter of a second is given up, and the text computed again.
+    while not again["items"][0]["cached"]:
+        assert time.monotonic() < deadline
+        again = ok(api.post("/v1/embed", json=body))
+    assert not first["items"][0]["cached"]
     assert first["embeddings"] == again["embeddings"]
     assert first["usage"] == again["usage"]
 
