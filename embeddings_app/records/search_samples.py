@@ -3,7 +3,9 @@
 What a client asked is its own: few searches are kept, for some days, and none of a namespace without documents.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from embeddings_app.models import SearchSample
 from embeddings_app.records.bulk_blocks import keys_at
@@ -14,6 +16,10 @@ KEPT_SAMPLES = 1_000
 KEPT_DAYS = 7
 _OVERSAMPLED = 3
 """So many places are looked at for each document wanted: some are met twice, some hold a deleted document."""
+_ROUNDS = 10
+"""More than it takes to come from all keys there can be to a single one."""
+_Range = tuple[int, int]
+"""The first key of it, and the first one behind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,24 +114,51 @@ def prune_samples() -> int:
 
 
 def spread_documents(version_key: int, limit: int) -> list[StoredText]:
-    """Up to `limit` documents that have a vector of the version, from evenly spread places."""
+    """Up to `limit` documents that have a vector of the version, from evenly spread places.
+
+    Keys have gaps, so many places may have no document. Then the next round divides what lies behind the documents that
+    were met, and leaves out where none was: whatever the gaps are, few rounds find enough.
+    """
     # The partition of a version holds no documents of other models, so each look ends at the next row.
     bounds = "SELECT min(document_id), max(document_id) FROM embedding_vector WHERE model_version_id = %s"
     first, last = row(bounds, [version_key])
     if first is None:
         return []
-    looks = limit * _OVERSAMPLED
-    found = rows(
-        """
-        SELECT DISTINCT ON (d.id) d.id, d.namespace_id, d.text FROM unnest(%(keys)s::bigint[]) AS look(key)
-        CROSS JOIN LATERAL (
-            SELECT document_id FROM embedding_vector
-            WHERE model_version_id = %(version)s AND document_id >= look.key
-            ORDER BY document_id LIMIT 1
-        ) AS met JOIN document d ON d.id = met.document_id AND NOT d.deleted ORDER BY d.id
-        """,
-        {"keys": keys_at([look / looks for look in range(looks + 1)], first, last), "version": version_key},
-    )
+    places = limit * _OVERSAMPLED
+    keys = keys_at([place / places for place in range(places)], first, last)
+    ranges = [(key, before) for key, before in pairwise([*keys, last + 1]) if key < before]
+    found: dict[int, StoredText] = {}
+    for _ in range(_ROUNDS):
+        met = _first_of_each(version_key, ranges)
+        found |= {text.document_key: text for text, _, deleted in met if not deleted}
+        behind = [(text.document_key + 1, before) for text, before, _ in met if text.document_key + 1 < before]
+        if len(found) >= limit or not behind:
+            break
+        ranges = _divided(behind, places)
     # Evenly again: the first ones alone would all be of the oldest documents.
     step = max(1, len(found) / limit)
-    return [StoredText(*found[int(place * step)]) for place in range(min(limit, len(found)))]
+    spread = sorted(found)
+    return [found[spread[int(place * step)]] for place in range(min(limit, len(spread)))]
+
+
+def _first_of_each(version_key: int, ranges: Sequence[_Range]) -> list[tuple[StoredText, int, bool]]:
+    """The first document of each range that has one, the end of the range, and whether the document is deleted."""
+    met = rows(
+        """
+        SELECT d.id, d.namespace_id, CASE WHEN d.deleted THEN '' ELSE d.text END, look.before, d.deleted
+        FROM unnest(%s::bigint[], %s::bigint[]) AS look(key, before) CROSS JOIN LATERAL (
+            SELECT document_id FROM embedding_vector
+            WHERE model_version_id = %s AND document_id >= look.key AND document_id < look.before
+            ORDER BY document_id LIMIT 1
+        ) AS met JOIN document d ON d.id = met.document_id
+        """,
+        [[key for key, _ in ranges], [before for _, before in ranges], version_key],
+    )
+    return [(StoredText(*stored), before, deleted) for *stored, before, deleted in met]
+
+
+def _divided(ranges: Sequence[_Range], places: int) -> list[_Range]:
+    """The ranges in so many parts that there are about `places`."""
+    each = max(1, places // len(ranges))
+    cuts = [[first + (before - first) * part // each for part in range(each + 1)] for first, before in ranges]
+    return [(key, before) for keys in cuts for key, before in pairwise(keys) if key < before]

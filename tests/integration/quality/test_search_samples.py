@@ -96,3 +96,34 @@ def test_documents_are_taken_from_evenly_spread_places(database: str) -> None:
     assert places[0] >= 20
     assert places[-1] - places[0] > 20
     assert len(spread_documents(active_version().pk, 100)) == 40
+
+
+def push_behind_a_gap(first: str, keys: int) -> None:
+    """Give the document, and all written after it, keys that are so much larger."""
+    moved = "(SELECT id FROM document WHERE doc_id = %s)"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMP TABLE gap AS SELECT id FROM document WHERE id >= {moved}", [first])
+        for table, column in (
+            ("document", "id"),
+            ("embedding_record", "document_id"),
+            ("embedding_vector", "document_id"),
+        ):
+            cursor.execute(
+                f"UPDATE {table} SET {column} = {column} + %s WHERE {column} IN (SELECT id FROM gap)", [keys]
+            )
+        cursor.execute("DROP TABLE gap")
+
+
+@pytest.mark.parametrize("gap", [1_000_000, 2**39])
+@pytest.mark.parametrize("before", [1, 30])
+def test_as_many_documents_as_there_are_come_also_where_their_keys_have_gaps(
+    database: str, before: int, gap: int
+) -> None:
+    put(*((f"doc {number}", f"text {number}") for number in range(60)))
+    index()
+    push_behind_a_gap(f"doc {before}", gap)
+    push_behind_a_gap("doc 50", gap)
+    for limit in (5, 50, 60, 100):
+        found = [document.document_key for document in spread_documents(active_version().pk, limit)]
+        assert len(found) == len(set(found)) == min(limit, 60)
+        assert found == sorted(found)
