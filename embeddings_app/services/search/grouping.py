@@ -57,7 +57,7 @@ def search_groups(request: SearchRequest, asked: GroupsAsked) -> GroupedResult:
 
 
 def _best_round(request: SearchRequest, asked: GroupsAsked, deadline: float, watch: Stopwatch) -> GroupedResult:
-    """A further round that fails or loses a shard leaves the one before it as it is."""
+    """A further round that fails, or loses a shard or a half, leaves the one before it as it is."""
     fetch = min(MAX_TOP_K, _FIRST * (request.offset + request.top_k) * asked.size)
     best = _round(request, asked, fetch, deadline, watch)
     for _ in range(_MOST_ROUNDS - 1):
@@ -68,7 +68,7 @@ def _best_round(request: SearchRequest, asked: GroupsAsked, deadline: float, wat
             further = _round(request, asked, fetch, deadline, watch)
         except (ServiceError, OperationalError, InterfaceError):
             break
-        if set(further.result.shards_failed) - set(best.result.shards_failed):
+        if loses(further.result, best.result):
             break
         best = further
     return best
@@ -81,6 +81,19 @@ def _round(request: SearchRequest, asked: GroupsAsked, fetch: int, deadline: flo
     wanted = groups[: request.offset + request.top_k]
     full = len(wanted) == request.offset + request.top_k and all(len(one.hits) == asked.size for one in wanted)
     return GroupedResult(result=result, groups=groups, complete=is_complete(result, full=full), full=full)
+
+
+def loses(further: SearchResult, best: SearchResult) -> bool:
+    """Whether a shard or a half has no share in the wider look, and had one in the narrower one."""
+    return bool(_silent(further) - _silent(best))
+
+
+def _silent(result: SearchResult) -> set[int | str]:
+    """Shards by their numbers, and halves by their names."""
+    halves = {"vector"} if result.vector_fault else set[str]()
+    if result.text is not None and result.text.incomplete == "too_slow":
+        halves.add("text")
+    return {*result.shards_failed, *halves}
 
 
 def is_complete(result: SearchResult, *, full: bool) -> bool:

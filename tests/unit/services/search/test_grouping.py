@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from embeddings_app.services.search.grouping import grouped, is_complete
+from embeddings_app.services.search.grouping import grouped, is_complete, loses
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.searching import GroupsAsked, SearchResult
 from embeddings_app.services.search.text_half import TextReport
@@ -80,3 +80,16 @@ def test_full_groups_of_two_rankings_may_change_with_a_wider_look() -> None:
     assert not is_complete(result(mode=Mode.HYBRID, words=""), full=True)
     assert is_complete(result(mode=Mode.HYBRID, words="", exhausted=True), full=False)
     assert is_complete(result(mode=Mode.TEXT, words=""), full=True)
+
+
+def test_a_wider_look_that_loses_a_shard_or_a_half_is_not_taken() -> None:
+    whole = result(mode=Mode.HYBRID, words="")
+    for worse in (
+        result(mode=Mode.HYBRID, words="", failed=(1,)),
+        result(mode=Mode.HYBRID, words="too_slow"),
+        result(mode=Mode.HYBRID, words="", fault="embedder_unavailable"),
+    ):
+        assert loses(worse, whole)
+        assert not loses(worse, worse)
+        assert not loses(whole, worse)
+    assert not loses(result(mode=Mode.HYBRID, words="too_many"), whole)
