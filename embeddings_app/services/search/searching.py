@@ -208,15 +208,15 @@ def _vector_half(
     watch: Stopwatch,
     embedded: Mapping[str, EmbedOutcome] | ServiceError,
 ) -> tuple[VectorQuery, tuple[str, ...]]:
+    due = vector_due(deadline, words_would_do=request.words_would_do)
     if request.min_tokens:
         with watch.stage("wait"):
-            _wait_for_tokens(request.min_tokens, spec.version_key, deadline)
+            _wait_for_tokens(request.min_tokens, spec.version_key, due)
     if isinstance(embedded, ServiceError):
         if request.wanted.query is not None:
             raise embedded
         embedded = {}
     with watch.stage("embed"):
-        due = vector_due(deadline, words_would_do=request.words_would_do)
         vector, about_query = wanted_vector(request.wanted, spec, space, due, embedded)
     ef_search = registry.auto_ef(spec.version_key) if request.ef_search is None else request.ef_search
     return _vector_query(request, spec, space.pk, vector, ef_search), about_query
