@@ -1,15 +1,16 @@
 """The end of a bulk job, seen by index nodes that follow the log and by those that load."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.errors import InvalidRequest, ServiceError
 from embeddings_app.models import AuditEvent, BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.services.bulk import registering
 from embeddings_app.services.bulk.aborting import begin_abort
-from embeddings_app.services.bulk.jobs import can, want
+from embeddings_app.services.bulk.jobs import NewJob, can, made_before, want
 from embeddings_app.services.documents.deleting import delete
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower
@@ -149,3 +150,12 @@ def test_an_abort_that_came_too_late_leaves_a_job_that_goes_on(job: BulkJob) -> 
     want(job, BulkWish.RUN, "tests")
     job.refresh_from_db()
     assert (job.state, job.wanted) == (BulkState.REGISTERING, BulkWish.RUN)
+
+
+def test_a_key_of_before_there_was_a_hash_belongs_to_its_namespace(job: BulkJob) -> None:
+    BulkJob.objects.filter(pk=job.pk).update(idempotency_key="old", request_hash=None)
+    asked = NewJob(namespace=NAMESPACE, model_id=None, files=(), splitters=(), options={}, idempotency_key="old")
+    assert made_before(asked) == job
+    with pytest.raises(InvalidRequest) as caught:
+        made_before(replace(asked, namespace="elsewhere"))
+    assert caught.value.code == "idempotency_key_reused"

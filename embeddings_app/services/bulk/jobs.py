@@ -107,12 +107,18 @@ def made_before(new: NewJob) -> BulkJob | None:
     if new.idempotency_key is None:
         return None
     found = BulkJob.objects.select_related("namespace").filter(idempotency_key=new.idempotency_key).first()
-    # Jobs of before there was a hash have none.
-    if found and found.request_hash is not None and bytes(found.request_hash) != new.request_hash:
+    if found and not _is_asked(found, new):
         raise InvalidRequest(
             "idempotency_key_reused", "the key was given to another import before", field="idempotency_key"
         )
     return found
+
+
+def _is_asked(made: BulkJob, new: NewJob) -> bool:
+    if made.request_hash is None:
+        # Of before there was a hash. Who asks may not know of jobs into other namespaces.
+        return made.namespace_name == new.namespace
+    return bytes(made.request_hash) == new.request_hash
 
 
 def _second_job(namespace: str) -> ServiceError:
