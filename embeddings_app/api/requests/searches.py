@@ -228,8 +228,8 @@ def _groups(fields: Fields, number: int) -> GroupsAsked | None:
         if "group_size" in fields:
             raise InvalidRequest("missing_field", "group_size needs group_by", field="group_by")
         return None
-    for name in ("mmr", "highlight"):
-        if fields.optional(name):
+    for name, given in {"mmr": "mmr" in fields, "highlight": fields.flag("highlight")}.items():
+        if given:
             raise InvalidRequest("invalid_value", f"a search with group_by has no {name}", field=name)
     if number * size > MAX_TOP_K:
         message = f"(offset + top_k) * group_size is at most {MAX_TOP_K}"

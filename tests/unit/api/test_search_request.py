@@ -109,6 +109,7 @@ def test_a_filter_key_is_only_ever_a_name(key: str) -> None:
         ({**QUERY, "group_by": "page", "group_size": 101}, "invalid_value", "group_size"),
         ({**QUERY, "group_by": "page", "group_size": 100, "top_k": 11}, "invalid_value", "group_size"),
         ({**QUERY, "group_by": "page", "mmr": 0.5}, "invalid_value", "mmr"),
+        ({**QUERY, "group_by": "page", "mmr": 0}, "invalid_value", "mmr"),
         ({**QUERY, "min_token": []}, "invalid_value", "min_token"),
         ({**QUERY, "min_token": ["x"] * 33}, "too_many_items", "min_token"),
         ({**QUERY, "filters": []}, "invalid_filter", "filters"),
