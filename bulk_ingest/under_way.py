@@ -59,11 +59,13 @@ class Moved:
 def moved(folder: Path) -> Moved:
     """What the tasks of a job say."""
     rows, per_second = 0, 0.0
-    for path in _folder(folder).glob("*.task"):
-        with suppress(OSError, ValueError):
-            done, began = path.read_text(encoding="ascii").split()
-            rows += int(done)
-            per_second += int(done) / max(time.time() - float(began), 0.1)
+    # The lease of the job is renewed by the same thread, and the folder may go while it is read.
+    with suppress(OSError):
+        for path in _folder(folder).glob("*.task"):
+            with suppress(OSError, ValueError):
+                done, began = path.read_text(encoding="ascii").split()
+                rows += int(done)
+                per_second += int(done) / max(time.time() - float(began), 0.1)
     return Moved(rows, per_second)
 
 

@@ -41,3 +41,7 @@ def test_a_disk_that_takes_nothing_fails_no_task(tmp_path: Path) -> None:
     with UnderWay(tmp_path, "bucket-1") as task:
         task.add(5)
     assert under_way.moved(tmp_path) == Moved(0, 0.0)
+
+
+def test_a_disk_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
+    assert under_way.moved(tmp_path / ("n" * 300)) == Moved(0, 0.0)
