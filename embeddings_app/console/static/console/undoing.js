@@ -17,8 +17,9 @@ export async function readToUndo(namespace, ids) {
     const body = { namespace, ids: ids.slice(at, at + AT_ONCE), include: ["metadata", "text"] };
     found.push(...(await post("/v1/documents/get", body)).documents);
   }
-  if (found.every(({ text }) => text)) return found.map((document) => ({ ...plain(document), text: document.text }));
-  return (await takesVectors(namespace)) ? withVectors(namespace, found) : null;
+  // A model that takes vectors takes no text without one.
+  if (await takesVectors(namespace)) return withVectors(namespace, found);
+  return found.every(({ text }) => text) ? found.map((document) => ({ ...plain(document), text: document.text })) : null;
 }
 
 const plain = ({ id, metadata, expires_at: expiresAt }) => ({ id, metadata, ...(expiresAt && { expires_at: expiresAt }) });
