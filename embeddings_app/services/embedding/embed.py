@@ -129,8 +129,14 @@ def _embed_with_room(key: StreamKey, items: Sequence[EmbedItem], deadline: float
     if entry is None:
         return [NOT_ANSWERED] * len(items)
     if patient:
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = answer_deadline(deadline, time.monotonic())
     return _answered(key, items, deadline, entry)
+
+
+def answer_deadline(room_until: float, now: float) -> float:
+    """Until when patient texts wait that have room `now`. What another request should have computed is computed after
+    the own texts of a batch: the lease of the batch must outlast that too."""
+    return min(now, room_until) + ANSWER_SECONDS
 
 
 def _answered(key: StreamKey, items: Sequence[EmbedItem], deadline: float, entry: Entry) -> list[Outcome]:
