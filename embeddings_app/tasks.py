@@ -18,7 +18,6 @@ from embedding_project.contracts.origins import Origin, distinct
 from embedding_project.contracts.queues import INDEX_TASK, REEMBED_CHUNK_TASK, REEMBED_WAVE_DONE_TASK
 from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import serving
-from embeddings_app.records.claims import any_due
 from embeddings_app.services.indexing.claiming import Claiming
 from embeddings_app.services.indexing.hints_heard import hinted
 from embeddings_app.services.indexing.hints_sent import hint_of_anything
@@ -65,7 +64,8 @@ def _take_a_turn() -> None:
         more = index_pending(TURN_SECONDS, embed_documents, _embedder_restarted, _claiming)
     finally:
         _turns.release()
-    if more or any_due():
+    # The sweep wakes what rests.
+    if more or _claiming.any_due():
         send_index_hint(hint_of_anything())
 
 

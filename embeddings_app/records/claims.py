@@ -5,9 +5,10 @@ namespace that has due records, so a few documents of one do not wait for a hund
 namespace the oldest go first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 import psycopg
 from django.db import connection
@@ -44,10 +45,15 @@ class Claim(ReadText):
         return Turn(self.version_key, self.namespace_key)
 
 
+_END = 2**63 - 1
 _DUE = "state = 'pending' AND next_attempt_at <= now() AND (lease_until IS NULL OR lease_until < now())"
 _HEAD = "SELECT model_version_id, namespace_id, batch_limit"
 _IN_ORDER = "ORDER BY model_version_id, namespace_id, next_attempt_at"
 _FIRST = f"{_IN_ORDER} LIMIT 1"
+_FIRST_OF_ARC = f"""
+({_HEAD} FROM embedding_record WHERE {_DUE}
+    AND (model_version_id, namespace_id) > (%s, %s) AND model_version_id < %s {_FIRST})
+"""
 _OF_RING = f"""
 FROM embedding_record WHERE {_DUE} AND batch_limit = ring.batch_limit
 AND model_version_id = ring.model_version_id
@@ -57,11 +63,7 @@ AND namespace_id >= ring.namespace_id AND namespace_id <= ring.namespace_id {_IN
 Postgres would else look for the few records of another among all that wait."""
 _CLAIM = f"""
 WITH RECURSIVE ring AS (
-    SELECT leader.*, namespace_id AS began, {2**63 - 1} AS ends, 1 AS place FROM (
-        ({_HEAD} FROM embedding_record WHERE {_DUE}
-            AND (model_version_id, namespace_id) > (%(version)s, %(namespace)s) {_FIRST})
-        UNION ALL ({_HEAD} FROM embedding_record WHERE {_DUE} {_FIRST}) LIMIT 1
-    ) AS leader
+    SELECT leader.*, namespace_id AS began, {_END} AS ends, 1 AS place FROM ({{leader}} LIMIT 1) AS leader
     UNION ALL
     SELECT next.model_version_id, next.namespace_id, next.batch_limit, began, next.ends, place + 1
     FROM ring CROSS JOIN LATERAL (
@@ -85,7 +87,7 @@ WITH RECURSIVE ring AS (
         SELECT id {_OF_RING} LIMIT ring.records FOR UPDATE SKIP LOCKED
     ) AS due LIMIT {{limit}}
 )
-UPDATE embedding_record r SET lease_until = now() + make_interval(secs => %(lease)s)
+UPDATE embedding_record r SET lease_until = now() + make_interval(secs => %s)
 FROM batch, document d WHERE r.id = batch.id AND d.id = r.document_id
 RETURNING r.document_id, d.text, d.text_revision, (SELECT epoch::text FROM log_epoch),
           r.id, r.model_version_id, r.batch_limit, r.lease_until, r.namespace_id
@@ -95,21 +97,41 @@ record may share a batch with that of the leader. The shares: one record of each
 numbers of rows stand in the text: Postgres plans for them, and not for a tenth of the table."""
 
 
-def claim_pending(limit: int, lease_seconds: float, after: Turn) -> list[Claim]:
+def claim_pending(limit: int, lease_seconds: float, after: Turn, resting: Collection[int] = ()) -> list[Claim]:
     """Take one batch of up to `limit` due records for the time of the lease; other indexers skip them.
 
-    They are of one model version, and no more than their own limit allows: one lease covers one batch. The namespace
-    behind the turn `after` leads, or the first one when none is left there, and those behind it share its batch.
+    They are of one model version, none of those `resting`, and no more than their own limit allows: one lease covers
+    one batch. The namespace behind the turn `after` leads, or the first one when none is left there, and those behind
+    it share its batch.
     """
+    statement, parameters = claim_statement(limit, lease_seconds, after, resting)
     connection.ensure_connection()
     # A prepared statement, past the layers that write parameters into the text: to plan it takes as long as to run it.
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(
-            _CLAIM.format(limit=min(limit, EMBED_BATCH_ITEMS)).encode(),
-            {"version": after.version_key, "namespace": after.namespace_key, "lease": lease_seconds},
-            prepare=True,
-        )
+        cursor.execute(statement.encode(), parameters, prepare=True)
         return [Claim(*found) for found in cursor.fetchall()]
+
+
+def claim_statement(
+    limit: int, lease_seconds: float, after: Turn, resting: Collection[int] = ()
+) -> tuple[str, list[float]]:
+    """The statement that claims, and its parameters. Its text depends on no more than numbers: of rows, and of versions
+    that rest."""
+    arcs = [*_arcs(after, resting), *_arcs(Turn(), resting)]
+    leader = " UNION ALL ".join([_FIRST_OF_ARC] * len(arcs))
+    return _CLAIM.format(limit=min(limit, EMBED_BATCH_ITEMS), leader=leader), [*chain(*arcs), lease_seconds]
+
+
+def _arcs(after: Turn, resting: Collection[int]) -> list[tuple[int, int, int]]:
+    """What is behind the turn, without the versions that rest: pieces, each from behind a version and namespace to
+    before a version. To step over what rests takes no longer for many records than for few."""
+    arcs = []
+    for version_key in [*sorted(resting), _END]:
+        if version_key > after.version_key:
+            arcs.append((after.version_key, after.namespace_key, version_key))
+        if version_key >= after.version_key:
+            after = Turn(version_key, _END)
+    return arcs
 
 
 def last_turn(claims: Sequence[Claim], after: Turn) -> Turn:
@@ -119,14 +141,12 @@ def last_turn(claims: Sequence[Claim], after: Turn) -> Turn:
     return max([turn for turn in turns if turn > after] or turns, default=after)
 
 
-def any_due() -> bool:
-    (found,) = row(
-        """
-        SELECT EXISTS (SELECT 1 FROM embedding_record WHERE state = 'pending' AND next_attempt_at <= now()
-                       AND (lease_until IS NULL OR lease_until < now()))
-        """
-    )
-    return bool(found)
+def any_due(resting: Collection[int] = ()) -> bool:
+    """Whether a record is due of a version that does not rest."""
+    if not resting:
+        return row(f"SELECT 1 FROM embedding_record WHERE {_DUE} LIMIT 1") is not None
+    arcs = _arcs(Turn(), resting)
+    return row(" UNION ALL ".join([_FIRST_OF_ARC] * len(arcs)) + " LIMIT 1", [*chain(*arcs)]) is not None
 
 
 def release(claims: Sequence[Claim], backoff_seconds: float, reason: str, *, batch_limit: int = 0) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from embedding_project.contracts.model_spec import ModelSpec
-from embeddings_app.services.embedding.embed import EmbedOutcome
+from embeddings_app.services.embedding.embed import ANSWER_SECONDS, EmbedOutcome
 from embeddings_app.services.indexing.claiming import Claiming
 from embeddings_app.services.indexing.indexing import index_pending
 from embeddings_app.services.reembedding.chunks import work_on_chunk
@@ -22,10 +22,12 @@ class SlowEmbedder:
     def __init__(self, in_time: int) -> None:
         self.in_time = in_time
         self.sizes: list[int] = []
+        self.now = 0.0
 
     def embed(self, spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
         self.sizes.append(len(texts))
         if len(texts) > self.in_time:
+            self.now += ANSWER_SECONDS
             return failing("embedder_unavailable", len(texts))
         return embed(spec, texts)
 
@@ -37,7 +39,8 @@ def left() -> int:
 @pytest.mark.parametrize("in_time", [1, 5])
 def test_batches_that_expired_are_tried_in_smaller_ones_until_some_are_embedded(in_time: int) -> None:
     put(*((f"d{number:02}", f"text {number}") for number in range(DOCUMENTS)))
-    slow, claiming = SlowEmbedder(in_time), Claiming()
+    slow = SlowEmbedder(in_time)
+    claiming = Claiming(lambda: slow.now)
     for _ in range(DOCUMENTS):
         index_pending(5.0, slow.embed, lambda since: False, claiming)
         make_due()
@@ -47,7 +50,8 @@ def test_batches_that_expired_are_tried_in_smaller_ones_until_some_are_embedded(
 
 def test_batches_are_full_again_once_they_are_embedded_in_time() -> None:
     put(*((f"d{number:02}", f"text {number}") for number in range(DOCUMENTS)))
-    slow, claiming = SlowEmbedder(0), Claiming()
+    slow = SlowEmbedder(0)
+    claiming = Claiming(lambda: slow.now)
     for _ in range(6):
         index_pending(0.001, slow.embed, lambda since: False, claiming)
         make_due()

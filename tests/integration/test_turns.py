@@ -115,15 +115,16 @@ def test_a_record_that_must_wait_costs_its_namespace_no_turn_and_others_neither(
     assert [counts(batch) for batch in taken()] == [{"goes": BATCH}, {"goes": 8}]
 
 
-def test_a_claim_finds_the_few_where_statistics_know_only_the_backlog() -> None:
+@pytest.mark.parametrize("resting", [(), (2**40,), (2**40, 2**41)])
+def test_a_claim_finds_the_few_where_statistics_know_only_the_backlog(resting: tuple[int, ...]) -> None:
     """Else Postgres looks for the few among all that wait, record by record."""
     write("backlog", 3_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE embedding_record")
     write("small", 3)
-    explained = "EXPLAIN " + claims._CLAIM.format(limit=BATCH)
+    statement, parameters = claims.claim_statement(BATCH, 30.0, Turn(), resting)
     with connection.cursor() as cursor:
-        cursor.execute(explained, {"version": 0, "namespace": 0, "lease": 30.0})
+        cursor.execute(f"EXPLAIN {statement}", parameters)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "record_turns" in plan
     assert "record_pending" not in plan

@@ -7,6 +7,7 @@ text decides which vector is written, and a failure counts only from the indexer
 import logging
 import time
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 
 from embedding_project.contracts.keys import InputType
 from embedding_project.contracts.messages import Lane
@@ -40,13 +41,24 @@ EmbedderRestarted = Callable[[float], bool]
 """Whether an embedder started after the time given (seconds since the epoch)."""
 
 
+class _End(Enum):
+    """How a batch ended."""
+
+    WHOLE = auto()
+    LOST = auto()
+    """Some of it was not embedded in time, or an embedder died of it."""
+    OUTAGE = auto()
+    """Nothing of it was embedded, and no text is to blame."""
+
+
 def embed_documents(spec: ModelSpec, texts: Sequence[str]) -> list[EmbedOutcome]:
     """The outcomes of document texts over the bulk lane."""
     return embed_texts(spec, InputType.DOCUMENT, texts, Lane.BULK, time.monotonic() + _ROOM_SECONDS, patient=True)
 
 
 def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRestarted, claiming: Claiming) -> bool:
-    """Work on due records for about `seconds`; True when there may be more."""
+    """Work on due records for about `seconds`; True when there may be more. A version whose embedding is out rests
+    meanwhile, and holds up no other."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         batch = claiming.take(LEASE_SECONDS)
@@ -55,16 +67,18 @@ def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRest
         (spec,) = registry.specs_by_key([batch[0].version_key]).values()
         origins = hinted.of(claim.document_key for claim in batch) or current_origins()
         began_ns = time.time_ns()
-        began = time.monotonic()
+        began = claiming.now()
         with serving(origins):
-            lost = _index_batch(spec, batch, embed, embedder_restarted)
-        claiming.learn(time.monotonic() - began, lost=lost)
+            end = _index_batch(spec, batch, embed, embedder_restarted)
+        claiming.learn(claiming.now() - began, lost=end is not _End.WHOLE)
+        if end is _End.OUTAGE:
+            claiming.rest(spec.version_key, began)
         tracing.record("index", origins, began_ns, texts=len(batch))
     return True
 
 
-def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder_restarted: EmbedderRestarted) -> bool:
-    """Embed and write the batch; whether some of it was not embedded in time."""
+def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder_restarted: EmbedderRestarted) -> _End:
+    """Embed and write the batch."""
     sent_at = time.time()
     outcomes = embed(spec, [claim.text for claim in batch])
     done = [(claim, outcome) for claim, outcome in zip(batch, outcomes, strict=True) if outcome.vector is not None]
@@ -73,8 +87,9 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
         hinted.forget(claim.document_key for claim, _ in done)
         logger.debug("embedded %d of %d texts of model version %d", len(done), len(batch), spec.version_key)
     lost = [claim for claim, outcome in zip(batch, outcomes, strict=True) if outcome.error in INFRASTRUCTURE_ERRORS]
+    suspect = bool(lost) and embedder_restarted(sent_at)
     if lost:
-        _give_back(lost, len(batch), suspect=embedder_restarted(sent_at))
+        _give_back(lost, len(batch), suspect=suspect)
     failed: dict[str, list[Claim]] = {}
     for claim, outcome in zip(batch, outcomes, strict=True):
         if outcome.error is not None and outcome.error not in INFRASTRUCTURE_ERRORS:
@@ -82,7 +97,9 @@ def _index_batch(spec: ModelSpec, batch: Sequence[Claim], embed: Embed, embedder
     for code, refused in failed.items():
         logger.warning("%d texts of model version %d failed by themselves: %s", len(refused), spec.version_key, code)
         _blame(refused, code)
-    return bool(lost)
+    if not lost:
+        return _End.WHOLE
+    return _End.OUTAGE if len(lost) == len(batch) and not suspect else _End.LOST
 
 
 def _give_back(lost: Sequence[Claim], batch_size: int, *, suspect: bool) -> None:

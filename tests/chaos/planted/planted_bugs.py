@@ -83,7 +83,7 @@ def _never_partial(searching: Any) -> None:
 
 def _sweep_finds_nothing(claims: Any) -> None:
     """Work whose hint was lost is found by nobody."""
-    put(claims, "any_due", lambda: False)
+    put(claims, "any_due", lambda *_: False)
 
 
 def _ignore_tokens(searching: Any) -> None:
