@@ -7,6 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from embedding_project.contracts.messages import EmbedBatch, Lane, Purpose
 from embedding_project.contracts.model_spec import ModelSpec
@@ -155,7 +156,8 @@ class Embedder:
         step = self.backlog.take(self._clock())
         if step is None:
             return False
-        computed = compute(step, self.pace)
+        # The cores are those of computing threads; this thread has one, also for a text that is alone.
+        computed = compute(replace(step, cores=1), self.pace)
         self.backlog.finished(step)
         self.settle(computed)
         return True

@@ -105,6 +105,8 @@ def _leave_cores(_: int) -> None:
 
 def embed_now(batch: EmbedBatch) -> None:
     """Embed and answer `batch` in the calling thread. Raises RedisError when the reply cannot be sent."""
+    if compute_threads() > 1:
+        torch.set_num_threads(1)
     outbox = Outbox(broker())
     worker = embedder(outbox)
     worker.admit(batch)

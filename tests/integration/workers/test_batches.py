@@ -1,6 +1,8 @@
 """What happens to a batch between admission and reply."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from embedding_project.contracts.errors import ERROR_KINDS
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.vector_cache import VectorCache
-from tests.unit.workers.builders import HASHING, RecordingEncoder, Setup, batch, cosine, embedded
+from tests.unit.workers.builders import HASHING, HeavyEncoder, RecordingEncoder, Setup, batch, cosine, embedded
 from workers.embedder import Embedder
 from workers.encoders.base import Encoder, ModelError
 from workers.encoders.hashing import HashingEncoder
@@ -190,6 +192,31 @@ def test_a_model_that_cannot_be_loaded_fails_its_items_only(valkey_url: str, red
     replies = setup.replies()
     assert replies[bad.batch_id].outcomes == (MODEL_UNAVAILABLE, MODEL_UNAVAILABLE)
     assert embedded(replies[good.batch_id].outcomes[0]).tokens == 1
+
+
+class Remembering(Pace):
+    """Knows with how many cores each step was computed, so far as it is told."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(CPU_LIMITS, threads)
+        self.cores: list[int] = []
+
+    @contextmanager
+    def step(self, model: ModelSpec, tokens: int, cores: int = 1) -> Iterator[None]:
+        self.cores.append(cores)
+        with super().step(model, tokens, cores):
+            yield
+
+
+def test_a_thread_that_computes_by_itself_counts_the_one_core_that_it_has(setup: Setup) -> None:
+    pace = Remembering(threads=2)
+    embedder = Embedder(ModelPool(lambda spec: HeavyEncoder()), setup.cache, setup.outbox, pace)
+    for text in ("alone", "alone again"):
+        embedder.admit(batch(text))
+        assert embedder.step()
+    setup.outbox.flush()
+    assert len(setup.replies()) == 2
+    assert pace.cores == [1, 1]
 
 
 def test_surrendered_batches_leave_and_keep_their_messages(setup: Setup) -> None:
