@@ -31,6 +31,7 @@ NAMES = (
     "encoders",
     "filtered",
     "keys",
+    "million",
     "namespaces",
     "node_memory",
     "overload",
@@ -47,6 +48,7 @@ NAMES = (
     "search_peers",
     "simulate",
     "upgrade",
+    "upload",
     "upsert",
     "words",
 )
@@ -57,10 +59,12 @@ SIZED = (
     "bulk_texts",
     "documents",
     "filtered",
+    "million",
     "node_memory",
     "reshard",
     "search",
     "search_costs",
+    "upload",
 )
 """Measurements whose number of vectors, or of texts, can be chosen."""
 _MAX_SIZE = 1_000_000

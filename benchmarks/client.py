@@ -48,6 +48,9 @@ class Client:
     def put(self, path: str, value: object) -> Json:
         return self._answer(self._http.put(path, content=to_body(value), headers=_HEADERS))
 
+    def patch(self, path: str, value: object) -> Json:
+        return self._answer(self._http.patch(path, content=to_body(value), headers=_HEADERS))
+
     def get(self, path: str) -> Json:
         return self._answer(self._http.get(path))
 

@@ -5,12 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from benchmarks import bare_faiss, corpus, wrk
+from benchmarks.bulk_rows import write_rows
 from benchmarks.client import to_body
 from benchmarks.errors import BenchmarkError
 from benchmarks.loaded_index import MODEL_ID, NAMESPACE, settle
@@ -26,7 +22,6 @@ _DOCUMENTS = 256
 _SECONDS = 6
 _LATE_SECONDS = 3.0
 """Requests that were sent last end some time after the load."""
-_ROWS_PER_GROUP = 20_000
 _DONE = "done"
 _RATE = Goal(30_000, at_least=True)
 _FACTOR = Goal(10, at_least=True)
@@ -51,7 +46,7 @@ def measure(size: int = SIZE) -> list[Figure]:
         upsert_rate = online.load.rate * _DOCUMENTS
         return [
             Figure(f"/v1/upsert, {_DOCUMENTS} a request", upsert_rate, "documents/s", note=online.note),
-            *_bulk_figures(instance, _write_file(folder / "rows.parquet", size), size, upsert_rate),
+            *_bulk_figures(instance, write_rows(folder / "rows.parquet", _vectors(size)), size, upsert_rate),
             *_graph_figures(instance, size),
         ]
 
@@ -133,25 +128,3 @@ def _bodies() -> Iterator[bytes]:
 
 def _vectors(count: int) -> corpus.Matrix:
     return corpus.enlarged_set(count, 0)[0]
-
-
-def _write_file(path: Path, size: int) -> Path:
-    """Rows in no order, as other programs leave them."""
-    known = corpus.documents()
-    order = np.random.default_rng(1).permutation(size)
-    kind = pa.list_(pa.float32(), corpus.DIMENSION)
-    vectors = _vectors(size)
-    schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("metadata", pa.string()), ("vector", kind)])
-    with pq.ParquetWriter(path, schema) as writer:
-        for start in range(0, size, _ROWS_PER_GROUP):
-            numbers = order[start : start + _ROWS_PER_GROUP].tolist()
-            rows = [known[number % len(known)] for number in numbers]
-            flat = pa.array(vectors[numbers].reshape(-1))
-            columns = [
-                pa.array([f"bulk/{number:09d}" for number in numbers]),
-                pa.array([row.text for row in rows]),
-                pa.array([orjson.dumps(row.metadata).decode() for row in rows]),
-                pa.FixedSizeListArray.from_arrays(flat, corpus.DIMENSION),
-            ]
-            writer.write_table(pa.table(columns, schema=schema))
-    return path
