@@ -49,8 +49,14 @@ def take_lease(job_key: int, worker: str, seconds: float) -> bool:
 
 
 def give_back(job_key: int, worker: str) -> None:
-    """Let others work on the job at once."""
-    execute("UPDATE bulk_job SET worker = '', lease_until = NULL WHERE id = %s AND worker = %s", [job_key, worker])
+    """Let others work on the job at once. No task of it is under way until then."""
+    execute(
+        """
+        UPDATE bulk_job SET worker = '', lease_until = NULL, under_way = 0, under_way_rate = 0
+        WHERE id = %s AND worker = %s
+        """,
+        [job_key, worker],
+    )
 
 
 def has_worker(job_key: int) -> bool:

@@ -91,3 +91,17 @@ def test_a_job_moves_with_the_rows_of_tasks_that_have_not_ended() -> None:
     bulk_jobs.tell_under_way(job.pk, 40, 20.0)
     (found, *_) = newest_bulk_jobs(())
     assert (found.share, found.rows_per_second, found.seconds_left) == (0.4, 20.0, 3.0)
+
+
+@pytest.mark.usefixtures("database")
+def test_nothing_of_a_job_is_under_way_when_nobody_works_on_it() -> None:
+    job = made_job()
+    BulkFile.objects.create(job=job, number=0, path="/f", size=1, modified_ns=1, rows=100, spread=None)
+    move(job, BulkState.LOADING)
+    assert bulk_jobs.take_lease(job.pk, "one", 60.0)
+    bulk_jobs.tell_under_way(job.pk, 25, 10.0)
+    bulk_jobs.give_back(job.pk, "another")
+    assert newest_bulk_jobs(())[0].rows_per_second == 10.0
+    bulk_jobs.give_back(job.pk, "one")
+    (found, *_) = newest_bulk_jobs(())
+    assert (found.share, found.rows_per_second, found.seconds_left) == (0.0, None, None)
