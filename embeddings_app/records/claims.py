@@ -54,6 +54,7 @@ _FIRST_OF_ARC = f"""
 ({_HEAD} FROM embedding_record WHERE {_DUE}
     AND (model_version_id, namespace_id) > (%s, %s) AND model_version_id < %s {_FIRST})
 """
+_UNHELD = "FOR NO KEY UPDATE SKIP LOCKED"
 _OF_RING = f"""
 FROM embedding_record WHERE {_DUE} AND batch_limit = ring.batch_limit
 AND model_version_id = ring.model_version_id
@@ -142,11 +143,13 @@ def last_turn(claims: Sequence[Claim], after: Turn) -> Turn:
 
 
 def any_due(resting: Collection[int] = ()) -> bool:
-    """Whether a record is due of a version that does not rest."""
+    """Whether a record is due of a version that does not rest, and a claim would get it: a long transaction may hold
+    it, and who is told of it would ask again at once."""
     if not resting:
-        return row(f"SELECT 1 FROM embedding_record WHERE {_DUE} LIMIT 1") is not None
+        return row(f"SELECT 1 FROM embedding_record WHERE {_DUE} LIMIT 1 {_UNHELD}") is not None
     arcs = _arcs(Turn(), resting)
-    return row(" UNION ALL ".join([_FIRST_OF_ARC] * len(arcs)) + " LIMIT 1", [*chain(*arcs)]) is not None
+    found = f"SELECT 1 FROM ({_FIRST_OF_ARC.strip()[1:-1]} {_UNHELD}) AS due"
+    return row(" UNION ALL ".join([found] * len(arcs)) + " LIMIT 1", [*chain(*arcs)]) is not None
 
 
 def release(claims: Sequence[Claim], backoff_seconds: float, reason: str, *, batch_limit: int = 0) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 
@@ -153,3 +154,14 @@ def test_records_of_the_release_before_have_one_turn_among_the_others() -> None:
     old, new = (one for (one,) in rows("SELECT DISTINCT namespace_id FROM embedding_record ORDER BY 1"))
     batch = claim_pending(BATCH, 30.0, Turn())
     assert [[claim.namespace_key for claim in batch].count(key) for key in (old, new)] == [16, 16]
+
+
+def test_what_another_transaction_holds_is_not_due_until_that_ends(database: str) -> None:
+    write("held", 1)
+    with psycopg.connect(database) as other:
+        other.execute("SELECT 1 FROM embedding_record FOR UPDATE")
+        assert claim_pending(BATCH, 30.0, Turn()) == []
+        assert not claims.any_due()
+        assert not claims.any_due([2**31])
+    assert claims.any_due()
+    assert claims.any_due([2**31])
