@@ -79,11 +79,13 @@ chaos: $(STAMP) ## faults at random against a real instance (CHAOS_SECONDS=300 C
 chaos-planted: $(STAMP) ## plant bugs one by one; a check must catch each
 	$(BIN)/python -m tests.chaos --planted all
 
-check: $(STAMP) ## formatting, lint, types, import rules
+check: $(STAMP) ## formatting, lint, types, import rules, image and manifests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(CHECK_ENVIRONMENT) $(BIN)/mypy
 	PYTHONPATH=$(CLIENT) $(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/kubernetes-validate --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/base/*.yaml))
 
 format: $(STAMP) ## let ruff format and mend the code
 	$(BIN)/ruff format .
