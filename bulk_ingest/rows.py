@@ -13,7 +13,7 @@ from embedding_project.contracts.keys import content_hash, shard_hash
 from embedding_project.contracts.metadata import metadata_and_fields
 from embedding_project.contracts.names import checked_doc_id
 from embedding_project.contracts.text import checked_text
-from embedding_project.contracts.vectors import Vector, checked_vector, to_bytes, unit_vectors
+from embedding_project.contracts.vectors import Vector, checked_vectors, to_bytes, unit_vectors
 from embeddings_app.api.strict_json import strict_loads
 
 ClaimFields = Callable[[Sequence[AbstractSet[str]]], list[bool]]
@@ -105,15 +105,18 @@ class RowChecker:
 
 
 class _Vectors:
-    """The vectors of a batch: a matrix is checked at once."""
+    """The vectors of a batch, checked at once."""
 
     def __init__(self, values: Vectors, dimension: int) -> None:
         self._values = values
-        self._dimension = dimension
         self._matrix: Vector | None = None
         self._faults: list[str] = []
+        self._single: list[Vector | InvalidRequest] = []
         if isinstance(values, np.ndarray) and values.shape[1] == dimension:
             self._matrix, self._faults = unit_vectors(values)
+        elif dimension:
+            listed = [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
+            self._single = checked_vectors(listed, dimension, ["vector"] * len(listed))
 
     def checked(self, place: int) -> bytes:
         """Raises InvalidRequest."""
@@ -121,11 +124,12 @@ class _Vectors:
             if self._faults[place]:
                 raise InvalidRequest(self._faults[place], field="vector")
             return to_bytes(self._matrix[place])
-        value = self._values[place]
-        if value is None:
+        if self._values[place] is None:
             raise InvalidRequest("vector_required", field="vector")
-        listed = value.tolist() if isinstance(value, np.ndarray) else value
-        return to_bytes(checked_vector(listed, self._dimension, "vector"))
+        found = self._single[place]
+        if isinstance(found, InvalidRequest):
+            raise found
+        return to_bytes(found)
 
 
 def _required_id(value: object) -> str:

@@ -1,7 +1,10 @@
 """Vectors as values: float32, little-endian on every wire, of unit length in every index."""
 
+import binascii
+import math
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +42,36 @@ def unit_length(vectors: Vector) -> Vector:
 
 
 def checked_vector(value: object, dimension: int, field: str) -> Vector:
-    """A vector from a JSON list, of unit length, shape (dimension,). Raises InvalidRequest, which names `field`."""
+    """A vector from a JSON list, or from base64 in a string, of unit length, shape (dimension,). Raises InvalidRequest,
+    which names `field`."""
+    (found,) = checked_vectors([value], dimension, [field])
+    if isinstance(found, InvalidRequest):
+        raise found
+    return found
+
+
+def checked_vectors(values: Sequence[object], dimension: int, fields: Sequence[str]) -> "list[Vector | InvalidRequest]":
+    """Of each what `checked_vector` returns or raises. All are brought to unit length at once: of one alone, that would
+    take longer than to read its numbers."""
+    found: dict[int, Vector | InvalidRequest] = {}
+    numbers: dict[int, bytes] = {}
+    for place, (value, field) in enumerate(zip(values, fields, strict=True)):
+        try:
+            numbers[place] = _number_bytes(value, dimension, field)
+        except InvalidRequest as error:
+            found[place] = error
+    vectors, faults = unit_vectors(from_bytes(b"".join(numbers.values()), dimension))
+    for place, vector, fault in zip(numbers, vectors, faults, strict=True):
+        found[place] = InvalidRequest(fault, field=fields[place]) if fault else vector
+    return [found[place] for place in range(len(values))]
+
+
+def _number_bytes(value: object, dimension: int, field: str) -> bytes:
+    """The numbers as float32, so many as there must be. Raises InvalidRequest."""
+    if isinstance(value, str):
+        return _decoded(value, dimension, field)
     if not isinstance(value, list):
-        raise InvalidRequest("invalid_type", "must be a list of numbers", field=field)
+        raise InvalidRequest("invalid_type", "must be a list of numbers, or base64 in a string", field=field)
     if len(value) != dimension:
         raise InvalidRequest("dimension_mismatch", f"has {len(value)} numbers, the model has {dimension}", field=field)
     # numpy would accept true, "3" and nested lists; bool is a subclass of int, so the check compares exact types.
@@ -51,11 +81,28 @@ def checked_vector(value: object, dimension: int, field: str) -> Vector:
         numbers = np.array(value, dtype=np.float64)
     except OverflowError:
         raise InvalidRequest("invalid_number", field=field) from None
-    vectors, (fault,) = unit_vectors(numbers.reshape(1, -1))
-    if fault:
-        raise InvalidRequest(fault, field=field)
-    found: Vector = vectors[0]
-    return found
+    with np.errstate(over="ignore", under="ignore"):
+        return numbers.astype(_WIRE).tobytes()
+
+
+def _decoded(text: str, dimension: int, field: str) -> bytes:
+    """Of a string that is too long only the beginning is decoded, which shows whether it is base64 at all. Raises
+    InvalidRequest."""
+    wanted = _WIRE.itemsize * dimension
+    begin = text[: 4 * (wanted // 3 + 2)]  # the characters of more bytes than are wanted
+    try:
+        data = binascii.a2b_base64(begin, strict_mode=True)
+    except ValueError:
+        data = None
+    # Even when strict, the decoder passes over padding where there is nothing to pad.
+    if data is None or len(begin) != 4 * math.ceil(len(data) / 3):
+        message = "must be base64 of little-endian float32, in the standard alphabet with padding"
+        raise InvalidRequest("invalid_value", message, field=field)
+    if len(data) != wanted:
+        size = len(data) if text == begin else len(text) * 3 // 4 - text[-2:].count("=")
+        message = f"has {size / _WIRE.itemsize:.10g} numbers of float32, the model has {dimension}"
+        raise InvalidRequest("dimension_mismatch", message, field=field)
+    return data
 
 
 def unit_vectors(numbers: NDArray[np.floating[Any]]) -> tuple[Vector, list[str]]:

@@ -1,5 +1,7 @@
 """/v1/search: the right documents, and never one that should not be seen."""
 
+import base64
+import struct
 from typing import Any
 
 import httpx
@@ -197,3 +199,26 @@ def test_vectors_of_the_client_are_searched_by_cosine(api: httpx.Client, externa
     assert [hit["id"] for hit in hits] == ["axis 2", "axis 5"]
     assert [hit["score"] for hit in hits] == pytest.approx([5 / 26**0.5, 1 / 26**0.5], abs=1e-3)
     assert hits[0]["text"] == "about axis 2"
+
+
+def test_a_vector_in_base64_is_the_vector_in_a_list(api: httpx.Client, external_model: str) -> None:
+    space = "search-of-base64"
+    listed = [[float((row + 2) ** place % 7) - 2.5 for place in range(8)] for row in range(5)]
+    encoded = [base64.b64encode(struct.pack("<8f", *vector)).decode() for vector in listed]
+
+    def written(vectors: list[Any]) -> list[dict[str, Any]]:
+        documents = [{"id": f"v{number}", "vector": vector} for number, vector in enumerate(vectors)]
+        body = {"documents": documents, "namespace": space, "model_id": external_model, "wait": "searchable"}
+        found: list[dict[str, Any]] = ok(api.post("/v1/upsert", json=body))["results"]
+        return found
+
+    assert [one["revision"] for one in written([*encoded[:3], *listed[3:]])] == [1] * 5
+    assert [(one["revision"], one["unchanged"]) for one in written([*listed[:3], *encoded[3:]])] == [(1, True)] * 5
+
+    shown = {"namespace": space, "include": ["vector"]}
+    alone = [ok(api.post("/v1/search", json={"vector": vector, **shown}))["hits"] for vector in [*listed, *encoded]]
+    assert alone[:5] == alone[5:]
+    assert [hits[0]["id"] for hits in alone[:5]] == [f"v{number}" for number in range(5)]
+    searches = [{"vector": vector, **shown} for vector in [*listed, *encoded]]
+    together = ok(api.post("/v1/search/batch", json={"searches": searches}))["results"]
+    assert [one["hits"] for one in together] == alone

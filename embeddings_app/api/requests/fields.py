@@ -127,6 +127,15 @@ class Fields:
             raise wrong_type("a list", self.path(name))
         return value
 
+    def optional_vector(self, name: str) -> list[Any] | str | None:
+        """A list of anything, or any string, which is to be base64; None when the field is absent."""
+        if name not in self._value:
+            return None
+        value = self._value[name]
+        if not isinstance(value, list | str):
+            raise wrong_type("a list of numbers, or base64 in a string", self.path(name))
+        return value
+
     def _choices(self, name: str) -> list[str]:
         return [choice for choice in self._declared[name]["enum"] if choice is not None]
 

@@ -187,7 +187,7 @@ def _wanted(fields: Fields) -> Wanted:
         raise InvalidRequest("missing_field", "unlike needs like", field="like")
     if "like" in fields:
         return Wanted(liked=(*_liked(fields, "like", 1.0), *_liked(fields, "unlike", -1.0)))
-    vector = fields.optional_items("vector")
+    vector = fields.optional_vector("vector")
     if vector is not None:
         return Wanted(vector=vector)
     return Wanted(query=checked_text(fields.required("query"), "query"))

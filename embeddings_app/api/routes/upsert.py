@@ -182,7 +182,7 @@ def _own_outcome(item: object, path: str) -> DocumentWrite | RefusedDocument:
 
 def _document(fields: Fields, path: str) -> DocumentWrite:
     doc_id = checked_doc_id(fields.required("id"), fields.path("id"))
-    vector = fields.optional_items("vector")
+    vector = fields.optional_vector("vector")
     # A text beside a vector is stored with it, where the model takes vectors; without a vector it is what is embedded.
     text = checked_text(fields.required("text"), fields.path("text")) if vector is None or "text" in fields else None
     metadata = fields.optional("metadata")

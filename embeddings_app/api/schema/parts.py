@@ -87,10 +87,10 @@ def inputs(limit: int) -> Schema:
     return {"oneOf": [TEXT, {**many, "items": TEXT}, IDS, {**many, "items": IDS}]}
 
 
-VECTOR = array(
-    NUMBER,
-    "As many numbers as the model has dimensions, finite as float32, not all zero. Brought to unit length.",
-    minItems=1,
+VECTOR = described(
+    {"oneOf": [array(NUMBER, minItems=1), {"type": "string", "format": "byte", "minLength": 1}]},
+    "As many numbers as the model has dimensions, finite as float32, not all zero: a list, or base64 of little-endian "
+    "float32 in a string. Brought to unit length.",
 )
 DOC_ID = described(
     {"type": "string", "minLength": 1, "maxLength": MAX_DOC_ID_BYTES},

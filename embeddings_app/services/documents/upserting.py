@@ -16,7 +16,7 @@ from embedding_project.contracts.languages import OFF
 from embedding_project.contracts.limits import MAX_NAMESPACE_FIELDS, WAIT_DEADLINE_SECONDS
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.model_spec import ModelSpec, ModelType
-from embedding_project.contracts.vectors import checked_vector, to_bytes
+from embedding_project.contracts.vectors import Vector, checked_vectors, to_bytes
 from embeddings_app import registry
 from embeddings_app.models import Namespace
 from embeddings_app.records import changes, documents, embeddings, model_locks, namespaces, words
@@ -35,7 +35,8 @@ from embeddings_app.services.namespaces import UNUSED_FRESH_SECONDS, check_model
 class DocumentWrite:
     doc_id: str
     text: str | None
-    vector: list[Any] | None
+    vector: list[Any] | str | None
+    """Its numbers, or base64 of them."""
     metadata: dict[str, Any] | None
     """None keeps none: an upsert replaces the whole document."""
     if_revision: int | None = None
@@ -75,7 +76,7 @@ def write(
     """
     spec = registry.active_spec(request.model_id or _model_of(request.namespace))
     check_backlog(spec.version_key)
-    checked = [_checked(request.namespace, document, spec) for document in request.documents]
+    checked = _checked(request, spec)
     _raise_if_none_is_left(checked)
     outcomes = in_transaction(
         lambda: once_within(
@@ -97,26 +98,39 @@ def _model_of(namespace: str) -> str | None:
     return found.model_id if found else None
 
 
-def _checked(
-    namespace: str, document: DocumentWrite | RefusedDocument, spec: ModelSpec
+def _checked(request: UpsertRequest, spec: ModelSpec) -> list[DocumentContent | RefusedDocument]:
+    writes = [document for document in request.documents if isinstance(document, DocumentWrite)]
+    with_vector = [write for write in writes if write.vector is not None and spec.type is ModelType.EXTERNAL]
+    paths = [write.path("vector") for write in with_vector]
+    found = checked_vectors([write.vector for write in with_vector], spec.dimension, paths)
+    vectors = {write.doc_id: vector for write, vector in zip(with_vector, found, strict=True)}
+    return [
+        document
+        if isinstance(document, RefusedDocument)
+        else _content_or_fault(request.namespace, document, spec, vectors.get(document.doc_id))
+        for document in request.documents
+    ]
+
+
+def _content_or_fault(
+    namespace: str, document: DocumentWrite, spec: ModelSpec, vector: Vector | InvalidRequest | None
 ) -> DocumentContent | RefusedDocument:
-    if isinstance(document, RefusedDocument):
-        return document
+    if isinstance(vector, InvalidRequest):
+        return RefusedDocument(document.doc_id, vector)
     try:
-        return _content(namespace, document, spec)
+        return _content(namespace, document, spec, vector)
     except InvalidRequest as error:
         return RefusedDocument(document.doc_id, error)
 
 
-def _content(namespace: str, document: DocumentWrite, spec: ModelSpec) -> DocumentContent:
+def _content(namespace: str, document: DocumentWrite, spec: ModelSpec, vector: Vector | None) -> DocumentContent:
     external = spec.type is ModelType.EXTERNAL
-    if external and document.vector is None:
+    if external and vector is None:
         raise InvalidRequest("vector_required", field=document.path("vector"))
     if not external and document.vector is not None:
         raise InvalidRequest("text_required", field=document.path("vector"))
     if not external and document.text is None:
         raise InvalidRequest("missing_field", "text is required", field=document.path("text"))
-    vector = checked_vector(document.vector, spec.dimension, document.path("vector")) if external else None
     text = document.text or ""
     return DocumentContent(
         doc_id=document.doc_id,

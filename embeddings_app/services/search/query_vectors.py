@@ -36,7 +36,8 @@ class Wanted:
 
     query: str | None = None
     """In normal form."""
-    vector: Sequence[Any] | None = None
+    vector: list[Any] | str | None = None
+    """Its numbers, or base64 of them."""
     liked: tuple[Liked, ...] = ()
 
 

@@ -1,9 +1,17 @@
 """Bad searches, and vectors that neither a search nor an upsert may bring."""
 
-from collections.abc import Iterator
+import base64
+import struct
+from collections.abc import Iterator, Sequence
+from math import inf, nan
 from typing import Any
 
 from tests.acceptance.bad_inputs.case import EXTERNAL, EXTERNAL_SPACE, TEXT_SPACE, Case, post
+
+
+def _base64(numbers: Sequence[float]) -> bytes:
+    """As JSON has it."""
+    return b'"%s"' % base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers))
 
 
 def vectors() -> Iterator[Case]:
@@ -19,7 +27,17 @@ def vectors() -> Iterator[Case]:
         ("a string", b'["3",0,0,0,0,0,0,1]', "invalid_type"),
         ("null", b"[null,0,0,0,0,0,0,1]", "invalid_type"),
         ("a list", b"[[1],0,0,0,0,0,0,1]", "invalid_type"),
-        ("no list", b'"1,2"', "invalid_type"),
+        ("no list", b"12", "invalid_type"),
+        ("a list in a string", b'"[1,2,3,4,5,6,7,8]"', "invalid_value"),
+        ("base64 of 7 numbers", _base64([1.0] * 7), "dimension_mismatch"),
+        ("base64 of 9 numbers", _base64([1.0] * 9), "dimension_mismatch"),
+        ("base64 of half a number", _base64([1.0] * 8)[:-5] + b'"', "dimension_mismatch"),
+        ("base64 of no numbers", b'""', "dimension_mismatch"),
+        ("base64 without its padding", _base64([1.0] * 8).replace(b"=", b""), "invalid_value"),
+        ("base64 in the alphabet of URLs", b'"-_' + _base64([1.0] * 8)[3:], "invalid_value"),
+        ("base64 of zeros", _base64([0.0] * 8), "zero_vector"),
+        ("base64 with NaN", _base64([nan] + [1.0] * 7), "invalid_number"),
+        ("base64 with infinity", _base64([inf] + [1.0] * 7), "invalid_number"),
     ]
     space = EXTERNAL_SPACE.encode()
     for name, vector, code in rows:

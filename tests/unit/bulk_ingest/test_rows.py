@@ -1,5 +1,7 @@
 """Rows are checked as the API checks a request."""
 
+import base64
+import struct
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -53,6 +55,8 @@ def check(*rows: dict[str, Any], vectors: Any = None) -> tuple[list[Row], list[R
         ({"metadata": {"a": {"b": {"c": {"d": {"e": {}}}}}}}, "metadata.a.b.c.d.e", "invalid_value"),
         ({"vector": None}, "vector", "vector_required"),
         ({"vector": [1.0, 2.0]}, "vector", "dimension_mismatch"),
+        ({"vector": "a text"}, "vector", "invalid_value"),
+        ({"vector": "AACAPw=="}, "vector", "dimension_mismatch"),
         ({"vector": [0.0, 0.0, 0.0]}, "vector", "zero_vector"),
         ({"vector": [1.0, 2.0, "3"]}, "vector", "invalid_type"),
         ({"vector": [1.0, 2.0, True]}, "vector", "invalid_type"),
@@ -93,6 +97,12 @@ def test_a_matrix_gives_the_bytes_that_single_vectors_give(dimension: int) -> No
     rows, _ = RowChecker("space", dimension, all_fit).check(batch(*[{}] * 50, vectors=matrix))
     for row, vector in zip(rows, matrix, strict=True):
         assert row.vector == to_bytes(checked_vector(vector.tolist(), dimension, "vector"))
+
+
+def test_base64_gives_the_bytes_that_a_list_gives() -> None:
+    rows, _ = check({"id": "a"}, {"id": "b", "vector": base64.b64encode(struct.pack("<3f", *VECTOR)).decode()})
+    assert rows[0].vector == rows[1].vector
+    assert rows[0].content_hash == rows[1].content_hash
 
 
 def test_nulls_of_a_structure_are_no_fields() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from embsearch.vectors import numbers_of
+from embsearch.vectors import base64_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Document:
         if self.text is not None:
             body["text"] = self.text
         if self.vector is not None:
-            body["vector"] = numbers_of(self.vector)
+            body["vector"] = base64_of(self.vector)
         if self.metadata:
             body["metadata"] = dict(self.metadata)
         if self.expires_at is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from embsearch.filters import FilterLike, filter_json
-from embsearch.vectors import numbers_of
+from embsearch.vectors import base64_of
 
 Liked = str | Sequence[str | Mapping[str, Any]]
 """One id, or several; a mapping is {"id": ..., "weight": ...}."""
@@ -84,7 +84,7 @@ def search_request(text: str | None, how: SearchOptions) -> dict[str, Any]:
     asked: dict[str, Any] = {"query": text, **how}
     asked["filters"] = filter_json(asked.pop("filter", None))
     if asked.get("vector") is not None:
-        asked["vector"] = numbers_of(asked["vector"])
+        asked["vector"] = base64_of(asked["vector"])
     if asked.get("include") is not None:
         asked["include"] = list(asked["include"])
     for name in ("like", "unlike"):

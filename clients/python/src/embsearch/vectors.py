@@ -2,6 +2,8 @@
 
 import base64
 import struct
+import sys
+from array import array
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -39,6 +41,22 @@ def joined(parts: Sequence[Vectors]) -> Vectors:
 
 
 def numbers_of(vector: Any) -> list[float]:
-    """A vector of the caller as JSON has it."""
+    """A vector as a list of Python's own numbers. Raises TypeError and ValueError for what is none."""
     plain = vector.tolist() if hasattr(vector, "tolist") else vector
-    return [float(number) for number in plain]
+    try:
+        return [float(number) for number in plain]
+    except OverflowError as error:  # an integer that no float holds
+        raise ValueError(str(error)) from error
+
+
+def base64_of(vector: Any) -> str:
+    """A vector of the caller as requests have it: its decimal digits would take longer than all else of a request.
+    A number beyond float32 becomes infinite, which the service refuses. Raises TypeError and ValueError for what is no
+    vector."""
+    if numpy is not None and type(vector) is numpy.ndarray and vector.ndim == 1 and vector.dtype.kind in "fiub":
+        with numpy.errstate(over="ignore"):
+            return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    numbers = array("f", numbers_of(vector))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return base64.b64encode(numbers.tobytes()).decode()

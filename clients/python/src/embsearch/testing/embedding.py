@@ -1,6 +1,5 @@
 """Vectors of the double: each word has a direction of its own, so texts with common words are near to each other."""
 
-import base64
 import hashlib
 import math
 import re
@@ -35,10 +34,6 @@ def unit(vector: Sequence[float]) -> list[float]:
 
 def plain(vector: Sequence[float]) -> bytes:
     return struct.pack(f"<{len(vector)}f", *vector)
-
-
-def base64_of(vector: Sequence[float]) -> str:
-    return base64.b64encode(plain(vector)).decode()
 
 
 def similarity(one: Sequence[float], other: Sequence[float]) -> float:

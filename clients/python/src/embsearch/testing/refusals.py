@@ -1,5 +1,8 @@
 """How the double refuses what the service would refuse, with the same codes, statuses and fields."""
 
+import binascii
+import math
+import struct
 import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -60,6 +63,30 @@ def items(value: object, name: str, least: int = 1, most: int = MOST_ITEMS) -> l
     if len(value) > most:
         raise Refusal("too_many_items", f"at most {most} items", field=name)
     return value
+
+
+def vector(value: object, name: str, dimension: int) -> list[float]:
+    """Of a list, or of base64 of little-endian float32."""
+    if isinstance(value, str):
+        try:
+            data = binascii.a2b_base64(value, strict_mode=True)
+        except ValueError:
+            data = None
+        if data is None or len(value) != 4 * math.ceil(len(data) / 3):
+            raise Refusal("invalid_value", "must be base64 of little-endian float32", field=name)
+        found = list(struct.unpack(f"<{len(data) // 4}f", data[: len(data) // 4 * 4]))
+        whole = len(data) % 4 == 0
+    else:
+        found, whole = items(value, name, least=0, most=16384), True
+    if len(found) != dimension or not whole:
+        raise Refusal("dimension_mismatch", f"the model has {dimension} dimensions", field=name)
+    if not {float, int}.issuperset(map(type, found)):
+        raise Refusal("invalid_type", "must hold numbers only", field=name)
+    if not all(map(math.isfinite, found)):
+        raise Refusal("invalid_number", field=name)
+    if not any(found):
+        raise Refusal("zero_vector", field=name)
+    return found
 
 
 def text(value: object, name: str) -> str:

@@ -135,10 +135,7 @@ def _query_vector(asked: Mapping[str, Any], space: Space, dimension: int) -> lis
     if "query" in asked:
         return embedded(refusals.text(asked["query"], "query"), dimension)
     if "vector" in asked:
-        numbers = refusals.items(asked["vector"], "vector", most=16384)
-        if len(numbers) != dimension:
-            raise Refusal("dimension_mismatch", f"the model has {dimension} dimensions", field="vector")
-        return unit(numbers)
+        return unit(refusals.vector(asked["vector"], "vector", dimension))
     total = [0.0] * dimension
     for name, sign in (("like", 1.0), ("unlike", -1.0)):
         for doc_id, weight in _liked(asked, name):

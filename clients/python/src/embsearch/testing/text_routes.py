@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 from embsearch.testing import refusals
-from embsearch.testing.embedding import MOST_TOKENS, base64_of, embedded, plain, token_id, words
+from embsearch.testing.embedding import MOST_TOKENS, embedded, plain, token_id, words
 from embsearch.testing.refusals import Refusal
+from embsearch.vectors import base64_of
 
 Json = dict[str, Any]
 _EMBED = ("inputs", "model_id", "model_version", "input_type", "normalize", "dimensions", "encoding_format", "truncate")
