@@ -12,6 +12,7 @@ import pytest
 from embedding_project.contracts.limits import SEARCH_DEADLINE_SECONDS
 from embeddings_app.services.operating.readiness import STALE_SECONDS
 from supervisor import instance
+from tests.acceptance.other_versions import register_hashing
 from tests.conftest import Service
 from tests.faults.roles import frozen
 
@@ -163,6 +164,22 @@ def test_words_answer_for_both_halves_when_no_vector_comes(role: str, service: S
             assert [hit["id"] for hit in found.get("hits", [])] == ["heater"], found
             assert found["partial"] is True
             assert seconds < SEARCH_DEADLINE_SECONDS, found["timings_ms"]
+
+
+def test_a_silent_model_takes_the_time_of_no_other_search_of_a_batch(service: Service, client: httpx.Client) -> None:
+    register_hashing(service, "outages-other-model", 16)
+    for space, model in (("outages-other", "outages-other-model"), (NAMESPACE, None)):
+        document = {"id": "owl", "text": "An owl.", "namespace": space, "wait": "searchable"}
+        assert client.post("/v1/upsert", json=document | ({"model_id": model} if model else {})).status_code == 200
+        assert client.post("/v1/search", json={"query": "kept", "namespace": space}).status_code == 200
+    unknown = {"query": "a text of which no vector is kept", "namespace": NAMESPACE}
+    kept = [{"query": "kept", "namespace": space} for space in (NAMESPACE, "outages-other")]
+    with frozen(service, "embedder-0"):
+        answer, seconds = _timed(lambda: client.post("/v1/search/batch", json={"searches": [unknown, *kept]}))
+    late, *found = answer.json()["results"]
+    assert late["error"]["code"] == "embedder_unavailable"
+    assert all(one["hits"] for one in found), found
+    assert seconds < SEARCH_DEADLINE_SECONDS + 0.5
 
 
 def test_without_the_cache_everything_works(service: Service, client: httpx.Client) -> None:

@@ -28,6 +28,8 @@ from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.text_query import Mode
 from embeddings_app.services.search.version_search import carry_together
 
+_SEARCHING_SECONDS = 0.5
+"""Of the time of all, kept to search with the vectors that are there."""
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 _Place = tuple[Namespace, ModelSpec] | ServiceError
@@ -57,14 +59,22 @@ def search_many(requests: Sequence[SearchRequest]) -> list[SearchResult | Servic
 
 
 def _embed_together(requests: Sequence[SearchRequest], places: Sequence[_Place], deadline: float) -> _Embedded:
-    texts = defaultdict[ModelSpec, dict[str, None]](dict)
+    """One model version after the other; none may take the time of those that follow it, however silent it is, nor
+    that of the searches whose vectors are there."""
+    asking = defaultdict[ModelSpec, list[SearchRequest]](list)
     for request, place in zip(requests, places, strict=True):
         if isinstance(place, ServiceError) or request.mode is Mode.TEXT or place[1].type is ModelType.EXTERNAL:
             continue
         if request.wanted.query is not None:
-            texts[place[1]][request.wanted.query] = None
-    due = min((vector_due(deadline, words_would_do=request.words_would_do) for request in requests), default=deadline)
-    return {spec.version_key: _outcome(embed_queries, spec, list(found), due) for spec, found in texts.items()}
+            asking[place[1]].append(request)
+    embedded: _Embedded = {}
+    for spec, own in asking.items():
+        dues = [vector_due(deadline, words_would_do=request.words_would_do) for request in own]
+        due = min(*dues, deadline - _SEARCHING_SECONDS)
+        share = (due - time.monotonic()) / (len(asking) - len(embedded))
+        texts = list(dict.fromkeys(request.wanted.query for request in own if request.wanted.query is not None))
+        embedded[spec.version_key] = _outcome(embed_queries, spec, texts, time.monotonic() + share)
+    return embedded
 
 
 def _prepare(
