@@ -21,6 +21,7 @@ from supervisor.errors import StartError
 
 NAMES = (
     "bulk",
+    "bulk_beside",
     "bulk_spark",
     "bulk_texts",
     "documents",
@@ -56,6 +57,7 @@ NAMES = (
 
 SIZED = (
     "bulk",
+    "bulk_beside",
     "bulk_spark",
     "bulk_texts",
     "documents",

@@ -20,8 +20,11 @@ def vector_of(doc_id: str) -> int:
     return int(doc_id.rpartition("/")[2])
 
 
-def write_rows(path: Path, vectors: Matrix, more: Callable[[int], dict[str, Any]] = lambda _: {}) -> Path:
-    """A row for each vector, with text and metadata of known documents, and `more` metadata for its number."""
+def write_rows(
+    path: Path, vectors: Matrix, more: Callable[[int], dict[str, Any]] = lambda _: {}, *, prefix: str = "bulk"
+) -> Path:
+    """A row for each vector, with text and metadata of known documents, and `more` metadata for its number. Ids begin
+    with `prefix`."""
     known = corpus.documents()
     order = np.random.default_rng(1).permutation(len(vectors))
     kind = pa.list_(pa.float32(), corpus.DIMENSION)
@@ -32,7 +35,7 @@ def write_rows(path: Path, vectors: Matrix, more: Callable[[int], dict[str, Any]
             rows = [known[number % len(known)] for number in numbers]
             metadata = [{**row.metadata, **more(number)} for number, row in zip(numbers, rows, strict=True)]
             columns = [
-                pa.array([f"bulk/{number:09d}" for number in numbers]),
+                pa.array([f"{prefix}/{number:09d}" for number in numbers]),
                 pa.array([row.text for row in rows]),
                 pa.array([orjson.dumps(one).decode() for one in metadata]),
                 pa.FixedSizeListArray.from_arrays(pa.array(vectors[numbers].reshape(-1)), corpus.DIMENSION),

@@ -38,10 +38,16 @@ class SteadySearches:
 
     def latency(self, since: float, until: float) -> Latency:
         """Of the searches that left in the time given, by the monotonic clock. Raises BenchmarkError when none did."""
+        return summarize(self._between(since, until))
+
+    def slowest_ms(self, since: float, until: float) -> float:
+        return max(self._between(since, until))
+
+    def _between(self, since: float, until: float) -> list[float]:
         found = [milliseconds for left, milliseconds in list(self._times) if since <= left < until]
         if not found:
             raise BenchmarkError("no search was answered")
-        return summarize(found)
+        return found
 
     def _search(self, number: int) -> None:
         client = Client(self.url)
