@@ -30,10 +30,9 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
 from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish
-from embeddings_app.records import bulk_blocks, bulk_jobs, table_copy
+from embeddings_app.records import bulk_blocks, bulk_jobs, bulk_loading
 from embeddings_app.records.topology import read_topology
 from embeddings_app.records.transactions import in_transaction
-from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.services.bulk import aborting, registering
 from embeddings_app.services.bulk.jobs import after_failure, move
 
@@ -197,7 +196,7 @@ class Leader:
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             under_way.end(self.folder(job.pk))
             registering.check_counts(job)
-            table_copy.analyze(["document", "embedding_record", vector_partition(job.model_version_id)])
+            bulk_loading.refresh_statistics(job.model_version_id)
             move(job, finishing.after_loading(job))
 
     def _bucket_task(

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import OperationalError, transaction
+from psycopg import errors
+
 from embeddings_app.models import BulkJob, BulkState, BulkWish
-from embeddings_app.records import bulk_blocks
+from embeddings_app.records import bulk_blocks, table_copy
 from embeddings_app.records.changes import ChangedDocument
 from embeddings_app.records.sql import execute, row, rows
+from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.records.words import delete_words
 
 _LIMITS = "SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '60s'"
@@ -57,8 +61,24 @@ def _epochs() -> list[str]:
 
 
 def wait_for_buckets(job_key: int) -> None:
-    """Wait for every transaction that loads a bucket. Later ones see the state that the caller has committed before."""
+    """Wait for every transaction that loads a bucket. Later ones see the state that the caller has committed before.
+    In a transaction."""
+    execute(_LIMITS)
     execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"bulk:{job_key}"])
+
+
+def refresh_statistics(version_key: int) -> None:
+    """Let the planner know the tables as they are after a load. Postgres does so by itself some minutes later: a table
+    that somebody holds for longer than that is left to it."""
+    for table in ("document", "embedding_record", vector_partition(version_key)):
+        try:
+            with transaction.atomic():
+                # The sample of a million documents may take longer than any request may.
+                execute(_LIMITS)
+                table_copy.analyze([table])
+        except OperationalError as error:
+            if not isinstance(error.__cause__, errors.LockNotAvailable):
+                raise
 
 
 def begin_bucket(job_key: int, number: int) -> bool:

@@ -14,7 +14,8 @@ from bulk_ingest import under_way
 from bulk_ingest.loading import BucketRefused, load_bucket
 from embedding_project.config import load_config
 from embeddings_app.models import BulkBlock, BulkJob, BulkState, ModelRegistry, Namespace
-from embeddings_app.records import bulk_jobs, model_locks, words
+from embeddings_app.records import bulk_jobs, bulk_loading, model_locks, words
+from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.services.documents.deleting import delete
 from tests.integration.bulk_commands import until
 from tests.integration.bulk_loads import (
@@ -45,6 +46,25 @@ WHERE n.name = %s ORDER BY d.doc_id
 def version(database: str) -> Iterator[ModelRegistry]:
     with external_model() as made:
         yield made
+
+
+@pytest.fixture
+def slow_samples(database: str) -> Iterator[None]:
+    """Sampling a table takes a second, as it may with millions of rows, and a connection gives a statement half."""
+    with psycopg.connect(load_config().database_url, autocommit=True) as other:
+        other.execute("CREATE FUNCTION slowly(bigint) RETURNS bigint IMMUTABLE LANGUAGE sql AS 'SELECT $1'")
+        other.execute("CREATE INDEX slow ON document (slowly(id))")
+        other.execute(
+            """
+            CREATE OR REPLACE FUNCTION slowly(bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql
+            AS 'BEGIN PERFORM pg_sleep(0.025); RETURN $1; END'
+            """
+        )
+        try:
+            yield
+        finally:
+            other.execute("DROP INDEX slow")
+            other.execute("DROP FUNCTION slowly(bigint)")
 
 
 def _lines(folder: Path, *rows: dict[str, Any]) -> Path:
@@ -306,3 +326,23 @@ def test_a_bucket_says_how_far_it_is_before_it_commits(version: ModelRegistry, t
         other.rollback()
         assert loading.result() == {"inserted": 8}
     assert under_way.moved(tmp_path).rows == 0
+
+
+def test_statistics_take_their_time_and_wait_for_who_holds_a_table(
+    version: ModelRegistry, tmp_path: Path, slow_samples: None
+) -> None:
+    for task in spread_job(_lines(tmp_path, *_many()), tmp_path).tasks():
+        assert load_bucket(task)
+    with psycopg.connect(load_config().database_url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("LOCK TABLE embedding_record IN SHARE UPDATE EXCLUSIVE MODE")
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 500; SET lock_timeout = 100")
+        try:
+            pool.submit(lambda: (time.sleep(0.5), other.rollback()))
+            bulk_loading.refresh_statistics(version.pk)
+        finally:
+            connection.close()
+    known = "SELECT relname, reltuples FROM pg_class WHERE relname = ANY(%s) ORDER BY 1"
+    ((documents,),) = rows("SELECT count(*) FROM document")
+    tables = ["document", "embedding_record", vector_partition(version.pk)]
+    assert rows(known, [tables]) == [(table, documents) for table in tables]
