@@ -4,7 +4,7 @@ graphs, searches, filters, counts, words. Beside it, the same graphs in Faiss al
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ from benchmarks.latency import Latency, summarize, time_each
 from benchmarks.loaded_index import MODEL_ID, NAMESPACE, TOP_K, settle
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.points import measure_point
-from benchmarks.report import Figure, Goal
+from benchmarks.report import Figure, Goal, render
 from benchmarks.steady_searches import SteadySearches
 
 SIZE = 1_000_000
@@ -73,12 +73,20 @@ def measure(size: int = SIZE) -> list[Figure]:
     environ = {"SHARDS": str(_SHARDS), "REPLICAS": "1"}
     with own_directory() as folder, own_instance(folder, environ=environ) as instance:
         client = Client(instance.url)
-        figures = _load(instance, folder, data, bare)
-        figures += _search(instance, folder, client, data, bare)
-        figures += _filter(client, data)
-        figures += _count(client)
-        figures += _words(client, data)
-        figures += _delete(instance, client, data)
+        parts: tuple[Callable[[], list[Figure]], ...] = (
+            lambda: _load(instance, folder, data, bare),
+            lambda: _search(instance, folder, client, data, bare),
+            lambda: _filter(client, data),
+            lambda: _count(client),
+            lambda: _delete(instance, client, data),
+            lambda: _words(client, data),
+        )
+        figures = list[Figure]()
+        for part in parts:
+            found = part()
+            # All of it takes half an hour.
+            print(render([("million", found)]), flush=True)
+            figures += found
         client.close()
     return figures
 
