@@ -1,14 +1,16 @@
-"""Brings vectors into an instance by HTTP alone, and waits until all of them stand in graph segments."""
+"""Brings vectors into an instance, by HTTP or by a bulk job, waits until all of them stand in graph segments, and asks
+for them."""
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
 from benchmarks.client import Client, to_body
-from benchmarks.corpus import DIMENSION, SearchSet
+from benchmarks.corpus import DIMENSION, Matrix, SearchSet
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth
 from benchmarks.own_instance import OwnInstance
@@ -17,6 +19,8 @@ from benchmarks.process_cpu import wait_until_idle
 MODEL_ID = "bench-384"
 NAMESPACE = "bench"
 TOP_K = 10
+PROCESSES = 2
+"""Of a bulk job, each with a connection of its own."""
 _BATCH = 256
 _UPLOADERS = 2
 _LIMIT_SECONDS = 240.0
@@ -39,9 +43,7 @@ class Loading:
 
 def load(instance: OwnInstance, data: SearchSet) -> Loading:
     """Raises BenchmarkError when documents are missing or do not get into the graphs in time."""
-    instance.manage(
-        *("register_model", "--model-id", MODEL_ID, "--type", "external", "--dimension", str(DIMENSION), "--activate")
-    )
+    register(instance)
     client, limit = Client(instance.url), _limit_seconds(len(data.documents))
     began = time.monotonic()
     with ThreadPoolExecutor(_UPLOADERS) as pool:
@@ -62,6 +64,21 @@ def load(instance: OwnInstance, data: SearchSet) -> Loading:
     )
 
 
+def register(instance: OwnInstance) -> None:
+    """The model whose vectors are loaded."""
+    instance.manage(
+        *("register_model", "--model-id", MODEL_ID, "--type", "external", "--dimension", str(DIMENSION), "--activate")
+    )
+
+
+def load_by_job(instance: OwnInstance, source: Path) -> None:
+    """All rows of a file, until they can be searched. Raises BenchmarkError."""
+    instance.manage(
+        *("bulk_ingest", "run", str(source), "--namespace", NAMESPACE),
+        *("--model-id", MODEL_ID, "--workers", str(PROCESSES)),
+    )
+
+
 def settle(instance: OwnInstance, documents: int) -> None:
     """Return once all documents stand in graphs and nothing goes on behind the scenes. Raises BenchmarkError."""
     wait_until_in_graphs(instance, documents)
@@ -70,30 +87,34 @@ def settle(instance: OwnInstance, documents: int) -> None:
     wait_until_idle(instance.var)
 
 
-def search_bodies(data: SearchSet, **options: object) -> list[bytes]:
-    """One search for each held-out query."""
-    return [to_body({"vector": query, "top_k": TOP_K, "namespace": NAMESPACE, **options}) for query in data.queries]
+def search_bodies(queries: Matrix, **options: object) -> list[bytes]:
+    """One search for each query."""
+    return [to_body({"vector": query, "top_k": TOP_K, "namespace": NAMESPACE, **options}) for query in queries]
 
 
-def batch_bodies(data: SearchSet, batch: int, **options: object) -> list[bytes]:
+def batch_bodies(queries: Matrix, batch: int, **options: object) -> list[bytes]:
     """The same searches, so many in each request."""
     one = {"top_k": TOP_K, "namespace": NAMESPACE, **options}
-    starts = range(0, len(data.queries) - batch + 1, batch)
+    starts = range(0, len(queries) - batch + 1, batch)
     return [
-        to_body({"searches": [{"vector": query, **one} for query in data.queries[start : start + batch]]})
+        to_body({"searches": [{"vector": query, **one} for query in queries[start : start + batch]]})
         for start in starts
     ]
 
 
-def recall(client: Client, data: SearchSet, truth: Truth, bodies: Sequence[bytes]) -> float:
+def row_of(data: SearchSet) -> Callable[[str], int]:
+    """Gives the row of the document with an id."""
+    return {document.doc_id: row for row, document in enumerate(data.documents)}.__getitem__
+
+
+def recall(client: Client, row_of: Callable[[str], int], truth: Truth, bodies: Sequence[bytes]) -> float:
     """Recall@10 of the answers to `bodies`. Raises BenchmarkError when an answer lacks a shard."""
-    row_of = {document.doc_id: row for row, document in enumerate(data.documents)}
 
     def rows(body: bytes) -> list[int]:
         answer = client.post("/v1/search", body)
         if answer["partial"]:
             raise BenchmarkError(f"a search was answered without a shard: {answer['shards']}")
-        return [row_of[hit["id"]] for hit in answer["hits"]]
+        return [row_of(hit["id"]) for hit in answer["hits"]]
 
     with ThreadPoolExecutor(_CHECKERS) as pool:
         return truth.recall(list(pool.map(rows, bodies)), TOP_K)

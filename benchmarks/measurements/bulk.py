@@ -9,14 +9,13 @@ from benchmarks import bare_faiss, corpus, wrk
 from benchmarks.bulk_rows import write_rows
 from benchmarks.client import to_body
 from benchmarks.errors import BenchmarkError
-from benchmarks.loaded_index import MODEL_ID, NAMESPACE, settle
+from benchmarks.loaded_index import MODEL_ID, NAMESPACE, PROCESSES, load_by_job, register, settle
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.points import measure_point
 from benchmarks.process_cpu import CpuWatch, cpu_seconds, describe
 from benchmarks.report import Figure, Goal
 
 SIZE = 200_000
-CONNECTIONS = 2
 _REQUESTS = 120
 _DOCUMENTS = 256
 _SECONDS = 6
@@ -32,12 +31,9 @@ _SHARDS = 2
 def measure(size: int = SIZE) -> list[Figure]:
     wrk.require_wrk()
     with own_directory() as folder, own_instance(folder) as instance:
-        instance.manage(
-            *("register_model", "--model-id", MODEL_ID, "--type", "external"),
-            *("--dimension", str(corpus.DIMENSION), "--activate"),
-        )
+        register(instance)
         bodies = wrk.write_bodies(folder / "upserts.jsonl", _bodies())
-        online = measure_point(instance, "/v1/upsert", bodies, connections=CONNECTIONS, seconds=_SECONDS, warm_up=False)
+        online = measure_point(instance, "/v1/upsert", bodies, connections=PROCESSES, seconds=_SECONDS, warm_up=False)
         if online.load.requests > _REQUESTS:
             raise BenchmarkError("the prepared documents ran out: some were sent twice")
         time.sleep(_LATE_SECONDS)
@@ -54,10 +50,7 @@ def measure(size: int = SIZE) -> list[Figure]:
 def _bulk_figures(instance: OwnInstance, source: Path, size: int, upsert_rate: float) -> list[Figure]:
     watch, postgres = CpuWatch(instance.var), cpu_seconds(instance.var)["postgres"]
     began = time.monotonic()
-    instance.manage(
-        *("bulk_ingest", "run", str(source), "--namespace", NAMESPACE),
-        *("--model-id", MODEL_ID, "--workers", str(CONNECTIONS)),
-    )
+    load_by_job(instance, source)
     whole = time.monotonic() - began
     cores = describe(watch.stop())
     buckets = instance.query(
@@ -71,7 +64,7 @@ def _bulk_figures(instance: OwnInstance, source: Path, size: int, upsert_rate: f
     number, loading, busy, durable = buckets[0]
     postgres_seconds = cpu_seconds(instance.var)["postgres"] - postgres
     rate = size / loading
-    note = f"{size:,} rows, {number} buckets, {CONNECTIONS} connections"
+    note = f"{size:,} rows, {number} buckets, {PROCESSES} connections"
     return [
         Figure("bulk, rows in Postgres while buckets load", rate, "documents/s", _RATE, note=note),
         Figure("bulk beside /v1/upsert", rate / upsert_rate, "x", _FACTOR),

@@ -1,12 +1,13 @@
 """/v1/search by 8 clients while a bulk job adds as many documents again to what they search, until nodes have them."""
 
 import time
-from pathlib import Path
 
 from benchmarks import corpus
 from benchmarks.bulk_rows import write_rows
-from benchmarks.client import Client, to_body
-from benchmarks.loaded_index import MODEL_ID, NAMESPACE, TOP_K, settle
+from benchmarks.client import Client
+from benchmarks.errors import BenchmarkError
+from benchmarks.loaded_index import load_by_job, register, search_bodies, settle
+from benchmarks.measurements.search import environ
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.report import Figure, Goal
 from benchmarks.steady_searches import SteadySearches
@@ -14,7 +15,7 @@ from benchmarks.steady_searches import SteadySearches
 SIZE = 60_000
 """Documents before the job; it adds as many."""
 CLIENTS = 8
-_QUERIES, _PROCESSES = 250, 2
+_QUERIES = 250
 _QUIET_SECONDS = 20.0
 _RATIO, _SLOWEST = Goal(2, at_least=False), Goal(500, at_least=False)
 _FAILED, _ADOPTED = Goal(1, at_least=False), Goal(2, at_least=False)
@@ -22,22 +23,17 @@ _FAILED, _ADOPTED = Goal(1, at_least=False), Goal(2, at_least=False)
 
 def measure(size: int = SIZE) -> list[Figure]:
     vectors, queries = corpus.enlarged_set(2 * size, _QUERIES)
-    environ = {"SHARDS": "2", "REPLICAS": "1"}
-    with own_directory() as folder, own_instance(folder, environ=environ) as instance:
-        instance.manage(
-            *("register_model", "--model-id", MODEL_ID, "--type", "external"),
-            *("--dimension", str(corpus.DIMENSION), "--activate"),
-        )
-        _load(instance, write_rows(folder / "known.parquet", vectors[:size], prefix="known"))
+    with own_directory() as folder, own_instance(folder, environ=environ()) as instance:
+        register(instance)
+        load_by_job(instance, write_rows(folder / "known.parquet", vectors[:size], prefix="known"))
         settle(instance, size)
         more = write_rows(folder / "more.parquet", vectors[size:], prefix="more")
-        one = {"top_k": TOP_K, "namespace": NAMESPACE, "include": []}
-        bodies = [to_body({**one, "vector": query}) for query in queries]
+        bodies = search_bodies(queries, include=[])
         with SteadySearches(url=instance.url, bodies=bodies, clients=CLIENTS).running() as searches:
             before = time.monotonic()
             time.sleep(_QUIET_SECONDS)
             began = time.monotonic()
-            _load(instance, more)
+            load_by_job(instance, more)
             ended = time.monotonic()
         alone, beside = searches.latency(before, began), searches.latency(began, ended)
         adopted = _mean_adoption(instance)
@@ -54,17 +50,12 @@ def measure(size: int = SIZE) -> list[Figure]:
     ]
 
 
-def _load(instance: OwnInstance, source: Path) -> None:
-    instance.manage(
-        *("bulk_ingest", "run", str(source), "--namespace", NAMESPACE),
-        *("--model-id", MODEL_ID, "--workers", str(_PROCESSES)),
-    )
-
-
 def _mean_adoption(instance: OwnInstance) -> float:
     client = Client(instance.url)
     lines = [line.rpartition(" ") for line in client.text("/metrics").splitlines() if "node_adoption_seconds" in line]
     client.close()
     sums = sum(float(value) for name, _, value in lines if name.startswith("node_adoption_seconds_sum"))
     counts = sum(float(value) for name, _, value in lines if name.startswith("node_adoption_seconds_count"))
+    if not counts:
+        raise BenchmarkError("nodes take over no graphs of a job with so few documents")
     return sums / counts

@@ -4,8 +4,7 @@ graphs, searches, filters, counts, words. Beside it, the same graphs in Faiss al
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,21 +20,31 @@ from benchmarks.client import Client, to_body
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth, truth_of
 from benchmarks.latency import Latency, summarize, time_each
-from benchmarks.loaded_index import MODEL_ID, NAMESPACE, TOP_K, settle
+from benchmarks.loaded_index import (
+    NAMESPACE,
+    TOP_K,
+    batch_bodies,
+    load_by_job,
+    recall,
+    register,
+    search_bodies,
+    settle,
+)
+from benchmarks.measurements.search import BATCH_PATH, CROWD, FEW, PATH, environ
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.points import measure_point
 from benchmarks.report import Figure, Goal, render
 from benchmarks.steady_searches import SteadySearches
 
 SIZE = 1_000_000
-_SHARDS, _PROCESSES = 2, 2
+_SHARDS = 2
 _QUERIES = 250
 _FAISS_SECONDS = 5.0
 _SHARES = (0.0001, 0.001, 0.01, 0.1, 0.3, 0.5, 0.9)
 _TIMES, _ROUNDS = 30, 3
 _WORDS = 3
 """Of a query by words and meaning: those of the title of a document."""
-_BATCH_CLIENTS, _FEW, _CROWD = 4, 8, 64
+_BATCH_CLIENTS = 4
 _WRITERS = 2
 _QUIET_SECONDS = 15.0
 _FILLED_PER_SECOND = 500
@@ -70,8 +79,7 @@ def measure(size: int = SIZE) -> list[Figure]:
         top_k=TOP_K,
         seconds=_FAISS_SECONDS,
     )
-    environ = {"SHARDS": str(_SHARDS), "REPLICAS": "1"}
-    with own_directory() as folder, own_instance(folder, environ=environ) as instance:
+    with own_directory() as folder, own_instance(folder, environ=environ()) as instance:
         client = Client(instance.url)
         parts: tuple[Callable[[], list[Figure]], ...] = (
             lambda: _load(instance, folder, data, bare),
@@ -100,15 +108,9 @@ def _data(size: int) -> _Million:
 def _load(instance: OwnInstance, folder: Path, data: _Million, bare: FaissFigures) -> list[Figure]:
     size, places = len(data.vectors), data.places.tolist()
     source = write_rows(folder / "rows.parquet", data.vectors, lambda row: {"tenth": row % 10, "place": places[row]})
-    instance.manage(
-        *("register_model", "--model-id", MODEL_ID, "--type", "external"),
-        *("--dimension", str(corpus.DIMENSION), "--activate"),
-    )
+    register(instance)
     began = time.monotonic()
-    instance.manage(
-        *("bulk_ingest", "run", str(source), "--namespace", NAMESPACE),
-        *("--model-id", MODEL_ID, "--workers", str(_PROCESSES)),
-    )
+    load_by_job(instance, source)
     visible = time.monotonic() - began
     ((in_graphs,),) = instance.query("SELECT coalesce(sum(graph_documents), 0)::bigint FROM shard_replica")
     source.unlink()
@@ -123,29 +125,24 @@ def _load(instance: OwnInstance, folder: Path, data: _Million, bare: FaissFigure
 
 
 def _search(instance: OwnInstance, folder: Path, client: Client, data: _Million, bare: FaissFigures) -> list[Figure]:
-    one = {"top_k": TOP_K, "namespace": NAMESPACE, "include": []}
-    bodies = [to_body({**one, "vector": query}) for query in data.queries]
-    size = bare_faiss.BATCH
-    starts = range(0, len(data.queries) - size + 1, size)
-    batches = [{"searches": [{**one, "vector": query} for query in data.queries[at : at + size]]} for at in starts]
+    bodies = search_bodies(data.queries, include=[])
     lean = wrk.write_bodies(folder / "lean.jsonl", bodies)
-    several = wrk.write_bodies(folder / "batches.jsonl", map(to_body, batches))
-    figures = [Figure(f"recall@{TOP_K}", _recall(client, data.truth, bodies), "", _RECALL)]
-    points = {
-        clients: measure_point(instance, "/v1/search", lean, connections=clients) for clients in (1, _FEW, _CROWD)
-    }
+    several = wrk.write_bodies(folder / "batches.jsonl", batch_bodies(data.queries, bare_faiss.BATCH, include=[]))
+    figures = [Figure(f"recall@{TOP_K}", recall(client, vector_of, data.truth, bodies), "", _RECALL)]
+    points = {clients: measure_point(instance, PATH, lean, connections=clients) for clients in (1, FEW, CROWD)}
     for clients, point in points.items():
         figures += [
             Figure(f"{clients} clients", point.load.rate, "searches/s", note=point.note),
             Figure(f"{clients} clients, p50", point.load.p50_ms, "ms"),
             Figure(f"{clients} clients, p99", point.load.p99_ms, "ms"),
         ]
-    batch = measure_point(instance, "/v1/search/batch", several, connections=_BATCH_CLIENTS)
+    batch = measure_point(instance, BATCH_PATH, several, connections=_BATCH_CLIENTS)
+    size = bare_faiss.BATCH
     rate = size * batch.load.rate
     return [
         *figures,
         Figure("Faiss alone, a thread a core", bare.rate, "searches/s", note=f"p50 {bare.latency.p50_ms:.2f} ms"),
-        Figure(f"{_CROWD} clients / Faiss alone", points[_CROWD].load.rate / bare.rate, "x", _SHARE),
+        Figure(f"{CROWD} clients / Faiss alone", points[CROWD].load.rate / bare.rate, "x", _SHARE),
         Figure(f"batches of {size}, {_BATCH_CLIENTS} clients", rate, "searches/s", note=batch.note),
         Figure("batches / Faiss alone in batches", rate / bare.batch_rate, "x", _BATCH_SHARE),
     ]
@@ -153,14 +150,14 @@ def _search(instance: OwnInstance, folder: Path, client: Client, data: _Million,
 
 def _filter(client: Client, data: _Million) -> list[Figure]:
     """One after the other; a filter passes documents at random."""
-    plain = time_each(partial(client.post, "/v1/search"), _filtered_bodies(data, None))
+    plain = time_each(partial(client.post, PATH), search_bodies(data.queries, include=[]))
     figures = [Figure("no filter, p50", plain.p50_ms, "ms", note="one client in Python")]
     slowest = 0.0
     for share in _SHARES:
         bound = max(TOP_K, round(share * len(data.vectors)))
-        bodies = _filtered_bodies(data, bound)
-        found = _recall(client, _passing(data, bound), bodies)
-        latency = time_each(partial(client.post, "/v1/search"), bodies)
+        bodies = search_bodies(data.queries, include=[], filters={"place": {"lt": bound}})
+        found = recall(client, vector_of, _passing(data, bound), bodies)
+        latency = time_each(partial(client.post, PATH), bodies)
         slowest = max(slowest, latency.p50_ms)
         note = f"p99 {latency.p99_ms:.1f} ms, recall {found:.3f}"
         figures += [
@@ -170,29 +167,11 @@ def _filter(client: Client, data: _Million) -> list[Figure]:
     return [*figures, Figure("slowest filter / no filter", slowest / plain.p50_ms, "x", _FILTERED)]
 
 
-def _filtered_bodies(data: _Million, bound: int | None) -> list[bytes]:
-    one: dict[str, Any] = {"top_k": TOP_K, "namespace": NAMESPACE, "include": []}
-    if bound is not None:
-        one["filters"] = {"place": {"lt": bound}}
-    return [to_body({**one, "vector": query}) for query in data.queries]
-
-
 def _passing(data: _Million, bound: int) -> Truth:
     """What is right among the documents that pass."""
     passing = np.flatnonzero(data.places < bound)
     least = np.partition(data.truth.scores[:, passing], -TOP_K, axis=1)[:, -TOP_K]
     return Truth(data.truth.scores, least)
-
-
-def _recall(client: Client, truth: Truth, bodies: Sequence[bytes]) -> float:
-    def rows(body: bytes) -> list[int]:
-        answer = client.post("/v1/search", body)
-        if answer["partial"]:
-            raise BenchmarkError(f"a search was answered without a shard: {answer['shards']}")
-        return [vector_of(hit["id"]) for hit in answer["hits"]]
-
-    with ThreadPoolExecutor(_FEW) as pool:
-        return truth.recall(list(pool.map(rows, bodies)), TOP_K)
 
 
 def _count(client: Client) -> list[Figure]:
@@ -230,7 +209,7 @@ def _words(client: Client, data: _Million) -> list[Figure]:
     for _ in range(_ROUNDS):
         for name, mode in modes.items():
             bodies = [to_body(_fused_body(mode, query, title)) for query, title in pairs]
-            times[name].append(time_each(partial(client.post, "/v1/search"), bodies))
+            times[name].append(time_each(partial(client.post, PATH), bodies))
     medians = {name: summarize([one.p50_ms for one in found]).p50_ms for name, found in times.items()}
     return [
         Figure("words of all texts", len(data.vectors) / filled, "documents/s", note=f"filled in {filled:.0f} s"),
@@ -256,12 +235,12 @@ def _fused_body(mode: dict[str, str], query: NDArray[np.float32], title: str) ->
 
 
 def _by_words(client: Client, words: str) -> dict[str, Any]:
-    return client.post("/v1/search", {"namespace": NAMESPACE, "mode": "text", "text_query": {"words": words}})
+    return client.post(PATH, {"namespace": NAMESPACE, "mode": "text", "text_query": {"words": words}})
 
 
 def _delete(instance: OwnInstance, client: Client, data: _Million) -> list[Figure]:
     """A tenth of all, beside clients that search without a pause."""
-    bodies = _filtered_bodies(data, None)
+    bodies = search_bodies(data.queries, include=[])
     with SteadySearches(url=instance.url, bodies=bodies, clients=_WRITERS).running() as searches:
         before = time.monotonic()
         time.sleep(_QUIET_SECONDS)

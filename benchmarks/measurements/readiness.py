@@ -25,7 +25,7 @@ def measure() -> list[Figure]:
     data = corpus.search_set()
     figures = []
     with own_directory() as folder:
-        bodies = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data, include=[]))
+        bodies = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data.queries, include=[]))
         with own_instance(folder, environ=environ()) as instance:
             load(instance, data)
             for path in ("/readyz", "/healthz"):

@@ -4,20 +4,18 @@ import os
 import shutil
 import signal
 import time
-from pathlib import Path
 
 from benchmarks import corpus
 from benchmarks.bulk_rows import write_rows
-from benchmarks.client import to_body
 from benchmarks.errors import BenchmarkError
-from benchmarks.loaded_index import MODEL_ID, NAMESPACE, TOP_K, settle
+from benchmarks.loaded_index import load_by_job, register, search_bodies, settle
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.report import Figure, Goal
 from benchmarks.steady_searches import SteadySearches
 from supervisor.instance import load as load_instance
 
 SIZE = 300_000
-_REPLICAS, _CLIENTS, _QUERIES, _PROCESSES = 2, 2, 250, 2
+_REPLICAS, _CLIENTS, _QUERIES = 2, 2, 250
 _NODE, _FOLDER = "node-s0-r0", "s0-r0"
 _QUIET_SECONDS, _AFTER_SECONDS, _LIMIT_SECONDS = 20.0, 10.0, 600.0
 _FAILED, _RATIO = Goal(1, at_least=False), Goal(3, at_least=False)
@@ -27,10 +25,10 @@ def measure(size: int = SIZE) -> list[Figure]:
     vectors, queries = corpus.enlarged_set(size, _QUERIES)
     environ = {"SHARDS": "1", "REPLICAS": str(_REPLICAS)}
     with own_directory() as folder, own_instance(folder, environ=environ) as instance:
-        _load(instance, write_rows(folder / "rows.parquet", vectors))
+        register(instance)
+        load_by_job(instance, write_rows(folder / "rows.parquet", vectors))
         settle(instance, _REPLICAS * size)
-        one = {"top_k": TOP_K, "namespace": NAMESPACE, "include": []}
-        bodies = [to_body({**one, "vector": query}) for query in queries]
+        bodies = search_bodies(queries, include=[])
         with SteadySearches(url=instance.url, bodies=bodies, clients=_CLIENTS).running() as searches:
             before = time.monotonic()
             time.sleep(_QUIET_SECONDS)
@@ -52,17 +50,6 @@ def measure(size: int = SIZE) -> list[Figure]:
         Figure("meanwhile / before, p99", beside.p99_ms / alone.p99_ms, "x", _RATIO),
         Figure("failed or in part", len(searches.failures), "searches", _FAILED, ", ".join(searches.failures[:1])),
     ]
-
-
-def _load(instance: OwnInstance, source: Path) -> None:
-    instance.manage(
-        *("register_model", "--model-id", MODEL_ID, "--type", "external"),
-        *("--dimension", str(corpus.DIMENSION), "--activate"),
-    )
-    instance.manage(
-        *("bulk_ingest", "run", str(source), "--namespace", NAMESPACE),
-        *("--model-id", MODEL_ID, "--workers", str(_PROCESSES)),
-    )
 
 
 def _lose_everything(instance: OwnInstance) -> None:

@@ -31,7 +31,7 @@ def measure(size: int = SIZE) -> list[Figure]:
 
 
 def _moved(instance: OwnInstance, data: SearchSet) -> list[Figure]:
-    searches = SteadySearches(url=instance.url, bodies=search_bodies(data, include=[]), clients=_CLIENTS)
+    searches = SteadySearches(url=instance.url, bodies=search_bodies(data.queries, include=[]), clients=_CLIENTS)
     writes = SteadyWrites(
         url=instance.url,
         model_id=MODEL_ID,

@@ -34,7 +34,7 @@ def measure() -> list[Figure]:
     environ = {"SHARDS": "1", "REPLICAS": "1", "SNAPSHOT_SECONDS": str(_SNAPSHOT_SECONDS)}
     with own_directory() as folder, own_instance(folder, environ=environ) as instance:
         load(instance, data)
-        body = search_bodies(data)[0]
+        body = search_bodies(data.queries)[0]
         figures = _snapshot_figures(instance)
         figures.append(
             Figure("restart from a snapshot until a search is answered", _restart(instance, body), "s", _FROM_SNAPSHOT)

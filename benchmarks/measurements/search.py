@@ -12,7 +12,7 @@ from benchmarks.client import Client
 from benchmarks.corpus import BASE_VECTORS, SearchSet
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth, truth_of
-from benchmarks.loaded_index import TOP_K, Loading, batch_bodies, load, recall, search_bodies, settle
+from benchmarks.loaded_index import TOP_K, Loading, batch_bodies, load, recall, row_of, search_bodies, settle
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.points import Point, measure_point
 from benchmarks.report import Figure, Goal
@@ -48,9 +48,9 @@ def measure(size: int = BASE_VECTORS) -> list[Figure]:
         seconds=_FAISS_SECONDS,
     )
     with own_directory() as folder:
-        lean = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data, include=[]))
-        batches = wrk.write_bodies(folder / "batches.jsonl", batch_bodies(data, bare_faiss.BATCH, include=[]))
-        whole = wrk.write_bodies(folder / "whole.jsonl", search_bodies(data))
+        lean = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data.queries, include=[]))
+        batches = wrk.write_bodies(folder / "batches.jsonl", batch_bodies(data.queries, bare_faiss.BATCH, include=[]))
+        whole = wrk.write_bodies(folder / "whole.jsonl", search_bodies(data.queries))
         with own_instance(folder, environ=environ()) as instance:
             loading = load(instance, data)
             figures = _loading_figures(loading, bare)
@@ -72,7 +72,7 @@ def environ() -> dict[str, str]:
 
 def _recall_figure(instance: OwnInstance, data: SearchSet, truth: Truth) -> Figure:
     client = Client(instance.url)
-    found = recall(client, data, truth, search_bodies(data, include=[]))
+    found = recall(client, row_of(data), truth, search_bodies(data.queries, include=[]))
     client.close()
     if found < _LEAST_RECALL:
         raise BenchmarkError(f"recall@{TOP_K} is {found:.4f}: the speed of wrong answers is not measured")

@@ -32,9 +32,9 @@ _RATIO = Goal(2, at_least=False)
 def measure() -> list[Figure]:
     wrk.require_wrk()
     data = corpus.search_set()
-    exact = search_bodies(data, include=[], exact=True)
+    exact = search_bodies(data.queries, include=[], exact=True)
     with own_directory() as folder:
-        bodies = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data, include=[]))
+        bodies = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data.queries, include=[]))
         with own_instance(folder, environ=_ENVIRON) as instance:
             load(instance, data)
             idle = _point(instance, bodies)

@@ -26,7 +26,7 @@ def measure() -> list[Figure]:
     wrk.require_wrk()
     data = corpus.search_set()
     with own_directory() as folder:
-        bodies = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data, include=[]))
+        bodies = wrk.write_bodies(folder / "lean.jsonl", search_bodies(data.queries, include=[]))
         with own_instance(folder, environ=environ()) as instance:
             load(instance, data)
             writes = SteadyWrites(

@@ -21,7 +21,7 @@ _LEAST_COST_MS = 0.02
 def measure() -> list[Figure]:
     wrk.require_wrk()
     data = corpus.search_set(_SIZE)
-    bodies = search_bodies(data, include=[])
+    bodies = search_bodies(data.queries, include=[])
     with own_directory() as folder, own_instance(folder, environ=environ()) as instance:
         load(instance, data)
         client = Client(instance.url)

@@ -12,7 +12,7 @@ from benchmarks.client import Client
 from benchmarks.corpus import SearchSet
 from benchmarks.errors import BenchmarkError
 from benchmarks.exact import Truth, truth_of
-from benchmarks.loaded_index import TOP_K, load, recall, search_bodies
+from benchmarks.loaded_index import TOP_K, load, recall, row_of, search_bodies
 from benchmarks.measurements.search import PATH, environ
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.peers import chroma, pgvector, qdrant
@@ -39,9 +39,9 @@ def measure() -> list[Figure]:
 
 def _ours(folder: Path, instance: OwnInstance, data: SearchSet, truth: Truth) -> PeerFigures:
     loading = load(instance, data)
-    bodies = search_bodies(data, include=[])
+    bodies = search_bodies(data.queries, include=[])
     client = Client(instance.url)
-    found = recall(client, data, truth, bodies)
+    found = recall(client, row_of(data), truth, bodies)
     client.close()
     lean = wrk.write_bodies(folder / "lean.jsonl", bodies)
     alone = measure_point(instance, PATH, lean, connections=1, seconds=_ROUND.seconds)

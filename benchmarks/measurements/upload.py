@@ -5,9 +5,8 @@ import subprocess
 import sys
 from statistics import median
 
-from benchmarks import corpus
 from benchmarks.errors import BenchmarkError
-from benchmarks.loaded_index import MODEL_ID
+from benchmarks.loaded_index import MODEL_ID, register
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.process_cpu import wait_until_idle
 from benchmarks.report import Figure, Goal
@@ -22,10 +21,7 @@ _SHARE = Goal(0.9, at_least=True)
 def measure(size: int = SIZE) -> list[Figure]:
     rates: dict[str, list[float]] = {"requests": [], "client": []}
     with own_directory() as folder, own_instance(folder) as instance:
-        instance.manage(
-            *("register_model", "--model-id", MODEL_ID, "--type", "external"),
-            *("--dimension", str(corpus.DIMENSION), "--activate"),
-        )
+        register(instance)
         for turn, way in enumerate(_TURNS):
             rates[way].append(size / _seconds(instance, way, f"turn-{turn}", size))
             wait_until_idle(instance.var)
