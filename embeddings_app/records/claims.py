@@ -50,11 +50,13 @@ _DUE = "state = 'pending' AND next_attempt_at <= now() AND (lease_until IS NULL 
 _HEAD = "SELECT model_version_id, namespace_id, batch_limit"
 _IN_ORDER = "ORDER BY model_version_id, namespace_id, next_attempt_at"
 _FIRST = f"{_IN_ORDER} LIMIT 1"
-_FIRST_OF_ARC = f"""
-({_HEAD} FROM embedding_record WHERE {_DUE}
-    AND (model_version_id, namespace_id) > (%s, %s) AND model_version_id < %s {_FIRST})
-"""
 _UNHELD = "FOR NO KEY UPDATE SKIP LOCKED"
+_FIRST_OF_ARC = f"""
+SELECT * FROM ({_HEAD} FROM embedding_record WHERE {_DUE}
+    AND (model_version_id, namespace_id) > (%s, %s) AND model_version_id < %s {_FIRST} {_UNHELD}) AS first
+"""
+"""A record that another transaction holds leads no batch: it might be an empty one, again and again, while others wait
+that could be claimed."""
 _OF_RING = f"""
 FROM embedding_record WHERE {_DUE} AND batch_limit = ring.batch_limit
 AND model_version_id = ring.model_version_id
@@ -148,8 +150,7 @@ def any_due(resting: Collection[int] = ()) -> bool:
     if not resting:
         return row(f"SELECT 1 FROM embedding_record WHERE {_DUE} LIMIT 1 {_UNHELD}") is not None
     arcs = _arcs(Turn(), resting)
-    found = f"SELECT 1 FROM ({_FIRST_OF_ARC.strip()[1:-1]} {_UNHELD}) AS due"
-    return row(" UNION ALL ".join([found] * len(arcs)) + " LIMIT 1", [*chain(*arcs)]) is not None
+    return row(" UNION ALL ".join([_FIRST_OF_ARC] * len(arcs)) + " LIMIT 1", [*chain(*arcs)]) is not None
 
 
 def release(claims: Sequence[Claim], backoff_seconds: float, reason: str, *, batch_limit: int = 0) -> None:

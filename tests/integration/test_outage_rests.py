@@ -4,6 +4,7 @@ go on."""
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import psycopg
 import pytest
 
 from embedding_project.contracts.model_spec import ModelSpec
@@ -94,3 +95,14 @@ def test_a_claim_steps_over_what_rests_wherever_it_begins(versions: list[int], p
         assert not claims.any_due(resting)
         make_due()
         assert claims.any_due(resting) == bool(awake)
+
+
+def test_a_version_whose_records_a_transaction_holds_keeps_no_other_from_its_turn(
+    versions: list[int], database: str
+) -> None:
+    held, *others = versions
+    with psycopg.connect(database) as other:
+        other.execute("SELECT 1 FROM embedding_record WHERE model_version_id = %s FOR UPDATE", [held])
+        claiming = Claiming()
+        taken = [claiming.take(30.0) for _ in range(4)]
+    assert sorted(batch[0].version_key for batch in taken if batch) == sorted(others * 2)

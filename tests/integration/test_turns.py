@@ -165,3 +165,16 @@ def test_what_another_transaction_holds_is_not_due_until_that_ends(database: str
         assert not claims.any_due([2**31])
     assert claims.any_due()
     assert claims.any_due([2**31])
+
+
+def test_what_another_transaction_holds_keeps_nothing_else_from_its_turn(database: str) -> None:
+    """Such as what may not share its batch: the look for more finds it, and would ask for turn after turn."""
+    write("held", 1)
+    claims.release(claim_pending(BATCH, 30.0, Turn()), 0.0, "an embedder died with this batch", batch_limit=1)
+    write("held", 3)
+    held = "SELECT 1 FROM embedding_record WHERE id = (SELECT min(id) FROM embedding_record) FOR UPDATE"
+    with psycopg.connect(database) as other:
+        other.execute(held)
+        assert claims.any_due()
+        assert [counts(batch) for batch in taken()] == [{"held": 2}]
+        assert not claims.any_due()
