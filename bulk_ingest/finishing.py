@@ -1,4 +1,5 @@
-"""The stages of a job after its rows are in Postgres: graphs are built, replicas prepare them, the block opens.
+"""The stages of a job after its rows are in Postgres: graphs are built, replicas prepare them, the block opens, and the
+log names what clients have changed meanwhile.
 
 A job of few rows builds no graphs, and one whose replicas cannot use them goes on without: the block then opens part by
 part, as fast as nodes follow.
@@ -24,8 +25,6 @@ from embeddings_app.services.bulk.jobs import move
 from embeddings_app.services.documents.build_backlog import check_backlog
 
 GoOn = Callable[[], bool]
-OPENED_AT_ONCE = 2_000
-"""Documents that become visible together: nodes apply so many in much less than the second that they may lag."""
 GRAPHS_FROM = 20_000
 """Fewer new documents are in graphs of nodes in the time that it takes to start builders and to prepare."""
 BUNDLE_KEYS = 1_048_576
@@ -100,7 +99,7 @@ def _tasks(job: BulkJob, folder: Path, finishing: Finishing) -> list[BundleTask]
     ]
 
 
-def prepare(job: BulkJob, folder: Path, finishing: Finishing, go_on: GoOn) -> None:
+def prepare(job: BulkJob, finishing: Finishing, go_on: GoOn) -> None:
     """Wait until the replicas have prepared the bundles, then register. Raises ServiceError."""
     deadline = time.monotonic() + finishing.prepare_seconds
     while go_on():
@@ -111,7 +110,6 @@ def prepare(job: BulkJob, folder: Path, finishing: Finishing, go_on: GoOn) -> No
             return
         if found is Readiness.READY:
             registering.register(job.pk)
-            remove_spread(folder)
             let_nodes_follow(job.model_version_id, time.monotonic() + _FOLLOW_SECONDS)
             return
         if time.monotonic() > deadline:
@@ -122,15 +120,17 @@ def prepare(job: BulkJob, folder: Path, finishing: Finishing, go_on: GoOn) -> No
         time.sleep(_LOOK_SECONDS)
 
 
-def open_parts(job: BulkJob, folder: Path, go_on: GoOn) -> None:
-    """Open the block part by part, as fast as nodes apply the entries and build graphs."""
+def open_parts(job: BulkJob, folder: Path, go_on: GoOn, at_once: int = registering.ENTRIES_AT_ONCE) -> None:
+    """Open the block part by part, as fast as nodes apply the entries and build graphs, unless it is open already; then
+    end the job."""
     while go_on():
         try:
-            check_backlog(job.model_version_id)
+            if registering.hides_documents(job.pk):
+                check_backlog(job.model_version_id)
         except Unavailable as busy:
             time.sleep(min(busy.retry_after_seconds, _MAX_WAIT_SECONDS))
             continue
-        if registering.open_part(job.pk, OPENED_AT_ONCE).ended:
+        if registering.open_part(job.pk, at_once).ended:
             remove_spread(folder)
             return
         let_nodes_follow(job.model_version_id, time.monotonic() + _FOLLOW_SECONDS)

@@ -140,7 +140,7 @@ class Leader:
         elif job.state == BulkState.BUILDING:
             finishing.build(job, self.folder(job.pk), self.finishing, go_on)
         elif job.state == BulkState.PREPARING:
-            finishing.prepare(job, self.folder(job.pk), self.finishing, go_on)
+            finishing.prepare(job, self.finishing, go_on)
         elif job.state == BulkState.REGISTERING:
             finishing.open_parts(job, self.folder(job.pk), go_on)
         else:

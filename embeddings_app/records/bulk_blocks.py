@@ -23,19 +23,18 @@ class Block:
 def hidden(document: str, version_key: str) -> str:
     """SQL: whether the vector that the version has of the document, an alias of its table, is hidden. The views of
     index nodes have the same rule."""
-    return f"({document}.revision = 1 AND {_in_closed_block(document)} AND b.model_version_id = {version_key}))"
+    # The first two comparisons are all that most documents cost.
+    return f"""({document}.revision = 1 AND {document}.id >= {FIRST_KEY} AND EXISTS (
+        SELECT 1 FROM bulk_block b
+        WHERE b.opened_to < b.last_key AND {document}.id > b.opened_to AND {document}.id <= b.last_key
+          AND b.model_version_id = {version_key}))"""
 
 
 def unregistered(document: str) -> str:
-    """SQL: whether the document lies in a closed block of any version."""
-    return f"({_in_closed_block(document)}))"
-
-
-def _in_closed_block(document: str) -> str:
-    # The first comparison is all that most documents cost.
-    return f"""{document}.id >= {FIRST_KEY} AND EXISTS (
-        SELECT 1 FROM bulk_block b
-        WHERE b.opened_to < b.last_key AND {document}.id > b.opened_to AND {document}.id <= b.last_key"""
+    """SQL: whether the document was touched, and the log has yet to name it behind its block."""
+    return f"""({document}.id >= {FIRST_KEY} AND EXISTS (
+        SELECT 1 FROM bulk_block b JOIN bulk_touched t ON t.job_id = b.job_id AND t.document_id = {document}.id
+        WHERE {document}.id BETWEEN b.first_key AND b.last_key))"""
 
 
 def reserve(job_key: int, version_key: int, keys: int) -> Block:
@@ -82,7 +81,7 @@ def touch(document_keys: Sequence[int]) -> None:
 
 
 def touched(job_key: int) -> list[int]:
-    """Documents of the block that were changed while it was closed."""
+    """Documents of the block that were changed while it was closed, and that the log does not name behind it yet."""
     return [key for (key,) in rows("SELECT document_id FROM bulk_touched WHERE job_id = %s ORDER BY 1", [job_key])]
 
 

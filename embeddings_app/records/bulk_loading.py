@@ -153,14 +153,19 @@ def unlogged_documents(block: bulk_blocks.Block, limit: int) -> tuple[list[Unlog
     return [UnloggedDocument(key, hashed) for key, hashed, revision in found if revision == 1], reached
 
 
-def touched_documents(job_key: int) -> list[ChangedDocument]:
-    """The documents of the block of the job that clients have changed while it was closed, tombstones too."""
+def take_touched(job_key: int, limit: int) -> list[ChangedDocument]:
+    """Up to `limit` of the documents of the block that clients have changed while it was closed, tombstones too. They
+    are taken from the notes: the caller's transaction names them in the log."""
     found = rows(
         """
-        SELECT d.id, d.revision, d.shard_hash FROM bulk_touched t JOIN document d ON d.id = t.document_id
-        WHERE t.job_id = %s ORDER BY d.id
+        WITH taken AS (
+            DELETE FROM bulk_touched WHERE job_id = %(job)s AND document_id IN (
+                SELECT document_id FROM bulk_touched WHERE job_id = %(job)s ORDER BY document_id LIMIT %(limit)s)
+            RETURNING document_id
+        )
+        SELECT d.id, d.revision, d.shard_hash FROM taken JOIN document d ON d.id = taken.document_id ORDER BY d.id
         """,
-        [job_key],
+        {"job": job_key, "limit": limit},
     )
     return [ChangedDocument(*one) for one in found]
 

@@ -31,7 +31,7 @@ class CensusBasis:
 
 
 def read_basis(namespace_key: int, version_key: int, layout: int, most: int = MOST_OTHERS) -> CensusBasis | None:
-    """All of one moment; None when the version is not the active one, when a bulk job hides documents of it, and when
+    """All of one moment; None when the version is not the active one, when a bulk job of it has not ended, and when
     more than `most` documents, of any namespace, wait for work."""
     # One statement is one moment. Each part reads an index that has rows for such documents only.
     epoch, active, hidden, waiting, heads, keys, shown, metadata = row(
@@ -52,7 +52,9 @@ def read_basis(namespace_key: int, version_key: int, layout: int, most: int = MO
         )
         SELECT (SELECT epoch::text FROM log_epoch),
                EXISTS (SELECT 1 FROM model_registry WHERE id = %(version)s AND status = %(active)s),
-               EXISTS (SELECT 1 FROM bulk_block WHERE model_version_id = %(version)s AND opened_to < last_key),
+               EXISTS (SELECT 1 FROM bulk_block WHERE model_version_id = %(version)s AND opened_to < last_key)
+               OR EXISTS (SELECT 1 FROM bulk_touched t JOIN bulk_block b USING (job_id)
+                          WHERE b.model_version_id = %(version)s),
                greatest((SELECT count(*) FROM pending), (SELECT count(*) FROM quarantined),
                         (SELECT count(*) FROM expired)),
                (SELECT array_agg(ARRAY[shard::bigint, head]) FROM shard_counter

@@ -123,7 +123,7 @@ def _purge_tombstones(version_key: int, document_keys: Sequence[int | None], ret
               -- goes a minute too early leaves a gap: a replica that needs its entry loads its shard again.
               AND NOT EXISTS (SELECT 1 FROM oldest o WHERE o.shard = d.shard_hash %% o.shards
                               AND o.created_at < d.updated_at - interval '1 minute')
-              -- The registration of the block names it in the log once more.
+              -- The end of its bulk job names it in the log once more.
               AND NOT {unregistered("d")}
             ORDER BY d.namespace_id, d.doc_id FOR UPDATE
         )

@@ -8,9 +8,9 @@ from django.db import connection, transaction
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import BulkBlock, BulkJob, BulkState, ModelRegistry, ModelStatus
-from embeddings_app.records import bulk_blocks, shard_digests
+from embeddings_app.records import bulk_blocks, bulk_loading, changes, shard_digests
 from embeddings_app.records.search_samples import spread_documents
-from embeddings_app.records.topology import read_topology
+from embeddings_app.records.topology import read_topology, writable_layouts
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.documents.reading import read_document
@@ -160,7 +160,7 @@ def test_the_digest_audit_expects_nothing_of_it(job: BulkJob) -> None:
     assert (len(found.same), found.differ) == (topology.shards, ())
 
 
-def test_its_tombstones_are_kept_until_it_is_open(job: BulkJob) -> None:
+def test_its_tombstones_are_kept_until_the_log_names_them_behind_it(job: BulkJob) -> None:
     loaded(job, ["a"])
     delete(NAMESPACE, "a")
     put(("later", "text"))
@@ -173,10 +173,14 @@ def test_its_tombstones_are_kept_until_it_is_open(job: BulkJob) -> None:
     put(("a", "a"))
     delete(NAMESPACE, "a")
     open_block(job)
-    for table, column in (("shard_change", "created_at"), ("document", "updated_at")):
-        rows(f"UPDATE {table} SET {column} = {column} - interval '3 days' RETURNING 1")
-    trim_logs(24)
-    assert rows("SELECT doc_id FROM document WHERE deleted") == []
+    for left in (["a"], []):
+        put(("later", f"text {left}"))
+        index()
+        for table, column in (("shard_change", "created_at"), ("document", "updated_at")):
+            rows(f"UPDATE {table} SET {column} = {column} - interval '3 days' RETURNING 1")
+        trim_logs(24)
+        assert [doc_id for (doc_id,) in rows("SELECT doc_id FROM document WHERE deleted")] == left
+        changes.append_changes(writable_layouts(), [job.model_version_id], bulk_loading.take_touched(job.pk, 10))
 
 
 def test_opening_waits_for_a_writer_that_found_it_closed(job: BulkJob) -> None:

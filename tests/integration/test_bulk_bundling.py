@@ -14,7 +14,7 @@ from bulk_ingest.finishing import Finishing
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.filters import Condition, to_wire
 from embeddings_app.models import BulkBlock, BulkBundle, BulkJob, BulkState, ModelRegistry
-from embeddings_app.records import bulk_bundles
+from embeddings_app.records import bulk_blocks, bulk_bundles
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.bulk import bundles, registering
 from embeddings_app.services.documents.deleting import delete
@@ -32,6 +32,7 @@ from tests.integration.bulk_loads import (
     vector_of,
     write_lines,
 )
+from tests.integration.bulk_steps import seen_by_nodes, touched
 from tests.integration.indexing_steps import rows
 from tests.integration.shard_digests import ShardDigest, shard_digest
 from tests.unit.index_nodes.builders import spec
@@ -175,7 +176,7 @@ def test_the_end_waits_for_replicas_that_live(job: BulkJob, tmp_path: Path) -> N
         replica(0, prepared)
         assert bundles.readiness(job) is bundles.Readiness.WAIT
     with pytest.raises(ServiceError, match="did not prepare"):
-        finishing.prepare(job, tmp_path, ONE, lambda: True)
+        finishing.prepare(job, ONE, lambda: True)
     replica(1, ready)
     assert bundles.ready_share(job) == 0.5
     replica(0, f'{{"{job.pk}": "no_room"}}')
@@ -186,7 +187,8 @@ def test_the_end_waits_for_replicas_that_live(job: BulkJob, tmp_path: Path) -> N
         assert bundles.readiness(job) is bundles.Readiness.USELESS
     replica(0, "{}", silent=61)
     assert bundles.readiness(job) is bundles.Readiness.READY
-    finishing.prepare(job, tmp_path, ONE, lambda: True)
+    finishing.prepare(job, ONE, lambda: True)
+    finishing.open_parts(job, tmp_path, lambda: True)
     job.refresh_from_db()
     assert job.state == BulkState.DONE
 
@@ -194,15 +196,49 @@ def test_the_end_waits_for_replicas_that_live(job: BulkJob, tmp_path: Path) -> N
 def test_without_waiting_the_block_opens_at_once(job: BulkJob, tmp_path: Path) -> None:
     finishing.build(job, tmp_path, ONE, lambda: True)
     replica(0, "{}")
-    finishing.prepare(job, tmp_path, replace(ONE, await_replicas=False), lambda: True)
+    finishing.prepare(job, replace(ONE, await_replicas=False), lambda: True)
     job.refresh_from_db()
-    assert job.state == BulkState.DONE
+    assert (job.state, registering.hides_documents(job.pk)) == (BulkState.REGISTERING, False)
+
+
+def test_what_clients_changed_is_named_behind_the_block_part_by_part(job: BulkJob, tmp_path: Path) -> None:
+    finishing.build(job, tmp_path, ONE, lambda: True)
+    upsert_rows([source_row(doc_id, "another text") for doc_id in IDS[:10]])
+    for doc_id in IDS[10:15]:
+        delete(SPACE, doc_id)
+    ((before,),) = rows("SELECT count(*) FROM shard_change")
+    registering.register(job.pk, 3)
+    kinds = "SELECT kind, count(*) FROM shard_change GROUP BY 1 ORDER BY 1"
+    assert rows(kinds) == [("document", before + 3), ("segment", 2)]
+    upsert_rows([source_row(IDS[20], "a text of later")])
+    assert len(touched(job)) == 12
+    steps = iter((True, True, False))
+    finishing.open_parts(job, tmp_path, lambda: next(steps), 4)
+    assert (len(touched(job)), BulkJob.objects.get().state) == (4, BulkState.REGISTERING)
+    finishing.open_parts(job, tmp_path, lambda: True, 4)
+    assert (touched(job), BulkJob.objects.get().state) == ([], BulkState.DONE)
+    behind = """
+        SELECT d.doc_id, count(*) FROM shard_change c JOIN document d ON d.id = c.document_id
+        JOIN bulk_bundle b USING (layout_id, shard) WHERE c.seq > b.seq GROUP BY 1 ORDER BY 1
+    """
+    assert rows(behind) == [(doc_id, 1) for doc_id in (*IDS[:15], IDS[20])]
+    assert len(seen_by_nodes(job.model_version_id)) == len(IDS) - 5
+
+
+def test_a_tombstone_stays_until_it_is_named_behind_the_block(job: BulkJob, tmp_path: Path) -> None:
+    finishing.build(job, tmp_path, ONE, lambda: True)
+    delete(SPACE, IDS[0])
+    registering.register(job.pk, 0)
+    waiting = f"SELECT doc_id FROM document d WHERE {bulk_blocks.unregistered('d')}"
+    assert rows(waiting) == [(IDS[0],)]
+    finishing.open_parts(job, tmp_path, lambda: True)
+    assert rows(waiting) == []
 
 
 def test_replicas_that_cannot_use_bundles_get_the_documents_one_by_one(job: BulkJob, tmp_path: Path) -> None:
     finishing.build(job, tmp_path, ONE, lambda: True)
     replica(0, None)
-    finishing.prepare(job, tmp_path, ONE, lambda: True)
+    finishing.prepare(job, ONE, lambda: True)
     assert (job.state, BulkBundle.objects.count()) == (BulkState.REGISTERING, 0)
     while not registering.open_part(job.pk, 1_000).ended:
         pass

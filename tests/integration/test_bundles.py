@@ -131,6 +131,7 @@ def test_the_entry_ends_the_job(job: BulkJob, tmp_path: Path) -> None:
     bundles(job, tmp_path)
     delete(NAMESPACE, IDS[0])
     seqs = registering.register(job.pk)
+    assert registering.open_part(job.pk).ended
     job.refresh_from_db()
     assert (job.state, AuditEvent.objects.latest("id").action) == (BulkState.DONE, "bulk.done")
     assert dict(BulkBundle.objects.filter(job=job).values_list("shard", "seq")) == seqs

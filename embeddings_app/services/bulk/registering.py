@@ -1,10 +1,13 @@
 """The end of a bulk job: its block of keys opens, with entries of the log for what becomes visible.
 
 All at once, where index nodes take over bundles of documents with their graphs: one entry of each log stands for all of
-them. Else part by part, with an entry for each document.
+them. Else part by part, with an entry for each document. Documents that clients have changed meanwhile are named once
+more behind the block, part by part too: no transaction grows with their number.
 """
 
 from dataclasses import asdict, dataclass
+
+from django.db.models import F
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app import registry
@@ -15,6 +18,9 @@ from embeddings_app.records.topology import writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
 from embeddings_app.services.bulk.jobs import move
+
+ENTRIES_AT_ONCE = 2_000
+"""In one transaction, which clients may wait for. Nodes apply so many in much less than the second they may lag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +38,16 @@ def check_counts(job: BulkJob) -> None:
         raise ServiceError("internal_error", f"the rows of {job} do not add up: {asdict(counts)}")
 
 
-def register(job_key: int) -> dict[int, int]:
+def register(job_key: int, limit: int = ENTRIES_AT_ONCE) -> dict[int, int]:
     """Make all documents of the block visible, by the bundles of the job; gives shard -> number of the entry in its
-    log. Raises ServiceError when the job does not wait for this, or its bundles are not those of all logs."""
-    return in_transaction(lambda: _register(job_key))
+    log. `open_part` ends the job. Raises ServiceError when the job does not wait for this, or its bundles are not those
+    of all logs."""
+    return in_transaction(lambda: _register(job_key, limit))
 
 
-def _register(job_key: int) -> dict[int, int]:
+def _register(job_key: int, limit: int) -> dict[int, int]:
     """1. the job and its block, before the logs  2. an entry for the bundles of each shard, and behind it one for each
-    document that was changed meanwhile  3. the job ends."""
+    document that was changed meanwhile, up to `limit`."""
     job = BulkJob.objects.select_related("namespace").select_for_update(of=("self",), no_key=True).get(pk=job_key)
     model_locks.lock_shared(job.space.model_id)
     if job.state != BulkState.PREPARING or not registry.is_live(job.model_version_id):
@@ -53,7 +60,8 @@ def _register(job_key: int) -> dict[int, int]:
     BulkBlock.objects.filter(pk=job.pk).update(opened_to=block.last_key)
     segment = {"job": job.pk, "first_key": block.first_key, "last_key": block.last_key}
     segments = {(layout, job.model_version_id, shard): segment for shard, layout in shards.items()}
-    touched = _end(job)
+    touched = bulk_loading.take_touched(job.pk, limit)
+    move(job, BulkState.REGISTERING)
     entries = changes.append_changes(layouts, [job.model_version_id], touched, segments)
     seqs = {shard: seq for (_, _, shard), seq in entries.items()}
     for shard, seq in seqs.items():
@@ -61,25 +69,27 @@ def _register(job_key: int) -> dict[int, int]:
     return seqs
 
 
-def _end(job: BulkJob) -> list[ChangedDocument]:
-    """The job is done; gives the documents of its block that clients have changed."""
-    touched = bulk_loading.touched_documents(job.pk)
-    BulkTouched.objects.filter(job=job).delete()
+def _end(job: BulkJob) -> None:
     counts = asdict(bulk_jobs.count_rows(job.pk))
     BulkJob.objects.filter(pk=job.pk).update(counts=counts)
     move(job, BulkState.DONE)
     audit.record(job.actor, "bulk.done", str(job), counts)
-    return touched
 
 
-def open_part(job_key: int, limit: int) -> Opened:
-    """Make up to `limit` documents of the block visible. Raises ServiceError when the job does not register."""
+def hides_documents(job_key: int) -> bool:
+    """Whether the block of the job is not open yet."""
+    return BulkBlock.objects.filter(pk=job_key, opened_to__lt=F("last_key")).exists()
+
+
+def open_part(job_key: int, limit: int = ENTRIES_AT_ONCE) -> Opened:
+    """Bring up to `limit` documents of the block into the log: those that become visible, and once all are, those that
+    clients have changed. Raises ServiceError when the job does not register."""
     return in_transaction(lambda: _open_part(job_key, limit))
 
 
 def _open_part(job_key: int, limit: int) -> Opened:
-    """1. the block, before the log  2. what nobody has changed gets its first entry  3. at the end, what was changed
-    gets one behind it, and the job ends."""
+    """1. the block, before the log  2. what nobody has changed gets its first entry  3. once it is open, what was
+    changed gets one behind it  4. when nothing is left, the job ends."""
     job = BulkJob.objects.select_related("namespace").get(pk=job_key)
     model_locks.lock_shared(job.space.model_id)
     if job.state != BulkState.REGISTERING or not registry.is_live(job.model_version_id):
@@ -90,8 +100,12 @@ def _open_part(job_key: int, limit: int) -> Opened:
     row.opened_to = reached
     row.save(update_fields=["opened_to"])
     entries = [ChangedDocument(found.key, 1, found.shard_hash) for found in unlogged]
-    ended = reached == row.last_key
+    room, ended = limit - len(entries), False
+    if reached == row.last_key and room:
+        # Nobody touches a document of an open block, so these get fewer.
+        entries += bulk_loading.take_touched(job.pk, room)
+        ended = not BulkTouched.objects.filter(job=job).exists()
     if ended:
-        entries += _end(job)
+        _end(job)
     changes.append_changes(writable_layouts(), [job.model_version_id], entries)
     return Opened(len(unlogged), ended)
