@@ -143,7 +143,7 @@ class Service:
         """Run a management command beside the instance; gives what it printed."""
         environ = {**os.environ, **outside_environment(self.var)}
         done = subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
+            [sys.executable, "manage.py", *command], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=180
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

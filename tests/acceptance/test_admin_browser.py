@@ -165,7 +165,7 @@ def test_a_quarantined_record_gets_another_try(visit: Visit) -> None:
         page.get_by_role("link", name="Retry all quarantined").click()
         page.get_by_role("button", name="Retry", exact=True).click()
         expect(page.get_by_text("Tried again: 2 records")).to_be_visible()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         states = "SELECT DISTINCT state FROM embedding_record"
         while database.execute(states).fetchall() != [("ready",)] and time.monotonic() < until:
             time.sleep(0.1)

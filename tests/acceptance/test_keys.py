@@ -38,7 +38,7 @@ def keyed(small: Service, manage: Run) -> Service:
 
 
 def _until_keyed(url: str) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while httpx.get(f"{url}/v1/models").status_code == 200 and time.monotonic() < until:
         time.sleep(0.1)
     assert httpx.get(f"{url}/v1/models").status_code == 401
@@ -190,7 +190,7 @@ def test_a_key_of_one_namespace_hears_of_no_search_in_another(keyed: Service, ma
     def seen(key: str) -> set[str]:
         return {search["namespace"] for search in ok(ask(keyed, key, "GET", "/v1/activity"))["searches"]}
 
-    wide, until = make_key("admin"), time.monotonic() + 10
+    wide, until = make_key("admin"), time.monotonic() + 60
     while NAMESPACE not in seen(wide):
         assert time.monotonic() < until
         time.sleep(0.1)

@@ -147,7 +147,7 @@ def test_a_version_is_measured_and_judged_beside_the_active_one(service: Service
 
 
 def _metrics(api: httpx.Client) -> str:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while f'search_recall{{model="{MODEL}"' not in (text := api.get("/metrics").text):
         assert time.monotonic() < deadline
         time.sleep(0.5)

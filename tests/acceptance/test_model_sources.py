@@ -86,7 +86,7 @@ def test_a_retired_version_is_told_from_the_one_that_answers_now(service: Servic
         body = {"model": f"changing@{version}", "input": "a fox"}
         return httpx.post(f"{service.url}/v1/embeddings", json=body, timeout=60.0)
 
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while ask(2).status_code != 200:
         assert time.monotonic() < until, "version 2 does not answer"
         time.sleep(0.1)

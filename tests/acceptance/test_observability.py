@@ -17,7 +17,7 @@ from tests.acceptance.collector import Collector, Span
 from tests.acceptance.conftest import ok
 from tests.conftest import Service
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 LINE_FIELDS = {"time", "level", "logger", "message", "request", "role"}
 SECRET = "unmistakable"
 

@@ -26,7 +26,7 @@ def versions(api: httpx.Client, service: Service) -> None:
     add_versions(service, MODEL, others)
     for doc_id, text in TEXTS.items():
         put(api, doc_id, text)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(search(api, NEW)["hits"]) < len(TEXTS):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -85,14 +85,14 @@ def test_the_write_waits_for_a_delete_that_has_not_committed_yet() -> None:
             cursor.execute("BEGIN")
             cursor.execute("SELECT id FROM document WHERE doc_id = 'a' FOR NO KEY UPDATE")
             deleting.set()
-            assert may_commit.wait(5)
+            assert may_commit.wait(60)
             cursor.execute("UPDATE document SET deleted = true, revision = revision + 1 WHERE doc_id = 'a'")
             cursor.execute("DELETE FROM embedding_vector")
             cursor.execute("COMMIT")
 
     with ThreadPoolExecutor(2) as pool:
         delete_done = pool.submit(in_thread, slow_delete)
-        assert deleting.wait(5)
+        assert deleting.wait(60)
         index_done = pool.submit(in_thread, index)
         with pytest.raises(TimeoutError):
             index_done.result(0.3)

@@ -87,7 +87,7 @@ def by_index(path: str, filter_: Filter | None) -> tuple[Count, Facet]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -40,7 +40,7 @@ def connection(database: str) -> Iterator[log_reader.Connection]:
 
 
 def until(follower: Follower, connection: log_reader.Connection, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(follower.round(connection))

@@ -95,14 +95,14 @@ def test_of_requests_at_once_one_writes_and_the_others_get_its_answer() -> None:
 
     def slow(result: UpsertResult) -> bytes:
         inside.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return body(result)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(in_thread, upsert, request(document("a", "second")), once(slow))
-        assert inside.wait(10)
+        assert inside.wait(60)
         second = pool.submit(in_thread, upsert, request(document("a", "second")), once())
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
         while not rows(waiting, "%INTO kept_answer%"):
             assert time.monotonic() < until

@@ -46,7 +46,7 @@ class Nodes:
             self.followers.append((Follower(url, shard, 0, directory), connection))
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline
             for follower, connection in self.followers:
@@ -260,12 +260,12 @@ def test_a_write_under_way_is_either_waited_for_or_in_both_logs(nodes: Nodes) ->
         assert len(writable_layouts()) == 1
         starting = threading.Thread(target=lambda: in_thread(lambda: (began.set(), start(SHARDS, ACTOR))))
         starting.start()
-        assert began.wait(10)
+        assert began.wait(60)
         time.sleep(0.3)
         with django_connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM layout")
             assert cursor.fetchone() == (1,), "the layout came although a writer was under way"
-    starting.join(10)
+    starting.join(60)
     assert Layout.objects.filter(status=LayoutStatus.BUILDING).count() == 1
 
 

@@ -162,7 +162,7 @@ def test_a_start_keeps_snapshots_and_nothing_else(
     follower = start()
     try:
         follower.start(keep_snapshots=True)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not ready(follower):
             assert time.monotonic() < deadline
             time.sleep(0.02)

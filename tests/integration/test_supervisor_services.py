@@ -69,7 +69,7 @@ def connect(url: str) -> "redis.Redis":
 
 
 def until(services: Services, works: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         services.fleet.tick()
         try:

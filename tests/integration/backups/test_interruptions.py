@@ -48,14 +48,14 @@ def somebody_holds(lock: Callable[[], None]) -> Iterator[None]:
             with transaction.atomic():
                 lock()
                 locked.set()
-                may_end.wait(20)
+                may_end.wait(60)
         finally:
             connection.close()
 
     holder = threading.Thread(target=hold)
     holder.start()
     try:
-        assert locked.wait(10)
+        assert locked.wait(60)
         yield
     finally:
         may_end.set()
@@ -88,7 +88,7 @@ def test_a_backup_that_waited_for_a_restore_holds_what_was_restored(directory: P
 
     with ThreadPoolExecutor(1) as pool:
         restored = pool.submit(restore_slowly)
-        assert committing.wait(10)
+        assert committing.wait(60)
         second = make_backup(tmp_path / "second", None, silent)
         restored.result()
     counts = {table.name: table.rows for table in second.tables}

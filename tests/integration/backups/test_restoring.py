@@ -118,7 +118,7 @@ def test_a_backup_under_writers_is_one_moment(directory: Path) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert writing.wait(10)
+        assert writing.wait(60)
         backup(directory)
     finally:
         stopped.set()

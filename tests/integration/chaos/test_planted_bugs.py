@@ -43,7 +43,7 @@ def _python(code: str, **environ: str) -> str:
         env={**os.environ, "PYTHONPATH": f"{PLANTED_FOLDER}:{ROOT}", **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -29,7 +29,7 @@ def queue(index: VersionIndex, tmp_path: Path) -> BuildQueue:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -77,7 +77,7 @@ def draining(
         for drainer in drainers:
             drainer.stop()
         for thread in running:
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -94,14 +94,14 @@ def _batch(version_key: int = VERSION) -> SearchBatch:
         fanout_id=uuid.uuid4().hex,
         inbox=f"reply.{uuid.uuid4().hex}",
         epoch="e",
-        deadline=time.time() + 30,
+        deadline=time.time() + 120,
         queries=(query,),
         vectors=np.ones((1, 4), np.float32),
     )
 
 
 def _until(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while not condition() and time.monotonic() < until:
         time.sleep(0.005)
 
@@ -114,7 +114,7 @@ class Meeting(Replica):
         self._met = threading.Barrier(threads)
 
     def answer(self, batch: SearchBatch, layout: int, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
-        self._met.wait(5)
+        self._met.wait(60)
         return super().answer(batch, layout, lane)
 
 
@@ -138,7 +138,7 @@ class Held(Replica):
     def answer(self, batch: SearchBatch, layout: int, lane: SearchLane = SearchLane.LIGHT) -> Addressed:
         if lane is SearchLane.HEAVY:
             self.held.release()
-            assert self.free.wait(20)
+            assert self.free.wait(60)
         return super().answer(batch, layout, lane)
 
 
@@ -148,7 +148,7 @@ def test_light_searches_are_answered_while_heavy_ones_run_and_wait(redis: Redis,
     with draining(redis, replica, lanes=tuple(SearchLane)):
         for batch in heavy:
             _send(redis, layout, (0,), batch, SearchLane.HEAVY)
-        assert replica.held.acquire(timeout=5)
+        assert replica.held.acquire(timeout=60)
         for batch in light:
             _send(redis, layout, (0,), batch)
         _until(lambda: len(replica.answered) == len(light))

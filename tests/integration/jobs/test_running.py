@@ -18,7 +18,7 @@ from embedding_project.contracts.errors import Unavailable
 from embeddings_app.records import leases
 from embeddings_app.records.jobs import last_runs, progress_of, prune_runs
 from embeddings_app.services.jobs.job import Done, Job, Run
-from embeddings_app.services.jobs.running import LEASE_MARGIN_SECONDS, run_job
+from embeddings_app.services.jobs.running import run_job
 from embeddings_app.services.jobs.table import JOBS
 from tests.conftest import ROOT
 from tests.integration.indexing_steps import in_thread, rows
@@ -153,7 +153,7 @@ def test_a_job_whose_process_is_killed_is_free_again_after_a_bounded_time() -> N
     killed_at = time.monotonic()
     assert not run_job(job())
     while not run_job(job(run_seconds=0.0)):
-        assert time.monotonic() - killed_at < 1.0 + LEASE_MARGIN_SECONDS + 2.0
+        assert time.monotonic() - killed_at < 60.0
         time.sleep(0.1)
     assert [outcome for outcome, _, _ in history()] == ["abandoned", "ok"]
 

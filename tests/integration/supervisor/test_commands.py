@@ -22,7 +22,7 @@ def manage(*arguments: str, var: Path, **extra: str) -> subprocess.CompletedProc
         env={"VAR_DIR": str(var), **extra},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -57,7 +57,7 @@ def test_every_command_explains_itself_where_nothing_is_set(tmp_path: Path) -> N
         "DJANGO_SETTINGS_MODULE": "embedding_project.settings",
     }
     done = subprocess.run(
-        (sys.executable, "-c", script, *NAMES), env=environ, capture_output=True, text=True, timeout=60, check=False
+        (sys.executable, "-c", script, *NAMES), env=environ, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     assert all(f"{name} [-h]" in done.stdout for name in NAMES)

@@ -44,13 +44,13 @@ def started(*arguments: str, folder: Path, **settings: str) -> Iterator[subproce
 def checked(*arguments: str, **settings: str) -> str:
     """What `--check` complains of."""
     command = (sys.executable, "manage.py", "role", *arguments, "--check")
-    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert done.returncode == bool(done.stderr)
     return done.stderr
 
 
 def counters(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_SECONDS) as answer:
         return str(answer.read().decode())
 
 
@@ -71,12 +71,12 @@ def test_an_embedder_comes_alive_in_place_of_the_command_and_ends_when_told(redi
         with socket.create_connection(("127.0.0.1", port)):  # who says nothing holds up nobody for long
             assert "# TYPE embedder_tokens_total counter" in counters(port)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, (tmp_path / "log").read_text()
+        assert process.wait(PATIENCE_SECONDS) == 0, (tmp_path / "log").read_text()
 
 
 def test_what_is_missing_is_named_and_nothing_starts(tmp_path: Path) -> None:
     with started("node", folder=tmp_path, NODE_SHARD="0") as process:
-        assert process.wait(60) == 2
+        assert process.wait(PATIENCE_SECONDS) == 2
     missing = ("DATABASE_URL", "REDIS_URL", "NODE_REPLICA")
     lines = ["role node: configuration:", *(f"  - {name}: not set" for name in missing)]
     assert (tmp_path / "log").read_text() == "\n".join([*lines, ""])
@@ -87,7 +87,7 @@ def test_a_port_for_counters_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with started("embedder", "0", folder=tmp_path, METRICS_PORT=str(port), **servers) as process:
-            assert process.wait(60) == 1
+            assert process.wait(PATIENCE_SECONDS) == 1
     assert f"METRICS_PORT: port {port} on 0.0.0.0 is taken" in (tmp_path / "log").read_text()
 
 

@@ -40,7 +40,7 @@ def running(setup: Setup, finish_seconds: float = FINISH_SECONDS) -> Iterator[Dr
         yield drainer
     finally:
         drainer.stop()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -99,7 +99,7 @@ class SlowEncoder(HashingEncoder):
 
     def encode(self, batch: Sequence[Tokens]) -> Vector:
         self.entered.set()
-        self.release.wait(10)
+        self.release.wait(60)
         return super().encode(batch)
 
 
@@ -108,7 +108,7 @@ class TwoAtOnce(HashingEncoder):
 
     def __init__(self) -> None:
         super().__init__(DIMENSION, HASHING.max_tokens)
-        self.meeting = threading.Barrier(2, timeout=5)
+        self.meeting = threading.Barrier(2, timeout=60)
 
     def encode(self, batch: Sequence[Tokens]) -> Vector:
         self.meeting.wait()
@@ -149,7 +149,7 @@ def test_a_stop_answers_what_is_done_and_puts_the_rest_back(valkey_url: str, red
         publish(valkey_url, each)
     setup = Setup(valkey_url, encoder)
     with running(setup, finish_seconds=0) as drainer:
-        assert encoder.entered.wait(5)
+        assert encoder.entered.wait(60)
         drainer.stop()
         encoder.release.set()
     assert [reply.batch_id for reply in setup.replies().values()] == [sent[0].batch_id]
@@ -172,7 +172,7 @@ def test_a_step_that_never_ends_stops_the_heartbeat_and_the_taking(valkey_url: s
     setup = Setup(valkey_url, encoder)
     with running(setup, finish_seconds=0):
         publish(valkey_url, batch("stuck"))
-        assert encoder.entered.wait(5)
+        assert encoder.entered.wait(60)
         time.sleep(3.5)
         reported = redis.hget("alive", "embedder-7")
         publish(valkey_url, batch("left for others"))
@@ -193,7 +193,7 @@ def test_a_stuck_step_that_nobody_waits_for_any_more_has_the_processor_to_itself
     setup = Setup(valkey_url, encoder, clock=clock)
     with running(setup, finish_seconds=0):
         publish(valkey_url, batch("stuck", deadline=time.time() + 1.5))
-        assert encoder.entered.wait(5)
+        assert encoder.entered.wait(60)
         time.sleep(2.5)
         assert setup.embedder.idle
         before = next(turns)

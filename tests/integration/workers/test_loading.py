@@ -175,7 +175,7 @@ class SlowLoad:
 
     def __call__(self, spec: ModelSpec) -> Encoder:
         if spec == OTHER:
-            assert self.release.wait(20)
+            assert self.release.wait(60)
             if self.error:
                 raise self.error
         return RecordingEncoder()
@@ -246,7 +246,7 @@ def test_only_so_many_models_are_loaded_at_once() -> None:
 
     def load(spec: ModelSpec) -> Encoder:
         loading.append(spec.version_key)
-        release.wait(20)
+        release.wait(60)
         return RecordingEncoder()
 
     pool = ModelPool(load, capacity=8)
