@@ -131,4 +131,6 @@ def test_a_worker_of_celery_writes_what_was_saved_while_the_service_was_away(pro
         until(lambda: "Retry in" in log.read_text(), log)
         assert not found()
     with worker(project) as log:
+        # To look whether it is found loads Django in a process of its own each time: not before there is something.
+        until(lambda: "succeeded in" in log.read_text(), log)
         until(found, log)
