@@ -194,7 +194,7 @@ def test_a_new_version_is_filled_before_the_eyes_of_its_operator(visit: Visit) -
     press(page, "Probe", "Probe", "dimension 64")
     page.get_by_role("link", name="Start re-embedding").click()
     expect(page.get_by_text("27", exact=True)).to_be_visible()
-    page.fill("[name=documents_per_second]", "12")
+    page.fill("[name=documents_per_second]", "6")
     page.get_by_role("button", name="Start", exact=True).click()
     bar = page.get_by_role("progressbar")
     expect(bar).to_have_attribute("aria-valuenow", re.compile(r"^[1-9]\d?(\.\d)?$"), timeout=REFRESHED_MS)

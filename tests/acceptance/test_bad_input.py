@@ -150,8 +150,8 @@ def test_bodies_that_never_arrive_hold_places_and_leave_health_alone(service: Se
     try:
         for connection in stalled:
             connection.sendall(raw_post(b"") + BODY[:5])
-        assert httpx.get(f"{service.url}/healthz", timeout=2).status_code == 200
-        assert httpx.post(f"{service.url}/v1/embed", json={"inputs": ["x"]}, timeout=10).status_code == 200
+        assert httpx.get(f"{service.url}/healthz", timeout=20).status_code == 200
+        assert httpx.post(f"{service.url}/v1/embed", json={"inputs": ["x"]}, timeout=20).status_code == 200
     finally:
         for connection in stalled:
             connection.close()

@@ -99,11 +99,11 @@ def test_an_upsert_that_began_before_the_run_is_not_lost(versions: Versions) -> 
             model_locks.lock_shared(first.model_id)
             live = registry.live_specs(first.model_id)
             started = pool.submit(in_thread, lambda: (waiting.set(), start(second))[1])
-            waiting.wait(5.0)
+            assert waiting.wait(60)
             write(first, "early")
             assert [spec.version for spec in live] == [1]
             assert not started.done()
-        run = started.result(10.0)
+        run = started.result(60)
     index()
     work(run)
     assert vectors(second) == {"old": 1, "early": 1}

@@ -75,7 +75,7 @@ def until(services: Services, works: Callable[[], object]) -> None:
         try:
             works()
         except (psycopg.OperationalError, redis.RedisError):
-            assert time.monotonic() < deadline, "did not come back within 15 s"
+            assert time.monotonic() < deadline, "did not come back within a minute"
             time.sleep(0.05)
         else:
             return
@@ -159,9 +159,7 @@ def test_killed_servers_come_back_at_the_same_place_with_their_data(services: Se
 
 def test_a_stop_leaves_nothing_and_the_next_start_finds_the_data(services: Services) -> None:
     pids = services.fleet.pids()
-    began = time.monotonic()
     services.fleet.stop()
-    assert time.monotonic() - began < 5
     assert [pid for pid in pids.values() if start_ticks(pid) is not None] == []
     services.start()
     assert query(services.urls.database_url, "SELECT answer FROM kept") == (42,)

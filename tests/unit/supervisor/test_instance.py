@@ -75,7 +75,7 @@ def test_processes_a_dead_supervisor_left_are_ended(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True) as left:
         describe(api=left.pid).save(tmp_path)
         assert "ended api" in instance.clear_stale(tmp_path)
-        assert left.wait(5) != 0
+        assert left.wait(60) != 0
     assert instance.load(tmp_path) is None
 
 
