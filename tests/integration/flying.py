@@ -5,6 +5,7 @@ What it computes it counts in Redis, writes to the cache as an embedder would, a
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,13 +26,22 @@ from tests.specs import SPEC
 class Setup:
     """The single flight of a process, over an embedder that takes its time."""
 
-    def __init__(self, url: str, run: str, compute_seconds: float, cache_seconds: float = 10.0) -> None:
-        """`cache_seconds`: the time-out of the cache; long, since a busy machine may hold up its server."""
+    def __init__(
+        self,
+        url: str,
+        run: str,
+        compute_seconds: float,
+        cache_seconds: float = 10.0,
+        release: threading.Event | None = None,
+    ) -> None:
+        """`cache_seconds`: the time-out of the cache; long, since a busy machine may hold up its server. `release`:
+        what is computed is done when it is set, and after `compute_seconds` at the latest."""
         self.redis = Redis.from_url(url)
         self.cache = VectorCache(broker_client(url, timeout_seconds=cache_seconds), ttl_seconds=60)
         self.flight = SingleFlight(self.cache)
         self._run = run
         self._compute_seconds = compute_seconds
+        self._release = release or threading.Event()
 
     def items(self, texts: Sequence[str]) -> list[EmbedItem]:
         return [EmbedItem(cache_key=f"{self._run} {text}".encode(), text=text) for text in texts]
@@ -42,7 +52,7 @@ class Setup:
     def compute(self, items: Sequence[EmbedItem]) -> list[Outcome]:
         for item in items:
             self.redis.hincrby(f"computed {self._run}", item.text)
-        time.sleep(self._compute_seconds)
+        self._release.wait(self._compute_seconds)
         outcomes: list[Outcome] = [
             item.text if item.text.endswith("_error") else EmbeddedText(_vector(item.text), len(item.text), False)
             for item in items

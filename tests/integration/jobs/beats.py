@@ -110,13 +110,12 @@ class Beats:
         names = {child.pid: name for name, child in self.running.items()}
         self.sent.append((time.monotonic(), names[int(process[1])], headers["task"].rpartition(".")[2]))
 
-    def until_sent_by(self, name: str, seconds: float) -> float:
-        """Take what is sent until a message of this beat; after how many seconds that was."""
+    def until_sent_by(self, name: str, seconds: float) -> None:
+        """Take what is sent until a message of this beat."""
         began, before = time.monotonic(), len(self.sent)
         while name not in [sender for _, sender, _ in self.sent[before:]]:
             assert time.monotonic() - began < seconds, f"{name} sent nothing in time"
             self.watch(0.05)
-        return self.sent[-1][0] - began
 
     def until_one_sends(self, seconds: float) -> tuple[str, str]:
         """The beat that sends, and the other one, once both have asked Postgres."""

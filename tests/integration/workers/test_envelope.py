@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -72,9 +71,7 @@ def test_messages_put_back_are_the_next_ones_in_their_old_order(valkey_url: str,
 
 
 def test_waiting_for_empty_lanes_ends(redis: Redis) -> None:
-    started = time.monotonic()
     assert EmbedLanes(redis).wait(0.05) == []
-    assert time.monotonic() - started < 2
 
 
 def envelope(body: bytes, task: str = EMBED_TASK, content_type: str = "application/x-msgpack") -> bytes:
