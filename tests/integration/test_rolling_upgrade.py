@@ -27,6 +27,8 @@ from tests.integration.previous_code import export_previous_code
 
 PATIENCE_SECONDS = 180.0
 ROUNDS = 10
+LATE = {"too_slow", "overloaded", "embedder_unavailable", "index_unavailable"}
+"""What a search may hear on a busy machine, and be sent again. If the schema did not fit, it would hear so always."""
 NEWEST = max(path.stem for path in (ROOT / "embeddings_app" / "migrations").glob("0*.py"))
 
 
@@ -75,9 +77,10 @@ class Clients:
         hits: list[str] = []
         while not hits:
             found = http.post("/v1/search", json=question)
-            assert found.status_code == 200, found.text
-            assert time.monotonic() < until
-            hits = [hit["id"] for hit in found.json()["hits"]]
+            assert found.status_code == 200 or found.json()["error"]["code"] in LATE, found.text
+            assert time.monotonic() < until, found.text
+            hits = [hit["id"] for hit in found.json().get("hits", [])]
+            time.sleep(0.05)
         assert hits == [name]
         with self._counting:
             self.rounds += 1
@@ -104,7 +107,7 @@ def started(command: tuple[str, ...], folder: Path, environ: dict[str, str], log
         assert process.poll() is None, log.read_text()
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _answers(url: str) -> bool:

@@ -90,7 +90,7 @@ def running(one: Started, place: Mapping[str, str], folder: Path) -> Iterator[su
         yield process
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE_SECONDS)
 
 
 def until(happened: Callable[[], bool], roles: Mapping[Path, subprocess.Popen[bytes]]) -> None:
@@ -124,10 +124,13 @@ def test_all_roles_together_embed_write_and_search(
             lambda: (_answer(client, "/v1/upsert", document) or _NO_RESULT)["results"][0]["state"] == "searchable",
             roles,
         )
-        found = _answer(client, "/v1/search", {"query": "where do foxes sleep?"})
-        assert found is not None
-        assert ([hit["id"] for hit in found["hits"]], found["partial"]) == (["notes/1"], False)
+        question = {"query": "where do foxes sleep?", "allow_partial": False}
+        until(lambda: _found(_answer(client, "/v1/search", question)) == ["notes/1"], roles)
         assert httpx.post(f"{url}/v1/search", json={}, headers={"X-Forwarded-Proto": "https"}).status_code == 401
+
+
+def _found(answer: dict[str, Any] | None) -> list[str] | None:
+    return [hit["id"] for hit in answer["hits"]] if answer else None
 
 
 _NO_RESULT: dict[str, Any] = {"results": [{"state": ""}]}
