@@ -35,6 +35,9 @@ class _BoundedConnection(psycopg.Connection[Any]):
         try:
             with request_turns.away():
                 return super().wait(bounded(gen, patience.is_over), min(interval, patience.pause_seconds), timeout)
+        except psycopg.errors.IdleInTransactionSessionTimeout:
+            # No fault of the statement that hears of it: the connection is gone, as with a server that stops.
+            raise psycopg.OperationalError("the server ended a transaction that rested for too long") from None
         except psycopg.OperationalError:
             if patience.given_up:
                 self.pgconn.finish()

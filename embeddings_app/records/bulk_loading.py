@@ -13,7 +13,11 @@ from embeddings_app.records.sql import execute, row, rows
 from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.records.words import delete_words
 
-_LIMITS = "SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '60s'"
+_LIMITS = (
+    "SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '60s';"
+    # Between two statements a niced process prepares thousands of rows.
+    " SET LOCAL idle_in_transaction_session_timeout = '5min'"
+)
 _IDS_AT_ONCE = 5_000
 
 
