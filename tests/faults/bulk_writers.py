@@ -42,6 +42,11 @@ class BulkWriters:
         for thread in self._threads:
             thread.start()
 
+    def acknowledged(self) -> int:
+        """How many operations succeeded so far."""
+        with self._lock:
+            return sum(one.answered.status == 200 for one in self._operations)
+
     def stop(self) -> tuple[Operation, ...]:
         self._stopped.set()
         for thread in self._threads:

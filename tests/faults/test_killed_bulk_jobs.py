@@ -4,7 +4,7 @@ what clients wrote last stays, in Postgres and in every replica."""
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,21 @@ from tests.faults.roles import kill, running
 
 ROWS, BUCKET_ROWS, WRITTEN = 1_200, 20, 60
 FILES = 12
+LEAST_WRITES = 50
 PATIENCE_SECONDS = 120.0
 IDS = [f"doc-{number:05}" for number in range(ROWS)]
 PART_BY_PART, BY_SEGMENTS = 10**9, 1
 """How many rows a job must have to build graphs."""
+HOLD_LAST_FILE = """
+SELECT 1 FROM bulk_file WHERE job_id = %s ORDER BY number DESC LIMIT 1 FOR UPDATE
+"""
+HOLD_LAST_DOCUMENT = """
+INSERT INTO document
+    (namespace_id, doc_id, text, metadata, content_hash, revision, text_revision, deleted, shard_hash,
+     created_at, updated_at)
+SELECT namespace_id, %s, '', '{}', '', 1, 1, false, 0, now(), now() FROM bulk_job WHERE id = %s
+"""
+HOLD_BLOCK = "SELECT 1 FROM bulk_block WHERE job_id = %s FOR SHARE"
 WAITS_FOR_THE_BLOCK = """
 SELECT 1 FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND query LIKE '%bulk_block%' AND query LIKE '%FOR NO KEY UPDATE%'
@@ -69,7 +80,7 @@ def until(condition: Callable[[], Any], pause: float = 0.05) -> Any:
 
 
 class Job:
-    """A job that the role bulk works on, beside clients that write some of its ids."""
+    """A job for the role bulk, beside clients that write some of its ids."""
 
     def __init__(self, service: Service, model_id: str, folder: Path, namespace: str, graphs_from: int) -> None:
         for number in range(FILES):
@@ -83,10 +94,13 @@ class Job:
         # Ids of all buckets.
         self._ids = IDS[:: ROWS // WRITTEN]
         self._writers = BulkWriters(service.url, namespace, model_id, self._ids)
+
+    def begin(self) -> None:
+        """From here on the role works on it."""
         assert self._ask("POST", "/resume").status_code == 200
 
     def _ask(self, method: str, path: str = "") -> httpx.Response:
-        return httpx.request(method, f"{self._service.url}/v1/imports/{self.key}{path}", timeout=10)
+        return httpx.request(method, f"{self._service.url}/v1/imports/{self.key}{path}", timeout=30)
 
     def told(self) -> Json:
         """What the API says; empty while it does not answer."""
@@ -104,11 +118,10 @@ class Job:
     def check(self) -> None:
         """Wait for the end, and judge it."""
         self.until(lambda told: told["state"] == "done")
-        time.sleep(0.5)
+        until(lambda: self._writers.acknowledged() > LEAST_WRITES)
         operations = self._writers.stop()
-        rows = self.told()["rows"]
+        rows = until(self.told)["rows"]
         assert rows["read"] == ROWS == sum(count for name, count in rows.items() if name != "read"), rows
-        assert len([one for one in operations if one.answered.status == 200]) > 50
         with postgres(self._service) as connection:
             until(lambda: not connection.execute(REPLICAS_THAT_DIFFER, [self.model_id]).fetchall())
             shown = self._shown()
@@ -122,7 +135,7 @@ class Job:
     def _shown(self) -> dict[Place, Sequence[int]]:
         """What both replicas of each shard, which take turns, show of each document that clients wrote."""
         shown: dict[Place, Sequence[int]] = {}
-        with httpx.Client(base_url=self._service.url, timeout=10) as client:
+        with httpx.Client(base_url=self._service.url, timeout=30) as client:
             for doc_id in self._ids:
                 first, second = self._versions(client, doc_id), self._versions(client, doc_id)
                 assert first == second
@@ -152,13 +165,31 @@ def new_job(service: Service, external_model: str, tmp_path: Path) -> Iterator[C
 
 
 @contextmanager
+def held(service: Service, hold: str, *parameters: object) -> Iterator[None]:
+    """The block runs while a transaction holds something. Without that a job of this size may come to its end between
+    two looks at it."""
+    with postgres(service) as connection:
+        connection.execute("BEGIN")
+        until(lambda: connection.execute(hold.encode(), parameters).rowcount)
+        yield
+
+
+@contextmanager
+def held_while_it_loads(service: Service, job: Job) -> Iterator[None]:
+    """The block runs while the last bucket waits to know whether a client writes one of its documents."""
+    with held(service, HOLD_LAST_DOCUMENT, IDS[-1], job.key):
+        job.begin()
+        job.until(lambda told: told["state"] == "loading")
+        yield
+
+
+@contextmanager
 def held_at_the_registration(service: Service, job: Job) -> Iterator[None]:
     """The block runs while the transaction that makes documents of the job visible waits for a lock."""
-    job.until(lambda told: told["state"] == "loading")
-    with postgres(service) as connection:
-        # Clients that change documents of the block share the lock.
-        connection.execute("BEGIN")
-        connection.execute("SELECT 1 FROM bulk_block WHERE job_id = %s FOR SHARE", [job.key])
+    with ExitStack() as holds:
+        with held_while_it_loads(service, job):
+            # Clients that change documents of the block share the lock.
+            holds.enter_context(held(service, HOLD_BLOCK, job.key))
         with postgres(service) as other:
             until(lambda: other.execute(WAITS_FOR_THE_BLOCK).fetchall())
         yield
@@ -166,8 +197,9 @@ def held_at_the_registration(service: Service, job: Job) -> Iterator[None]:
 
 def test_a_job_goes_on_when_postgres_is_killed_while_it_loads(service: Service, new_job: Callable[..., Job]) -> None:
     job = new_job("killed-loading")
-    job.until(lambda told: told["state"] == "loading" and told["rows"]["inserted"] > 0)
-    kill(service, "postgres")
+    with held_while_it_loads(service, job):
+        job.until(lambda told: told["rows"]["inserted"] > 0)
+        kill(service, "postgres")
     wait_until_ready(service)
     job.check()
 
@@ -197,6 +229,8 @@ def test_a_job_goes_on_when_its_leader_is_killed_while_files_are_spread(
     service: Service, new_job: Callable[..., Job]
 ) -> None:
     job = new_job("led-spreading")
-    job.until(lambda told: told["state"] == "planned" and told["rows"]["read"] > 0)
-    kill(service, "bulk")
+    with held(service, HOLD_LAST_FILE, job.key):
+        job.begin()
+        job.until(lambda told: told["state"] == "planned" and told["rows"]["read"] > 0)
+        kill(service, "bulk")
     job.check()
