@@ -23,7 +23,7 @@ from embeddings_app.services.documents.namespace_changes import create, drop, em
 from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.documents.text_search_setting import follow_settings, set_text_search
 from embeddings_app.services.search import searching, text_half
-from embeddings_app.services.search.halves import WORDS_SECONDS
+from embeddings_app.services.search.halves import WORDS_SECONDS, vector_due
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.text_half import TextHits, WordQuery, search_words
 from embeddings_app.services.search.text_query import TextAsked
@@ -298,7 +298,8 @@ def test_a_token_that_the_index_does_not_reach_leaves_the_words_of_both_halves_t
 
     def in_time() -> bool:
         deadline = time.monotonic() + WORDS_SECONDS + 0.5
-        prepared = searching.prepare(request, *searching.asked(request), deadline, Stopwatch(), {})
+        due = vector_due(deadline, words_would_do=True)
+        prepared = searching.prepare(request, *searching.asked(request), due, Stopwatch(), {})
         left = deadline - time.monotonic()
         found = searching.answered(prepared, deadline, Stopwatch())
         assert ([hit.doc_id for hit in found.hits], found.vector_fault) == (["fox"], "not_caught_up")

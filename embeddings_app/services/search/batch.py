@@ -58,6 +58,11 @@ def search_many(requests: Sequence[SearchRequest]) -> list[SearchResult | Servic
         ]
 
 
+def _due(request: SearchRequest, deadline: float) -> float:
+    """Until when its vector, and the index for it, may be waited for: not in the time of the other searches."""
+    return min(vector_due(deadline, words_would_do=request.words_would_do), deadline - _SEARCHING_SECONDS)
+
+
 def _embed_together(requests: Sequence[SearchRequest], places: Sequence[_Place], deadline: float) -> _Embedded:
     """One model version after the other; none may take the time of those that follow it, however silent it is, nor
     that of the searches whose vectors are there."""
@@ -69,8 +74,7 @@ def _embed_together(requests: Sequence[SearchRequest], places: Sequence[_Place],
             asking[place[1]].append(request)
     embedded: _Embedded = {}
     for spec, own in asking.items():
-        dues = [vector_due(deadline, words_would_do=request.words_would_do) for request in own]
-        due = min(*dues, deadline - _SEARCHING_SECONDS)
+        due = min(_due(request, deadline) for request in own)
         share = (due - time.monotonic()) / (len(asking) - len(embedded))
         texts = list(dict.fromkeys(request.wanted.query for request in own if request.wanted.query is not None))
         embedded[spec.version_key] = _outcome(embed_queries, spec, texts, time.monotonic() + share)
@@ -85,7 +89,7 @@ def _prepare(
     embedded: _Embedded,
 ) -> Prepared:
     space, spec = place
-    return prepare(request, space, spec, deadline, watch, embedded.get(spec.version_key, {}))
+    return prepare(request, space, spec, _due(request, deadline), watch, embedded.get(spec.version_key, {}))
 
 
 def _outcome(

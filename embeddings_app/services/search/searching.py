@@ -149,7 +149,8 @@ class Prepared:
 
 def search_within(request: SearchRequest, deadline: float, watch: Stopwatch) -> SearchResult:
     """A part of a search that has its own deadline and watch."""
-    return answered(prepare(request, *asked(request), deadline, watch, {}), deadline, watch)
+    due = vector_due(deadline, words_would_do=request.words_would_do)
+    return answered(prepare(request, *asked(request), due, watch, {}), deadline, watch)
 
 
 def asked(request: SearchRequest) -> tuple[Namespace, ModelSpec]:
@@ -163,11 +164,12 @@ def prepare(
     request: SearchRequest,
     space: Namespace,
     spec: ModelSpec,
-    deadline: float,
+    due: float,
     watch: Stopwatch,
     embedded: Mapping[str, EmbedOutcome] | ServiceError,
 ) -> Prepared:
-    """`embedded`: query texts that were embedded before, or why none could be. Raises ServiceError."""
+    """`due`: until when a vector, and the index for it, is waited for. `embedded`: query texts that were embedded
+    before, or why none could be. Raises ServiceError."""
     query, fault, about_query = None, None, tuple[str, ...]()
     reranker = _reranker(request, space)
     if request.mode is Mode.TEXT:
@@ -176,7 +178,7 @@ def prepare(
             positions.written(token, field)
     else:
         try:
-            query, about_query = _vector_half(request, space, spec, deadline, watch, embedded)
+            query, about_query = _vector_half(request, space, spec, due, watch, embedded)
         except Unavailable as error:
             if request.mode is Mode.VECTOR or not request.allow_partial:
                 raise
@@ -204,11 +206,10 @@ def _vector_half(
     request: SearchRequest,
     space: Namespace,
     spec: ModelSpec,
-    deadline: float,
+    due: float,
     watch: Stopwatch,
     embedded: Mapping[str, EmbedOutcome] | ServiceError,
 ) -> tuple[VectorQuery, tuple[str, ...]]:
-    due = vector_due(deadline, words_would_do=request.words_would_do)
     if request.min_tokens:
         with watch.stage("wait"):
             _wait_for_tokens(request.min_tokens, spec.version_key, due)
