@@ -17,6 +17,7 @@ from embsearch import (
     UnexpectedAnswer,
     Unreachable,
 )
+from embsearch.errors import error_of, item_error
 from embsearch.exchange import Call, Lost, Patience, Pause, Reply, answered
 from embsearch.transport import headers_of
 
@@ -181,3 +182,12 @@ def test_an_answer_of_a_proxy_is_an_error_too() -> None:
 def test_a_redirect_is_no_answer() -> None:
     with pytest.raises(UnexpectedAnswer, match="301"):
         Server([Reply(status=301, headers={}, content=b"")]).ask()
+
+
+@pytest.mark.parametrize("code", ERROR_KINDS)
+def test_the_error_of_an_item_is_that_of_a_request_with_its_code(code: str) -> None:
+    body = {"code": code, "message": "refused", "field": "query"}
+    alone = error_of(ERROR_KINDS[code].status, {}, json.dumps({"error": body}).encode())
+    item = item_error(body)
+    assert (type(item), item.code, item.status, item.field) == (type(alone), code, alone.status, "query")
+    assert item.retryable == ERROR_KINDS[code].retryable

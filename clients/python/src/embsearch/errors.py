@@ -115,9 +115,8 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
 
 def error_of(status: int, headers: Mapping[str, str], content: bytes) -> ApiError:
     """The error that an answer with a status of 400 or above tells."""
-    kind = _BY_STATUS.get(status, Unavailable if status >= 500 else InvalidRequest)
     said = _said(content)
-    return kind(
+    return _kind(status)(
         str(said.get("code", "unknown")),
         str(said.get("message", "") or f"an answer with status {status} that names no error"),
         status=status,
@@ -127,11 +126,40 @@ def error_of(status: int, headers: Mapping[str, str], content: bytes) -> ApiErro
     )
 
 
+_CODES: Mapping[int, str] = {
+    401: "unauthenticated",
+    403: "forbidden_scope forbidden_namespace forbidden_host source_not_allowed https_required",
+    404: "not_found unknown_model unknown_document unknown_run unknown_import unknown_key unknown_namespace",
+    405: "method_not_allowed",
+    408: "body_timeout",
+    409: (
+        "model_not_active illegal_step does_not_fit gate_closed revision_conflict idempotency_key_reused "
+        "not_embedded namespace_in_use namespace_exists text_search_off text_not_kept model_mismatch "
+        "token_expired"
+    ),
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    429: "overloaded rate_limited",
+    500: "internal_error",
+    503: (
+        "model_error model_unavailable embedder_unavailable index_unavailable broker_unavailable "
+        "database_unavailable busy too_slow not_caught_up"
+    ),
+}
+"""Status -> codes of the service that have it, apart by spaces; every other one has 400. The error of an item says its
+code alone."""
+_STATUS_BY_CODE = {code: status for status, codes in _CODES.items() for code in codes.split()}
+
+
 def item_error(said: Mapping[str, Any]) -> ApiError:
-    """The error of one item of a request that succeeded in part."""
+    """The error of one item of a request that succeeded in part, as if the item had been a request of its own."""
     code = str(said.get("code", "unknown"))
-    kind, status = (Conflict, 409) if code == "revision_conflict" else (InvalidRequest, 400)
-    return kind(code, str(said.get("message", "")), status=status, field=said.get("field"))
+    status = _STATUS_BY_CODE.get(code, 400)
+    return _kind(status)(code, str(said.get("message", "")), status=status, field=said.get("field"))
+
+
+def _kind(status: int) -> type[ApiError]:
+    return _BY_STATUS.get(status, Unavailable if status >= 500 else InvalidRequest)
 
 
 def _said(content: bytes) -> Mapping[str, Any]:
