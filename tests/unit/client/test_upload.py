@@ -136,6 +136,33 @@ def test_bad_rows_are_told_and_the_others_written(notes: Namespace, tmp_path: Pa
     assert (report.rows, report.written, report.failed_count) == (8, 2, 6)
 
 
+def test_no_row_ends_a_load_however_bad_it_is(notes: Namespace, tmp_path: Path) -> None:
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    rows: list[Any] = [
+        {"id": "1", "text": "infinite", "year": float("inf")},
+        {"id": "2", "text": "a converter finds nothing", "year": "MMXXIV"},
+        {"id": "3", "text": "a converter takes texts", "year": "2024", "lang": 1},
+        Document("4", "no time", expires_at="tomorrow"),  # type: ignore[arg-type]
+        Document("5", "deep", {"nested": nested}),
+        {"id": "6", "text": "good", "year": 2024, "lang": "en"},
+    ]
+    years = {"MMXXVI": 2026}
+    make = {"year": lambda year: years[year] if isinstance(year, str) else int(year), "lang": lambda lang: lang.upper()}
+    report = notes.upload(rows, metadata=make)
+    assert kept(notes) == [("6", "good", {"year": 2024, "lang": "EN"})]
+    assert [(failed.row, failed.code) for failed in report.failed] == [(row, "bad_row") for row in range(5)]
+    path = tmp_path / "notes.jsonl"
+    path.write_text('{"id": "7", "text": "good"}\n{"id": "8", "tags": ' + 100_000 * "[" + "\n")
+    report = notes.upload(path)
+    assert (report.written, [(failed.row, failed.code) for failed in report.failed]) == (1, [(1, "bad_row")])
+    path = tmp_path / "notes.csv"
+    path.write_text(f"id,text\n9,{'x' * 1_100_000}\n10,good\n")
+    report = notes.upload(path)
+    assert (report.written, [(failed.row, failed.code) for failed in report.failed]) == (1, [(0, "bad_row")])
+
+
 def test_a_request_of_bad_documents_only_names_each_of_them(notes: Namespace) -> None:
     report = notes.upload([{"id": str(number), "text": " "} for number in range(5)], batch=5)
     assert [failed.code for failed in report.failed] == ["empty_input"] * 5

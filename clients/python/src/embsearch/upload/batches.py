@@ -65,7 +65,7 @@ class Batches:
             document = self._columns.document(row)
             body, once = encoded(document_json(document)), document.if_revision is not None
             return Item(row=number, id=document.id, body=body, once=once)
-        except (BadRow, TypeError, ValueError) as error:
+        except (BadRow, TypeError, ValueError, AttributeError, RecursionError) as error:
             doc_id = getattr(row, "id", None) or (row.get(self._columns.id) if isinstance(row, dict) else None)
             shown = None if doc_id is None else str(doc_id)
             return FailedDocument(row=number, id=shown, code="bad_row", message=str(error))

@@ -77,8 +77,9 @@ def _converted(value: object, name: str, make: Callable[[Any], Any] | None) -> A
         return None
     try:
         return make(plain)
-    except (ValueError, TypeError) as error:
-        raise BadRow(f"{name!r}: {error}") from error
+    except Exception as error:
+        # What a caller's function raises for a value that it does not expect may be anything.
+        raise BadRow(f"{name!r}: {type(error).__name__}: {error}") from error
 
 
 def _object(value: object) -> object:
@@ -86,7 +87,7 @@ def _object(value: object) -> object:
     if isinstance(value, str) and value.startswith("{"):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return value
 

@@ -84,7 +84,7 @@ def _json_lines(path: Path) -> Source:
 def _json_row(line: bytes) -> object:
     try:
         return json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return BadRow(f"the line is no JSON: {error}")
 
 
@@ -101,7 +101,14 @@ def _csv(path: Path, delimiter: str) -> Source:
         decoded = (line.decode("utf-8", errors="replace") for line in lines)
         table = csv.reader(decoded, delimiter=delimiter)
         next(table)
-        for cells in table:
+        while True:
+            try:
+                cells = next(table)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield BadRow(f"the row is no CSV: {error}")
+                continue
             if len(cells) > len(header):
                 yield BadRow(f"the row has {len(cells)} cells, the header {len(header)}")
             elif cells:
