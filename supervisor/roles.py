@@ -36,7 +36,7 @@ _BACKGROUND_NICE = 5
 # For pages, for the rests of refused bodies, and for refusals and probes, which take no time.
 _THREADS_BESIDE_WORK = PAGES_AT_ONCE + DRAINS_AT_ONCE + 8
 # Beside the threads of requests of one api process; for an index node; for other roles, commands and people.
-_CONNECTIONS_BESIDE_REQUESTS, _CONNECTIONS_OF_NODE, _CONNECTIONS_OF_OTHERS = 8, 2, 100
+_CONNECTIONS_BESIDE_REQUESTS, _CONNECTIONS_OF_NODE, _CONNECTIONS_OF_OTHERS = 12, 2, 100
 _HTTP_SERVER_LOGGING = PROJECT_ROOT / "embedding_project" / "granian.json"
 
 

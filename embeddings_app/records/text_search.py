@@ -78,6 +78,8 @@ class WordStatistics:
     """Different words of a document."""
     shares: Mapping[str, float]
     """Word -> share of the documents that have it, of words that some documents of the sample have."""
+    of_most: bool = False
+    """Whether most documents with words, of all namespaces, are of this one."""
 
 
 def word_statistics(namespace_key: int) -> WordStatistics:
@@ -97,9 +99,21 @@ def word_statistics(namespace_key: int) -> WordStatistics:
         return WordStatistics(documents, 1.0, {})
     least = 1 if every == 1 else _LEAST_SEEN
     shares = {word: count / number for word, count in found.items() if count >= least}
-    return WordStatistics(documents, sum(found.values()) / number or 1.0, shares)
+    return WordStatistics(documents, sum(found.values()) / number or 1.0, shares, _share(namespace_key) > _MOST)
 
 
+def _share(namespace_key: int) -> float:
+    """Of the documents with words, how many the namespace has: what Postgres knows of it, 0 where it knows nothing."""
+    known = row(
+        """
+        SELECT most_common_vals::text::bigint[], most_common_freqs FROM pg_stats
+        WHERE schemaname = current_schema() AND tablename = 'document_words' AND attname = 'namespace_id'
+        """
+    )
+    return dict(zip(*known, strict=True)).get(namespace_key, 0.0) if known and known[0] else 0.0
+
+
+_MOST = 0.5
 _LEAST_SEEN = 4
 """A word of fewer documents of a sample says too little of how many have it."""
 
@@ -138,15 +152,16 @@ class TextLook:
 
     namespace_key: int
     version_key: int
+    of_most: bool
+    """Whether most documents with words are of the namespace: then its mark is no help to find others."""
     queries: tuple[str, ...]
-    """Documents that any of them finds are looked at, those of the first one first."""
+    """Documents that any of them finds are ranked, those of the first one first."""
     terms: tuple[Term, ...]
     mean_length: float
     exact: tuple[str, ...]
     """What must stand in the text, but for capitals."""
     narrowing: Narrowing
-    most_looked_at: int
-    most_scored: int
+    most_ranked: int
     fetch: int
     with_metadata: bool
     with_text: bool
@@ -166,68 +181,85 @@ class FoundText:
 @dataclass(frozen=True, slots=True)
 class Looked:
     found: list[FoundText]
-    """Best first; of equal scores, the document that was written first."""
-    looked_at: int
-    scored: int
-    """Of those, documents that live, pass the filter as far as Postgres can tell, and have what must stand there."""
+    """Best first; of equal scores, the document that was written first. They live, pass the filter as far as Postgres
+    can tell, and have what must stand there."""
+    ranked: int
 
 
 def best_documents(look: TextLook) -> Looked:
-    """In one statement, so that what is shown of a document is what was found."""
-    given: dict[str, Any] = {"look_cap": look.most_looked_at, "score_cap": look.most_scored, "fetch": look.fetch}
-    given |= {"space": look.namespace_key, "version": look.version_key, "mean": look.mean_length}
-    looks = " UNION ALL ".join(
-        f"(SELECT document_id, {place} AS place FROM document_words WHERE words @@ %(q{place})s::tsquery"
-        " LIMIT %(look_cap)s)"
-        for place in range(len(look.queries))
-    )
-    given |= {f"q{place}": _in(look.namespace_key, query) for place, query in enumerate(look.queries)}
-    passes = " ".join(f"AND d.text ~* %(e{place})s" for place in range(len(look.exact)))
-    given |= {f"e{place}": _as_it_stands(text) for place, text in enumerate(look.exact)}
-    narrowed = look.narrowing.sql
-    for place, value in enumerate(look.narrowing.parameters):
-        narrowed = narrowed.replace("%s", f"%(f{place})s", 1)
-        given[f"f{place}"] = value
-    ranks = "".join(_RANK.format(place=place) for place in range(len(look.terms)))
+    """In one statement, so that what is shown of a document is what was found.
+
+    The words alone rank what the queries find, where the index leads to them. Then documents are read in the order of
+    their scores, until enough of them pass: most searches read few, whatever they rank.
+    """
+    found_by, given = _found_by(look)
+    every = " UNION ALL ".join(f"SELECT * FROM found_{place}" for place in range(len(look.queries)))
     scores = " + ".join(_SCORE.format(place=place) for place in range(len(look.terms))) or "0::float8"
-    for place, term in enumerate(look.terms):
-        given |= {f"t{place}": term.query, f"w{place}": term.weight * (_SATURATION + 1)}
+    passes, parameters = _passes(look)
     found = rows(
         f"""
-        WITH looked AS MATERIALIZED (
-            SELECT document_id FROM ({looks}) AS chosen GROUP BY document_id ORDER BY min(place) LIMIT %(look_cap)s
-        ),
-        passed AS MATERIALIZED (
-            SELECT w.document_id AS id, w.words || ''::tsvector AS words
-            FROM looked JOIN document_words w USING (document_id) JOIN document d ON d.id = document_id
-            WHERE d.namespace_id = %(space)s AND NOT d.deleted AND {LASTS} AND NOT {hidden("d", "%(version)s")}
-              {passes} AND {narrowed}
-            LIMIT %(score_cap)s
-        ),
-        ranked AS (
-            SELECT id, %(k)s * (1 - %(b)s + %(b)s * length(words) / %(mean)s::float8) AS room{ranks}
-            FROM passed OFFSET 0
-        ),
-        best AS (SELECT id, {scores} AS score FROM ranked ORDER BY score DESC, id LIMIT %(fetch)s)
-        SELECT 0::bigint, NULL, (SELECT count(*) FROM looked)::float8, (SELECT count(*) FROM passed)::text, NULL, NULL
+        WITH {", ".join(found_by)},
+        ranked AS MATERIALIZED (SELECT id, {scores} AS score FROM ({every}) AS every_one)
+        SELECT 0::bigint, NULL, (SELECT count(*) FROM ranked)::float8, NULL, NULL, NULL::bytea
         UNION ALL (
-            SELECT d.id, d.doc_id, b.score, {"d.metadata::text" if look.with_metadata else "NULL"},
+            SELECT d.id, d.doc_id, best.score, {"d.metadata::text" if look.with_metadata else "NULL"},
                    {"d.text" if look.with_text else "NULL"}, {"v.vector" if look.with_vector else "NULL::bytea"}
-            FROM best b JOIN document d USING (id) {_VECTOR if look.with_vector else ""}
-            ORDER BY b.score DESC, d.id
+            FROM (SELECT * FROM ranked ORDER BY score DESC, id) AS best,
+                 LATERAL (SELECT * FROM document d WHERE d.id = best.id AND {passes} LIMIT 1) AS d
+                 {_VECTOR if look.with_vector else ""}
+            ORDER BY best.score DESC, best.id LIMIT %(fetch)s
         )
         """,
-        given | {"k": _SATURATION, "b": _LENGTH_SHARE},
+        given | parameters,
     )
-    (_, _, looked_at, scored, _, _), *documents = found
+    (_, _, ranked, _, _, _), *documents = found
     return Looked(
         [
             FoundText(key, doc_id, score, _read(metadata), text, None if vector is None else bytes(vector))
             for key, doc_id, score, metadata, text, vector in documents
         ],
-        int(looked_at),
-        int(scored),
+        int(ranked),
     )
+
+
+def _found_by(look: TextLook) -> tuple[list[str], dict[str, Any]]:
+    """SQL for each query: the documents it finds beyond those before it, with what their scores are made of."""
+    ranks = "".join(_RANK.format(place=place) for place in range(len(look.terms)))
+    given: dict[str, Any] = {"most": look.most_ranked, "space": look.namespace_key, "mean": look.mean_length}
+    given |= {"k": _SATURATION, "b": _LENGTH_SHARE}
+    for place, term in enumerate(look.terms):
+        given |= {f"t{place}": term.query, f"w{place}": term.weight * (_SATURATION + 1)}
+    parts = list[str]()
+    for place, query in enumerate(look.queries):
+        alone = bool(query) and look.of_most
+        given[f"q{place}"] = query if alone else _in(look.namespace_key, query)
+        others = "".join(f" AND NOT words @@ %(q{before})s::tsquery" for before in range(place))
+        left = "%(most)s" + "".join(f" - (SELECT count(*) FROM found_{before})" for before in range(place))
+        parts.append(
+            f"""
+            found_{place} AS MATERIALIZED (
+                SELECT id, %(k)s * (1 - %(b)s + %(b)s * length(words) / %(mean)s::float8) AS room{ranks}
+                FROM (
+                    SELECT document_id AS id, words || ''::tsvector AS words FROM document_words
+                    WHERE words @@ %(q{place})s::tsquery{others}{" AND namespace_id = %(space)s" if alone else ""}
+                    LIMIT {left} OFFSET 0
+                ) AS whole
+            )"""
+        )
+    return parts, given
+
+
+def _passes(look: TextLook) -> tuple[str, dict[str, Any]]:
+    """SQL: whether the document `d` is shown."""
+    given: dict[str, Any] = {"fetch": look.fetch, "version": look.version_key}
+    given |= {f"e{place}": _as_it_stands(text) for place, text in enumerate(look.exact)}
+    exact = "".join(f" AND d.text ~* %(e{place})s" for place in range(len(look.exact)))
+    narrowed = look.narrowing.sql
+    for place, value in enumerate(look.narrowing.parameters):
+        narrowed = narrowed.replace("%s", f"%(f{place})s", 1)
+        given[f"f{place}"] = value
+    living = f"d.namespace_id = %(space)s AND NOT d.deleted AND {LASTS} AND NOT {hidden('d', '%(version)s')}"
+    return f"{living}{exact} AND {narrowed}", given
 
 
 def _as_it_stands(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -14,7 +15,8 @@ from embeddings_app.models import Namespace
 from embeddings_app.records import words
 from embeddings_app.records.filter_sql import narrowing
 from embeddings_app.records.highlights import pieces
-from embeddings_app.records.text_search import Term, TextLook, best_documents
+from embeddings_app.records.sql import execute
+from embeddings_app.records.text_search import Term, TextLook, best_documents, word_statistics
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents import positions
@@ -22,12 +24,13 @@ from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.namespace_changes import create, drop, empty_dropped
 from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.documents.text_search_setting import follow_settings, set_text_search
+from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.search import searching, text_half
 from embeddings_app.services.search.halves import WORDS_SECONDS, vector_due
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.text_half import TextHits, WordQuery, search_words
 from embeddings_app.services.search.text_query import TextAsked
-from tests.integration.indexing_steps import NAMESPACE, index, put, rows
+from tests.integration.indexing_steps import NAMESPACE, document, index, put, request, rows
 
 pytestmark = pytest.mark.usefixtures("database")
 TEXTS = {
@@ -203,6 +206,37 @@ def test_other_namespaces_and_expired_documents_are_not_found() -> None:
     assert other.hits == ()
 
 
+def test_a_namespace_with_most_of_the_words_finds_its_own_alone() -> None:
+    """There the mark of the namespace does not choose, and the column of the table does."""
+    filled("simple")
+    create("elsewhere", None, store_text=True, text_search="simple", actor="test")
+    upsert(replace(request(), namespace="elsewhere", documents=(document("stranger", "a fox elsewhere"),)))
+    assert not word_statistics(space().pk).of_most
+    execute("ANALYZE document_words")
+    shares = [word_statistics(namespaces.namespace(name).pk).of_most for name in (NAMESPACE, "elsewhere")]
+    assert shares == [True, False]
+    text_half.forget_statistics()
+    assert found("fox") == ["fox"]
+    assert found("the heater said", without="fox") == found("the heater said") != []
+    assert found("fox", phrases=("a fox",)) == ["fox"]
+    other = search_words(query(TextAsked(words="fox")), namespaces.namespace("elsewhere"), time.monotonic() + 10)
+    assert [hit.doc_id for hit in other.hits] == ["stranger"]
+
+
+def test_documents_that_may_not_be_shown_leave_their_places_to_worse_ones() -> None:
+    create(NAMESPACE, None, store_text=True, text_search="simple", actor="test")
+    put(*((f"best{place:02}", "fox") for place in range(30)), metadata={"kind": "short"})
+    put(*((f"worse{place:02}", f"fox and {place}") for place in range(5)), metadata={"kind": "long"})
+    worse = [f"worse{place:02}" for place in range(5)]
+    hits = search_words(
+        query(TextAsked(words="fox"), top_k=5, filters={"kind": "long"}), space(), time.monotonic() + 10
+    )
+    assert [hit.doc_id for hit in hits.hits] == worse
+    assert hits.report.looked_at == 35
+    rows("UPDATE document SET expires_at = now() - interval '1 second' WHERE doc_id LIKE 'best%' RETURNING 1")
+    assert [hit.doc_id for hit in search("fox").hits] == worse
+
+
 def test_a_namespace_without_text_search_says_so() -> None:
     put(*TEXTS.items())
     with pytest.raises(ServiceError) as caught:
@@ -272,20 +306,20 @@ def test_documents_of_the_first_query_are_looked_at_first_and_no_more_than_so_ma
     look = TextLook(
         namespace_key=space().pk,
         version_key=1,
+        of_most=False,
         queries=("'fox' & 'owl'", "'fox'"),
         terms=(Term(query="'fox'", weight=1.0),),
         mean_length=3.0,
         exact=(),
         narrowing=narrowing(None),
-        most_looked_at=3,
-        most_scored=3,
+        most_ranked=3,
         fetch=10,
         with_metadata=False,
         with_text=False,
         with_vector=False,
     )
     looked = best_documents(look)
-    assert (looked.looked_at, looked.scored) == (3, 3)
+    assert looked.ranked == 3
     assert {"b1", "b2"} < {one.doc_id for one in looked.found}
 
 
@@ -298,8 +332,8 @@ def test_a_token_that_the_index_does_not_reach_leaves_the_words_of_both_halves_t
 
     def in_time() -> bool:
         deadline = time.monotonic() + WORDS_SECONDS + 0.5
-        due = vector_due(deadline, words_would_do=True)
-        prepared = searching.prepare(request, *searching.asked(request), due, Stopwatch(), {})
+        times = searching.Times(deadline=deadline, vector_due=vector_due(deadline, words_would_do=True))
+        prepared = searching.prepare(request, *searching.asked(request), times, Stopwatch(), {})
         left = deadline - time.monotonic()
         found = searching.answered(prepared, deadline, Stopwatch())
         assert ([hit.doc_id for hit in found.hits], found.vector_fault) == (["fox"], "not_caught_up")

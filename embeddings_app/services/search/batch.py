@@ -20,6 +20,7 @@ from embeddings_app.services.search.searching import (
     Prepared,
     SearchRequest,
     SearchResult,
+    Times,
     answered,
     asked,
     prepare,
@@ -89,7 +90,8 @@ def _prepare(
     embedded: _Embedded,
 ) -> Prepared:
     space, spec = place
-    return prepare(request, space, spec, _due(request, deadline), watch, embedded.get(spec.version_key, {}))
+    times = Times(deadline=deadline, vector_due=_due(request, deadline))
+    return prepare(request, space, spec, times, watch, embedded.get(spec.version_key, {}))
 
 
 def _outcome(

@@ -1,4 +1,5 @@
-"""A search by meaning, by words, or by both: then the two rankings are fused.
+"""A search by meaning, by words, or by both: then the words are searched beside the meaning, and the two rankings are
+fused.
 
 Where one half of two does not answer, the other one is an answer in part.
 """
@@ -6,8 +7,12 @@ Where one half of two does not answer, the other one is an answer in part.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+
+from django.db import close_old_connections
 
 from embedding_project.contracts.errors import Unavailable
+from embedding_project.threads.beside import Begun, Beside, unbegun
 from embeddings_app.models import Namespace
 from embeddings_app.services.search.fusing import Weights, fused
 from embeddings_app.services.search.hydration import SearchHit
@@ -22,6 +27,10 @@ WORDS_SECONDS = 0.7
 """How long a search by words and meaning waits for the words."""
 _ANSWER_SECONDS = 0.1
 """Of the time of a search, kept to make an answer of what was found."""
+_SEARCHED_BESIDE = 4
+"""Searches by words that go on beside their searches by meaning; each has a connection of its own."""
+_LATE_SECONDS = 1.0
+"""A query is ended within this time after its deadline."""
 
 
 def vector_due(deadline: float, *, words_would_do: bool) -> float:
@@ -37,7 +46,7 @@ class Halves:
     vector: VectorQuery | None
     vector_fault: Unavailable | None
     """Why there is no vector, where there should be one."""
-    words: WordQuery | None
+    words: "Words | None"
     weights: Weights
     min_score: float | None
     """Of hits by meaning."""
@@ -46,6 +55,32 @@ class Halves:
     @property
     def both(self) -> bool:
         return self.words is not None and (self.vector is not None or self.vector_fault is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A search by words, which may be under way."""
+
+    query: WordQuery
+    hits: Begun[TextHits]
+
+
+def begin_words(query: WordQuery, space: Namespace, deadline: float, watch: Stopwatch, *, beside: bool) -> Words:
+    """`beside`: whether they are searched while the caller does something else, and then in little time."""
+
+    def search() -> TextHits:
+        until = deadline - _ANSWER_SECONDS
+        if beside:
+            until = min(until, time.monotonic() + WORDS_SECONDS)
+        with watch.stage("words"):
+            return search_words(query, space, until)
+
+    return Words(query=query, hits=_beside().begin(search) if beside else unbegun(search))
+
+
+@cache
+def _beside() -> Beside:
+    return Beside("words", _SEARCHED_BESIDE, at_end=close_old_connections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +100,8 @@ class Found:
 
 def find(halves: Halves, deadline: float, watch: Stopwatch, carried: SearchTicket | None = None) -> Found:
     """Raises ServiceError, DatabaseError."""
-    words, words_fault = _words(halves, deadline, watch)
     nearest, fault = _nearest(halves, deadline, watch, carried)
+    words, words_fault = _words(halves, deadline)
     if fault and words_fault:
         raise fault
     shards, failed = (nearest.shards, nearest.failed) if nearest else _silent(fault)
@@ -92,19 +127,19 @@ def find(halves: Halves, deadline: float, watch: Stopwatch, carried: SearchTicke
     )
 
 
-def _words(halves: Halves, deadline: float, watch: Stopwatch) -> tuple[TextHits | None, Unavailable | None]:
+def _words(halves: Halves, deadline: float) -> tuple[TextHits | None, Unavailable | None]:
     if halves.words is None:
         return None, None
-    until = deadline - _ANSWER_SECONDS
-    if halves.both:
-        until = min(until, time.monotonic() + WORDS_SECONDS)
     try:
-        with watch.stage("words"):
-            return search_words(halves.words, halves.space, until), None
+        return halves.words.hits.result(max(deadline - time.monotonic(), 0) + _LATE_SECONDS), None
+    except TimeoutError as error:
+        fault = Unavailable("too_slow")
+        fault.__cause__ = error
     except Unavailable as error:
-        if not halves.both or not halves.allow_partial:
-            raise
-        return None, error
+        fault = error
+    if not halves.both or not halves.allow_partial:
+        raise fault
+    return None, fault
 
 
 def _nearest(
@@ -121,7 +156,7 @@ def _nearest(
 
 
 def _all_with_words(halves: Halves, words: TextHits) -> bool:
-    return halves.words is not None and words.report.incomplete is None and len(words.hits) < halves.words.top_k
+    return halves.words is not None and words.report.incomplete is None and len(words.hits) < halves.words.query.top_k
 
 
 def _near_enough(halves: Halves, nearest: Round | None) -> list[SearchHit]:

@@ -28,7 +28,7 @@ from embeddings_app.services.quality.sampling import search_sampler
 from embeddings_app.services.search.diversity import diverse
 from embeddings_app.services.search.filter_hints import filter_warnings, kinds_held
 from embeddings_app.services.search.fusing import Weights
-from embeddings_app.services.search.halves import Halves, find, vector_due
+from embeddings_app.services.search.halves import Halves, Words, begin_words, find, vector_due
 from embeddings_app.services.search.highlighting import highlighted
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.metrics import PARTIAL_ANSWERS, SEARCHES
@@ -37,7 +37,7 @@ from embeddings_app.services.search.query_vectors import Wanted, wanted_vector
 from embeddings_app.services.search.reranking_hits import RerankAsked, RerankReport, reranked
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.text_half import TextReport, WordQuery
-from embeddings_app.services.search.text_query import Mode, TextAsked
+from embeddings_app.services.search.text_query import MOST_RANKED, MOST_RANKED_BESIDE, Mode, TextAsked
 from embeddings_app.services.search.tickets import SearchTicket
 from embeddings_app.services.search.version_search import VectorQuery
 from embeddings_app.services.topology import topology
@@ -134,8 +134,17 @@ def search(request: SearchRequest) -> SearchResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """Of a search, in monotonic seconds."""
+
+    deadline: float
+    vector_due: float
+    """Until when a vector, and the index for it, is waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A search whose vector is there, if it needs one."""
+    """A search whose vector is there, if it needs one, and whose words are searched."""
 
     request: SearchRequest
     space: Namespace
@@ -143,14 +152,15 @@ class Prepared:
     query: VectorQuery | None
     vector_fault: Unavailable | None
     """Why a search by words and meaning has no vector."""
+    words: Words | None
     about_query: tuple[str, ...]
     reranker: ModelSpec | None
 
 
 def search_within(request: SearchRequest, deadline: float, watch: Stopwatch) -> SearchResult:
     """A part of a search that has its own deadline and watch."""
-    due = vector_due(deadline, words_would_do=request.words_would_do)
-    return answered(prepare(request, *asked(request), due, watch, {}), deadline, watch)
+    times = Times(deadline=deadline, vector_due=vector_due(deadline, words_would_do=request.words_would_do))
+    return answered(prepare(request, *asked(request), times, watch, {}), deadline, watch)
 
 
 def asked(request: SearchRequest) -> tuple[Namespace, ModelSpec]:
@@ -164,21 +174,23 @@ def prepare(
     request: SearchRequest,
     space: Namespace,
     spec: ModelSpec,
-    due: float,
+    times: Times,
     watch: Stopwatch,
     embedded: Mapping[str, EmbedOutcome] | ServiceError,
 ) -> Prepared:
-    """`due`: until when a vector, and the index for it, is waited for. `embedded`: query texts that were embedded
-    before, or why none could be. Raises ServiceError."""
+    """`embedded`: query texts that were embedded before, or why none could be. Raises ServiceError."""
     query, fault, about_query = None, None, tuple[str, ...]()
-    reranker = _reranker(request, space)
+    reranker, words = _reranker(request, space), None
+    if request.text is not None:
+        asked_for = _word_query(request, spec, request.text)
+        words = begin_words(asked_for, space, times.deadline, watch, beside=request.mode is Mode.HYBRID)
     if request.mode is Mode.TEXT:
         # Words are there with the write; a token that is none is a mistake all the same.
         for field, token in request.min_tokens.items():
             positions.written(token, field)
     else:
         try:
-            query, about_query = _vector_half(request, space, spec, due, watch, embedded)
+            query, about_query = _vector_half(request, space, spec, times.vector_due, watch, embedded)
         except Unavailable as error:
             if request.mode is Mode.VECTOR or not request.allow_partial:
                 raise
@@ -189,6 +201,7 @@ def prepare(
         spec=spec,
         query=query,
         vector_fault=fault,
+        words=words,
         about_query=about_query,
         reranker=reranker,
     )
@@ -292,22 +305,22 @@ def _halves(prepared: Prepared) -> Halves:
         space=prepared.space,
         vector=prepared.query,
         vector_fault=prepared.vector_fault,
-        words=None if request.text is None else _word_query(prepared, request.text),
+        words=prepared.words,
         weights=request.weights,
         min_score=request.min_score,
         allow_partial=request.allow_partial,
     )
 
 
-def _word_query(prepared: Prepared, text: TextAsked) -> WordQuery:
-    request = prepared.request
+def _word_query(request: SearchRequest, spec: ModelSpec, text: TextAsked) -> WordQuery:
     return WordQuery(
         asked=text,
         top_k=_candidates(request),
         filter=request.filter,
         include=_read(request),
-        version_key=prepared.spec.version_key,
-        dimension=prepared.spec.dimension,
+        version_key=spec.version_key,
+        dimension=spec.dimension,
+        most_ranked=MOST_RANKED_BESIDE if request.mode is Mode.HYBRID else MOST_RANKED,
     )
 
 

@@ -22,7 +22,7 @@ from embeddings_app.records import text_search
 from embeddings_app.records.filter_sql import narrowing
 from embeddings_app.records.text_search import Analysed, FoundText, Looked, TextLook, WordStatistics
 from embeddings_app.services.search.hydration import SearchHit
-from embeddings_app.services.search.text_query import MOST_LOOKED_AT, MOST_SCORED, TextAsked, TextPlan, plan, words_of
+from embeddings_app.services.search.text_query import FILTERED_TIMES, MOST_RANKED, TextAsked, TextPlan, plan, words_of
 
 STATISTICS_SECONDS = 60.0
 _NAMESPACES_WITH_STATISTICS = 64
@@ -44,6 +44,8 @@ class WordQuery:
     version_key: int
     dimension: int
     """Of the vectors of the version."""
+    most_ranked: int = MOST_RANKED
+    """Documents whose scores are computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def _search(query: WordQuery, space: Namespace) -> TextHits:
         space.text_search, asked.words, asked.phrases, asked.prefixes, asked.exact, asked.without
     )
     statistics = _statistics.get(space.pk)
-    made = plan(asked, parts, _counts(space, parts, statistics), statistics.documents)
+    made = plan(asked, parts, _counts(space, parts, statistics), statistics.documents, query.most_ranked)
     filling = None if space.words_reached is None else "filling"
     if not made.queries:
         report = TextReport(language=space.text_search, incomplete=filling)
@@ -110,13 +112,13 @@ def _search(query: WordQuery, space: Namespace) -> TextHits:
     look = TextLook(
         namespace_key=space.pk,
         version_key=query.version_key,
+        of_most=statistics.of_most,
         queries=made.queries,
         terms=made.terms,
         mean_length=statistics.mean_length,
         exact=asked.exact,
         narrowing=narrowed,
-        most_looked_at=MOST_LOOKED_AT if query.filter is not None or asked.exact else MOST_SCORED,
-        most_scored=MOST_SCORED,
+        most_ranked=query.most_ranked * (FILTERED_TIMES if query.filter is not None or asked.exact else 1),
         fetch=fetch if narrowed.exact else min(_INEXACT_TIMES * fetch, max(_INEXACT_MOST, fetch)),
         with_metadata="metadata" in query.include or not narrowed.exact,
         with_text="text" in query.include,
@@ -136,7 +138,7 @@ def _counts(space: Namespace, parts: Analysed, statistics: WordStatistics) -> di
     """Word -> documents of the namespace that have it: by the sample, and counted where it has too few."""
     words = words_of(parts)
     unseen = [word for word in words if word not in statistics.shares][:_MOST_COUNTED]
-    counted = text_search.count_with(space.pk, [text_search.quoted(word) for word in unseen], MOST_SCORED)
+    counted = text_search.count_with(space.pk, [text_search.quoted(word) for word in unseen], MOST_RANKED)
     known = {word: share * statistics.documents for word, share in statistics.shares.items() if word in words}
     # Of a query longer than any that people write, words beyond those that are counted count as rare.
     return dict.fromkeys(words, 0.0) | known | dict(zip(unseen, counted, strict=True))
@@ -151,7 +153,7 @@ def _passes(filter_: Filter | None, one: FoundText) -> bool:
 
 def _too_many(look: TextLook, looked: Looked, passing: int, wanted: int) -> str | None:
     filtered_short = len(looked.found) == look.fetch and passing < wanted
-    if looked.looked_at >= look.most_looked_at or looked.scored >= look.most_scored or filtered_short:
+    if looked.ranked >= look.most_ranked or filtered_short:
         return "too_many"
     return None
 
@@ -161,7 +163,7 @@ def _report(space: Namespace, made: TextPlan, looked: Looked, incomplete: str | 
         language=space.text_search,
         words=made.words,
         frequent=made.frequent,
-        looked_at=looked.looked_at,
+        looked_at=looked.ranked,
         incomplete=incomplete,
     )
 

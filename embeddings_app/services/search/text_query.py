@@ -13,10 +13,10 @@ from embeddings_app.records.text_search import Analysed, Term, quoted
 
 MOST_WORDS = 32
 """Words of a query that count; of more, the rarest."""
-MOST_SCORED = 5_000
-"""Documents of one search whose scores are computed."""
-MOST_LOOKED_AT = 20_000
-"""Documents of one search that a filter is tested on."""
+MOST_RANKED, MOST_RANKED_BESIDE = 5_000, 2_000
+"""Documents whose scores a search by words computes, and one by words and meaning, whose hits mostly have both."""
+FILTERED_TIMES = 4
+"""So many times as many, where a filter leaves some of them out."""
 _TELLING_SHARE, _CHOOSING_SHARE = 0.5, 0.2
 """Words of more than so many of the documents count for nothing, or choose no document, as long as there are rarer
 ones. Measured on Cranfield: the ranks are as good, and half of the documents need no score."""
@@ -64,7 +64,9 @@ def words_of(parts: Analysed) -> list[str]:
     return list(dict.fromkeys((*parts.words, *parts.bound)))
 
 
-def plan(asked: TextAsked, parts: Analysed, counts: Mapping[str, float], documents: int) -> TextPlan:
+def plan(
+    asked: TextAsked, parts: Analysed, counts: Mapping[str, float], documents: int, most_ranked: int = MOST_RANKED
+) -> TextPlan:
     """`counts`: of each word, in how many of the `documents` of the namespace it stands."""
     rarest = sorted(words_of(parts), key=lambda word: counts[word])[:MOST_WORDS]
     telling = [word for word in rarest if counts[word] <= max(_TELLING_SHARE * documents, _CHEAP_DOCUMENTS)]
@@ -75,7 +77,7 @@ def plan(asked: TextAsked, parts: Analysed, counts: Mapping[str, float], documen
     chosen = [word for word in rarest if word in parts.words]
     queries, selecting = [" & ".join(needed)], rarest
     if not needed and chosen:
-        queries, selecting = _choosing(chosen, counts, documents)
+        queries, selecting = _choosing(chosen, counts, documents, most_ranked)
     elif not needed and not asked.exact:
         # Nothing is left to look for. What is exact may be of words that the language leaves out.
         queries = []
@@ -100,13 +102,15 @@ def _needed(asked: TextAsked, parts: Analysed) -> Sequence[str]:
     return [*(part for part in (*parts.phrases, *parts.prefixes) if part), *exact, *every]
 
 
-def _choosing(rarest: Sequence[str], counts: Mapping[str, float], documents: int) -> tuple[list[str], list[str]]:
+def _choosing(
+    rarest: Sequence[str], counts: Mapping[str, float], documents: int, most_ranked: int
+) -> tuple[list[str], list[str]]:
     """Queries, and the words of them: the rarest ones whose documents together are few enough."""
     total, few = 0.0, list[str]()
     for word in rarest:
         total += counts[word]
         frequent = total > _CHEAP_DOCUMENTS and counts[word] > _CHOOSING_SHARE * documents
-        if total > MOST_SCORED or (few and frequent):
+        if total > most_ranked or (few and frequent):
             break
         few.append(word)
     if few:

@@ -1,7 +1,7 @@
 """The plan of a search by words: rare words choose documents, frequent ones only rank them."""
 
 from embeddings_app.records.text_search import Analysed
-from embeddings_app.services.search.text_query import MOST_SCORED, MOST_WORDS, TextAsked, TextPlan, plan
+from embeddings_app.services.search.text_query import MOST_RANKED, MOST_WORDS, TextAsked, TextPlan, plan
 
 
 def parts(*words: str, **others: tuple[str, ...]) -> Analysed:
@@ -40,7 +40,7 @@ def test_the_rarest_words_of_a_long_query_count() -> None:
     made = planned({f"w{place}": float(place) for place in range(100)})
     assert len(made.terms) == MOST_WORDS
     assert made.words == tuple(f"w{place}" for place in range(MOST_WORDS))
-    assert sum(range(MOST_WORDS)) < MOST_SCORED
+    assert sum(range(MOST_WORDS)) < MOST_RANKED
 
 
 def test_parts_that_must_be_there_choose_alone_and_other_words_rank() -> None:
