@@ -54,12 +54,14 @@ class DocumentState:
 
 
 class Collection:
-    def __init__(self, dimension: int, tally: Tally, seal_rule: SealRule, most_graph_rows: Callable[[], int]) -> None:
+    def __init__(
+        self, dimension: int, tally: Tally, seal_rule: SealRule, most_graph_rows: Callable[[], int], tombstones: int
+    ) -> None:
         self.dimension = dimension
         self._most_graph_rows = most_graph_rows
         self._tally = Tally(tally)
         self._seal_rule = seal_rule
-        self._slots = SlotTable()
+        self._slots = SlotTable(tombstones)
         self._columns = Columns(self._slots.capacity)
         self._segments: tuple[Segment, ...] = ()
         self._by_serial: dict[int, Segment] = {}

@@ -26,6 +26,7 @@ from index_nodes.memory_budget import MemoryBudget, NoRoom
 from index_nodes.metrics import APPLIED_CHANGES, REBUILDS, REFUSED_LOADS, THREAD_SEEN
 from index_nodes.preparation import Preparation, Preparations
 from index_nodes.serving import FENCE_SECONDS, NEVER, USUAL_RULE, LightRule, LogKey, Serving
+from index_nodes.slots import MAX_TOMBSTONES
 from index_nodes.snapshot_load import SnapshotLoad, Wanted
 from index_nodes.snapshot_store import SnapshotStore, remove_other_stores
 from index_nodes.snapshot_writer import SnapshotSource
@@ -64,6 +65,7 @@ class Follower:
         directory: Path,
         pace: Pace | None = None,
         memory: MemoryBudget | None = None,
+        most_tombstones: int = MAX_TOMBSTONES,
     ) -> None:
         self._url = url
         self._shard = shard
@@ -72,6 +74,7 @@ class Follower:
         self._directory = directory
         self._pace = pace or Pace()
         self._memory = memory or MemoryBudget()
+        self._most_tombstones = most_tombstones
         self._snapshots = directory / SNAPSHOTS_FOLDER
         self._epoch = ""
         self._versions: dict[Log, VersionReplica] = {}
@@ -189,7 +192,13 @@ class Follower:
 
     def _begin(self, log: Log, head: log_reader.Head) -> VersionReplica:
         directory = self._directory / f"{_store_name(log)}-{uuid.uuid4().hex}"
-        index = VersionIndex(head.dimension, directory, free=self._memory.free, storage=head.storage)
+        index = VersionIndex(
+            head.dimension,
+            directory,
+            free=self._memory.free,
+            storage=head.storage,
+            most_tombstones=self._most_tombstones,
+        )
         store = SnapshotStore(self._snapshots / _store_name(log))
         place = Place(
             epoch=self._epoch,

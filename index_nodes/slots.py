@@ -36,7 +36,8 @@ FIRST_NUMBER = StateNumber(1, 1)
 
 
 class SlotTable:
-    def __init__(self) -> None:
+    def __init__(self, most_tombstones: int = MAX_TOMBSTONES) -> None:
+        self._most_tombstones = most_tombstones
         self.document_keys: NDArray[np.int64] = np.zeros(_FIRST_CAPACITY, np.int64)
         self.revisions: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
         self.text_revisions: NDArray[np.int32] = np.zeros(_FIRST_CAPACITY, np.int32)
@@ -131,7 +132,7 @@ class SlotTable:
         """Remember the state of a document that is not live."""
         self._tombstones.pop(document_key, None)
         self._tombstones[document_key] = state
-        if len(self._tombstones) > MAX_TOMBSTONES:
+        if len(self._tombstones) > self._most_tombstones:
             del self._tombstones[next(iter(self._tombstones))]
 
     def capture(self) -> SlotState:

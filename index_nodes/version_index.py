@@ -33,6 +33,7 @@ from index_nodes.namespace_sizes import NamespaceSizes
 from index_nodes.postings import Slots
 from index_nodes.scan import SearchSpec
 from index_nodes.seal_rule import SealRule
+from index_nodes.slots import MAX_TOMBSTONES
 from index_nodes.tally import Tally
 
 APPLY_RUN = 16
@@ -77,9 +78,11 @@ class VersionIndex:
         free: Callable[[], int] | None = None,
         filter_piece: int = FILTER_PIECE,
         storage: VectorStorage = VectorStorage.FP32,
+        most_tombstones: int = MAX_TOMBSTONES,
     ) -> None:
         """`free`: bytes of memory that a build may take; as many as it needs when left out. `filter_piece`: how many
-        documents are tested on a filter before the lock is free again for a moment."""
+        documents are tested on a filter before the lock is free again for a moment. `most_tombstones`: of a
+        namespace."""
         self.dimension = dimension
         self.storage = storage
         """Of the vectors in graphs; the others are as they came."""
@@ -97,6 +100,7 @@ class VersionIndex:
         self._built_rows = self._built_seconds = 0.0
         """Of the builds, the last one most of all."""
         self._filter_piece = filter_piece
+        self._most_tombstones = most_tombstones
         self._closed = False
         self._published = 0
         directory.mkdir(parents=True)
@@ -351,7 +355,7 @@ class VersionIndex:
         return collection
 
     def _empty(self, tally: Tally) -> Collection:
-        return Collection(self.dimension, tally, self._seal_rule, self._most_graph_rows)
+        return Collection(self.dimension, tally, self._seal_rule, self._most_graph_rows, self._most_tombstones)
 
     def _most_graph_rows(self) -> int:
         if self._free is None:
