@@ -241,10 +241,15 @@ def _show(options: argparse.Namespace) -> int:
     found = progress(job)
     if options.json:
         fields = {"id": job.pk, "namespace": job.namespace_name, "state": job.state, "wanted": job.wanted}
-        print(json.dumps({**fields, "error": job.error, **asdict(found)}))
+        took = {"registering_seconds": job.registering_seconds, "following_seconds": job.following_seconds}
+        print(json.dumps({**fields, "error": job.error, **took, **asdict(found)}))
         return DONE
     print(line_of(job))
     print("  ".join(f"{name} {count:,}" for name, count in asdict(found.rows).items()))
+    if job.registering_seconds is not None:
+        print(f"longest transaction that made documents visible: {1e3 * job.registering_seconds:,.0f} ms")
+    if job.following_seconds is not None:
+        print(f"index nodes had taken them over after {job.following_seconds:.1f} s")
     if job.error:
         print(job.error)
     return DONE

@@ -110,7 +110,9 @@ def prepare(job: BulkJob, finishing: Finishing, go_on: GoOn) -> None:
             return
         if found is Readiness.READY:
             registering.register(job.pk)
-            let_nodes_follow(job.model_version_id, time.monotonic() + _FOLLOW_SECONDS)
+            registered = time.monotonic()
+            let_nodes_follow(job.model_version_id, registered + _FOLLOW_SECONDS)
+            bulk_jobs.note_following(job.pk, time.monotonic() - registered)
             return
         if time.monotonic() > deadline:
             raise ServiceError(

@@ -196,8 +196,9 @@ class Leader:
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             under_way.end(self.folder(job.pk))
             registering.check_counts(job)
-            bulk_loading.refresh_statistics(job.model_version_id)
-            move(job, finishing.after_loading(job))
+            bulk_loading.refresh_statistics(job.model_version_id, go_on)
+            if go_on():
+                move(job, finishing.after_loading(job))
 
     def _bucket_task(
         self, job: BulkJob, spec: ModelSpec, number: int, files: list[SpreadFile], first_key: int

@@ -13,6 +13,7 @@ from benchmarks.loaded_index import MODEL_ID, NAMESPACE, PROCESSES, load_by_job,
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.points import measure_point
 from benchmarks.process_cpu import CpuWatch, cpu_seconds, describe
+from benchmarks.registering import registering_figures
 from benchmarks.report import Figure, Goal
 
 SIZE = 200_000
@@ -102,6 +103,7 @@ def _graph_figures(instance: OwnInstance, size: int) -> list[Figure]:
     note = f"{share:.0%} of all documents are in graphs then"
     return [
         Figure("graphs and preparation", registered - loaded, "s"),
+        *registering_figures(instance),
         Figure("bulk, from the plan until all rows are visible at once", rate, "documents/s", note=note),
         Figure("Faiss alone, all cores", bare, "documents/s"),
         Figure("bulk, visible / Faiss alone", rate / bare, "x", _GRAPHS),

@@ -33,6 +33,7 @@ from benchmarks.loaded_index import (
 from benchmarks.measurements.search import BATCH_PATH, CROWD, FEW, PATH, environ
 from benchmarks.own_instance import OwnInstance, own_directory, own_instance
 from benchmarks.points import measure_point
+from benchmarks.registering import registering_figures
 from benchmarks.report import Figure, Goal, render
 from benchmarks.steady_searches import SteadySearches
 
@@ -121,6 +122,7 @@ def _load(instance: OwnInstance, folder: Path, data: _Million, bare: FaissFigure
         Figure("the same", size / visible, "documents/s"),
         Figure("Faiss alone, graphs", bare.build_rate, "documents/s"),
         Figure("loaded / Faiss alone", size / visible / bare.build_rate, "x", _BUILT),
+        *registering_figures(instance),
     ]
 
 

@@ -57,11 +57,22 @@ class BulkJobAdmin(OffersSteps, ReadOnlyAdmin):
         ("state_label", "wanted"),
         ("done", "rate", "left"),
         ("actor", "created_at", "ended_at"),
+        ("registering", "following"),
         "outcomes",
         "error",
         "latest_buckets",
     )
-    readonly_fields = ("into", "state_label", "done", "rate", "left", "outcomes", "latest_buckets")
+    readonly_fields = (
+        "into",
+        "state_label",
+        "done",
+        "rate",
+        "left",
+        "outcomes",
+        "latest_buckets",
+        "registering",
+        "following",
+    )
     actions_detail = ("pause_job", "resume_job", "abort_job", "download_rejects")
 
     def offered(self, record: BulkJob) -> list[str]:
@@ -126,6 +137,14 @@ class BulkJobAdmin(OffersSteps, ReadOnlyAdmin):
     def left(self, job: BulkJob) -> str | None:
         found = _progress(job)
         return None if found.eta_seconds is None else duration(found.eta_seconds)
+
+    @display(description="longest registering transaction", empty_value="")
+    def registering(self, job: BulkJob) -> str | None:
+        return None if job.registering_seconds is None else f"{1e3 * job.registering_seconds:,.0f} ms"
+
+    @display(description="taken over by nodes after", empty_value="")
+    def following(self, job: BulkJob) -> str | None:
+        return None if job.following_seconds is None else f"{job.following_seconds:.1f} s"
 
     @display(description="rows")
     def outcomes(self, job: BulkJob) -> str:

@@ -91,6 +91,10 @@ def _bulk_rows(stored: StoredState) -> Samples:
             yield (str(job.key), outcome), number
 
 
+def _bulk_registering(stored: StoredState) -> Samples:
+    return [] if stored.bulk_registering_seconds is None else [((), stored.bulk_registering_seconds)]
+
+
 def _bulk_rates(stored: StoredState) -> Samples:
     return [((str(job.key),), job.rows_per_second or 0.0) for job in stored.bulk_jobs]
 
@@ -164,6 +168,12 @@ _STORED_GAUGES: tuple[StateGauge[StoredState], ...] = (
     StateGauge("bulk_jobs", "Bulk jobs by state, those included that have ended.", ("state",), _bulk_states),
     StateGauge("bulk_job_rows", "Rows of a bulk job that has not ended, by outcome.", ("job", "outcome"), _bulk_rows),
     StateGauge("bulk_job_rows_per_second", "Rows that the last buckets of the job brought.", ("job",), _bulk_rates),
+    StateGauge(
+        "bulk_registering_seconds",
+        "Longest transaction that made documents of the newest bulk job visible.",
+        (),
+        _bulk_registering,
+    ),
 )
 _QUEUE_GAUGES = (StateGauge("queue_messages", "Messages that nobody has taken yet.", ("queue",), _lengths),)
 _LOAD_GAUGES = (

@@ -78,6 +78,14 @@ class BulkJob(models.Model):
         default=0, db_default=0, help_text="Rows that are spread or loaded, by tasks that have not ended yet."
     )
     under_way_rate = models.FloatField(default=0.0, db_default=0.0, help_text="Rows a second of these tasks.")
+    registering_seconds = models.FloatField(
+        null=True, blank=True, help_text="The longest transaction that made documents visible, as its leader saw it."
+    )
+    following_seconds = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="From the transaction that made all visible at once until replicas had taken them over.",
+    )
     error = models.TextField(blank=True)
     worker = models.CharField(max_length=128, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

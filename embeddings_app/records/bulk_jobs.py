@@ -75,6 +75,26 @@ def tell_under_way(job_key: int, rows_under_way: int, per_second: float) -> None
     )
 
 
+def note_registering(job_key: int, seconds: float) -> None:
+    """How long a transaction took that made documents of the job visible; the longest one is kept."""
+    execute(
+        "UPDATE bulk_job SET registering_seconds = greatest(registering_seconds, %s) WHERE id = %s", [seconds, job_key]
+    )
+
+
+def note_following(job_key: int, seconds: float) -> None:
+    """How long the replicas took to take over what was registered at once."""
+    execute("UPDATE bulk_job SET following_seconds = %s WHERE id = %s", [seconds, job_key])
+
+
+def newest_registering() -> float | None:
+    """Of the newest job of which documents became visible."""
+    found = rows(
+        "SELECT registering_seconds FROM bulk_job WHERE registering_seconds IS NOT NULL ORDER BY id DESC LIMIT 1"
+    )
+    return float(found[0][0]) if found else None
+
+
 def next_for_role(resting: Sequence[int] = ()) -> int | None:
     """The oldest job that the role bulk should work on, but for those that rest, and that nobody works on."""
     found = rows(

@@ -1,6 +1,6 @@
 """What a bucket of a bulk job reads and writes, inside of its transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import OperationalError, transaction
@@ -19,6 +19,8 @@ _LIMITS = (
     " SET LOCAL idle_in_transaction_session_timeout = '5min'"
 )
 _IDS_AT_ONCE = 5_000
+_SAMPLE_SECONDS = 60
+"""Somebody who pauses the job waits for one table at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +73,20 @@ def wait_for_buckets(job_key: int) -> None:
     execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"bulk:{job_key}"])
 
 
-def refresh_statistics(version_key: int) -> None:
-    """Let the planner know the tables as they are after a load. Postgres does so by itself some minutes later: a table
-    that somebody holds for longer than that is left to it."""
+def refresh_statistics(version_key: int, go_on: Callable[[], bool], table_seconds: int = _SAMPLE_SECONDS) -> None:
+    """Let the planner know the tables as they are after a load, as long as the job goes on. Postgres does so by itself
+    some minutes later: a table that somebody holds for longer, or whose sample takes longer, is left to it."""
     for table in ("document", "embedding_record", vector_partition(version_key)):
+        if not go_on():
+            return
         try:
             with transaction.atomic():
                 # The sample of a million documents may take longer than any request may.
-                execute(_LIMITS)
+                # It waits as long for somebody who holds the table.
+                execute(f"SET LOCAL statement_timeout = '{table_seconds:d}s'; SET LOCAL lock_timeout = 0")
                 table_copy.analyze([table])
         except OperationalError as error:
-            if not isinstance(error.__cause__, errors.LockNotAvailable):
+            if not isinstance(error.__cause__, errors.QueryCanceled):
                 raise
 
 

@@ -115,7 +115,10 @@ def test_a_job_loads_everything_and_says_what_it_left_out(version: ModelRegistry
         "code": "vector_required",
     }
     code, out, _ = ended(start("show", job.pk, "--json"))
-    assert json.loads(out)["rows"]["inserted"] == ROWS
+    shown = json.loads(out)
+    assert shown["rows"]["inserted"] == ROWS
+    assert shown["registering_seconds"] > 0
+    assert "longest transaction that made documents visible" in ended(start("show", job.pk))[1]
     code, out, _ = ended(start(*_run(source, "--key", "once")))
     assert (code, BulkJob.objects.count()) == (3, 1)
 

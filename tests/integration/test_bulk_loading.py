@@ -339,10 +339,25 @@ def test_statistics_take_their_time_and_wait_for_who_holds_a_table(
             cursor.execute("SET statement_timeout = 500; SET lock_timeout = 100")
         try:
             pool.submit(lambda: (time.sleep(0.5), other.rollback()))
-            bulk_loading.refresh_statistics(version.pk)
+            bulk_loading.refresh_statistics(version.pk, lambda: True)
         finally:
             connection.close()
-    known = "SELECT relname, reltuples FROM pg_class WHERE relname = ANY(%s) ORDER BY 1"
     ((documents,),) = rows("SELECT count(*) FROM document")
+    assert set(_known_rows(version).values()) == {documents}
+
+
+def _known_rows(version: ModelRegistry) -> dict[str, float]:
+    """What the planner believes."""
     tables = ["document", "embedding_record", vector_partition(version.pk)]
-    assert rows(known, [tables]) == [(table, documents) for table in tables]
+    return dict(rows("SELECT relname, reltuples FROM pg_class WHERE relname = ANY(%s)", tables))
+
+
+def test_a_pause_waits_for_the_statistics_of_one_table_at_most(version: ModelRegistry, tmp_path: Path) -> None:
+    for task in spread_job(_lines(tmp_path, *_many()), tmp_path).tasks():
+        assert load_bucket(task)
+    before, wanted = _known_rows(version), iter([True, True, False])
+    with psycopg.connect(load_config().database_url) as other:
+        other.execute("LOCK TABLE embedding_record IN SHARE UPDATE EXCLUSIVE MODE")
+        bulk_loading.refresh_statistics(version.pk, lambda: next(wanted), table_seconds=1)
+    ((documents,),) = rows("SELECT count(*) FROM document")
+    assert _known_rows(version) == {**before, "document": documents}

@@ -5,7 +5,10 @@ them. Else part by part, with an entry for each document. Documents that clients
 more behind the block, part by part too: no transaction grows with their number.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from django.db.models import F
 
@@ -19,6 +22,7 @@ from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
 from embeddings_app.services.bulk.jobs import move
 
+Result = TypeVar("Result")
 ENTRIES_AT_ONCE = 2_000
 """In one transaction, which clients may wait for. Nodes apply so many in much less than the second they may lag."""
 
@@ -42,7 +46,21 @@ def register(job_key: int, limit: int = ENTRIES_AT_ONCE) -> dict[int, int]:
     """Make all documents of the block visible, by the bundles of the job; gives shard -> number of the entry in its
     log. `open_part` ends the job. Raises ServiceError when the job does not wait for this, or its bundles are not those
     of all logs."""
-    return in_transaction(lambda: _register(job_key, limit))
+    return _timed(job_key, lambda: _register(job_key, limit))
+
+
+def _timed(job_key: int, work: Callable[[], Result]) -> Result:
+    """Do it in one transaction, and note with the job how long the one took that was committed."""
+    began = 0.0
+
+    def begin() -> Result:
+        nonlocal began
+        began = time.monotonic()
+        return work()
+
+    result = in_transaction(begin)
+    bulk_jobs.note_registering(job_key, time.monotonic() - began)
+    return result
 
 
 def _register(job_key: int, limit: int) -> dict[int, int]:
@@ -84,7 +102,7 @@ def hides_documents(job_key: int) -> bool:
 def open_part(job_key: int, limit: int = ENTRIES_AT_ONCE) -> Opened:
     """Bring up to `limit` documents of the block into the log: those that become visible, and once all are, those that
     clients have changed. Raises ServiceError when the job does not register."""
-    return in_transaction(lambda: _open_part(job_key, limit))
+    return _timed(job_key, lambda: _open_part(job_key, limit))
 
 
 def _open_part(job_key: int, limit: int) -> Opened:

@@ -23,7 +23,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.messages import Lane
 from embedding_project.contracts.queues import INDEX_QUEUE, SearchLane, embed_queue, search_queue
 from embedding_project.threads.refreshed import Refreshed
-from embeddings_app.records.bulk_jobs import OpenJob, jobs_by_state, open_jobs
+from embeddings_app.records.bulk_jobs import OpenJob, jobs_by_state, newest_registering, open_jobs
 from embeddings_app.records.jobs import LastRun, last_runs
 from embeddings_app.records.measurements import VersionRecall, newest_recalls
 from embeddings_app.records.operations import (
@@ -83,6 +83,8 @@ class StoredState:
     bulk_jobs: Sequence[OpenJob]
     bulk_states: Mapping[str, int]
     """State of bulk jobs -> how many are in it."""
+    bulk_registering_seconds: float | None
+    """The longest transaction of the newest job that made documents visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ def _ask_postgres() -> StoredState:
         recalls=newest_recalls(),
         bulk_jobs=open_jobs(),
         bulk_states=jobs_by_state(),
+        bulk_registering_seconds=newest_registering(),
     )
 
 
