@@ -4,7 +4,7 @@ import time
 
 from benchmarks import corpus
 from benchmarks.client import Client
-from benchmarks.corpus import BASE_VECTORS, SearchSet
+from benchmarks.corpus import SearchSet
 from benchmarks.latency import Latency
 from benchmarks.loaded_index import MODEL_ID, NAMESPACE, load, search_bodies
 from benchmarks.measurements.search import environ
@@ -24,7 +24,7 @@ _RATIO = Goal(2, at_least=False)
 
 
 def measure(size: int = SIZE) -> list[Figure]:
-    data = corpus.search_set(min(size, BASE_VECTORS))
+    data = corpus.search_set(size)
     with own_directory() as folder, own_instance(folder, environ=environ()) as instance:
         load(instance, data)
         return _moved(instance, data)
