@@ -121,7 +121,8 @@ class Leader:
                 return
             if job.wanted != BulkWish.RUN or job.state in (BulkState.DONE, BulkState.ABORTED):
                 return
-            if str(job.epoch) != read_topology().epoch:
+            # A job that registers has all its rows in Postgres, and tells the logs of now: a restore changes neither.
+            if job.state != BulkState.REGISTERING and str(job.epoch) != read_topology().epoch:
                 raise BucketRefused("epoch_changed: a backup was restored since the job was made; abort it")
             self._step(job, engine, holds)
 

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from embeddings_app.models import BulkBucket, BulkJob, BulkWish, ModelRegistry
+from embeddings_app.models import BulkBucket, BulkJob, BulkState, BulkWish, ModelRegistry
 from embeddings_app.records import bulk_jobs
 from embeddings_app.records.topology import renew_epoch
+from embeddings_app.services.bulk import registering
 from embeddings_app.services.bulk.jobs import want
 from tests.integration.bulk_commands import WORK, Start, ended, started_commands, until
 from tests.integration.bulk_loads import MODEL, SPACE, external_model, new_job, source_row, upsert_rows, write_lines
-from tests.integration.bulk_steps import seen_by_nodes
+from tests.integration.bulk_steps import loaded, made_job, seen_by_nodes
 from tests.integration.indexing_steps import rows
 
 ROWS, BUCKET_ROWS = 4_000, 10
@@ -295,6 +296,21 @@ def test_after_a_restore_a_job_can_only_be_aborted(version: ModelRegistry, sourc
     assert (code, "epoch_changed" in err) == (1, True)
     assert ended(start("abort", job.pk))[0] == 0
     assert rows("SELECT 1 FROM document UNION ALL SELECT 1 FROM embedding_record") == []
+
+
+def test_after_a_restore_a_job_some_of_whose_documents_are_visible_goes_on(
+    version: ModelRegistry, start: Start
+) -> None:
+    job = made_job(SPACE, MODEL)
+    loaded(job, [f"doc/{number}" for number in range(9)])
+    BulkJob.objects.filter(pk=job.pk).update(state=BulkState.REGISTERING)
+    registering.open_part(job.pk, 4)
+    renew_epoch()
+    assert len(seen_by_nodes(version.pk)) == 4
+    code, _, err = ended(start("resume", job.pk))
+    assert (code, err.count("Traceback")) == (0, 0), err
+    job.refresh_from_db()
+    assert (job.state, len(seen_by_nodes(version.pk))) == (BulkState.DONE, 9)
 
 
 def test_one_process_at_a_time_leads_a_job(version: ModelRegistry, source: Path) -> None:
