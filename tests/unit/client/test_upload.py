@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import httpx
 import pytest
 from embsearch import Client, Document, InvalidRequest, Namespace, NotFound, UploadProgress
 from embsearch.testing import FakeServer
@@ -244,6 +247,43 @@ def test_a_load_that_fails_leaves_no_request_behind_that_waits(server: FakeServe
     server.refuse(404, "unknown_model")
     with server.client() as client, pytest.raises(NotFound):
         client.namespace("notes").upload(ROWS, batch=5, parallel=2)
+
+
+class SlowBesideRefused:
+    """Of two requests the second one is refused, and then the first one is done, in either order of coming."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self._server, self._refused = server, Event()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if b"the note 0" not in request.content:
+            self._refused.set()
+            return httpx.Response(404, json={"error": {"code": "unknown_model", "message": "refused by the test"}})
+        self._refused.wait(30)
+        time.sleep(0.2)
+        return self._server.answer(request)
+
+    async def later(self, request: httpx.Request) -> httpx.Response:
+        return await asyncio.to_thread(self, request)
+
+
+def test_what_is_written_beside_a_request_that_fails_is_not_sent_again(
+    server: FakeServer, notes: Namespace, tmp_path: Path
+) -> None:
+    checkpoint, answers = tmp_path / "load.ckpt", SlowBesideRefused(server)
+
+    async def broken() -> None:
+        async with server.async_client(transport=httpx.MockTransport(answers.later)) as client:
+            await client.namespace("others").upload(ROWS, batch=5, parallel=2, checkpoint=tmp_path / "async.ckpt")
+
+    with server.client(transport=httpx.MockTransport(answers)) as client, pytest.raises(NotFound):
+        client.namespace("notes").upload(ROWS, batch=5, parallel=2, checkpoint=checkpoint)
+    with pytest.raises(NotFound):
+        asyncio.run(broken())
+    assert notes.upload(ROWS, batch=5, parallel=2, checkpoint=checkpoint).resumed == 5
+    with server.client() as client:
+        others = client.namespace("others")
+        assert others.upload(ROWS, batch=5, parallel=2, checkpoint=tmp_path / "async.ckpt").resumed == 5
 
 
 def broken_off(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

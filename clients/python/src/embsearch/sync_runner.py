@@ -29,7 +29,8 @@ class SyncRunner:
 
     def each(self, work: Iterable[Steps[T]], parallel: int) -> Iterator[tuple[int, T]]:
         """The results as they come, each with the number of its work. No more work is taken from the iterable than is
-        being done."""
+        being done. Once one has failed, the others end with the request under way, and their results come before
+        the error is raised."""
         waiting: dict[Future[T], int] = {}
         stopping = Event()
         pool = ThreadPoolExecutor(parallel, thread_name_prefix="embsearch")
@@ -40,6 +41,11 @@ class SyncRunner:
                     yield from _finished(waiting)
             while waiting:
                 yield from _finished(waiting)
+        except Exception:
+            stopping.set()
+            wait(waiting)
+            yield from _taken(waiting, waiting.keys())
+            raise
         finally:
             stopping.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -68,7 +74,15 @@ class SyncRunner:
 
 
 def _finished(waiting: dict[Future[T], int]) -> Iterator[tuple[int, T]]:
-    """Wait until one is, and take those out that are."""
+    """Wait until one is, and take those out that are. Raises what one has raised, after the results of others."""
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in done:
-        yield waiting.pop(future), future.result()
+    yield from _taken(waiting, done)
+    for failed in done:
+        failed.result()
+
+
+def _taken(waiting: dict[Future[T], int], done: Iterable[Future[T]]) -> Iterator[tuple[int, T]]:
+    """Take them out; gives those that have a result."""
+    for future, number in [(future, waiting.pop(future)) for future in [*done]]:
+        if future.exception() is None:
+            yield number, future.result()
