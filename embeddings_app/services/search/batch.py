@@ -27,6 +27,7 @@ from embeddings_app.services.search.searching import (
 )
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.text_query import Mode
+from embeddings_app.services.search.tickets import SearchTicket
 from embeddings_app.services.search.version_search import carry_together
 
 _SEARCHING_SECONDS = 0.5
@@ -51,12 +52,33 @@ def search_many(requests: Sequence[SearchRequest]) -> list[SearchResult | Servic
         ]
         queries = [one.query for one in prepared if isinstance(one, Prepared) and one.query]
         carried = iter(carry_together(queries, deadline))
-        return [
-            one
-            if isinstance(one, ServiceError)
-            else _outcome(answered, one, deadline, watch, next(carried) if one.query else None)
-            for one, watch in zip(prepared, watches, strict=True)
-        ]
+        tickets = [next(carried) if isinstance(one, Prepared) and one.query else None for one in prepared]
+        return _answers(prepared, tickets, watches, deadline)
+
+
+def _answers(
+    prepared: Sequence[Prepared | ServiceError],
+    tickets: Sequence[SearchTicket | None],
+    watches: Sequence[Stopwatch],
+    deadline: float,
+) -> list[SearchResult | ServiceError]:
+    """In the order of the searches. What has least to wait for is answered first: a model that is silent, or a place
+    among heavy searches, may take all the time that there is."""
+    outcomes: dict[int, SearchResult | ServiceError] = {}
+
+    def waits(place: int) -> tuple[bool, bool]:
+        one = prepared[place]
+        if isinstance(one, ServiceError):
+            return False, False
+        return one.reranker is not None, one.query is not None and tickets[place] is None
+
+    for place in sorted(range(len(prepared)), key=waits):
+        one = prepared[place]
+        if isinstance(one, ServiceError):
+            outcomes[place] = one
+        else:
+            outcomes[place] = _outcome(answered, one, deadline, watches[place], tickets[place])
+    return [outcomes[place] for place in range(len(prepared))]
 
 
 def _due(request: SearchRequest, deadline: float) -> float:
