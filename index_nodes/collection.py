@@ -24,6 +24,7 @@ from index_nodes.effort import Effort
 from index_nodes.filtered_view import FilteredView
 from index_nodes.flat_segment import FlatSegment
 from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.kept_views import KeptViews
 from index_nodes.merge_job import MergeJob, MergeSource, Segment
 from index_nodes.merge_plan import MergePlan, SegmentSize, plan_merge
 from index_nodes.postings import Slots
@@ -33,7 +34,6 @@ from index_nodes.selections import Mask, Selection
 from index_nodes.slots import SlotTable, StateNumber
 from index_nodes.tally import Tally
 
-_CACHED_VIEWS = 32
 _MAX_BUILD_REST_SECONDS = 60.0
 OUTLIVED_SECONDS = 600.0
 """An empty collection is kept so long for its tombstones: an old state that comes late at all comes sooner."""
@@ -81,8 +81,7 @@ class Collection:
         self._failed_builds = 0
         """Since the last build that succeeded."""
         self._build_at = 0.0
-        self._views: dict[str, CollectionView] = {}
-        """Of this moment, by filter."""
+        self._views = KeptViews()
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -107,7 +106,8 @@ class Collection:
             return
         if state.vector is not None and state.vector.shape != (self.dimension,):
             raise ValueError("the vector has another dimension than its model version")
-        self._change()
+        self._moment += 1
+        self._views.end_moment()
         self._touched_at = now
         if slot is not None and known is not None:
             self._tally.forget(state.document_key, known.revision, known.text_revision)
@@ -123,12 +123,13 @@ class Collection:
         self._slots.revisions[slot] = state.revision
         self._slots.text_revisions[slot] = state.text_revision
         self._columns.set_row(slot, flatten(state.metadata))
+        self._views.note_change(slot)
         self._tally.count(state.document_key, state.revision, state.text_revision)
 
     def view(self, wire: str, effort: Effort, tested_at_once: int) -> CollectionView | FilteredView:
         """What a search may return now: the live documents that pass the filter `wire`, all when it is empty. When more
         than `tested_at_once` documents must be tested on it, the view is only begun. Raises TooHeavy."""
-        view = self._views.get(wire)
+        view = self._views.now(wire, self._segments, self._columns, self._slots)
         if view is not None:
             return view
         if not wire:
@@ -138,22 +139,21 @@ class Collection:
         if slots is not None:
             return self._viewed(wire, self._picked(slots))
         effort.afford(filter_microseconds(count, condition_count(node)))
+        position = self._views.begin()
         if count > tested_at_once:
-            return FilteredView(node, self._segments, self._columns, self._slots, self._moment)
+            return FilteredView(node, self._segments, self._columns, self._slots, self._moment, position)
         mask = self._columns.mask(node, count)
-        return self._viewed(wire, [segment.rows.selection(mask) for segment in self._segments])
+        view = self._viewed(wire, [segment.rows.selection(mask) for segment in self._segments])
+        self.keep(wire, view, position)
+        return view
 
     def values_at(self, path: str) -> SlotValues:
         """What the documents have at a dotted path now."""
         return SlotValues.of(self._columns, self._slots, path)
 
-    def keep(self, wire: str, view: CollectionView, moment: int) -> None:
-        """Keep a view for further searches, if nothing has changed since the moment when it was begun."""
-        if moment != self._moment:
-            return
-        self._views[wire] = view
-        if len(self._views) > _CACHED_VIEWS:
-            del self._views[next(iter(self._views))]
+    def keep(self, wire: str, view: CollectionView, position: int) -> None:
+        """Keep a view that was begun at a position among the changes, for further searches."""
+        self._views.keep(wire, view, position)
 
     def next_step(self, now: float) -> NextStep:
         """Close the fresh segment if it is time, and say whether a build is due."""
@@ -209,7 +209,7 @@ class Collection:
 
     def publish(self, job: MergeJob, built: HnswSegment | None) -> None:
         """Replace the segments of `job` by `built`, which has the rows `job.rows()`; only remove them without rows."""
-        self._change()
+        self._change_segments()
         gone = set(job.plan.absorbed)
         self._building -= gone
         kept = tuple(segment for segment in self._segments if segment.serial not in gone)
@@ -245,7 +245,7 @@ class Collection:
 
     def finish_adoption(self, adoption: Adoption, unknown: Mask, digest: int, now: float) -> None:
         """Let searches see the documents. `digest`: of those that were unknown."""
-        self._change()
+        self._change_segments()
         self._touched_at = now
         self._adopting -= 1
         rows = adoption.segment.rows
@@ -302,7 +302,7 @@ class Collection:
         self._by_serial[built.serial] = built
         self._segments = (built, *self._segments)
 
-    def _change(self) -> None:
+    def _change_segments(self) -> None:
         # Old views must not keep the memory of replaced graphs.
         self._moment += 1
         self._views.clear()
@@ -377,7 +377,9 @@ class Collection:
 
     def _kill_row(self, slot: int) -> None:
         segment = self._by_serial[int(self._slots.segments[slot])]
-        segment.rows.kill(int(self._slots.rows[slot]), self._moment)
+        row = int(self._slots.rows[slot])
+        segment.rows.kill(row, self._moment)
+        self._views.note_death(segment.serial, row)
         if segment.is_graph:
             self._tally.count_in_graphs(-1)
 
@@ -386,9 +388,7 @@ class Collection:
         return self._next_serial
 
     def _viewed(self, wire: str, selections: Sequence[Selection]) -> CollectionView:
-        view = CollectionView(tuple(map(SegmentView.of, self._segments, selections)))
-        self.keep(wire, view, self._moment)
-        return view
+        return self._views.show(wire, CollectionView(tuple(map(SegmentView.of, self._segments, selections))))
 
     def _picked(self, slots: Slots) -> Sequence[Selection]:
         """The rows of the documents in these slots, by segment."""

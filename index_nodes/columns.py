@@ -90,6 +90,10 @@ class Columns:
         """Which of the slots from `start` to `stop` pass the filter. Slots of deleted documents have no metadata."""
         return self._mask(node, slice(start, stop), stop - start)
 
+    def passing(self, node: Filter, slots: Slots) -> Mask:
+        """Which of these slots pass the filter. They should be few."""
+        return self._mask(node, slots, len(slots))
+
     def _fewest(self, node: Filter, few: int) -> Few | None:
         if isinstance(node, Not):
             return None

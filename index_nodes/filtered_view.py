@@ -34,10 +34,10 @@ class FilteredView:
     """Begun, and tested piece by piece, under the lock of the index; completed without it."""
 
     def __init__(
-        self, node: Filter, segments: Sequence[Segment], columns: Columns, slots: SlotTable, moment: int
+        self, node: Filter, segments: Sequence[Segment], columns: Columns, slots: SlotTable, moment: int, position: int
     ) -> None:
-        self.moment = moment
-        """Of the collection, when the view was begun."""
+        self.position = position
+        """Among the changes of the collection, when the view was begun."""
         self._node = node
         self._rows = [
             _Rows(SegmentView.of(segment, segment.rows.live_selection(moment)), segment.rows.slots)

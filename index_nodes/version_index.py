@@ -318,7 +318,7 @@ class VersionIndex:
             effort.go_on()
         view = begun.completed()
         with self._lock:
-            collection.keep(wire, view, begun.moment)
+            collection.keep(wire, view, begun.position)
         return view
 
     def _look(self, namespace_key: int, now: float) -> None:

@@ -1,8 +1,8 @@
 """Filtered searches of one graph, in this process: what they cost and find, for filters that pass much and little.
 
 Filters pass a share of the documents: at random, whatever their vectors are; whole clusters of similar documents; or
-the documents nearest to one of them, while the queries are anywhere. A write precedes every search, so no selection of
-rows is remembered between two searches.
+the documents nearest to one of them, while the queries are anywhere. A write precedes every search, as in a namespace
+that is written to: the first search under a filter tests it on all documents, later ones on what has changed.
 """
 
 import shutil
@@ -43,6 +43,8 @@ class Outcome:
     milliseconds: float
     """Processor time of a search, the median."""
     p95: float
+    first: float
+    """Of the first search, which tests the filter on every document."""
     recall: float
 
 
@@ -122,7 +124,7 @@ class _Measured:
             least = np.partition(own, -wanted)[-wanted]
             near += (own[hits.document_keys] >= least - _TIE).sum() * _TOP_K / wanted
         median, p95 = np.percentile(milliseconds, (50, 95))
-        return Outcome(float(median), float(p95), near / (_TOP_K * len(self._queries)))
+        return Outcome(float(median), float(p95), milliseconds[0], near / (_TOP_K * len(self._queries)))
 
     def _write(self) -> None:
         self._revision += 1
@@ -142,14 +144,18 @@ def _figures(measured: _Measured, size: int) -> list[Figure]:
         ),
         Figure("no filter, recall@10", everything.recall, "", _RECALL),
     ]
-    slowest = everything.milliseconds
+    slowest, slowest_first = everything.milliseconds, 0.0
     for kind in KINDS:
         for share in SHARES:
             one = measured.filtered(kind, share)
-            slowest = max(slowest, one.milliseconds)
+            slowest, slowest_first = max(slowest, one.milliseconds), max(slowest_first, one.first)
             name = f"{kind}, {100 * share:g} %"
             figures += [
-                Figure(name, one.milliseconds, "ms", note=f"p95 {one.p95:.1f} ms"),
+                Figure(name, one.milliseconds, "ms", note=f"p95 {one.p95:.1f} ms, the first search {one.first:.1f} ms"),
                 Figure(f"{name}, recall@10", one.recall, "", _RECALL),
             ]
-    return [*figures, Figure("slowest / no filter", slowest / everything.milliseconds, "x", _FACTOR)]
+    return [
+        *figures,
+        Figure("slowest / no filter", slowest / everything.milliseconds, "x", _FACTOR),
+        Figure("slowest first search under a filter", slowest_first, "ms"),
+    ]
