@@ -126,7 +126,11 @@ def test_documents_move_under_traffic_while_processes_die(
         writer.stop()
         answers = searchers.stop()
     assert writer.faults == []
-    assert {answer.status for answer in answers} == {200}
+    # Two processes were killed. A machine that stands still for two seconds fails a search as well, but not one in a
+    # hundred: a switch that left a gap would fail each search of both clients that fell into it.
+    failed = [answer.status for answer in answers if answer.status != 200]
+    assert set(failed) <= {503}
+    assert 100 * len(failed) <= len(answers), failed
     assert not any(answer.partial for answer in answers), "both layouts answer at the switch"
     # Other tests count the shards of this instance.
     reshard(service, "switch")
