@@ -55,7 +55,7 @@ class KeptViews:
         if kept is None:
             return view
         view = self.show(wire, self._mended(kept, segments, columns, slots))
-        self.keep(wire, view, self.begin())
+        self._kept[wire] = _Kept(kept.node, _masks(view), self.begin())
         return view
 
     def show(self, wire: str, view: CollectionView) -> CollectionView:
@@ -93,8 +93,7 @@ class KeptViews:
         """Keep what was begun at a position, unless later changes are forgotten."""
         if position < self._first:
             return
-        masks = {one.segment.serial: one.selection.mask for one in view.segments}
-        self._kept[wire] = _Kept(from_wire(wire), masks, position)
+        self._kept[wire] = _Kept(from_wire(wire), _masks(view), position)
         if len(self._kept) > MOST_VIEWS:
             del self._kept[next(iter(self._kept))]
 
@@ -127,6 +126,10 @@ class KeptViews:
             self._first += len(self._changes)
             self._changes.clear()
             self._noted = False
+
+
+def _masks(view: CollectionView) -> dict[int, Mask]:
+    return {one.segment.serial: one.selection.mask for one in view.segments}
 
 
 def _grown(mask: Mask | None, rows: int) -> NDArray[np.bool_]:

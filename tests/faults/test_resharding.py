@@ -19,6 +19,8 @@ from tests.faults.searchers import Searchers
 
 NAMESPACE = "resharding"
 FIRST, SHARDS = 400, 3
+ATTEMPTS = 3
+"""At a switch that no search feels."""
 PATIENCE_SECONDS = 120.0
 SEARCH = {"vector": [1.0] * EXTERNAL_DIMENSION, "namespace": NAMESPACE, "top_k": 10}
 
@@ -98,6 +100,15 @@ def reshard(service: Service, *arguments: str) -> str:
     return service.manage("reshard", *arguments)
 
 
+def switched_twice(service: Service, client: httpx.Client, searchers: Searchers, writer: Writer) -> set[int]:
+    """Over to the other layout and back; how the searches beside it were answered."""
+    began = time.monotonic()
+    for _ in range(2):
+        reshard(service, "switch")
+        all_are_found(client, writer.acknowledged)
+    return {answer.status for answer in searchers.since(began)}
+
+
 def test_documents_move_under_traffic_while_processes_die(
     service: Service, client: httpx.Client, external_model: str
 ) -> None:
@@ -118,16 +129,15 @@ def test_documents_move_under_traffic_while_processes_die(
         assert "replicas ready" in reshard(service, "show")
         assert f"{SHARDS} x" in reshard(service, "run", "--shards", str(SHARDS))
         all_are_found(client, writer.acknowledged)
-        reshard(service, "switch")
-        all_are_found(client, writer.acknowledged)
-        reshard(service, "switch")
-        all_are_found(client, writer.acknowledged)
+        switched = [switched_twice(service, client, searchers, writer)]
+        while len(switched) < ATTEMPTS and switched[-1] != {200}:
+            switched.append(switched_twice(service, client, searchers, writer))
     finally:
         writer.stop()
         answers = searchers.stop()
     assert writer.faults == []
-    # Two processes were killed. A machine that stands still for two seconds fails a search as well, but not one in a
-    # hundred: a switch that left a gap would fail each search of both clients that fell into it.
+    # A machine that stands still for two seconds fails a search, but not beside each switch, and few of all.
+    assert switched[-1] == {200}, switched
     failed = [answer.status for answer in answers if answer.status != 200]
     assert set(failed) <= {503}
     assert 100 * len(failed) <= len(answers), failed
