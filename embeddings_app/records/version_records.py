@@ -58,38 +58,52 @@ def count_lost(from_version_key: int, to_version_key: int) -> int:
 
 
 def ended_versions() -> list[ModelRegistry]:
-    """Versions that get no writes and still hold something, oldest first."""
+    """Versions that get no writes and still hold something, oldest first.
+
+    A retired one has no partition and never will; its records are looked for all the same. A probed one without a
+    partition may become live at any moment, and is left alone.
+    """
     held = versions_with_partition()
     ended = ModelRegistry.objects.exclude(status__in=LIVE_STATUSES).order_by("pk")
-    return [version for version in ended if version.pk in held or version.status == ModelStatus.RETIRING]
+    return [version for version in ended if version.pk in held or _is_retired_with_rest(version)]
+
+
+def _is_retired_with_rest(version: ModelRegistry) -> bool:
+    if version.status == ModelStatus.RETIRED:
+        return has_records(version.pk)
+    return version.status == ModelStatus.RETIRING
+
+
+def has_records(version_key: int) -> bool:
+    """Whether `delete_records` has work left for the version, be it held by another transaction or not."""
+    found = " UNION ALL ".join(f"(SELECT 1 {which} LIMIT 1)" for which, _ in _FOUND)
+    return row(f"{found} LIMIT 1", {"version": version_key}) is not None
 
 
 _EMBEDDED = """
-SELECT r.id, r.document_id FROM embedding_vector v
+FROM embedding_vector v
 JOIN embedding_record r ON r.document_id = v.document_id AND r.model_version_id = v.model_version_id
-WHERE v.model_version_id = %(version)s ORDER BY v.document_id LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED
+WHERE v.model_version_id = %(version)s
 """
-_WAITING = """
-SELECT id, document_id FROM embedding_record WHERE model_version_id = %(version)s AND state = 'pending'
-ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-"""
-_FAILED = """
-SELECT id, document_id FROM embedding_record WHERE model_version_id = %(version)s AND state = 'quarantined'
-ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-"""
+_WAITING = "FROM embedding_record r WHERE model_version_id = %(version)s AND state = 'pending'"
+_FAILED = "FROM embedding_record r WHERE model_version_id = %(version)s AND state = 'quarantined'"
+_FOUND = ((_EMBEDDED, "v.document_id"), (_WAITING, "next_attempt_at"), (_FAILED, "id"))
+"""What leads to the records of a version, and the order that an index of it has."""
 
 
 def delete_records(version_key: int, limit: int) -> int:
     """Delete up to `limit` records of the version, with their vectors; how many. Records that another transaction
-    holds are left to the next call.
+    holds are left: 0 says that none is free, not that none is there.
 
     No index leads from a version to its records. Its vectors do, and the partial indexes of records that wait or
     failed. A vector goes with its record, so that the next call begins behind it.
     """
-    for found in (_EMBEDDED, _WAITING, _FAILED):
+    for which, order in _FOUND:
         deleted = execute(
             f"""
-            WITH found AS MATERIALIZED ({found}), vectors AS (
+            WITH found AS MATERIALIZED (
+                SELECT r.id, r.document_id {which} ORDER BY {order} LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED
+            ), vectors AS (
                 DELETE FROM embedding_vector v USING found
                 WHERE v.model_version_id = %(version)s AND v.document_id = found.document_id
             )

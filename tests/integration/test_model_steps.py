@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app import registry
 from embeddings_app.models import AuditEvent, ModelRegistry, ModelStatus
-from embeddings_app.records.vector_partitions import has_vector_partition
+from embeddings_app.records.vector_partitions import drop_vector_partition, has_vector_partition
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.outcomes import DocumentResult
 from embeddings_app.services.documents.upserting import upsert
@@ -99,6 +100,35 @@ def test_retiring_frees_vectors_records_and_log(versions: Versions) -> None:
     first.refresh_from_db()
     assert first.status == ModelStatus.RETIRED
     assert rows("SELECT count(*) FROM document WHERE NOT deleted") == [(1,)]
+
+
+def test_records_that_a_claim_holds_are_removed_later(versions: Versions, database: str) -> None:
+    first, second = versions
+    upsert(request(document("a", "text"), document("b", "text"), namespace="steps", model_id=first.model_id))
+    ModelRegistry.objects.filter(pk=first.pk).update(status=ModelStatus.STANDBY)
+    ModelRegistry.objects.filter(pk=second.pk).update(status=ModelStatus.ACTIVE)
+    retire(first, ACTOR)
+    with psycopg.connect(database) as claiming:
+        claiming.execute("SELECT 1 FROM embedding_record WHERE model_version_id = %s FOR UPDATE", [first.pk])
+        assert clear_ended_versions(60.0)
+        first.refresh_from_db()
+        assert first.status == ModelStatus.RETIRING
+    assert not clear_ended_versions(60.0)
+    first.refresh_from_db()
+    assert first.status == ModelStatus.RETIRED
+    assert rows("SELECT count(*) FROM embedding_record WHERE model_version_id = %s", first.pk) == [(0,)]
+
+
+def test_records_left_of_a_retired_version_are_removed(versions: Versions) -> None:
+    first, second = versions
+    upsert(request(document("a", "text"), namespace="steps", model_id=first.model_id))
+    ModelRegistry.objects.filter(pk=first.pk).update(status=ModelStatus.STANDBY)
+    ModelRegistry.objects.filter(pk=second.pk).update(status=ModelStatus.ACTIVE)
+    retire(first, ACTOR)
+    drop_vector_partition(first.pk)
+    ModelRegistry.objects.filter(pk=first.pk).update(status=ModelStatus.RETIRED)
+    assert not clear_ended_versions(60.0)
+    assert rows("SELECT count(*) FROM embedding_record WHERE model_version_id = %s", first.pk) == [(0,)]
 
 
 def test_retiring_keeps_young_tombstones_so_that_revisions_go_on_rising(versions: Versions) -> None:

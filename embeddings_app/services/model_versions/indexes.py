@@ -44,11 +44,15 @@ def is_cleared(version: ModelRegistry) -> bool:
 def _clear(version_key: int, until: float) -> bool:
     """True when nothing is left. The partition goes last: while it is there, nobody makes the version live."""
     version = ModelRegistry.objects.get(pk=version_key)
-    if version.status in LIVE_STATUSES or (is_cleared(version) and version.status != ModelStatus.RETIRING):
+    ended = version.status in (ModelStatus.RETIRING, ModelStatus.RETIRED)
+    if version.status in LIVE_STATUSES or (is_cleared(version) and not ended):
         return True
     while version_records.delete_records(version.pk, _CHUNK_RECORDS):
         if time.monotonic() > until:
             return False
+    if version_records.has_records(version.pk):
+        # A claim or a late answer holds them. Once the partition has gone, nobody would look for them again.
+        return False
     for log in version_records.logs_of(version.pk):
         if not _empty(log, until):
             return False
