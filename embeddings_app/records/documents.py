@@ -177,6 +177,21 @@ def drop_unneeded_texts(document_keys: Sequence[int]) -> None:
     )
 
 
+def lock_unkept_texts(document_keys: Sequence[int]) -> list[int]:
+    """Lock those of the documents that hold a text which their namespace does not keep; their keys."""
+    if not document_keys:
+        return []
+    found = rows(
+        """
+        SELECT d.id FROM document d JOIN namespace n ON n.id = d.namespace_id
+        WHERE d.id = ANY(%s) AND NOT n.store_text AND d.text <> ''
+        ORDER BY d.namespace_id, d.doc_id FOR NO KEY UPDATE OF d
+        """,
+        [list(document_keys)],
+    )
+    return [key for (key,) in found]
+
+
 def make_tombstones(document_keys: Sequence[int]) -> None:
     """Empty locked documents, their words, and their embeddings of every version."""
     keys = list(document_keys)

@@ -1,6 +1,9 @@
 """What the tables hold of one model version, counted and removed."""
 
+from collections.abc import Sequence
+
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
+from embeddings_app.records import documents
 from embeddings_app.records.log_trimming import LogFloor
 from embeddings_app.records.sql import execute, row, rows
 from embeddings_app.records.vector_partitions import versions_with_partition
@@ -92,28 +95,41 @@ _FOUND = ((_EMBEDDED, "v.document_id"), (_WAITING, "next_attempt_at"), (_FAILED,
 
 
 def delete_records(version_key: int, limit: int) -> int:
-    """Delete up to `limit` records of the version, with their vectors; how many. Records that another transaction
-    holds are left: 0 says that none is free, not that none is there.
+    """Delete up to `limit` records of the version, with their vectors, and the texts that only they still needed; how
+    many. In the caller's transaction. Records that another transaction holds are left: 0 says that none is free, not
+    that none is there.
 
     No index leads from a version to its records. Its vectors do, and the partial indexes of records that wait or
     failed. A vector goes with its record, so that the next call begins behind it.
     """
     for which, order in _FOUND:
-        deleted = execute(
-            f"""
-            WITH found AS MATERIALIZED (
-                SELECT r.id, r.document_id {which} ORDER BY {order} LIMIT %(limit)s FOR UPDATE OF r SKIP LOCKED
-            ), vectors AS (
-                DELETE FROM embedding_vector v USING found
-                WHERE v.model_version_id = %(version)s AND v.document_id = found.document_id
-            )
-            DELETE FROM embedding_record r USING found WHERE r.id = found.id
-            """,
+        found = rows(
+            f"SELECT r.id, r.document_id, r.state {which} ORDER BY {order} LIMIT %(limit)s",
             {"version": version_key, "limit": limit},
         )
+        waiting = [document_key for _, document_key, state in found if state == "pending"]
+        # Documents are locked before records, as by those who write them.
+        unkept = documents.lock_unkept_texts(waiting)
+        deleted = _delete(version_key, [record_key for record_key, _, _ in found])
+        documents.drop_unneeded_texts(unkept)
         if deleted:
             return deleted
     return 0
+
+
+def _delete(version_key: int, record_keys: Sequence[int]) -> int:
+    return execute(
+        """
+        WITH found AS MATERIALIZED (
+            SELECT id, document_id FROM embedding_record WHERE id = ANY(%(records)s) FOR UPDATE SKIP LOCKED
+        ), vectors AS (
+            DELETE FROM embedding_vector v USING found
+            WHERE v.model_version_id = %(version)s AND v.document_id = found.document_id
+        )
+        DELETE FROM embedding_record r USING found WHERE r.id = found.id
+        """,
+        {"version": version_key, "records": list(record_keys)},
+    )
 
 
 def logs_of(version_key: int) -> list[LogFloor]:

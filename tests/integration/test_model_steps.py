@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection
 
 from embedding_project.contracts.errors import ServiceError
 from embeddings_app import registry
-from embeddings_app.models import AuditEvent, ModelRegistry, ModelStatus
+from embeddings_app.models import AuditEvent, ModelRegistry, ModelStatus, Namespace
 from embeddings_app.records.vector_partitions import drop_vector_partition, has_vector_partition
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.outcomes import DocumentResult
@@ -117,6 +117,19 @@ def test_records_that_a_claim_holds_are_removed_later(versions: Versions, databa
     first.refresh_from_db()
     assert first.status == ModelStatus.RETIRED
     assert rows("SELECT count(*) FROM embedding_record WHERE model_version_id = %s", first.pk) == [(0,)]
+
+
+def test_a_text_that_only_a_retired_version_still_needed_goes_with_it(versions: Versions) -> None:
+    first, second = versions
+    Namespace.objects.create(name="unkept", model_id=first.model_id, store_text=False)
+    asked = request(document("a", "a text that is not kept"), namespace="unkept", model_id=first.model_id)
+    upsert(asked)
+    ModelRegistry.objects.filter(pk=first.pk).update(status=ModelStatus.STANDBY)
+    ModelRegistry.objects.filter(pk=second.pk).update(status=ModelStatus.ACTIVE)
+    assert rows("SELECT text FROM document WHERE NOT deleted") == [("a text that is not kept",)]
+    retire(first, ACTOR)
+    assert not clear_ended_versions(60.0)
+    assert rows("SELECT text FROM document WHERE NOT deleted") == [("",)]
 
 
 def test_records_left_of_a_retired_version_are_removed(versions: Versions) -> None:

@@ -47,7 +47,7 @@ def _clear(version_key: int, until: float) -> bool:
     ended = version.status in (ModelStatus.RETIRING, ModelStatus.RETIRED)
     if version.status in LIVE_STATUSES or (is_cleared(version) and not ended):
         return True
-    while version_records.delete_records(version.pk, _CHUNK_RECORDS):
+    while in_transaction(partial(version_records.delete_records, version.pk, _CHUNK_RECORDS)):
         if time.monotonic() > until:
             return False
     if version_records.has_records(version.pk):
