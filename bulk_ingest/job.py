@@ -186,7 +186,7 @@ class Leader:
         files = [SpreadFile.from_wire(wire) for file in inputs for wire in file.spread or ()]
         loaded = bulk_jobs.loaded_buckets(job.pk)
         block = bulk_blocks.reserve(job.pk, job.model_version_id, 0)
-        (spec,) = registry.specs_by_key([job.model_version_id]).values()
+        spec = registry.spec_of(job.model_version)
         tasks, first_key = [], block.first_key
         for number in range(len(job.splitters) + 1):
             if number not in loaded:

@@ -82,7 +82,7 @@ def texts_per_second(plan: Plan, columns: Columns, spec: ModelSpec, workers: int
 def plan_import(job: BulkJob, workers: int) -> None:
     """Look at the files of a job that the API queued. Raises ServiceError, SourceError, ModelUnusable."""
     asked = ImportOptions.from_stored(job.options)
-    (spec,) = registry.specs_by_key([job.model_version_id]).values()
+    spec = registry.spec_of(job.model_version)
     columns = columns_for(spec, Names(**asked.columns))
     prefixes = load_config().bulk_sources
     plan = make_plan([asked.source], asked.format, columns, may_read=lambda path: inside(path, prefixes))

@@ -1,6 +1,5 @@
 """Model versions: which one answers, which ones can be asked, which ones a write must reach."""
 
-from collections.abc import Sequence
 from dataclasses import fields
 
 from embedding_project.config import load_config
@@ -142,8 +141,10 @@ def is_live(version_key: int) -> bool:
     return ModelRegistry.objects.filter(pk=version_key, status__in=LIVE_STATUSES).exists()
 
 
-def specs_by_key(version_keys: Sequence[int]) -> dict[int, ModelSpec]:
-    return {row.pk: spec_of(row) for row in ModelRegistry.objects.filter(pk__in=version_keys)}
+def known_spec(version_key: int) -> ModelSpec | None:
+    """The version, whatever its status; None when a restore has taken it away since its key was read."""
+    row = ModelRegistry.objects.filter(pk=version_key).first()
+    return spec_of(row) if row else None
 
 
 def forget_cached() -> None:

@@ -86,7 +86,7 @@ def claim_fields(
 def unused_fields(namespace_key: int, seconds: float = _LOOK_SECONDS) -> frozenset[str] | None:
     """The recorded fields that no live document has; None when a look at all documents would take longer."""
     until = time.monotonic() + seconds
-    unseen = set(Namespace.objects.values_list("fields", flat=True).get(pk=namespace_key))
+    unseen = set(Namespace.objects.values_list("fields", flat=True).filter(pk=namespace_key).first() or ())
     last = ""
     while unseen:
         if time.monotonic() > until:

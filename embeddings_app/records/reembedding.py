@@ -134,12 +134,12 @@ def lease_chunk(chunk_key: int, seconds: float) -> ReembedChunk | None:
         """,
         [seconds, chunk_key],
     )
-    return ReembedChunk.objects.select_related("run").get(pk=chunk_key) if taken else None
+    return ReembedChunk.objects.select_related("run__model_version").filter(pk=chunk_key).first() if taken else None
 
 
 def add_counts(chunk: ReembedChunk, counts: ChunkCounts, lease_seconds: float) -> bool:
-    """Add what a batch did, renew the lease, and say whether the run goes on."""
-    (running,) = row(
+    """Add what a batch did, renew the lease, and say whether the run goes on: a restore may have taken it away."""
+    running = row(
         """
         WITH counted AS (
             UPDATE reembed_chunk SET embedded = embedded + %(embedded)s, cached = cached + %(cached)s,
@@ -159,7 +159,7 @@ def add_counts(chunk: ReembedChunk, counts: ChunkCounts, lease_seconds: float) -
             "run": chunk.run_id,
         },
     )
-    return bool(running)
+    return running == (True,)
 
 
 def end_lease(chunk_key: int, *, finished: bool) -> None:

@@ -97,7 +97,7 @@ class Loaded:
             for wire in file.spread or ()
         ]
         first_key = bulk_blocks.reserve(self.job.pk, self.job.model_version_id, 0).first_key
-        (spec,) = registry.specs_by_key([self.job.model_version_id]).values()
+        spec = registry.spec_of(self.job.model_version)
         for number in range(len(self.job.splitters) + 1):
             yield BucketTask(
                 job_key=self.job.pk,

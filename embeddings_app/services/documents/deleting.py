@@ -57,7 +57,9 @@ def delete_many(
 
 def delete_expired(namespace_key: int, doc_ids: Sequence[str]) -> int:
     """Delete those of the documents whose time is over while they are locked; gives how many."""
-    space = Namespace.objects.get(pk=namespace_key)
+    space = Namespace.objects.filter(pk=namespace_key).first()
+    if space is None:
+        return 0  # it was dropped since they were found, and its documents are gone
     _, gone = in_transaction(lambda: _delete(space, doc_ids, None, only_expired=True))
     _forget_vectors(space, gone)
     return len(gone)

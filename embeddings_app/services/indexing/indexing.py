@@ -64,7 +64,9 @@ def index_pending(seconds: float, embed: Embed, embedder_restarted: EmbedderRest
         batch = claiming.take(LEASE_SECONDS)
         if not batch:
             return False
-        (spec,) = registry.specs_by_key([batch[0].version_key]).values()
+        spec = registry.known_spec(batch[0].version_key)
+        if spec is None:
+            continue  # the records that were claimed are gone as well
         origins = hinted.of(claim.document_key for claim in batch) or current_origins()
         began_ns = time.time_ns()
         began = claiming.now()

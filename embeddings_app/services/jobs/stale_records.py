@@ -42,10 +42,12 @@ def _heal(scanned: Scanned) -> int:
 
 
 def _make_pending(version_key: int, document_keys: list[int]) -> int:
-    model_id = registry.specs_by_key([version_key])[version_key].model_id
+    spec = registry.known_spec(version_key)
+    if spec is None:
+        return 0
 
     def work() -> int:
-        model_locks.lock_shared(model_id)
+        model_locks.lock_shared(spec.model_id)
         return stale_records.make_pending(version_key, document_keys)
 
     return in_transaction(work)

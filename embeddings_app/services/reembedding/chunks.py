@@ -49,7 +49,7 @@ def work_on_chunk(chunk_key: int, embed: Embed, sleep: Callable[[float], None] =
 
 
 def _work(chunk: ReembedChunk, embed: Embed, sleep: Callable[[float], None]) -> bool:
-    spec = registry.specs_by_key([chunk.run.model_version_id])[chunk.run.model_version_id]
+    spec = registry.spec_of(chunk.run.model_version)
     not_kept = in_transaction(lambda: _set_aside(spec, chunk))
     running = reembedding.add_counts(chunk, ChunkCounts(not_kept=not_kept), LEASE_SECONDS)
     twin = twin_of(spec)

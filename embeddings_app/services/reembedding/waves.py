@@ -27,8 +27,10 @@ Send = Callable[[int, int, Sequence[int]], None]
 
 
 def advance(run_key: int, wave: int, send: Send) -> None:
-    """Begin the wave after `wave`, or end the run, unless somebody did already."""
-    run = ReembedRun.objects.get(pk=run_key)
+    """Begin the wave after `wave`, or end the run, unless somebody did already, or a restore has taken it away."""
+    run = ReembedRun.objects.filter(pk=run_key).first()
+    if run is None:
+        return
     chunks, complete = in_transaction(lambda: _next_wave(run, wave))
     if chunks:
         send(run_key, wave + 1, chunks)
