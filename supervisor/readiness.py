@@ -51,7 +51,7 @@ def parse(status: int, body: bytes) -> Readiness:
             str(name): str(check.get("detail", "")) for name, check in answer["checks"].items() if not check["ok"]
         }
         return Readiness(ready=status == http.HTTPStatus.OK and bool(answer["ready"]), missing=missing)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Readiness(ready=False, missing={"api": f"answers {status} without a list of checks"})
 
 

@@ -41,7 +41,7 @@ class ApiClient:
                 self._connection.request(method, path, body, self._headers)
                 response = self._connection.getresponse()
                 answer: dict[str, Any] = json.loads(response.read())
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
                 self._connection.close()
                 raise ApiError(f"{method} {path}: {error}") from error
             status = response.status

@@ -166,7 +166,7 @@ def _said(content: bytes) -> Mapping[str, Any]:
     """The error in the body; empty when a proxy answered with something else."""
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}

@@ -45,7 +45,7 @@ class Reply:
         """The object in the body. Raises UnexpectedAnswer."""
         try:
             body = json.loads(self.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnexpectedAnswer("the body of the answer is not JSON") from error
         if not isinstance(body, dict):
             raise UnexpectedAnswer("the body of the answer is not an object")

@@ -41,6 +41,6 @@ def _value(text: str) -> str | int | float | bool:
     """A number, true, false or a quoted text as JSON has them; everything else is a text."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value if isinstance(value, str | int | float | bool) else text

@@ -68,13 +68,13 @@ def _columns(connection: Any, sql: Any, table: Any) -> Mapping[str, str]:
     return {column.name: kinds.get(column.type_code, "") for column in cursor.description}
 
 
-def _dense(told: str, column: str, left_out: LeftOut) -> list[float] | None:
+def dense(told: str, column: str, left_out: LeftOut) -> list[float] | None:
     """The vector that Postgres wrote down; None for one that has no number at some place."""
     try:
-        numbers = json.loads(told)
-    except ValueError:
+        numbers = json.loads(told, parse_int=float)
+    except (ValueError, RecursionError):
         numbers = None
-    if isinstance(numbers, list) and all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
+    if isinstance(numbers, list) and all(isinstance(one, float) and math.isfinite(one) for one in numbers):
         return numbers
     left_out.add(column, "no list of finite numbers")
     return None
@@ -87,7 +87,7 @@ def _rows(psycopg: Any, place: str, asked: _Asked, left_out: LeftOut) -> Iterato
             cursor = connection.execute(*((asked.first, (_PAGE,)) if last is None else (asked.further, (last, _PAGE))))
             found = cursor.fetchall()
             for row_id, text, vector, *values in found:
-                numbers = None if vector is None else _dense(vector, asked.vector, left_out)
+                numbers = None if vector is None else dense(vector, asked.vector, left_out)
                 payload = dict(zip(asked.payload, values, strict=True))
                 yield Row(id=row_id, text=text, vector=numbers, payload=payload)
             if len(found) < _PAGE:

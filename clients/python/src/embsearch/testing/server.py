@@ -134,7 +134,7 @@ def _embedded(answer: Json | tuple[bytes, dict[str, str]]) -> httpx.Response:
 def _body(request: httpx.Request) -> Json:
     try:
         body = json.loads(request.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise Refusal("invalid_json", "the body must be a JSON object")

@@ -81,7 +81,7 @@ class Checkpoint:
 def _entry(line: bytes, path: Path) -> dict[str, Any]:
     try:
         entry = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no checkpoint of a load") from error
     if not isinstance(entry, dict):
         raise ValueError(f"{path} is no checkpoint of a load")

@@ -105,8 +105,10 @@ class _Checkpoint:
         if self._path is not None and self._path.exists():
             try:
                 self._done = json.loads(self._path.read_text(encoding="utf-8"))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise CommandError(f"{self._path} is no checkpoint: {error}") from error
+            if not isinstance(self._done, dict):
+                raise CommandError(f"{self._path} is no checkpoint: it holds no object")
 
     def after(self, label: str) -> str | None:
         return self._done.get(label)
