@@ -1,11 +1,11 @@
-"""JSON of somebody else may be nested deeper than a parser goes: each reader says what it says of any other nonsense."""
+"""JSON of somebody else may be nested deeper than a parser goes: readers say what they say of any other nonsense."""
 
 import json
 from pathlib import Path
 
 import httpx
 import pytest
-from embsearch import UnexpectedAnswer, Unavailable
+from embsearch import Unavailable, UnexpectedAnswer
 from embsearch.cli.conditions import condition
 from embsearch.errors import error_of
 from embsearch.exchange import Reply

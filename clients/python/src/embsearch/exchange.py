@@ -5,7 +5,7 @@ of it, and returns its result. The two clients do the same steps, one with threa
 import json
 import random
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, NoReturn, TypeVar
@@ -121,11 +121,33 @@ def answered(call: Call, patience: Patience, also_good: Collection[int] = ()) ->
                 raise UnexpectedAnswer(f"the answer has status {reply.status}; the URL must be that of the service")
             return reply
         error = _error(reply)
-        pause = _pause(error, tries, patience.random())
-        if not _may_be_sent_again(call, reply, error) or tries > patience.retries or patience.clock() + pause > give_up:
+        if not _may_be_sent_again(call, reply, error):
             raise error
-        yield Pause(pause)
+        yield from _rest(error, tries, patience, give_up)
     raise AssertionError("unreachable")
+
+
+def answered_whole(ask: Callable[[Patience], Steps[Iterable[ApiError]]], patience: Patience) -> Steps[None]:
+    """Asks for many items until none of them fails; `ask` gives the errors of those that do. What may succeed later is
+    tried again as a request of its own would be. Raises the first error that stays."""
+    give_up = patience.clock() + patience.deadline_seconds
+    for tries in count(1):
+        left = replace(patience, deadline_seconds=max(give_up - patience.clock(), 0.001))
+        failed = list((yield from ask(left)))
+        if not failed:
+            return
+        error = next((one for one in failed if not one.retryable), failed[0])
+        if not error.retryable:
+            raise error
+        yield from _rest(error, tries, patience, give_up)
+
+
+def _rest(error: EmbsearchError, tries: int, patience: Patience, give_up: float) -> Steps[None]:
+    """The pause before the next try. Raises the error when there is none."""
+    pause = _pause(error, tries, patience.random())
+    if tries > patience.retries or patience.clock() + pause > give_up:
+        raise error
+    yield Pause(pause)
 
 
 def _error(reply: Reply | Lost | None) -> EmbsearchError:

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from embsearch.answers import Count, Facet, Hits, NamespaceStatus, Updated, Written
 from embsearch.documents import Document, Page, StoredDocument, document_json
-from embsearch.errors import Conflict, NotReached, item_error
-from embsearch.exchange import Call, Patience, Pause, Steps, answered, encoded, get, post
+from embsearch.errors import ApiError, Conflict, NotReached, item_error
+from embsearch.exchange import Call, Patience, Pause, Steps, answered, answered_whole, encoded, get, post
 from embsearch.filters import Filter, FilterLike, filter_json
 from embsearch.splitting import by_number, by_size
 from embsearch.tokens import Tokens
@@ -75,20 +75,30 @@ class NamespaceSteps:
         return (yield from self._reaching(asked, self._waiting(asked) if read_your_writes else []))
 
     def search_many(self, asked: Sequence[Mapping[str, Any]], *, read_your_writes: bool) -> Steps[list[Hits]]:
-        """Raises the first error of a search."""
+        """Raises the first error of a search that is not gone when it is asked again."""
         if asked and read_your_writes and (waiting := self._waiting(asked[0])):
             little = {**{name: asked[0].get(name) for name in _PLACES}, **_LITTLE}
             yield from self._reaching(little, waiting)
         found: list[Hits] = []
         for part in by_number(asked, MOST_SEARCHES):
-            known = [{key: value for key, value in one.items() if value is not None} for one in part]
-            body = {"searches": [{"namespace": self.name, **one} for one in known]}
-            reply = yield from answered(post("/v1/search/batch", body), self.patience)
-            for result in reply.json()["results"]:
-                if "error" in result:
-                    raise item_error(result["error"])
-                found.append(Hits.of(result))
+            found += yield from self._batch(part)
         return found
+
+    def _batch(self, asked: Sequence[Mapping[str, Any]]) -> Steps[list[Hits]]:
+        """One request, and others for the searches that failed and may succeed later."""
+        known = [{key: value for key, value in one.items() if value is not None} for one in asked]
+        found: dict[int, Hits] = {}
+
+        def ask(patience: Patience) -> Steps[list[ApiError]]:
+            places = [place for place in range(len(known)) if place not in found]
+            body = {"searches": [{"namespace": self.name, **known[place]} for place in places]}
+            results = (yield from answered(post("/v1/search/batch", body), patience)).json()["results"]
+            both = list(zip(places, results, strict=True))
+            found.update({place: Hits.of(result) for place, result in both if "error" not in result})
+            return [item_error(result["error"]) for _, result in both if "error" in result]
+
+        yield from answered_whole(ask, self.patience)
+        return [found[place] for place in range(len(known))]
 
     def _waiting(self, asked: Mapping[str, Any]) -> list[str]:
         """A token of the caller is the only one. A search by words alone waits for nothing."""

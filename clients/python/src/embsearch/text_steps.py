@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from embsearch.errors import ApiError, InvalidRequest, item_error
-from embsearch.exchange import Call, Patience, Steps, answered, get, post
+from embsearch.exchange import Call, Patience, Steps, answered, answered_whole, get, post
 from embsearch.model_answers import EmbedItem, EmbedResult, Health, ModelVersion, RankedText, TokenizedText, Usage
 from embsearch.vectors import Vectors, joined, row_bytes, rows_of
 
@@ -31,17 +31,24 @@ def embed_call(texts: Sequence[str], how: Ways, encoding: str) -> Call:
 def vectors(texts: Sequence[str], first: int, how: Ways, patience: Patience) -> Steps[Vectors]:
     """`first` is the number of the first of these texts among all. Raises the ApiError of the first text that cannot be
     embedded, with its number among all."""
+    found: list[Vectors] = []
+
+    def ask(left: Patience) -> Steps[list[ApiError]]:
+        # What was embedded comes from the cache when all are asked for again.
+        reply = yield from answered(embed_call(texts, how, "binary"), left)
+        failed = [one.partition(":") for one in reply.headers.get("x-failed", "").split(",") if one]
+        if not failed:
+            found.append(rows_of(reply.content, int(reply.headers["x-dimension"])))
+        said = "the text was not embedded"
+        return [item_error({"code": code, "message": said, "field": f"inputs[{place}]"}) for place, _, code in failed]
+
     try:
-        reply = yield from answered(embed_call(texts, how, "binary"), patience)
+        yield from answered_whole(ask, patience)
     except ApiError as error:
-        if found := _INPUT_FIELD.fullmatch(error.field or ""):
-            error.field = f"inputs[{first + int(found[1])}]"
+        if place := _INPUT_FIELD.fullmatch(error.field or ""):
+            error.field = f"inputs[{first + int(place[1])}]"
         raise
-    if failed := reply.headers.get("x-failed"):
-        number, _, code = failed.split(",")[0].partition(":")
-        place = f"inputs[{first + int(number)}]"
-        raise item_error({"code": code, "message": "the text was not embedded", "field": place})
-    return rows_of(reply.content, int(reply.headers["x-dimension"]))
+    return found[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
