@@ -29,7 +29,9 @@ def test_missing_checks_are_named_with_their_detail() -> None:
     assert str(answer) == "indexer (no heartbeat)"
 
 
-@pytest.mark.parametrize("nonsense", [b"", b"<html>", b"[]", b"{}", b"[" * 100_000, b'{"ready": true, "checks": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "nonsense", [b"", b"<html>", b"[]", b"{}", b"[" * 100_000, b'{"ready": true, "checks": {"a": 1}}']
+)
 def test_an_answer_of_another_shape_is_a_missing_api(nonsense: bytes) -> None:
     assert parse(500, nonsense).missing == {"api": "answers 500 without a list of checks"}
 
