@@ -10,6 +10,7 @@ from embeddings_app.models import BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_blocks, table_copy
 from embeddings_app.records.changes import ChangedDocument
 from embeddings_app.records.sql import execute, row, rows
+from embeddings_app.records.transactions import in_transaction
 from embeddings_app.records.vector_partitions import vector_partition
 from embeddings_app.records.words import delete_words
 
@@ -18,6 +19,13 @@ _LIMITS = (
     # Between two statements a niced process prepares thousands of rows.
     " SET LOCAL idle_in_transaction_session_timeout = '5min'"
 )
+_ABORT_SECONDS = 60.0
+"""A statement of a bucket may take longer, above all one whose process has died: Postgres notices it at its end."""
+_END_BUCKETS = """
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database
+WHERE d.datname = current_database() AND locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ShareLock'
+  AND (classid::bigint << 32) | objid::bigint = hashtextextended(%s, 0)
+"""
 _IDS_AT_ONCE = 5_000
 _SAMPLE_SECONDS = 60
 """Somebody who pauses the job waits for one table at most."""
@@ -53,7 +61,7 @@ def still_wanted(job_key: int) -> bool:
 def begin(job_key: int) -> BulkJob | None:
     """Hold off the end of the job until the transaction ends; None when it takes no more buckets."""
     execute(_LIMITS)
-    execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [f"bulk:{job_key}"])
+    execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [_bucket_lock(job_key)])
     # A statement of its own, so that it sees what was done by whoever held the lock.
     return (
         BulkJob.objects.select_related("namespace", "model_version")
@@ -66,11 +74,27 @@ def _epochs() -> list[str]:
     return [epoch for (epoch,) in rows("SELECT epoch::text FROM log_epoch")]
 
 
-def wait_for_buckets(job_key: int) -> None:
-    """Wait for every transaction that loads a bucket. Later ones see the state that the caller has committed before.
-    In a transaction."""
-    execute(_LIMITS)
-    execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"bulk:{job_key}"])
+def wait_for_buckets(job_key: int, patience_seconds: float = _ABORT_SECONDS) -> None:
+    """Wait for every transaction that loads a bucket of a job that is aborted, then end those that are left: nobody
+    wants their rows. Later ones see the state that the caller has committed before."""
+    try:
+        with transaction.atomic():
+            _await_buckets(job_key, patience_seconds)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, errors.LockNotAvailable):
+            raise
+        execute(_END_BUCKETS, [_bucket_lock(job_key)])
+        in_transaction(lambda: _await_buckets(job_key, _ABORT_SECONDS))
+
+
+def _await_buckets(job_key: int, seconds: float) -> None:
+    milliseconds = max(1, round(1000 * seconds))
+    execute(f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{milliseconds}ms'")
+    execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_bucket_lock(job_key)])
+
+
+def _bucket_lock(job_key: int) -> str:
+    return f"bulk:{job_key}"
 
 
 def refresh_statistics(version_key: int, go_on: Callable[[], bool], table_seconds: int = _SAMPLE_SECONDS) -> None:

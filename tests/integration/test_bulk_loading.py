@@ -361,3 +361,30 @@ def test_a_pause_waits_for_the_statistics_of_one_table_at_most(version: ModelReg
         bulk_loading.refresh_statistics(version.pk, lambda: next(wanted), table_seconds=1)
     ((documents,),) = rows("SELECT count(*) FROM document")
     assert _known_rows(version) == {**before, "document": documents}
+
+
+def hold_as_a_bucket(connection: psycopg.Connection[Any], job_key: int) -> None:
+    connection.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [f"bulk:{job_key}"])
+
+
+@pytest.mark.parametrize("job_key", range(1, 9))
+def test_an_abort_ends_buckets_that_go_on_and_no_others(job_key: int, database: str) -> None:
+    with psycopg.connect(database) as lasting, psycopg.connect(database) as other:
+        hold_as_a_bucket(lasting, job_key)
+        hold_as_a_bucket(other, 100 + job_key)
+        bulk_loading.wait_for_buckets(job_key, patience_seconds=0.05)
+        with pytest.raises(psycopg.OperationalError):
+            lasting.execute("SELECT 1")
+        other.execute("SELECT 1")
+
+
+def test_an_abort_lets_a_bucket_end_that_is_under_way(database: str) -> None:
+    with psycopg.connect(database) as quick, ThreadPoolExecutor() as pool:
+        hold_as_a_bucket(quick, 1)
+        abort = pool.submit(in_thread, bulk_loading.wait_for_buckets, 1)
+        until(lambda: rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == [(1,)])
+        quick.execute("SELECT 1")
+        assert not abort.done()
+        quick.commit()
+        abort.result()
+        quick.execute("SELECT 1")

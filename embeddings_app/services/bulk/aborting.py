@@ -16,7 +16,7 @@ def begin_abort(job: BulkJob) -> None:
     if job.state != BulkState.ABORTING:
         move(job, BulkState.ABORTING)
     BulkBundle.objects.filter(job=job).delete()
-    in_transaction(lambda: bulk_loading.wait_for_buckets(job.pk))
+    bulk_loading.wait_for_buckets(job.pk)
 
 
 def delete_part(job_key: int) -> bool:
