@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from embeddings_app.models import OPEN_BULK_STATES, BulkJob
+from embeddings_app.models import OPEN_BULK_STATES, BulkJob, BulkState
 from embeddings_app.records.sql import execute, row, rows
+
+_OPEN = BulkJob.objects.filter(state__in=OPEN_BULK_STATES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +32,28 @@ class RowCounts:
         return self.read == self.settled
 
 
-def any_open(model_id: str) -> bool:
-    """Whether a job loads documents of the model. Call it in a statement after a lock of the model."""
-    return BulkJob.objects.filter(model_version__model_id=model_id, state__in=OPEN_BULK_STATES).exists()
+def open_for_model(model_id: str) -> BulkJob | None:
+    """A job that loads documents of the model. Call it in a statement after a lock of the model."""
+    return _OPEN.filter(model_version__model_id=model_id).first()
+
+
+def open_into(namespace: str) -> BulkJob | None:
+    """The job that loads documents into the namespace."""
+    return _OPEN.filter(namespace__name=namespace).first()
+
+
+def queued_for(namespace: str) -> BulkJob | None:
+    """The job that makes the namespace as soon as it has found its files."""
+    return _OPEN.filter(new_namespace=namespace).first()
+
+
+def way_on(job: BulkJob) -> str:
+    """For people: that the job is in the way, and what ends it."""
+    failed = job.state == BulkState.FAILED
+    wait = f"'manage.py bulk_ingest resume {job.pk}'" if failed else "wait for its end"
+    abort = f"'manage.py bulk_ingest abort {job.pk}' or POST /v1/imports/{job.pk}/abort"
+    state = "has failed, and is open" if failed else f"is {job.state}"
+    return f"bulk job {job.pk} {state}: {wait}, or end it with {abort}"
 
 
 def take_lease(job_key: int, worker: str, seconds: float) -> bool:
@@ -165,7 +186,7 @@ class OpenJob:
 
 
 def open_jobs() -> list[OpenJob]:
-    keys = BulkJob.objects.filter(state__in=OPEN_BULK_STATES).order_by("pk").values_list("pk", flat=True)
+    keys = _OPEN.order_by("pk").values_list("pk", flat=True)
     return [OpenJob(key=key, rows=count_rows(key), rows_per_second=load_rate(key)) for key in keys]
 
 

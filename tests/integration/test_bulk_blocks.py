@@ -209,7 +209,7 @@ def draft(database: str) -> Iterator[ModelRegistry]:
 
 
 def test_versions_of_its_model_take_no_steps_while_it_is_open(job: BulkJob, draft: ModelRegistry) -> None:
-    with pytest.raises(ServiceError, match="bulk job") as caught:
+    with pytest.raises(ServiceError, match=f"'manage.py bulk_ingest abort {job.pk}' or POST") as caught:
         take_step(draft, ModelStatus.STANDBY, "tests")
     assert caught.value.code == "illegal_step"
     BulkJob.objects.filter(pk=job.pk).update(state=BulkState.DONE)

@@ -156,6 +156,7 @@ def test_a_namespace_that_a_bulk_job_fills_cannot_be_dropped() -> None:
         with pytest.raises(ServiceError) as caught:
             drop(NAMESPACE, "test", now)
         assert caught.value.code == "namespace_in_use"
+        assert "'manage.py bulk_ingest abort" in caught.value.message
     finally:
         rows("DELETE FROM bulk_job RETURNING id")
     assert namespace_changes.drop(NAMESPACE, "test", now)

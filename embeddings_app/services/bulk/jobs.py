@@ -14,7 +14,6 @@ from embedding_project.contracts.errors import InvalidRequest, ServiceError
 from embedding_project.contracts.model_spec import ModelSpec
 from embeddings_app import registry
 from embeddings_app.models import (
-    OPEN_BULK_STATES,
     BulkBlock,
     BulkFile,
     BulkJob,
@@ -23,7 +22,7 @@ from embeddings_app.models import (
     Layout,
     Namespace,
 )
-from embeddings_app.records import model_locks, namespaces
+from embeddings_app.records import bulk_jobs, model_locks, namespaces
 from embeddings_app.records.topology import live_layouts, read_topology, writable_layouts
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
@@ -99,7 +98,7 @@ def make_job(new: NewJob, actor: str) -> BulkJob:
     except IntegrityError as error:
         if made := made_before(new):
             return made
-        raise _second_job(new.namespace) from error
+        raise _namespace_taken(new.namespace) from error
 
 
 def made_before(new: NewJob) -> BulkJob | None:
@@ -121,8 +120,11 @@ def _is_asked(made: BulkJob, new: NewJob) -> bool:
     return bytes(made.request_hash) == new.request_hash
 
 
-def _second_job(namespace: str) -> ServiceError:
-    return ServiceError("illegal_step", f"a bulk job into namespace {namespace!r} is open already")
+def _namespace_taken(namespace: str) -> ServiceError:
+    """By another job that is open; it may have ended since the refusal."""
+    other = bulk_jobs.open_into(namespace) or bulk_jobs.queued_for(namespace)
+    way_on = bulk_jobs.way_on(other) if other else "it ended just now, so try again"
+    return ServiceError("illegal_step", f"one job at a time loads into namespace {namespace!r}; {way_on}")
 
 
 def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
@@ -131,8 +133,8 @@ def _make(new: NewJob, spec: ModelSpec, actor: str) -> BulkJob:
     _refuse_second_layout(writable_layouts())
     # A job whose files nobody has seen yet may end without one, and then leaves no namespace behind.
     space = _claimed(new.namespace, spec.model_id) if new.files else _known(new.namespace, spec.model_id)
-    if space is None and BulkJob.objects.filter(new_namespace=new.namespace, state__in=OPEN_BULK_STATES).exists():
-        raise _second_job(new.namespace)
+    if space is None and bulk_jobs.queued_for(new.namespace):
+        raise _namespace_taken(new.namespace)
     job = BulkJob.objects.create(
         namespace=space,
         new_namespace=new.namespace if space is None else "",
@@ -195,7 +197,7 @@ def plan_queued(job: BulkJob, found: FoundFiles, *, ends: bool) -> None:
     try:
         in_transaction(write)
     except IntegrityError as error:
-        raise _second_job(job.namespace_name) from error
+        raise _namespace_taken(job.namespace_name) from error
 
 
 def _write_files(job: BulkJob, files: Sequence[PlannedFile]) -> None:

@@ -14,8 +14,8 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.languages import OFF
 from embedding_project.threads.waiter import rest
 from embeddings_app import registry
-from embeddings_app.models import OPEN_BULK_STATES, BulkJob, Namespace
-from embeddings_app.records import model_locks, namespaces, operations
+from embeddings_app.models import Namespace
+from embeddings_app.records import bulk_jobs, model_locks, namespaces, operations
 from embeddings_app.records.document_walk import Walk
 from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
@@ -86,8 +86,8 @@ def drop(name: str, actor: str, pause: Callable[[float], None] = rest) -> bool:
     def take_away() -> None:
         # Writers of the model that know the namespace by its name have committed, and later ones make a new one.
         model_locks.lock_exclusive(space.model_id)
-        if BulkJob.objects.filter(namespace=space, state__in=OPEN_BULK_STATES).exists():
-            raise ServiceError("namespace_in_use", f"abort the bulk job that loads into {name!r} first", field="name")
+        if job := bulk_jobs.open_into(name):
+            raise ServiceError("namespace_in_use", f"{name!r} is loaded: {bulk_jobs.way_on(job)}", field="name")
         namespaces.free_name(space)
         audit.record(actor, "namespace.dropped", name, {"model": space.model_id})
 

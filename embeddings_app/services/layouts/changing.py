@@ -15,6 +15,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.wording import plural
 from embeddings_app.models import LIVE_STATUSES, BulkJob, BulkState, Layout, LayoutStatus, ModelRegistry
 from embeddings_app.models.bulk import OPEN_BULK_STATES
+from embeddings_app.records import bulk_jobs
 from embeddings_app.records.layout_progress import LogProgress, log_progress
 from embeddings_app.records.topology import create_counters, live_layouts, lock_layouts
 from embeddings_app.records.transactions import in_transaction
@@ -52,7 +53,7 @@ def _start(shards: int, actor: str) -> Layout:
         raise ServiceError("illegal_step", f"the documents are spread over {shards} shards already")
     # One that failed does nothing, and goes on when there is one layout again.
     if job := BulkJob.objects.filter(state__in=OPEN_BULK_STATES).exclude(state=BulkState.FAILED).first():
-        raise ServiceError("illegal_step", f"{job} is open: wait for it, or abort it")
+        raise ServiceError("illegal_step", bulk_jobs.way_on(job))
     layout = Layout.objects.create(shards=shards, replicas=active.replicas, status=LayoutStatus.BUILDING)
     for version in ModelRegistry.objects.filter(status__in=LIVE_STATUSES):
         create_counters(layout, version.pk)

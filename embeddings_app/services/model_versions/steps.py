@@ -64,10 +64,8 @@ def take_step(
     before = ModelStatus(version.status)
     if status not in STEPS[before]:
         raise illegal(version, status.value)
-    if status in _HELD_UP_BY_BULK_JOBS and bulk_jobs.any_open(version.model_id):
-        raise ServiceError(
-            "illegal_step", f"a bulk job loads documents of {version.model_id!r}: wait for its end, or abort it"
-        )
+    if status in _HELD_UP_BY_BULK_JOBS and (job := bulk_jobs.open_for_model(version.model_id)):
+        raise ServiceError("illegal_step", f"documents of {version.model_id!r} are loaded: {bulk_jobs.way_on(job)}")
     if not ModelRegistry.objects.filter(pk=version.pk, status=before).update(status=status):
         version.refresh_from_db()
         raise illegal(version, status.value)
