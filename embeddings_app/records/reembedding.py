@@ -159,7 +159,7 @@ def add_counts(chunk: ReembedChunk, counts: ChunkCounts, lease_seconds: float) -
             "run": chunk.run_id,
         },
     )
-    return running == (True,)
+    return running is not None and bool(running[0])
 
 
 def end_lease(chunk_key: int, *, finished: bool) -> None:

@@ -254,12 +254,31 @@ def test_what_was_there_is_filled_in_steps_that_go_on_where_they_stopped() -> No
     put(("new", "A fox that came after."))
     assert found("fox") == ["new"]
     ticks = iter([0.0, 0.0, 2.0])
-    assert follow_settings(1.0, lambda: next(ticks), chunk=2) == 4
+    assert follow_settings(1.0, clock=lambda: next(ticks), chunk=2).documents == 4
     assert namespace_status(NAMESPACE).text_search.documents in (4, 5)
     follow_settings(time.monotonic() + 10, chunk=2)
     status = namespace_status(space().name).text_search
     assert (status.documents, status.complete) == (len(TEXTS) + 1, True)
     assert set(found("fox")) == {"fox", "new"}
+
+
+def test_namespaces_take_turns_at_their_words() -> None:
+    names = [NAMESPACE, "small", "smaller"]
+    for name in names:
+        upsert(request(*(document(doc_id, text) for doc_id, text in TEXTS.items()), namespace=name))
+        set_text_search(name, "english", "test")
+
+    def filled_of(name: str) -> int:
+        return namespace_status(name).text_search.documents
+
+    ticks = iter([0.0, 0.0, 2.0])
+    first = follow_settings(1.0, clock=lambda: next(ticks), chunk=2)
+    assert [filled_of(name) for name in names] == [2, 2, 0]
+    ticks = iter([0.0, 0.0, 2.0])
+    follow_settings(1.0, first.last_key, clock=lambda: next(ticks), chunk=2)
+    assert [filled_of(name) for name in names] == [4, 2, 2]
+    follow_settings(time.monotonic() + 10)
+    assert [filled_of(name) for name in names] == [len(TEXTS)] * 3
 
 
 def test_words_go_when_text_search_is_switched_off_or_the_namespace_is_dropped() -> None:

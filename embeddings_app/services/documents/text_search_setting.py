@@ -5,7 +5,9 @@ finds, and later writes bring their words themselves.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.languages import OFF
@@ -47,15 +49,29 @@ def check_texts_kept(language: str, *, store_text: bool) -> None:
         )
 
 
-def follow_settings(until: float, clock: Callable[[], float] = time.monotonic, chunk: int = CHUNK_DOCUMENTS) -> int:
-    """Bring words to what the settings say, namespace by namespace, until the time is over; of how many documents."""
+@dataclass(frozen=True, slots=True)
+class Followed:
+    documents: int
+    """Whose words are as the settings say now."""
+    last_key: int
+    """Of the namespace that had the last turn."""
+
+
+def follow_settings(
+    until: float, after: int = 0, clock: Callable[[], float] = time.monotonic, chunk: int = CHUNK_DOCUMENTS
+) -> Followed:
+    """Bring words to what the settings say until the time is over: a chunk of each namespace in turn, beginning behind
+    the one with the key `after`. A small one waits for no large one."""
+    unfinished = words.unfinished()
+    waiting = deque(sorted(unfinished, key=lambda space: (space.pk <= after, space.pk)))
     documents = 0
-    for space in words.unfinished():
-        done = chunk
-        while done == chunk and clock() < until:
-            done = _step(space, chunk)
-            documents += done
-    return documents
+    while waiting and clock() < until:
+        space = waiting.popleft()
+        done, after = _step(space, chunk), space.pk
+        documents += done
+        if done == chunk:
+            waiting.append(space)
+    return Followed(documents, after)
 
 
 def _step(space: Namespace, chunk: int) -> int:

@@ -5,7 +5,8 @@ from embeddings_app.services.jobs.job import Done, Job, Run
 
 
 def _follow(run: Run) -> Done:
-    return Done(result={"documents": follow_settings(run.deadline)})
+    followed = follow_settings(run.deadline, int(run.progress.get("after", 0)))
+    return Done(result={"documents": followed.documents}, progress={"after": followed.last_key})
 
 
 TEXT_WORDS = Job(
