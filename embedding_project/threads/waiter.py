@@ -25,6 +25,10 @@ class Waiter:
     def wake(self) -> None:
         self._woken.set()
 
+    def rewind(self) -> None:
+        """Let the next wait be for another time. Look behind this whether what is waited for is there already."""
+        self._woken.clear()
+
     def wait(self) -> bool:
         """Wait without the turn of a request; returns whether the thread was woken in time."""
         if self._woken.is_set():

@@ -8,7 +8,7 @@ are woken once, when theirs are there. So no search changes threads, and one sta
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from django.db import DatabaseError
@@ -16,12 +16,13 @@ from django.db import DatabaseError
 from embedding_project.contracts.queues import SearchLane
 from embedding_project.observing import tracing
 from embedding_project.threads.turns import request_turns
+from embedding_project.threads.waiter import Waiter
 from embeddings_app.services.search.carrier import SHARD_SILENT, Carrier
 from embeddings_app.services.search.heavy_line import HeavyLine
 from embeddings_app.services.search.hydration import Merged, verified_hits
 from embeddings_app.services.search.shard_health import ShardHealth
 from embeddings_app.services.search.shard_link import broker_link
-from embeddings_app.services.search.tickets import SearchTicket
+from embeddings_app.services.search.tickets import Party, SearchTicket
 
 WAYS = 2
 MAX_QUERIES = 64
@@ -61,29 +62,61 @@ class Carrying:
 
     def carry_all(self, tickets: Sequence[SearchTicket]) -> None:
         """The same for several searches of one thread; those that can share a fan-out do."""
+        if not tickets:
+            return
+        party, woken = Party(), Waiter(max(ticket.deadline for ticket in tickets))
+        for ticket in tickets:
+            ticket.party, ticket.done = party, woken
         with request_turns.away():
-            left = deque(tickets)
             try:
-                if left and self._may_leave(*left):
-                    self._lead(left.popleft())
-                while left:
-                    left[0].done.wait()
-                    ticket = left.popleft()
-                    if self._is_to_lead(ticket):
-                        self._lead(ticket)
+                leader = tickets[0] if self._may_leave(*tickets) else self._awaited(tickets, party, woken)
+                while leader:
+                    self._lead(leader)
+                    leader = self._awaited(tickets, party, woken)
             finally:
-                # After a fault nobody would lead those that are left, and their ways would never be free.
-                for ticket in left:
-                    if self._is_to_lead(ticket):
-                        self._free_way()
+                # At the deadline, and after a fault, nobody would lead those that are left.
+                with self._guard:
+                    self._waiting = deque(ticket for ticket in self._waiting if ticket.party is not party)
 
     def _may_leave(self, ticket: SearchTicket, *others: SearchTicket) -> bool:
         """Whether `ticket` leaves now; `others`, and else the ticket too, wait for their turn."""
         with self._guard:
-            leaves = self._ways > 0 and not self._waiting
+            # While a way is free, nobody waits who could take it.
+            leaves = self._ways > 0
             self._ways -= leaves
+            if ticket.party:
+                ticket.party.carries = leaves
             self._waiting.extend(others if leaves else (ticket, *others))
             return leaves
+
+    def _awaited(self, tickets: Sequence[SearchTicket], party: Party, woken: Waiter) -> SearchTicket | None:
+        """The next of the tickets that their thread, which carries none now, is to lead; None when all are finished, or
+        at the deadline."""
+        with self._guard:
+            party.carries = False
+            if self._ways > 0:
+                self._ways -= self._call(ticket for ticket in self._waiting if ticket.party is party)
+        in_time = True
+        while True:
+            woken.rewind()
+            with self._guard:
+                leader = next((ticket for ticket in tickets if ticket.leads and not ticket.is_finished), None)
+                if leader or not in_time or all(ticket.is_finished for ticket in tickets):
+                    party.carries = True
+                    return leader
+            in_time = woken.wait()
+
+    def _call(self, tickets: Iterable[SearchTicket]) -> bool:
+        """Let the first of some tickets that wait lead the next fan-out; whether there is one. With the guard."""
+        ticket = next(iter(tickets), None)
+        if ticket is None:
+            return False
+        self._waiting.remove(ticket)
+        if ticket.party:
+            ticket.party.carries = True
+        ticket.leads = True
+        ticket.done.wake()
+        return True
 
     def _is_to_lead(self, ticket: SearchTicket) -> bool:
         """Of a ticket that was woken, or whose deadline is over."""
@@ -107,22 +140,19 @@ class Carrying:
             try:
                 self._finish(tickets)
             finally:
-                for other in tickets[1:]:
-                    other.done.wake()
+                for one in tickets:
+                    one.finish()
 
     def _free_way(self) -> None:
-        """Let the longest waiting search leave; those that are too late hear of it."""
+        """Let the longest waiting search leave whose thread is free to carry it; those that are too late hear of it."""
         with self._guard:
             now = time.monotonic()
-            while self._waiting:
-                ticket = self._waiting.popleft()
-                if ticket.deadline > now:
-                    ticket.leads = True
-                    ticket.done.wake()
-                    return
+            for ticket in [one for one in self._waiting if one.deadline <= now]:
+                self._waiting.remove(ticket)
                 ticket.fail(SHARD_SILENT)
-                ticket.done.wake()
-            self._ways += 1
+                ticket.finish()
+            if not self._call(one for one in self._waiting if not (one.party and one.party.carries)):
+                self._ways += 1
 
     def _companions(self, leader: SearchTicket) -> list[SearchTicket]:
         """Those that wait and go to the same index, the longest waiting first, within the cost of a fan-out."""

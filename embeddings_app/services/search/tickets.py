@@ -14,6 +14,14 @@ from embeddings_app.services.search.circuits import ShardKey
 from embeddings_app.services.search.hydration import SearchHit, Shown
 
 
+@dataclass(slots=True)
+class Party:
+    """The searches of one thread, which can carry one of them at a time."""
+
+    carries: bool = False
+    """Whether the thread is under way with one, or chosen for it; none of the others can lead meanwhile."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class SearchTicket:
     """One search that waits for its shards, and then for its hits."""
@@ -43,6 +51,9 @@ class SearchTicket:
     leads: bool = field(default=False, init=False)
     """Whether its thread is to carry the next fan-out."""
     done: Waiter = field(init=False)
+    """Woken when the search is to be carried by its thread, and when it is finished. One for a whole party."""
+    is_finished: bool = field(default=False, init=False)
+    party: Party | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.shards = frozenset(range(self.topology.shards)) - self.outcomes.keys()
@@ -83,6 +94,11 @@ class SearchTicket:
         """`code` for every shard that has not answered."""
         for shard in self.shards - self.outcomes.keys():
             self.land(shard, code)
+
+    def finish(self) -> None:
+        """Nobody carries it any more."""
+        self.is_finished = True
+        self.done.wake()
 
 
 @dataclass(slots=True, eq=False)

@@ -206,6 +206,58 @@ def test_searches_of_one_thread_that_cannot_share_leave_after_each_other(fanouts
     assert fanouts.left[1] == [second]
 
 
+def test_a_thread_that_carries_keeps_no_way_for_its_other_searches(fanouts: FanOuts) -> None:
+    mine = [ticket(1), ticket(2), ticket(3)]
+    fanouts.search_all(*mine)
+    fanouts.let_others_go(0)
+    others = [ticket(4), ticket(5), ticket(6)]
+    fanouts.search(*others)
+    assert fanouts.left == [[mine[0]], [others[0]], [others[1]]], "both ways are of use while the thread waits"
+    fanouts.bring_back(0)
+    fanouts._until(lambda: mine[0].party is not None and not mine[0].party.carries)
+    fanouts.bring_back(1)
+    fanouts.wait_for(4)
+    assert fanouts.left[3] == [mine[1]], "it has waited longest, and its thread is free now"
+    fanouts.bring_back(2)
+    fanouts.wait_for(5)
+    assert fanouts.left[4] == [others[2]]
+    fanouts.bring_back(3)
+    fanouts.wait_for(6)
+    assert fanouts.left[5] == [mine[2]]
+
+
+def test_a_thread_leads_one_search_while_another_thread_carries_one_of_its(fanouts: FanOuts) -> None:
+    under_way, mine = [ticket(3), ticket(3)], [ticket(1), ticket(2)]
+    fanouts.search(*under_way, ticket(1))
+    fanouts.search_all(*mine)
+    fanouts.bring_back(0)
+    fanouts.wait_for(3)
+    assert mine[0] in fanouts.left[2]
+    fanouts.bring_back(1)
+    fanouts.wait_for(4)
+    assert fanouts.left[3] == [mine[1]]
+
+
+def test_searches_of_one_thread_return_together_when_all_are_finished(fanouts: FanOuts) -> None:
+    fanouts.search(ticket(3), ticket(3), ticket(1))
+    mine = [ticket(1), ticket(1)]
+    fanouts.search_all(*mine)
+    fanouts.bring_back(0)
+    fanouts.wait_for(3)
+    assert fanouts.left[2][1:] == mine
+    fanouts.bring_back(2)
+    fanouts._until(lambda: all(one.is_finished for one in mine))
+
+
+def test_searches_of_one_thread_give_up_at_their_deadline(fanouts: FanOuts) -> None:
+    fanouts.search(ticket(3), ticket(3))
+    fanouts.search_all(ticket(1, seconds=0.05), ticket(2, seconds=0.05))
+    fanouts._until(lambda: fanouts.carrying.waiting == 0)
+    fanouts.bring_back(0)
+    fanouts.search(ticket(4))
+    assert len(fanouts.left) == 3
+
+
 def test_a_fault_among_searches_of_one_thread_keeps_no_way() -> None:
     fanouts = FanOuts()
     fanouts.fault = RuntimeError("unforeseen")
