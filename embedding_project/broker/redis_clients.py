@@ -23,10 +23,10 @@ _patience = threading.local()
 
 @contextmanager
 def silent_until(deadline: float) -> Iterator[None]:
-    """A server that says nothing until `deadline` (monotonic seconds) counts as dead for the block, in this thread,
-    though its client would wait for longer. A moment is left to it in any case. Of blocks within each other, the
-    innermost counts."""
-    outer = getattr(_patience, "deadline", None)
+    """A server that says nothing, or takes nothing, until `deadline` (monotonic seconds) counts as dead for the block,
+    in this thread, though its client would wait for longer. A moment is left to it in any case. Of blocks within each
+    other, the innermost counts."""
+    outer = _deadline()
     _patience.deadline = deadline
     try:
         yield
@@ -34,19 +34,51 @@ def silent_until(deadline: float) -> Iterator[None]:
         _patience.deadline = outer
 
 
+def _bounded(own_seconds: float | None) -> float | None:
+    """How long a client may wait now that would wait so long by itself."""
+    deadline = _deadline()
+    if deadline is None:
+        return own_seconds
+    left = max(deadline - time.monotonic(), LEAST_SILENCE_SECONDS)
+    return left if own_seconds is None else min(own_seconds, left)
+
+
+def _deadline() -> float | None:
+    return getattr(_patience, "deadline", None)
+
+
 class _TurnLeft(AbstractConnection):
-    """Leaves the turn of its thread to others while it connects, and while it waits for an answer; waits for that no
-    longer than `silent_until` says."""
+    """Leaves the turn of its thread to others while it connects, and while it waits for an answer; waits for these, and
+    until what it sends is taken, no longer than `silent_until` says."""
 
     def _connect(self) -> Any:
-        with request_turns.away():
-            return super()._connect()  # type: ignore[no-untyped-call, safe-super]
+        own = self.socket_connect_timeout, self.socket_timeout
+        # The second one is for the handshake of TLS.
+        self.socket_connect_timeout, self.socket_timeout = map(_bounded, own)
+        try:
+            with request_turns.away():
+                connected = super()._connect()  # type: ignore[no-untyped-call, safe-super]
+        finally:
+            self.socket_connect_timeout, self.socket_timeout = own
+        connected.settimeout(self.socket_timeout)
+        return connected
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if _deadline() is None:
+            super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
+            return
+        if not self._sock:
+            self.connect_check_health(check_health=False)
+        connected: Any = self._sock
+        for piece in [command] if isinstance(command, str) else command:
+            connected.settimeout(_bounded(self.socket_timeout))
+            super().send_packed_command([piece], check_health)  # type: ignore[no-untyped-call]
+        # After a failure it is closed.
+        connected.settimeout(self.socket_timeout)
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
-        deadline = getattr(_patience, "deadline", None)
-        if deadline is not None:
-            left = max(deadline - time.monotonic(), LEAST_SILENCE_SECONDS)
-            options.setdefault("timeout", min(left, self.socket_timeout))
+        if _deadline() is not None:
+            options.setdefault("timeout", _bounded(self.socket_timeout))
         with request_turns.away():
             return super().read_response(*arguments, **options)
 
