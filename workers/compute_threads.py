@@ -10,12 +10,21 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from workers.backlog import Backlog
 from workers.compute import Computed, compute
 from workers.pace import Pace
 
 _LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """The current step of a thread."""
+
+    began: float
+    longest_seconds: float
 
 
 class ComputeThreads:
@@ -28,7 +37,7 @@ class ComputeThreads:
         self._use_cores = use_cores
         # Bounded, since the drain loop admits a bounded number of texts.
         self._done: queue.SimpleQueue[Computed | BaseException] = queue.SimpleQueue()
-        self._began: list[float | None] = [None] * pace.threads
+        self._under_way: list[_UnderWay | None] = [None] * pace.threads
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name="compute", daemon=True)
             for number in range(pace.threads)
@@ -45,10 +54,15 @@ class ComputeThreads:
             thread.join(max(0.0, until - time.monotonic()))
 
     @property
-    def step_seconds(self) -> float:
-        """How long the longest of the current steps has taken so far; 0 between steps."""
+    def stuck(self) -> bool:
+        """Whether a step takes longer than any of its encoder: it may never end."""
         now = time.monotonic()
-        return max((now - began for began in self._began if began is not None), default=0.0)
+        return any(step is not None and now - step.began >= step.longest_seconds for step in self._under_way)
+
+    def all_busy_for(self, seconds: float) -> bool:
+        """Whether every thread is in a step that has taken so long."""
+        before = time.monotonic() - seconds
+        return all(step is not None and step.began <= before for step in self._under_way)
 
     def _run(self, number: int) -> None:
         try:
@@ -57,10 +71,10 @@ class ComputeThreads:
                 step = self._backlog.take(time.time())
                 if step is None:
                     continue
-                self._began[number] = time.monotonic()
+                self._under_way[number] = _UnderWay(time.monotonic(), step.encoder.longest_step_seconds)
                 self._use_cores(step.cores)
                 computed = compute(step, self._pace)
-                self._began[number] = None
+                self._under_way[number] = None
                 self._backlog.finished(step)
                 self._done.put(computed)
         except BaseException as error:  # noqa: BLE001

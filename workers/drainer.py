@@ -30,9 +30,8 @@ _BLOCK_SECONDS = 0.5
 _POLL_SECONDS = 0.01
 """Between two looks at the lanes while steps are computed."""
 _ALIVE_SECONDS = 1.0
-_STUCK_SECONDS = 2.0
-"""A step that takes longer may never end: until it does, the embedder takes no messages and does not report itself
-alive."""
+_BUSY_SECONDS = 2.0
+"""While every thread waits for so long, for endpoints, the embedder takes no messages: another one may be free."""
 _PAUSE_AFTER_ERROR_SECONDS = 0.2
 FINISH_SECONDS = 2.0
 """How long a stopping embedder computes the texts that it holds; the rest goes back to the lanes."""
@@ -82,16 +81,18 @@ class Drainer:
             self._embedder.backlog.close()
 
     def _turn(self) -> None:
-        stuck = self._compute.step_seconds >= _STUCK_SECONDS
+        stuck = self._compute.stuck
+        takes = not stuck and not self._compute.all_busy_for(_BUSY_SECONDS)
         if not stuck:
             try:
                 self._report_alive()
-                self._receive()
+                if takes:
+                    self._receive()
                 self._broker_answered()
             except RedisError as error:
                 self._broker_failed(error)
-        # An idle embedder has just waited for a message, unless the texts of a stuck step are all over their deadline.
-        self._settle(0.0 if self._embedder.idle and not stuck else _POLL_SECONDS)
+        # An idle embedder has just waited for a message, unless the texts of a long step are all over their deadline.
+        self._settle(0.0 if self._embedder.idle and takes else _POLL_SECONDS)
 
     def _report_alive(self) -> None:
         now = time.monotonic()

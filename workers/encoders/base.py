@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from embedding_project.contracts.vectors import Vector
 
+LONGEST_COMPUTED_SECONDS = 2.0
+"""Of a step that this machine computes. Steps are planned for far less."""
 PLAIN_WORD = "hello"
 """Every model embeds this word: when a model does not, no text is to blame."""
 
@@ -65,6 +67,10 @@ class Encoder(Protocol):
     @property
     def first_speed(self) -> float:
         """Tokens per second of a pass at the load; 0 without such a pass."""
+
+    @property
+    def longest_step_seconds(self) -> float:
+        """A step that takes longer may never end."""
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """One entry per text. Text that looks like a special token is plain text."""

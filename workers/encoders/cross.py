@@ -14,7 +14,7 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import Vector
 from embedding_project.model_sources.folder_check import check_folder
 from embedding_project.model_sources.folder_settings import CROSS_ENCODER
-from workers.encoders.base import DeviceLost, ModelError, Tokens
+from workers.encoders.base import LONGEST_COMPUTED_SECONDS, DeviceLost, ModelError, Tokens
 from workers.encoders.library import transformers_library
 from workers.encoders.padded import padded
 from workers.encoders.skeleton import check_fits
@@ -37,6 +37,7 @@ class CrossEncoder:
 
     dimension = 1
     padded = True
+    longest_step_seconds = LONGEST_COMPUTED_SECONDS
 
     def __init__(self, tokenizer: Any, model: Any, pad_id: int, device: torch.device, *, reads_types: bool) -> None:
         """`tokenizer` is bare, cuts and does not pad."""

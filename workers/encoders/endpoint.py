@@ -22,7 +22,9 @@ from workers.encoders.secrets import read_secret
 from workers.metrics import ENDPOINT_REQUESTS
 
 STEP_SECONDS = 4.0
-"""The most for one `encode`, with retries and waits for the rate: an embedder that is silent for 5 s counts as dead."""
+"""The most for one `encode`, with retries and waits for the rate: a search waits for 2 s, and a bulk text for 15."""
+_LAST_READ_SECONDS = 0.5
+"""For what comes when the time is over, before the step counts as one that never ends."""
 _TRIES = 4
 _FIRST_PAUSE_SECONDS = 0.25
 _AWAY_SECONDS = 2.0
@@ -75,6 +77,10 @@ class EndpointEncoder:
     @property
     def first_speed(self) -> float:
         return 0.0
+
+    @property
+    def longest_step_seconds(self) -> float:
+        return self._seconds + _LAST_READ_SECONDS
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         return [UntokenizedText(ids=(), truncated=False, text=text) for text in texts]

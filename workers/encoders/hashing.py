@@ -9,7 +9,7 @@ import numpy as np
 
 from embedding_project.contracts.tokens import TokenizedText
 from embedding_project.contracts.vectors import Vector, unit_length
-from workers.encoders.base import Tokens
+from workers.encoders.base import LONGEST_COMPUTED_SECONDS, Tokens
 from workers.encoders.vocabulary import cut
 
 _WORD = re.compile(r"[^ \t\n\r\f\v]+")
@@ -39,6 +39,10 @@ class HashingEncoder:
     @property
     def first_speed(self) -> float:
         return 0.0
+
+    @property
+    def longest_step_seconds(self) -> float:
+        return LONGEST_COMPUTED_SECONDS
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         return [self._tokens(text.encode().split()) for text in texts]

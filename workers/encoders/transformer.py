@@ -21,7 +21,7 @@ from embedding_project.contracts.vectors import Vector
 from embedding_project.model_sources.folder_check import check_folder
 from embedding_project.model_sources.folder_settings import lowercases
 from embedding_project.model_sources.weights import StoredTensor
-from workers.encoders.base import DeviceLost, ModelError, Tokens
+from workers.encoders.base import LONGEST_COMPUTED_SECONDS, DeviceLost, ModelError, Tokens
 from workers.encoders.library import transformers_library
 from workers.encoders.linear import multiplies_bf16
 from workers.encoders.packed import PackedEncoding
@@ -56,6 +56,8 @@ class HasSpeed(Protocol):
 
 
 class TransformerEncoder:
+    longest_step_seconds = LONGEST_COMPUTED_SECONDS
+
     def __init__(self, tokenizer: Any, encode: Encode, spec: ModelSpec, *, padded: bool, memory_bytes: int) -> None:
         """`tokenizer` is bare, cuts and does not pad; `encode` computes vectors, and pads or not as `padded` says."""
         self.vocabulary = TokenizerVocabulary(tokenizer, spec.max_tokens)

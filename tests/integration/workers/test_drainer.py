@@ -103,6 +103,12 @@ class SlowEncoder(HashingEncoder):
         return super().encode(batch)
 
 
+class WaitingEncoder(SlowEncoder):
+    """May wait for long, as one of an endpoint."""
+
+    longest_step_seconds = 60.0
+
+
 class TwoAtOnce(HashingEncoder):
     """Computes nothing before two threads compute."""
 
@@ -186,6 +192,35 @@ def test_a_step_that_never_ends_stops_the_heartbeat_and_the_taking(valkey_url: s
         publish(valkey_url, batch("left for others"))
         assert fell_silent(redis)
         assert redis.llen("embed.interactive") == 1
+        encoder.release.set()
+        eventually(lambda: redis.llen("reply.test") == 2)
+
+
+def test_a_step_that_waits_within_its_time_stops_the_taking_alone(valkey_url: str, redis: Redis) -> None:
+    encoder = WaitingEncoder()
+    with running(Setup(valkey_url, encoder), finish_seconds=0):
+        publish(valkey_url, batch("waits"))
+        assert encoder.entered.wait(60)
+        # From then on it takes nothing.
+        time.sleep(2.5)
+        publish(valkey_url, batch("left for others"))
+        for _ in range(2):
+            reported = redis.hget("alive", "embedder-7")
+            eventually(lambda before=reported: redis.hget("alive", "embedder-7") != before)  # type: ignore[misc]
+        assert redis.llen("embed.interactive") == 1
+        encoder.release.set()
+        eventually(lambda: redis.llen("reply.test") == 2)
+
+
+def test_beside_a_step_that_waits_a_free_thread_computes_what_is_taken(valkey_url: str, redis: Redis) -> None:
+    encoder = WaitingEncoder()
+    with running(Setup(valkey_url, encoder, threads=2), finish_seconds=0):
+        publish(valkey_url, batch("waits"))
+        assert encoder.entered.wait(60)
+        time.sleep(2.5)
+        encoder.entered.clear()
+        publish(valkey_url, batch("computed beside"))
+        assert encoder.entered.wait(60)
         encoder.release.set()
         eventually(lambda: redis.llen("reply.test") == 2)
 

@@ -20,7 +20,7 @@ class Elsewhere:
     def __init__(self) -> None:
         inner = RecordingEncoder()
         self.dimension, self.padded, self.memory_bytes = inner.dimension, inner.padded, inner.memory_bytes
-        self.first_speed = inner.first_speed
+        self.first_speed, self.longest_step_seconds = inner.first_speed, inner.longest_step_seconds
         self.tokenize, self.encode = inner.tokenize, inner.encode
 
 
