@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -44,7 +45,8 @@ class NamespaceSteps:
         written: list[Written] = []
         bodies = [document_json(document) for document in documents]
         once = any(body.get("if_revision") is not None for body in bodies)
-        for number, part in enumerate(by_size(map(encoded, bodies), len)):
+        # As they are now: the caller may change its lists between two requests, and one of the last may be no JSON.
+        for number, part in enumerate(list(by_size(map(encoded, bodies), len))):
             key = f"{idempotency_key}-{number}" if idempotency_key and number else idempotency_key
             written += yield from self.upsert_encoded(part, once=once, wait=wait, model_id=model_id, key=key)
         return tuple(written)
@@ -162,7 +164,7 @@ class NamespaceSteps:
     def update(
         self, target: Target | None, new: Mapping[str, Any] | None, unset: Iterable[str], wait: str | None
     ) -> Steps[Updated]:
-        change = {"set": dict(new) if new else None, "unset": list(unset) or None, "wait": wait}
+        change = deepcopy({"set": dict(new) if new else None, "unset": list(unset) or None, "wait": wait})
         done = Updated(matched=0, updated=0, refused=())
         for chosen in _targets(target):
             for_page: dict[str, Any] = dict(chosen)
@@ -210,7 +212,8 @@ def _targets(target: Target | None) -> Iterator[dict[str, Any]]:
     if target is None:
         yield EVERYTHING
     elif isinstance(target, Filter | Mapping):
-        yield {"filters": filter_json(target)}
+        # Of all pages alike: the caller may change its own between two requests.
+        yield {"filters": deepcopy(filter_json(target))}
     else:
         for part in by_number([target] if isinstance(target, str) else target):
             yield {"ids": part}
