@@ -22,14 +22,13 @@ import pytest
 
 from embedding_project.config import INSTANCE_FILE
 from supervisor.process import last_steps
-from tests.conftest import ROOT, free_port, outside_environment, scratch_directory
-from tests.integration.previous_code import export_previous_code
+from tests.conftest import free_port, outside_environment, scratch_directory
+from tests.integration.previous_code import Neighbours, neighbours
 
 PATIENCE_SECONDS = 180.0
 ROUNDS = 10
 LATE = {"too_slow", "overloaded", "embedder_unavailable", "index_unavailable"}
 """What a search may hear on a busy machine, and be sent again. If the schema did not fit, it would hear so always."""
-NEWEST = max(path.stem for path in (ROOT / "embeddings_app" / "migrations").glob("0*.py"))
 
 
 class Clients:
@@ -118,33 +117,30 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("previous")
-    if not export_previous_code(folder):
-        pytest.skip("the history of the repository is not here; 'git fetch --unshallow' brings it")
-    return folder
+def both(tmp_path_factory: pytest.TempPathFactory) -> Neighbours:
+    return neighbours(tmp_path_factory.mktemp("neighbour"))
 
 
-def test_no_request_fails_while_the_schema_arrives_beneath_the_code_before_it(old: Path) -> None:
-    assert not (old / "embeddings_app" / "migrations" / f"{NEWEST}.py").exists()
+def test_no_request_fails_while_the_schema_arrives_beneath_the_code_before_it(both: Neighbours) -> None:
+    assert not (both.old / "embeddings_app" / "migrations" / f"{both.migration}.py").exists()
     var, port, new_port = scratch_directory(), free_port(), free_port()
     environ = {**os.environ, **outside_environment(var), "SHARDS": "1", "REPLICAS": "1", "EMBED_MAX_WAIT_SECONDS": "30"}
     url, new_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{new_port}"
     clients = Clients()
-    with started(("up", "--port", str(port)), old, environ, var / "old.log"):
+    with started(("up", "--port", str(port)), both.old, environ, var / "old.log"):
         _wait_for(lambda: _answers(url))
         try:
             clients.use(url)
             clients.go_on()
             running = json.loads((var / INSTANCE_FILE).read_text())["environment"]
-            assert NEWEST not in applied(running["DATABASE_URL"])
+            assert both.migration not in applied(running["DATABASE_URL"])
             migrate = (sys.executable, "manage.py", "bootstrap", "--migrate")
-            done = subprocess.run(migrate, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(migrate, cwd=both.new, env=environ, capture_output=True, text=True, timeout=120)
             assert done.returncode == 0, done.stderr
-            assert NEWEST in applied(running["DATABASE_URL"])
+            assert both.migration in applied(running["DATABASE_URL"])
             clients.go_on()
             role = {**environ, **running, "PORT": str(new_port)}
-            with started(("role", "api"), ROOT, role, var / "new.log"):
+            with started(("role", "api"), both.new, role, var / "new.log"):
                 _wait_for(lambda: _answers(new_url))
                 clients.use(new_url)
                 clients.go_on()
