@@ -24,6 +24,11 @@ class Answer:
     def ids(self) -> set[str]:
         return {hit["id"] for hit in self.body["hits"]}
 
+    @property
+    def code(self) -> str:
+        """Of a refusal; empty for an answer."""
+        return "" if self.status == 200 else str(self.body["error"]["code"])
+
 
 class Searchers:
     """Threads that send the same search again and again, from construction until `stop`."""

@@ -1,6 +1,7 @@
 """Searches that read very many numbers beside light ones: they wait for each other, and light ones for none of them."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,7 +13,7 @@ import pytest
 
 from embeddings_app.services.search.heavy_line import MOST_IN_LINE
 from tests.conftest import Service, once
-from tests.faults.recovery import in_some_attempt, whole_answer
+from tests.faults.recovery import LATE, in_some_attempt, in_time, whole_answer
 from tests.faults.roles import frozen
 from tests.faults.searchers import Searchers
 
@@ -103,9 +104,13 @@ def test_light_searches_go_on_beside_a_stream_of_heavy_ones(service: Service, cl
     heavy = Searchers(service.url, _search(NAMESPACE, exact=True), HEAVY_CLIENTS)
     _until(lambda: _heavy_messages(client) > before + 100 and len(light.since(0)) > 20)
     answers, of_heavy = light.stop(), heavy.stop()
-    assert {(answer.status, answer.partial) for answer in answers} == {(200, False)}
-    assert {answer.status for answer in of_heavy} <= {200, 429}
-    assert _metric(client, "api_open_circuits") == 0
+    assert {answer.code for answer in (*answers, *of_heavy)} <= {"", *LATE}
+    whole = [answer for answer in answers if answer.status == 200 and not answer.partial]
+    assert len(whole) > len(answers) / 2
+    assert {frozenset(answer.ids) for answer in whole} == {frozenset(whole[0].ids)}
+    in_time(len(whole) == len(answers), Counter((answer.code, answer.partial) for answer in answers))
+    in_time({answer.status for answer in of_heavy} <= {200, 429})
+    assert _metric(client, "api_open_circuits") == 0, "every light search was answered by all shards"
 
 
 @in_some_attempt
@@ -113,6 +118,7 @@ def test_heavy_searches_that_nobody_answers_are_refused_beyond_a_few_and_open_no
     service: Service, client: httpx.Client
 ) -> None:
     body, refused = _search(NAMESPACE, exact=True), _metric(client, "api_heavy_searches_refused_total")
+    open_before = _metric(client, "api_open_circuits")
 
     def search(_: int) -> httpx.Response:
         return httpx.post(f"{service.url}/v1/search", json=body, timeout=30)
@@ -122,10 +128,12 @@ def test_heavy_searches_that_nobody_answers_are_refused_beyond_a_few_and_open_no
     late = [answer for answer in answers if answer.status_code == 503]
     full = [answer for answer in answers if answer.status_code == 429]
     assert len(late) + len(full) == MOST_IN_LINE + 4
-    assert {answer.json()["error"]["code"] for answer in late} == {"too_slow"}
-    assert {answer.json()["error"]["code"] for answer in full} == {"overloaded"}
-    assert full
+    assert {answer.json()["error"]["code"] for answer in full} <= {"overloaded"}
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in full)
     assert _metric(client, "api_heavy_searches_refused_total") == refused + len(full)
-    assert _metric(client, "api_open_circuits") == 0
+    assert _metric(client, "api_open_circuits") <= open_before
+    codes = {answer.json()["error"]["code"] for answer in late}
+    assert codes <= LATE
+    in_time(codes == {"too_slow"}, codes)
+    in_time(bool(full), "they came one after the other")
     _until(lambda: _is_complete(client, _search(SMALL)) and _is_complete(client, body))

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,20 +12,18 @@ import pytest
 
 from embeddings_app.records.topology import HEARTBEAT_SECONDS
 from tests.conftest import EXTERNAL_DIMENSION, Service
-from tests.faults.recovery import in_some_attempt
+from tests.faults.recovery import LATE, in_some_attempt, in_time
 from tests.faults.roles import frozen, kill
 from tests.faults.searchers import Answer, Searchers
 
 NAMESPACE = "replicas"
-IDS = {f"d{number}" for number in range(40)}
+IDS = frozenset(f"d{number}" for number in range(40))
 NODES = ("node-s0-r0", "node-s0-r1", "node-s1-r0", "node-s1-r1")
 CLIENTS = 8
 MANY = 100
 ANSWER_SECONDS = 1.0
 """What is promised of a search when a shard is silent."""
 RESTART_SECONDS = 120.0
-LATE = ("too_slow", "index_unavailable")
-"""What a search may hear on a busy machine."""
 SEARCH = {"vector": [1.0] * EXTERNAL_DIMENSION, "namespace": NAMESPACE, "top_k": len(IDS), "exact": True}
 
 
@@ -90,6 +89,31 @@ def _metric(client: httpx.Client, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
 
+def _check_honest(answers: Sequence[Answer]) -> None:
+    """However slow the machine is: an answer has every document, or says which shards it lacks and has all documents of
+    the others; and a refusal says that something was late."""
+    of_shards = defaultdict[tuple[int, ...], set[frozenset[str]]](set)
+    for answer in answers:
+        if answer.status != 200:
+            assert answer.code in LATE, answer.body
+            continue
+        failed = tuple(answer.body["shards"]["failed"])
+        assert answer.partial == bool(failed), answer.body
+        of_shards[failed].add(frozenset(answer.ids))
+    assert of_shards.pop((), {IDS}) == {IDS}
+    for failed, found in of_shards.items():
+        assert len(found) == 1, failed
+        assert next(iter(found)) < IDS
+
+
+def _check_complete(answers: Sequence[Answer]) -> None:
+    """Each of them in some attempt, and most of them in every one."""
+    _check_honest(answers)
+    incomplete = [answer.body for answer in answers if not _is_complete(answer)]
+    assert len(incomplete) < len(answers) / 2, incomplete[:5]
+    in_time(incomplete == [], incomplete)
+
+
 @in_some_attempt
 def test_a_killed_replica_costs_no_search_anything(service: Service, client: httpx.Client) -> None:
     with searching(service, client) as searchers:
@@ -98,7 +122,7 @@ def test_a_killed_replica_costs_no_search_anything(service: Service, client: htt
         # By now its old heartbeat does not count any more.
         _until(lambda: _replicas_ready(client) == len(NODES) and len(searchers.since(0)) > MANY)
         answers = searchers.stop()
-    assert [answer.body for answer in answers if not _is_complete(answer)] == []
+    _check_complete(answers)
 
 
 @in_some_attempt
@@ -112,8 +136,8 @@ def test_a_frozen_replica_costs_no_search_anything(service: Service, client: htt
             time.sleep(1)
         _until(lambda: len(searchers.since(0)) > MANY)
         answers = searchers.stop()
-    assert [answer.body for answer in answers if not _is_complete(answer)] == []
-    assert _metric(client, 'api_hedges_total{outcome="won"}') > hedges
+    _check_complete(answers)
+    in_time(_metric(client, 'api_hedges_total{outcome="won"}') > hedges, "it held no message")
 
 
 @in_some_attempt
@@ -124,22 +148,25 @@ def test_without_both_replicas_of_a_shard_answers_say_what_is_missing(service: S
         _until(lambda: any(answer.partial for answer in searchers.since(killed_at)))
         _until(lambda: _complete_again(searchers))
         answers = searchers.stop()
-    assert {answer.status for answer in answers} == {200}
-    incomplete = [answer for answer in answers if not _is_complete(answer)]
-    assert all(answer.partial and answer.body["shards"]["failed"] == [1] for answer in incomplete)
-    assert all(answer.ids < IDS for answer in incomplete)
-    assert max(answer.seconds for answer in answers) < ANSWER_SECONDS
-    waited = [answer for answer in incomplete if answer.seconds > ANSWER_SECONDS / 2]
-    assert len(waited) < len(incomplete) / 2
+    _check_honest(answers)
+    missing = Counter(tuple(answer.body["shards"]["failed"]) for answer in answers if answer.partial)
+    assert missing.most_common(1)[0][0] == (1,), missing
+    in_time(set(missing) == {(1,)} and {answer.status for answer in answers} == {200}, missing)
+    in_time(max(answer.seconds for answer in answers) < ANSWER_SECONDS)
+    waited = [answer for answer in answers if answer.partial and answer.seconds > ANSWER_SECONDS / 2]
+    in_time(len(waited) < missing.total() / 2, f"{len(waited)} of {missing.total()}")
 
 
 @in_some_attempt
 def test_all_or_nothing_is_nothing_while_a_shard_is_missing(service: Service, client: httpx.Client) -> None:
     with frozen(service, "node-s0-r0", "node-s0-r1"):
-        answer = _search(client, allow_partial=False)
-        assert (answer.status, answer.body["error"]["code"]) == (503, "index_unavailable")
-        assert answer.seconds < ANSWER_SECONDS
-        assert _search(client, allow_partial=True).body["shards"] == {"total": 2, "ok": 1, "failed": [0]}
+        nothing = _search(client, allow_partial=False)
+        assert nothing.code in LATE, nothing.body
+        in_time(nothing.code == "index_unavailable" and nothing.seconds < ANSWER_SECONDS, nothing)
+        some = _search(client, allow_partial=True)
+        _check_honest([some])
+        assert not _is_complete(some)
+        in_time(some.status == 200 and some.body["shards"] == {"total": 2, "ok": 1, "failed": [0]}, some.body)
 
 
 @in_some_attempt
@@ -151,8 +178,10 @@ def test_without_any_node_every_search_hears_so_within_a_second(service: Service
             during = searchers.since(frozen_at + 0.5)
         _until(lambda: _complete_again(searchers))
         answers = searchers.stop()
-    assert {(answer.status, answer.body["error"]["code"]) for answer in during} == {(503, "index_unavailable")}
-    assert max(answer.seconds for answer in answers) < ANSWER_SECONDS
+    _check_honest(answers)
+    assert 200 not in {answer.status for answer in during}
+    in_time({answer.code for answer in during} == {"index_unavailable"}, {answer.code for answer in during})
+    in_time(max(answer.seconds for answer in answers) < ANSWER_SECONDS)
 
 
 def test_a_token_is_honoured_while_a_replica_is_frozen(service: Service, client: httpx.Client) -> None:
@@ -167,4 +196,4 @@ def test_a_token_is_honoured_while_a_replica_is_frozen(service: Service, client:
                 assert time.monotonic() < answers[0].began_at + RESTART_SECONDS, answers[-1].body
                 answers.append(_search(client, **wanted))
             assert answers[-1].ids == {"d0"}
-            assert {answer.body["error"]["code"] for answer in answers[:-1]} <= {"not_caught_up", *LATE}
+            assert {answer.code for answer in answers[:-1]} <= {"not_caught_up", *LATE}

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.conftest import Service
-from tests.faults.recovery import in_some_attempt
+from tests.faults.recovery import in_some_attempt, in_time
 from tests.faults.slow_clients import SlowClients, form_head
 
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\nCookie: csrftoken=" + b"a" * 32
@@ -23,10 +23,16 @@ def client(service: Service) -> Iterator[httpx.Client]:
         yield client
 
 
-def assert_served(client: httpx.Client) -> None:
-    for _ in range(5):
-        assert client.get("/healthz").status_code == 200
-        assert client.post("/v1/search", json=SEARCH).status_code == 200
+def check_served(client: httpx.Client) -> None:
+    """Of a busy machine, some. A thread that nobody frees would serve none of them, or let it time out."""
+
+    def statuses() -> tuple[int, int]:
+        return client.get("/healthz").status_code, client.post("/v1/search", json=SEARCH).status_code
+
+    served = [statuses() for _ in range(5)]
+    assert {status for both in served for status in both} <= {200, 429, 503}, served
+    assert (200, 200) in served
+    in_time(set(served) == {(200, 200)}, served)
 
 
 @in_some_attempt
@@ -36,7 +42,7 @@ def test_forms_that_arrive_a_byte_at_a_time_keep_nobody_waiting(
     service: Service, client: httpx.Client, path: bytes, drips: bool
 ) -> None:
     with SlowClients(service.url, form_head(path, FORM), MORE_THAN_THREADS, drips=drips):
-        assert_served(client)
+        check_served(client)
 
 
 @in_some_attempt
@@ -51,5 +57,5 @@ def test_logins_by_the_hundred_keep_nobody_waiting(service: Service, client: htt
 
     with ThreadPoolExecutor(120) as pool:
         statuses = [pool.submit(log_in, number) for number in range(120)]
-        assert_served(client)
+        check_served(client)
         assert {status.result() for status in statuses} <= {200, 429}
