@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from index_nodes.collection_state import ColumnState
 from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.row_bits import Mask
 from index_nodes.rows import SegmentRows
-from index_nodes.selections import Mask
 from index_nodes.slots import FIRST_NUMBER, StateNumber
 from index_nodes.tally import document_hash
 

@@ -28,9 +28,10 @@ from index_nodes.kept_views import KeptViews
 from index_nodes.merge_job import MergeJob, MergeSource, Segment
 from index_nodes.merge_plan import MergePlan, SegmentSize, plan_merge
 from index_nodes.postings import Slots
+from index_nodes.row_bits import Mask
 from index_nodes.seal_rule import SealRule
 from index_nodes.segment_states import captured_segment, check_restored, count_documents, restored_segment
-from index_nodes.selections import Mask, Selection
+from index_nodes.selections import Selection
 from index_nodes.slots import SlotTable, StateNumber
 from index_nodes.tally import Tally
 

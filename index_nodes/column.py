@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from embedding_project.contracts.filters import Condition, holds, typed
 from embedding_project.contracts.instants import instant
 from index_nodes.collection_state import ColumnState
+from index_nodes.passing_values import PassingValues
 from index_nodes.postings import Postings, Slots
 from index_nodes.sorted_values import Bound, Codes, SortedValues
 
@@ -102,6 +104,7 @@ class Column:
         """Codes that stand for several values: those of a field in the objects of a list."""
         self._containing: dict[tuple[str, object], set[int]] = {}
         """Element -> codes of the lists that contain it."""
+        self._followers: list[ref[PassingValues]] = []
 
     def grow(self, capacity: int) -> None:
         added = np.full(capacity - len(self._codes), _ABSENT, np.int32)
@@ -170,8 +173,15 @@ class Column:
         for kind, found in places.items():
             self._ordered[kind].update(found)
 
-    def mask(self, conditions: Conditions, slots: slice | Slots) -> Mask:
-        """Which of the slots have a value that passes `conditions`. Slots that are given one by one should be few."""
+    def passing(self, conditions: Conditions) -> PassingValues:
+        """The values that pass `conditions`, for any number of masks."""
+        found = PassingValues(conditions, len(self._values), self._passing(conditions))
+        self._followers = [follower for follower in self._followers if follower() is not None] + [ref(found)]
+        return found
+
+    def mask(self, conditions: Conditions, slots: slice | Slots, known: PassingValues | None = None) -> Mask:
+        """Which of the slots have a value that passes `conditions`. Slots that are given one by one should be few.
+        `known`: the values that pass, where they are known."""
         codes = self._codes[slots]
         if conditions[0].operator == "exists":
             return np.asarray(codes != _ABSENT)
@@ -181,11 +191,7 @@ class Column:
                 return _among(codes, np.sort(few))
             if self._costs.values_per_test * len(codes) < len(self._values):
                 return self._test_each(conditions, codes)
-        # The last entry answers for absent values, whose code is -1.
-        table = np.zeros(len(self._values) + 1, np.bool_)
-        table[self._passing(conditions)] = True
-        found: Mask = table[codes]
-        return found
+        return (known or PassingValues(conditions, len(self._values), self._passing(conditions))).of(codes)
 
     def few(self, conditions: Conditions, few: int) -> Codes | None:
         """The codes that pass `conditions`; None when more than `few` slots have them, or it takes long to tell."""
@@ -260,6 +266,9 @@ class Column:
             self._several.add(code)
         for element in _elements(value):
             self._containing.setdefault(element, set()).add(code)
+        for follower in self._followers:
+            if passing := follower():
+                passing.note(code, value)
 
     def _release(self, code: int) -> None:
         if code == _ABSENT:

@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, positive
+from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, positive, to_wire
 from index_nodes.collection_state import ColumnState
 from index_nodes.column import USUAL_COSTS, Column, Conditions, FilterCosts, Mask, one_test
+from index_nodes.passing_values import PassingValues
 from index_nodes.postings import Slots, distinct
 from index_nodes.sorted_values import Codes
 
+KnownValues = dict[str, PassingValues]
+"""Of the conditions of one filter, while it is tested; by their JSON, which tells 1 from true."""
 _NO_SLOTS = np.empty(0, np.int32)
 
 
@@ -84,15 +87,16 @@ class Columns:
             return None
         parts = [column.slots(codes) for column, codes in found.parts]
         candidates = parts[0] if len(parts) == 1 else distinct(np.concatenate([_NO_SLOTS, *parts]))
-        return candidates[self._mask(node, candidates, len(candidates))]
+        return candidates[self._mask(node, candidates, len(candidates), None)]
 
-    def mask(self, node: Filter, stop: int, start: int = 0) -> Mask:
-        """Which of the slots from `start` to `stop` pass the filter. Slots of deleted documents have no metadata."""
-        return self._mask(node, slice(start, stop), stop - start)
+    def mask(self, node: Filter, stop: int, start: int = 0, known: KnownValues | None = None) -> Mask:
+        """Which of the slots from `start` to `stop` pass the filter. Slots of deleted documents have no metadata.
+        `known`: kept from one piece of the slots to the next."""
+        return self._mask(node, slice(start, stop), stop - start, {} if known is None else known)
 
     def passing(self, node: Filter, slots: Slots) -> Mask:
         """Which of these slots pass the filter. They should be few."""
-        return self._mask(node, slots, len(slots))
+        return self._mask(node, slots, len(slots), None)
 
     def _fewest(self, node: Filter, few: int) -> Few | None:
         if isinstance(node, Not):
@@ -116,23 +120,31 @@ class Columns:
         codes = column.few(conditions, few)
         return None if codes is None else Few(column.uses(codes), ((column, codes),))
 
-    def _mask(self, node: Filter, slots: slice | Slots, count: int) -> Mask:
+    def _mask(self, node: Filter, slots: slice | Slots, count: int, known: KnownValues | None) -> Mask:
         if isinstance(node, And):
             tests, others = _tests_of(node)
-            masks = [self._mask_of(test, slots, count) for test in tests]
-            masks += [self._mask(part, slots, count) for part in others]
+            masks = [self._mask_of(test, slots, count, known) for test in tests]
+            masks += [self._mask(part, slots, count, known) for part in others]
             return np.asarray(np.logical_and.reduce(masks), np.bool_)
         if isinstance(node, Or):
-            return np.asarray(np.logical_or.reduce([self._mask(part, slots, count) for part in node.parts]), np.bool_)
+            masks = [self._mask(part, slots, count, known) for part in node.parts]
+            return np.asarray(np.logical_or.reduce(masks), np.bool_)
         if isinstance(node, Not):
-            return ~self._mask(node.part, slots, count)
+            return ~self._mask(node.part, slots, count, known)
         condition, negated = positive(node)
-        found = self._mask_of((condition,), slots, count)
+        found = self._mask_of((condition,), slots, count, known)
         return ~found if negated else found
 
-    def _mask_of(self, conditions: Conditions, slots: slice | Slots, count: int) -> Mask:
+    def _mask_of(self, conditions: Conditions, slots: slice | Slots, count: int, known: KnownValues | None) -> Mask:
         column = self._columns.get(conditions[0].path)
-        return column.mask(conditions, slots) if column else np.zeros(count, np.bool_)
+        if column is None:
+            return np.zeros(count, np.bool_)
+        if known is None or conditions[0].operator == "exists":
+            return column.mask(conditions, slots)
+        wire = to_wire(And(conditions))
+        if wire not in known:
+            known[wire] = column.passing(conditions)
+        return column.mask(conditions, slots, known[wire])
 
 
 def _tests_of(node: And) -> tuple[list[Conditions], list[Filter]]:

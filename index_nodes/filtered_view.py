@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from embedding_project.contracts.filters import Filter
 from index_nodes.collection_view import CollectionView, SegmentView
-from index_nodes.columns import Columns
+from index_nodes.columns import Columns, KnownValues
 from index_nodes.merge_job import Segment
-from index_nodes.selections import Mask, MaskedRows, Selection
+from index_nodes.row_bits import Mask, RowBits
+from index_nodes.selections import MarkedRows, Selection
 from index_nodes.slots import SlotTable
 
-_MOST_PIECES = 16
-"""Each piece finds the values that pass anew, which takes long in a field of very many values."""
 _NOBODY = -1
 
 
@@ -46,17 +45,17 @@ class FilteredView:
         self._columns = columns
         self._slots = slots
         self._count = slots.count
+        self._known: KnownValues = {}
         self._passing: list[Mask] = []
         self._owners: list[NDArray[np.int64]] = []
 
-    def pieces(self, least: int) -> Sequence[slice]:
-        """Of the slots; of at least so many, but the last one."""
-        size = max(least, -(-self._count // _MOST_PIECES))
+    def pieces(self, size: int) -> Sequence[slice]:
+        """Of the slots; of so many, but the last one."""
         return [slice(start, min(start + size, self._count)) for start in range(0, max(self._count, 1), size)]
 
     def test(self, piece: slice) -> None:
         """For each piece, in their order."""
-        self._passing.append(self._columns.mask(self._node, piece.stop, piece.start))
+        self._passing.append(self._columns.mask(self._node, piece.stop, piece.start, self._known))
         keys, stamps = self._slots.document_keys[piece], self._slots.stamps[piece]
         self._owners.append(np.where(stamps >= 0, keys, _NOBODY))
 
@@ -73,6 +72,6 @@ class FilteredView:
 
 def _selected(view: SegmentView, slots: NDArray[np.int32], passing: Mask, owners: NDArray[np.int64]) -> Selection:
     mask = passing[slots]
-    mask &= view.selection.mask
+    mask &= view.selection.mask()
     mask &= owners[slots] == view.table.document_keys
-    return MaskedRows(mask)
+    return MarkedRows(RowBits.of(mask))

@@ -17,9 +17,10 @@ from embedding_project.contracts.search_costs import scan_microseconds
 from embedding_project.contracts.vectors import Vector
 from index_nodes.effort import ANY_EFFORT, Effort
 from index_nodes.graph_storage import RoundedVectors, read_graph, vectors_of
+from index_nodes.row_bits import RowNumbers
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import TIE_MARGIN, Candidates, RowTable, SearchSpec, scan, settled
-from index_nodes.selections import RowNumbers, Selection
+from index_nodes.selections import Selection
 from index_nodes.snapshot_files import sha256_of
 
 MAX_RAISED_EF = 1_500

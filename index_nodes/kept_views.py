@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from embedding_project.contracts.filters import Filter, from_wire
 from index_nodes.collection_view import CollectionView, SegmentView
 from index_nodes.columns import Columns
 from index_nodes.merge_job import Segment
-from index_nodes.selections import Mask, MaskedRows
+from index_nodes.row_bits import RowBits
+from index_nodes.selections import MarkedRows
 from index_nodes.slots import SlotTable
 
 MOST_VIEWS = 32
@@ -27,7 +27,7 @@ _SLOT = 0
 @dataclass(frozen=True, slots=True)
 class _Kept:
     node: Filter
-    masks: Mapping[int, Mask]
+    rows: Mapping[int, RowBits]
     """By serial of a segment: which of the rows that it had passed. Without one, none did."""
     position: int
     """Changes before this one are in them."""
@@ -55,7 +55,7 @@ class KeptViews:
         if kept is None:
             return view
         view = self.show(wire, self._mended(kept, segments, columns, slots))
-        self._kept[wire] = _Kept(kept.node, _masks(view), self.begin())
+        self._kept[wire] = _Kept(kept.node, _rows(view), self.begin())
         return view
 
     def show(self, wire: str, view: CollectionView) -> CollectionView:
@@ -93,7 +93,7 @@ class KeptViews:
         """Keep what was begun at a position, unless later changes are forgotten."""
         if position < self._first:
             return
-        self._kept[wire] = _Kept(from_wire(wire), _masks(view), position)
+        self._kept[wire] = _Kept(from_wire(wire), _rows(view), position)
         if len(self._kept) > MOST_VIEWS:
             del self._kept[next(iter(self._kept))]
 
@@ -105,11 +105,12 @@ class KeptViews:
         passing = columns.passing(kept.node, changed)
         views = []
         for segment in segments:
-            mask = _grown(kept.masks.get(segment.serial), segment.rows.count)
-            mask[died[died[:, 0] == segment.serial, 1]] = False
+            known = kept.rows.get(segment.serial, RowBits.none())
+            gone = died[died[:, 0] == segment.serial, 1]
             here = slots.segments[changed] == segment.serial
-            mask[slots.rows[changed[here]]] = passing[here]
-            views.append(SegmentView.of(segment, MaskedRows(mask)))
+            rows = np.concatenate([gone, slots.rows[changed[here]]])
+            marks = np.concatenate([np.zeros(len(gone), np.bool_), passing[here]])
+            views.append(SegmentView.of(segment, MarkedRows(known.mended(segment.rows.count, rows, marks))))
         return CollectionView(tuple(views))
 
     def _note(self, serial: int, number: int) -> None:
@@ -128,13 +129,5 @@ class KeptViews:
             self._noted = False
 
 
-def _masks(view: CollectionView) -> dict[int, Mask]:
-    return {one.segment.serial: one.selection.mask for one in view.segments}
-
-
-def _grown(mask: Mask | None, rows: int) -> NDArray[np.bool_]:
-    """A copy with as many rows as there are now."""
-    grown = np.zeros(rows, np.bool_)
-    if mask is not None:
-        grown[: len(mask)] = mask
-    return grown
+def _rows(view: CollectionView) -> dict[int, RowBits]:
+    return {one.segment.serial: one.selection.bits() for one in view.segments}

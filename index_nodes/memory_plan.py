@@ -11,6 +11,7 @@ from typing import Any
 
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.vector_storage import VectorStorage
+from index_nodes.kept_views import MOST_VIEWS
 from index_nodes.snapshot_files import Manifest
 
 _LINK_BYTES = 150
@@ -18,6 +19,8 @@ _LINK_BYTES = 150
 _ROW_BYTES = 32
 _SLOT_BYTES = 32 + 32 // 8 + 20
 """Of a document: its numbers, the room in which they grow, and its place in the map of keys."""
+_VIEW_BYTES = MOST_VIEWS / 8
+"""Of a row: whether it passes each of the filters that were asked for last."""
 _CODE_BYTES = 5
 """Of a field that a document has or lacks."""
 _VALUE_BYTES = 320
@@ -46,7 +49,7 @@ def graph_row_bytes(dimension: int, storage: VectorStorage) -> int:
 
 def load_bytes(size: IndexSize) -> int:
     """What an index takes at most while it is loaded from Postgres."""
-    document = graph_row_bytes(size.dimension, size.storage) + _SLOT_BYTES + size.field_bytes
+    document = graph_row_bytes(size.dimension, size.storage) + _SLOT_BYTES + _VIEW_BYTES + size.field_bytes
     unbuilt = min(size.rows, UNBUILT_ROWS) * VectorStorage.FP32.bytes_a_number * size.dimension
     return round(size.rows * document) + unbuilt
 
@@ -57,7 +60,8 @@ def snapshot_bytes(manifest: Manifest) -> int:
     graphs = sum(size for name, size in sizes.items() if name.endswith(".faiss"))
     arrays = sum(size for name, size in sizes.items() if name.endswith(".npy"))
     values = sum(size for name, size in sizes.items() if name.endswith(".jsonl"))
-    return graphs + _COPIES * arrays + _VALUE_FACTOR * values + manifest.documents * (_ROW_BYTES + _SLOT_BYTES)
+    documents = round(manifest.documents * (_ROW_BYTES + _SLOT_BYTES + _VIEW_BYTES))
+    return graphs + _COPIES * arrays + _VALUE_FACTOR * values + documents
 
 
 def field_bytes(sample: Iterable[Mapping[str, Any]]) -> float:

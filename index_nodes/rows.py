@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from index_nodes.selections import LiveRows, Mask, MaskedRows, PickedRows, RowNumbers
+from index_nodes.row_bits import Mask, RowBits, RowNumbers
+from index_nodes.selections import LiveRows, MarkedRows, PickedRows
 
 NEVER_DIED = np.iinfo(np.int64).max
 _ARRAYS = ("_slots", "_stamps", "_document_keys", "_text_revisions", "_died")
@@ -92,9 +93,9 @@ class SegmentRows:
         """Every row that is live now, at `moment`."""
         return LiveRows(self._died[: self.count], moment, self.live_count)
 
-    def selection(self, slot_mask: Mask) -> MaskedRows:
+    def selection(self, slot_mask: Mask) -> MarkedRows:
         """The live rows whose slot is in `slot_mask`."""
-        return MaskedRows(slot_mask[self.slots] & self.live)
+        return MarkedRows(RowBits.of(slot_mask[self.slots] & self.live))
 
     def picked(self, rows: RowNumbers) -> PickedRows:
         """Some live rows, in rising order."""

@@ -79,6 +79,7 @@ def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int, eff
     vectors, top_k = table.vectors, min(top_k, selection.count)
     # To copy rows together costs three times as much as to read them in place, so it pays for few rows only.
     picked = selection.rows() if 2 * selection.count < len(vectors) else None
+    passing = selection.mask() if picked is None and not selection.whole else None
     total = len(vectors) if picked is None else len(picked)
     best = Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
     block = min(max(_BLOCK_NUMBERS // vectors.shape[1], _LEAST_BLOCK_ROWS), _MOST_BLOCK_ROWS)
@@ -89,8 +90,8 @@ def scan(table: RowTable, selection: Selection, queries: Vector, top_k: int, eff
         if picked is None:
             numbers = np.arange(start, stop)
             scores = _scores(vectors[start:stop], queries)
-            if not selection.whole:
-                scores[:, ~selection.mask[start:stop]] = -np.inf
+            if passing is not None:
+                scores[:, ~passing[start:stop]] = -np.inf
         else:
             numbers = picked[start:stop]
             scores = _scores(vectors[numbers], queries)

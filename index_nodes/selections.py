@@ -5,13 +5,11 @@ deaths make no difference: a row that died after the moment of the selection sti
 """
 
 from abc import ABC, abstractmethod
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
-RowNumbers = NDArray[np.int64]
+from index_nodes.row_bits import Mask, RowBits, RowNumbers
 
 
 class Selection(ABC):
@@ -26,18 +24,20 @@ class Selection(ABC):
         """Whether every row is selected, live or dead."""
         return self.count == self.total
 
+    @abstractmethod
     def has(self, rows: RowNumbers) -> Mask:
         """Which of the given rows are selected."""
-        return self.mask[rows]
 
-    @property
     @abstractmethod
     def mask(self) -> Mask:
-        """By row. Only for what reads all rows anyway."""
+        """By row, made anew. Only for what reads all rows anyway."""
 
     def rows(self) -> RowNumbers:
         """The selected rows in rising order."""
-        return np.flatnonzero(self.mask)
+        return np.flatnonzero(self.mask())
+
+    def bits(self) -> RowBits:
+        return RowBits.of(self.mask())
 
 
 class LiveRows(Selection):
@@ -52,20 +52,26 @@ class LiveRows(Selection):
         alive: Mask = self._died[rows] > self._moment
         return alive
 
-    @cached_property
     def mask(self) -> Mask:
         alive: Mask = self._died > self._moment
         return alive
 
 
-class MaskedRows(Selection):
-    def __init__(self, mask: Mask) -> None:
-        super().__init__(len(mask), int(np.count_nonzero(mask)))
-        self._mask = mask
+class MarkedRows(Selection):
+    """Many rows."""
 
-    @cached_property
+    def __init__(self, bits: RowBits) -> None:
+        super().__init__(bits.total, bits.count())
+        self._bits = bits
+
+    def has(self, rows: RowNumbers) -> Mask:
+        return self._bits.has(rows)
+
     def mask(self) -> Mask:
-        return self._mask
+        return self._bits.mask()
+
+    def bits(self) -> RowBits:
+        return self._bits
 
 
 class PickedRows(Selection):
@@ -80,7 +86,6 @@ class PickedRows(Selection):
         found: Mask = self._rows[places] == rows
         return found
 
-    @cached_property
     def mask(self) -> Mask:
         mask = np.zeros(self.total, np.bool_)
         mask[self._rows] = True

@@ -18,9 +18,10 @@ from embedding_project.contracts.vectors import Vector
 from index_nodes.builder import extend
 from index_nodes.graph_storage import GRAPH_NEIGHBOURS, new_graph
 from index_nodes.hnsw_segment import HnswSegment, search_one_thread_each
+from index_nodes.row_bits import RowBits
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import RowTable
-from index_nodes.selections import MaskedRows
+from index_nodes.selections import MarkedRows
 from tests.unit.index_nodes.builders import clustered_vectors, spec
 
 ROWS, QUERIES = 3_000, 100
@@ -78,7 +79,7 @@ def test_a_graph_may_return_fewer_rows_than_match_and_a_segment_never(tmp_path: 
     assert np.any(graph.search(near[:5], 20, params=narrow)[1] < 0)
     segment = HnswSegment(SegmentRows.empty(6_000), graph, tmp_path)
     table = RowTable(segment.vectors, np.arange(6_000), np.ones(6_000, np.int32))
-    found = segment.search(near[:5], table, MaskedRows(matching), spec(20, ef_search=20))
+    found = segment.search(near[:5], table, MarkedRows(RowBits.of(matching)), spec(20, ef_search=20))
     assert np.all(found.rows >= 3_000)
 
 

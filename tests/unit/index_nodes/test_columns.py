@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from embedding_project.contracts.filters import And, Condition, Filter, Not, Or, matches
 from embedding_project.contracts.metadata import EACH
 from index_nodes.column import USUAL_COSTS, FilterCosts
-from index_nodes.columns import Columns
+from index_nodes.columns import Columns, KnownValues
 
 PATHS = ("a", "b", "c.d")
 SLOTS = 6
@@ -88,6 +88,21 @@ def check(columns: Columns, node: Filter, kept: Sequence[dict[str, Any]]) -> Non
     assert columns.mask(node, len(kept)).tolist() == expected
     few = columns.few(node, len(kept))
     assert few is None or few.tolist() == [slot for slot, passes in enumerate(expected) if passes]
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, SLOTS - 1), rows), max_size=4), min_size=SLOTS), filters)
+@example([[(1, {"a": 1})], [(1, {"a": 9}), (2, {"a": 1})], *[[]] * 4], Condition("a", "lt", 5))
+@example([[(0, {"a": 1})], [(1, {"a": True})], *[[]] * 4], And((Condition("a", "eq", 1), Condition("a", "eq", True))))
+def test_a_slot_that_is_tested_later_is_judged_by_what_it_has_then(
+    writes: list[list[tuple[int, dict[str, Any]]]], node: Filter
+) -> None:
+    columns, known = Columns(SLOTS), KnownValues()
+    kept: list[dict[str, Any]] = [{} for _ in range(SLOTS)]
+    for tested in range(SLOTS):
+        for slot, row in writes[tested]:
+            columns.set_row(slot, row)
+            kept[slot] = row
+        assert columns.mask(node, tested + 1, tested, known).tolist() == [matches(node, kept[tested])]
 
 
 def test_values_nobody_has_any_more_leave_no_trace() -> None:

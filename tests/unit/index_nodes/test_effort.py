@@ -15,9 +15,10 @@ from embedding_project.contracts.vectors import Vector, unit_length
 from index_nodes.effort import ANY_EFFORT, Effort, Overdue, TooHeavy
 from index_nodes.graph_storage import new_graph
 from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.row_bits import RowBits
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import Candidates, RowTable, SearchSpec, scan
-from index_nodes.selections import LiveRows, MaskedRows
+from index_nodes.selections import LiveRows, MarkedRows
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.builders import NAMESPACE, build_all, clustered_vectors, fill, spec
 
@@ -115,7 +116,7 @@ def test_a_graph_is_scanned_by_pieces_that_together_are_the_whole(tmp_path: Path
         return 0.0
 
     def search(effort: Effort) -> Candidates:
-        return segment.search(vectors[:queries], table, MaskedRows(passing), spec(exact=True), effort)
+        return segment.search(vectors[:queries], table, MarkedRows(RowBits.of(passing)), spec(exact=True), effort)
 
     found = search(Effort(deadline=1, clock=clock))
     best = -np.sort(-np.where(passing, vectors[:queries] @ vectors.T, -np.inf), axis=1)[:, :10]

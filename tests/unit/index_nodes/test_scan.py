@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from index_nodes.row_bits import RowBits
 from index_nodes.scan import RowTable, scan
-from index_nodes.selections import LiveRows, MaskedRows
+from index_nodes.selections import LiveRows, MarkedRows
 from tests.unit.index_nodes.builders import clustered_vectors
 
 ROWS = 20_000
@@ -19,7 +20,7 @@ SCORES = VECTORS[:3] @ VECTORS.T
 @pytest.mark.parametrize("top_k", [1, 10, 1_000])
 def test_the_best_selected_rows_are_found(queries: int, share: float, top_k: int) -> None:
     matching = np.random.default_rng(0).random(ROWS) < share
-    found = scan(TABLE, MaskedRows(matching), VECTORS[:queries], top_k)
+    found = scan(TABLE, MarkedRows(RowBits.of(matching)), VECTORS[:queries], top_k)
     expected = np.where(matching, SCORES[:queries], -np.inf)
     count = min(top_k, int(matching.sum()))
     assert found.rows.shape == found.scores.shape == (queries, count)
