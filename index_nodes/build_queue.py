@@ -20,7 +20,7 @@ from embedding_project.config import PROJECT_ROOT, inherited_environment
 from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.usable_cores import usable_cores
 from embedding_project.threads.vital_thread import VitalThread
-from index_nodes.build_lanes import ANY_SIZE, Lane, builder_threads
+from index_nodes.build_lanes import ANY_SIZE, Lane
 from index_nodes.builder import UNFINISHED
 from index_nodes.hnsw_segment import HnswSegment
 from index_nodes.memory_budget import give_back_freed
@@ -33,8 +33,7 @@ _POLL_SECONDS = 0.05
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 _STOP_SECONDS = 5.0
 _BUILD_SECONDS = 300.0
-_ROWS_A_SECOND = 100
-"""A twentieth of the usual pace. The queue kills a builder after `_BUILD_SECONDS` and its rows at this pace."""
+"""The queue kills a builder after so long, and its rows at the least pace of the lane."""
 logger = logging.getLogger(__name__)
 
 
@@ -130,11 +129,11 @@ class BuildQueue:
     def _run_builder(self, index: VersionIndex, job: MergeJob, files: tuple[Path, Path], lock: int) -> None:
         vectors, output = files
         command = [sys.executable, "-m", "index_nodes.builder", "--vectors", str(vectors), "--output", str(output)]
-        command += ["--storage", index.storage]
+        command += ["--storage", index.storage, "--niceness", str(self._lane.niceness)]
         if job.base:
             command += ["--base", str(job.base.path)]
         environment = inherited_environment() | {
-            "OMP_NUM_THREADS": str(builder_threads(usable_cores())),
+            "OMP_NUM_THREADS": str(self._lane.threads(usable_cores())),
             "OMP_WAIT_POLICY": "passive",
         }
         # The child inherits the lock: the machine stays locked while the child runs, even when this node dies.
@@ -142,7 +141,7 @@ class BuildQueue:
             command, cwd=PROJECT_ROOT, env=environment, pass_fds=(lock,), stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        deadline = time.monotonic() + _BUILD_SECONDS + job.total / _ROWS_A_SECOND
+        deadline = time.monotonic() + _BUILD_SECONDS + job.total / self._lane.least_rows_a_second
         while process.poll() is None:
             self._seen.set_to_current_time()
             if self._stopping.wait(_POLL_SECONDS) or index.closed or time.monotonic() > deadline:

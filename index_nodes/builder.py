@@ -1,5 +1,5 @@
 """The build process: python -m index_nodes.builder --vectors new.npy --output graph.faiss [--base graph.faiss]
-    [--storage fp16]
+    [--storage fp16] [--niceness 10]
 
 Inserts vectors into a new graph, or into a copy of an existing one, and writes the result. It runs at low priority in a
 process of its own, since inserting takes whole cores for seconds. The node starts it by exec and never by a fork, which
@@ -16,10 +16,9 @@ import numpy as np
 
 from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector
+from index_nodes.build_lanes import USUAL_NICENESS
 from index_nodes.graph_storage import new_graph, read_graph, storage_for, storage_of, vectors_of
 
-NICENESS = 5
-"""As for other background roles. With 10, rows waited so long for a graph on a busy machine that searches slowed."""
 UNFINISHED = ".unfinished"
 """Suffix of the file while the builder writes it."""
 _ADD_ROWS = 16_384
@@ -64,8 +63,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--base", type=Path)
     parser.add_argument("--storage", type=VectorStorage, default=VectorStorage.FP32)
+    parser.add_argument("--niceness", type=int, default=USUAL_NICENESS)
     arguments = parser.parse_args()
-    os.nice(NICENESS)
+    os.nice(arguments.niceness)
     extend(arguments.base, np.load(arguments.vectors, mmap_mode="r"), arguments.output, arguments.storage)
 
 

@@ -21,6 +21,7 @@ from embedding_project.observing.log_lines import place_of
 from embedding_project.threads.vital_thread import VitalThread
 from index_nodes import log_reader
 from index_nodes.bundle_files import Bundle, Place
+from index_nodes.load_turn import LOAD_TURN_FILE, LoadTurn
 from index_nodes.log_reader import Log
 from index_nodes.memory_budget import MemoryBudget, NoRoom
 from index_nodes.metrics import APPLIED_CHANGES, REBUILDS, REFUSED_LOADS, THREAD_SEEN
@@ -97,7 +98,15 @@ class Follower:
         return self._serving
 
     def indexes(self) -> list[VersionIndex]:
-        return [version.index for version in self._serving.versions.values()]
+        return [*self.needed_indexes(), *self.spare_indexes()]
+
+    def needed_indexes(self) -> list[VersionIndex]:
+        """Those of the layout that answers searches."""
+        return [version.index for version in self._serving.versions.values() if not version.stands_back]
+
+    def spare_indexes(self) -> list[VersionIndex]:
+        """Those of a layout that is built, or on standby."""
+        return [version.index for version in self._serving.versions.values() if version.stands_back]
 
     def snapshot_sources(self) -> list[SnapshotSource]:
         """The indexes that are loaded, and so may be written as snapshots."""
@@ -152,6 +161,7 @@ class Follower:
         self._adopt(heads)
         busy = False
         for log, version in list(self._versions.items()):
+            version.stands_back = heads.logs[log].stands_back
             busy |= self._advance(connection, version, heads.logs[log], asked_at)
         self._prepare_bundles(connection, asked_at)
         busy |= self._report_if_due(connection, heads)
@@ -212,7 +222,8 @@ class Follower:
         preparations = Preparations(lambda bundles: Preparation(bundles, place, index, self._memory))
         wanted = Wanted(url=self._url, name=f"{self._name}-load", log=log, epoch=self._epoch, head=head)
         restoring = SnapshotLoad(store, wanted, index, self._memory)
-        return VersionReplica(log, index, store, restoring, self._memory, preparations, self._pace.load)
+        turn = LoadTurn(self._directory.parent / LOAD_TURN_FILE, self._pace.load.turn_seconds)
+        return VersionReplica(log, index, store, restoring, self._memory, preparations, turn, self._pace.load)
 
     def _prepare_bundles(self, connection: log_reader.Connection, now: float) -> None:
         """Look once a second which bundles of bulk jobs were announced, and let loaded versions prepare them."""

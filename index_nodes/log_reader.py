@@ -34,7 +34,7 @@ _HEADS = """
 SELECT e.epoch, l.id, h.model_version_id, h.head, h.dimension, h.storage,
        (SELECT coalesce(max(r.awaited_seq), 0) FROM shard_replica r
         WHERE r.layout_id = l.id AND r.model_version_id = h.model_version_id AND r.shard = h.shard),
-       NOT l.paused
+       NOT l.paused, l.status <> 'active'
 FROM log_epoch e
 LEFT JOIN layout l ON l.status IN ('building', 'active', 'standby') AND l.shards > %(shard)s
 LEFT JOIN index_head h ON h.layout_id = l.id AND h.shard = %(shard)s
@@ -101,6 +101,8 @@ class Head(NamedTuple):
     """Up to here somebody waits until replicas say that they have applied the log."""
     loads: bool = True
     """Whether a replica may fill an index that it does not have yet."""
+    stands_back: bool = False
+    """Whether no search needs it: its layout does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,10 +230,8 @@ def read_heads(connection: Connection, shard: int) -> Heads | None:
     if not rows:
         return None
     logs = {
-        Log(layout=layout, version_key=version_key, shard=shard): Head(
-            seq, dimension, VectorStorage(storage), awaited, loads
-        )
-        for _, layout, version_key, seq, dimension, storage, awaited, loads in rows
+        Log(layout=layout, version_key=version_key, shard=shard): Head(seq, dimension, VectorStorage(storage), *others)
+        for _, layout, version_key, seq, dimension, storage, *others in rows
         if version_key
     }
     return Heads(epoch=str(rows[0][0]), logs=logs)
@@ -245,8 +245,7 @@ def read_changes(connection: Connection, log: Log, after: int, dimension: int) -
     changes = []
     for seq, document_key, namespace_key, revision, deleted, metadata, text_revision, vector in rows:
         data = None if deleted else vector
-        state = _state(dimension, document_key, namespace_key, revision, metadata, text_revision, data)
-        changes.append((seq, state))
+        changes.append((seq, _state(dimension, document_key, namespace_key, revision, metadata, text_revision, data)))
     return changes
 
 
@@ -294,8 +293,8 @@ def open_load(
             of = (log.layout, log.version_key, log.shard)
             part = _Part(_OF_BLOCK, (*of, block.first_key, block.last_key)) if block else _Part(_OF_INDEX, of)
             with closing(_load_rows(connection, part, head.dimension, piece)) as pieces:
-                seq = block.seq if block else head.seq
-                yield Load(seq, _count_rows(connection, part), _field_bytes(connection, part), pieces)
+                rows, fields = _count_rows(connection, part), _field_bytes(connection, part)
+                yield Load(block.seq if block else head.seq, rows, fields, pieces)
 
 
 class _Part(NamedTuple):

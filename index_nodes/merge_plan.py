@@ -7,7 +7,7 @@ alone. Graphs are joined later, when nobody writes.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from embedding_project.contracts.limits import MOST_BUILT_AT_ONCE
+from embedding_project.contracts.limits import MOST_BUILT_AT_ONCE, MOST_WAITING_ROWS
 
 ABSORB_FACTOR = 4
 """A build extends a graph of at most so many times the rows that it adds: to copy 50 rows costs as much as to insert
@@ -15,9 +15,6 @@ one."""
 MAX_DEAD_SHARE = 0.2
 MOST_GRAPH_ROWS = 2_097_152
 """A graph of 384 dimensions then takes 3.5 GB, and for the moment of a build as much again."""
-MOST_WAITING_ROWS = 32_768
-"""While writes go on, a build waits for as many rows as are in graphs, but for no more than this: comparing them one by
-one takes 10 ms."""
 MANY_GRAPHS = 16
 """Above this number, graphs are joined also while writes go on."""
 

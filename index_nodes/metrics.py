@@ -45,7 +45,7 @@ THREAD_SEEN = Gauge(
     ["node", "thread"],
     multiprocess_mode="max",
 )
-"""thread: follower, builds-small, builds-large, snapshots"""
+"""thread: follower, builds-small, builds-large, builds-background, snapshots"""
 BROKER_ERRORS = Counter(
     "node_broker_errors_total", "Searches that could not be fetched, replies that could not be sent."
 )

@@ -17,7 +17,7 @@ from embedding_project.contracts.vectors import Vector
 from embedding_project.observing import tracing
 from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import serving
-from index_nodes.build_lanes import LANES
+from index_nodes.build_lanes import BACKGROUND, LANES
 from index_nodes.build_queue import BuildQueue
 from index_nodes.census import answer_census
 from index_nodes.effort import Effort, Overdue, TooHeavy
@@ -59,7 +59,8 @@ class ShardNode:
         self._nodes_dir = nodes_dir
         name = f"s{shard}-r{replica}"
         self._follower = Follower(database_url, shard, replica, nodes_dir / name, memory=memory)
-        self._builds = [BuildQueue(name, self._follower.indexes, nodes_dir, lane) for lane in LANES]
+        self._builds = [BuildQueue(name, self._follower.needed_indexes, nodes_dir, lane) for lane in LANES]
+        self._builds.append(BuildQueue(name, self._follower.spare_indexes, nodes_dir, BACKGROUND))
         self._snapshots = SnapshotWriter(name, self._follower.snapshot_sources, snapshot_seconds)
 
     def start(self) -> None:

@@ -48,6 +48,8 @@ class ServedVersion:
     """Position in the log that the index has reached, at least."""
     yields: bool = False
     """Whether another replica of the shard answers, and faster, so that this one takes no searches by itself."""
+    stands_back: bool = False
+    """Whether no search needs it yet, or any more: its layout does not answer."""
 
     def answers(self, now: float) -> bool:
         """Whether searches get an answer. A writer waits only for replicas that are announced as ready. So before its

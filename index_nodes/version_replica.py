@@ -9,6 +9,7 @@ from typing import Literal
 import psycopg
 
 from embedding_project.contracts.vector_storage import VectorStorage
+from index_nodes.load_turn import LoadTurn
 from index_nodes.log_reader import (
     LOAD_ROWS,
     Block,
@@ -47,6 +48,12 @@ class LoadPace:
     """Documents of a namespace in no graph, above which a load of rounded vectors waits for builds,"""
     build_seconds: float = 300.0
     """but not for one that takes longer: builds may fail, and the rows can be searched without a graph."""
+    spare_rows: int = 250
+    """Of one piece, while no search needs the index: those of the same process wait for some milliseconds at most."""
+    spare_share: float = 0.2
+    """Of a core, that such a load takes: it rests after each piece."""
+    turn_seconds: float = 300.0
+    """How long such a load waits for those of other nodes of the machine, at most: one of them may be frozen."""
 
 
 USUAL_PACE = LoadPace()
@@ -68,6 +75,7 @@ class VersionReplica:
         restoring: SnapshotLoad,
         memory: MemoryBudget,
         preparations: Preparations,
+        turn: LoadTurn,
         pace: LoadPace = USUAL_PACE,
     ) -> None:
         self.log = log
@@ -78,6 +86,8 @@ class VersionReplica:
         self.caught_up_at = NEVER
         self.announced_at = float("inf")
         self.yields = False
+        self.stands_back = False
+        """Whether no search needs the index: its load then leaves the machine to others."""
         self.problem = ""
         """Why the index is not loaded; empty when it is, or will be."""
         self._needed = 0
@@ -91,6 +101,8 @@ class VersionReplica:
         self._published = -1
         """Builds that had been published when the load last began to wait for one."""
         self._waits_since = NEVER
+        self._turn = turn
+        self._rests_until = NEVER
         self._load_began_at = 0.0
         self._told_at = 0.0
         self._pace = pace
@@ -120,7 +132,16 @@ class VersionReplica:
         return self._loading
 
     def waits(self, now: float) -> bool:
-        """Whether a load from Postgres waits for builds: rows in no graph take more memory than they will in one."""
+        """Whether a load from Postgres must wait with its next piece."""
+        return self._waits_for_builds(now) or (self.stands_back and self._gives_way(now))
+
+    def _gives_way(self, now: float) -> bool:
+        """Whether an index that no search needs leaves the machine to searches, or to the load of another one."""
+        begins = self._loading and self._load is None and self._restoring is None
+        return now < self._rests_until or (begins and not self._turn.take(now))
+
+    def _waits_for_builds(self, now: float) -> bool:
+        """Rows in no graph take more memory than they will in one."""
         loads = self._load is not None and self.index.storage is not VectorStorage.FP32
         if not loads or self.index.backlog() < self._pace.most_unbuilt:
             return False
@@ -158,6 +179,7 @@ class VersionReplica:
             announced_at=self.announced_at,
             applied=self.applied,
             yields=self.yields,
+            stands_back=self.stands_back,
         )
 
     def is_light(self, rule: LightRule) -> bool:
@@ -185,11 +207,12 @@ class VersionReplica:
             if restored is not None:
                 self.applied, self._loading = restored, False
             return True
+        began = time.thread_time()
         if self._load is None:
             self._load_began_at = self._told_at = now
-            self._load = self._resources.enter_context(
-                open_load(url, name, self.log, epoch, self._pace.rows, self._block)
-            )
+            self._resources.callback(self._turn.give_back)
+            rows = min(self._pace.rows, self._pace.spare_rows) if self.stands_back else self._pace.rows
+            self._load = self._resources.enter_context(open_load(url, name, self.log, epoch, rows, self._block))
             self._plan(self._load)
         piece = next(self._load.pieces, None)
         if piece is None:
@@ -198,7 +221,13 @@ class VersionReplica:
             self._check_room(self._load)
             self.index.apply(piece, now)
             self._tell_progress(self._load, now)
+            # By processor time: on a busy machine a piece takes longer by itself.
+            self._rest_after(time.thread_time() - began)
         return True
+
+    def _rest_after(self, seconds: float) -> None:
+        rest = seconds / self._pace.spare_share - seconds
+        self._rests_until = time.monotonic() + rest if self.stands_back else NEVER
 
     def _plan(self, load: Load) -> None:
         size = IndexSize(
@@ -231,6 +260,7 @@ class VersionReplica:
 
     def _end_load(self, load: Load, now: float) -> None:
         self._resources.close()
+        self._rests_until = NEVER
         self.applied = load.head
         self._loading = False
         source = "block" if self._block else "postgres"

@@ -9,19 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from embedding_project.config import INSTANCE_FILE, STAND_INS, Config, read_config
+from embedding_project.threads.usable_cores import usable_cores
 from supervisor import instance, postgres, readiness, roles, secrets
 from supervisor.errors import StartError, Stopped
 from supervisor.fleet import Fleet
 from supervisor.live_shards import LiveShards
 from supervisor.logs import Console, tail
 from supervisor.ports import held_port
-from supervisor.process import Child, run_once
+from supervisor.process import Child, ProcessSpec, run_once
 from supervisor.services import Launcher, ServiceUrls
 from supervisor.start_checks import refuse_one_redis
 from supervisor.welcome import welcome
 
 READY_SECONDS = 180.0
 _TICK_SECONDS = 0.2
+# A node takes two seconds of a core to start. Of nodes that no search waits for, a new one starts every so many seconds
+# divided by the cores, so that a third of the machine is busy with it.
+_START_CORE_SECONDS = 6.0
 # Between two lines about what is still missing: it changes with every role that has started.
 _REPORT_SECONDS = 5.0
 # With the back-off this is some ten seconds of dying: waiting longer would not help.
@@ -54,6 +58,8 @@ class Supervisor:
         self._roles = Fleet(self._log_dir, console, self._save)
         self._was_ready = False
         self._node_shards = self._config.shards
+        self._nodes_to_start: list[ProcessSpec] = []
+        self._next_node_at = 0.0
 
     @property
     def var_dir(self) -> Path:
@@ -190,7 +196,7 @@ class Supervisor:
             if hopeless or time.monotonic() > deadline:
                 raise StartError(f"not ready, missing: {answer}{self._evidence(answer)}")
             # SHARDS may be that of the layout on standby: the one that answers has other nodes.
-            self._follow_layouts(live)
+            self._follow_layouts(live, apart_seconds=0.0)
             self._tick()
 
     def _evidence(self, answer: readiness.Readiness) -> str:
@@ -200,22 +206,25 @@ class Supervisor:
 
     def _watch(self) -> None:
         live = LiveShards(self._config.database_url, self._config.shards)
+        apart_seconds = _START_CORE_SECONDS / usable_cores()
         while True:
             self._tick()
-            self._follow_layouts(live)
+            self._follow_layouts(live, apart_seconds)
 
-    def _follow_layouts(self, live: LiveShards) -> None:
+    def _follow_layouts(self, live: LiveShards, apart_seconds: float) -> None:
         """While the documents move to another number of shards, those of both layouts need nodes."""
         before, wanted = self._node_shards, live.count()
-        if wanted == before:
-            return
-        self._node_shards = wanted
-        self._console.say(f"nodes for {wanted} shards, before for {before}")
-        for spec in roles.nodes(self._config, self._environ, range(before, wanted)):
-            self._roles.add(spec)
-        gone = {spec.name for spec in roles.nodes(self._config, self._environ, range(wanted, before))}
-        if gone:
-            self._roles.end([child for child in self._roles.children if child.spec.name in gone])
+        if wanted != before:
+            self._node_shards = wanted
+            self._console.say(f"nodes for {wanted} shards, before for {before}")
+            self._nodes_to_start += roles.nodes(self._config, self._environ, range(before, wanted))
+            gone = {spec.name for spec in roles.nodes(self._config, self._environ, range(wanted, before))}
+            self._nodes_to_start = [spec for spec in self._nodes_to_start if spec.name not in gone]
+            if gone:
+                self._roles.end([child for child in self._roles.children if child.spec.name in gone])
+        while self._nodes_to_start and time.monotonic() >= self._next_node_at:
+            self._roles.add(self._nodes_to_start.pop(0))
+            self._next_node_at = time.monotonic() + apart_seconds
 
     def _tick(self) -> None:
         self._pause(_TICK_SECONDS)

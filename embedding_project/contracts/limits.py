@@ -72,5 +72,11 @@ WAIT_DEADLINE_SECONDS = 10.0
 
 EMBED_BATCH_ITEMS = 64
 EMBED_BATCH_WAIT_SECONDS = 0.005
+SEGMENT_ROWS = 4_096
+"""Vectors of one flat segment, of which graphs are made."""
+LEAST_WAITING_ROWS = 8_192
+"""While writes go on, a build waits for so many rows, at least,"""
+MOST_WAITING_ROWS = 32_768
+"""and for as many as are in graphs, but for no more than this: comparing them one by one takes 10 ms."""
 MOST_BUILT_AT_ONCE = 262_144
 """Documents that one build of an index node brings into a graph: a minute or two, after which searches are faster."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from embedding_project.contracts.limits import LEAST_WAITING_ROWS, MOST_WAITING_ROWS, SEGMENT_ROWS
 from embedding_project.contracts.search_costs import LIGHT_UNBUILT, LIGHT_UNBUILT_SHARE
 from embeddings_app.models import LIVE_STATUSES
 from embeddings_app.records.sql import execute, rows
@@ -23,6 +24,8 @@ class LogProgress:
     """Those that give a sign of life, whatever their state."""
     ready: int
     """Those that answer searches, most of their documents in graphs."""
+    built: int
+    """Those of them that have brought into graphs what was due: their searches become no faster."""
     documents: int
     in_graphs: int
     to_load: int
@@ -43,6 +46,9 @@ def log_progress(layout: int) -> list[LogProgress]:
                coalesce(min(r.applied_seq) FILTER (WHERE r.state = 'ready'), 0), count(r.id),
                count(r.id) FILTER (WHERE r.state = 'ready'
                                    AND r.unbuilt_documents <= greatest(%(unbuilt)s, %(share)s * r.documents)),
+               count(r.id) FILTER (WHERE r.state = 'ready'
+                                   AND r.unbuilt_documents <= greatest(%(least)s, least(r.graph_documents, %(most)s))
+                                                              + %(segment)s),
                coalesce(max(r.documents), 0), coalesce(max(r.graph_documents), 0), coalesce(max(r.loading_total), 0),
                coalesce(max(r.problem), '')
         FROM shard_counter c
@@ -59,10 +65,13 @@ def log_progress(layout: int) -> list[LogProgress]:
             "fresh": HEARTBEAT_SECONDS,
             "unbuilt": LIGHT_UNBUILT,
             "share": LIGHT_UNBUILT_SHARE,
+            "least": LEAST_WAITING_ROWS,
+            "most": MOST_WAITING_ROWS,
+            "segment": SEGMENT_ROWS,
         },
     )
-    names = ("version_key", "version", "shard", "head", "applied", "replicas", "ready", "documents", "in_graphs")
-    return [LogProgress(**dict(zip((*names, "to_load", "problem"), one, strict=True))) for one in found]
+    names = ("version_key", "version", "shard", "head", "applied", "replicas", "ready", "built", "documents")
+    return [LogProgress(**dict(zip((*names, "in_graphs", "to_load", "problem"), one, strict=True))) for one in found]
 
 
 def forget_replicas(layout: int) -> None:

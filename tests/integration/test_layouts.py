@@ -20,11 +20,14 @@ from embeddings_app.services import topology
 from embeddings_app.services.bulk.jobs import after_failure, move, target_spec, want
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.deleting import delete
-from embeddings_app.services.layouts.changing import drop, pause, start, switch
+from embeddings_app.services.layouts.changing import active_layout, drop, pause, start, switch
 from embeddings_app.services.layouts.clearing import clear_retired, drop_outlived
 from embeddings_app.services.operating.installation import LayoutDiffers, install
 from index_nodes import log_reader
-from index_nodes.log_follower import Follower
+from index_nodes.log_follower import Follower, Pace
+from index_nodes.serving import LogKey
+from index_nodes.version_index import VersionIndex
+from index_nodes.version_replica import USUAL_PACE, LoadPace
 from tests.integration.bulk_loads import external_model
 from tests.integration.bulk_steps import made_job
 from tests.integration.indexing_steps import NAMESPACE, in_thread, index, put, rows
@@ -37,20 +40,33 @@ SHARDS, ACTOR = 3, "test"
 class Nodes:
     """Followers of so many shards, in this thread."""
 
-    def __init__(self, url: str, folder: Path, shards: int, connections: ExitStack) -> None:
+    def __init__(
+        self, url: str, folder: Path, shards: int, connections: ExitStack, pace: LoadPace = USUAL_PACE
+    ) -> None:
         self.followers = []
         for shard in range(shards):
             directory = folder / f"s{shard}"
             directory.mkdir(parents=True)
             connection = connections.enter_context(log_reader.connect(url, f"test-{shard}"))
-            self.followers.append((Follower(url, shard, 0, directory), connection))
+            follower = Follower(url, shard, 0, directory, Pace(load=pace))
+            connections.callback(follower._drop, lambda _: True)
+            self.followers.append((follower, connection))
 
     def until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline
-            for follower, connection in self.followers:
-                follower.round(connection)
+            self.round()
+
+    def round(self) -> None:
+        for follower, connection in self.followers:
+            follower.round(connection)
+
+    def loaded(self, layout: Layout) -> list[int]:
+        """Documents of the layout that each of them has."""
+        keys = LogKey(layout.pk, version_key())
+        found = [follower.serving.versions.get(keys) for follower, _ in self.followers]
+        return [version.index.tally()[0] if version else 0 for version in found]
 
     def hold(self, layout: int, shards: int) -> None:
         """What SQL says of each shard of the layout, they hold."""
@@ -201,6 +217,88 @@ def test_a_paused_layout_is_not_loaded_until_it_goes_on(nodes: Nodes) -> None:
     pause(ACTOR, paused=False)
     nodes.until(lambda: is_ready(layout))
     nodes.hold(layout.pk, SHARDS)
+
+
+def paced_nodes(database: str, folder: Path, connections: ExitStack, pace: LoadPace) -> Nodes:
+    """That hold the first layout."""
+    nodes = Nodes(database, folder, SHARDS, connections, pace)
+    nodes.until(lambda: is_ready(active_layout()))
+    return nodes
+
+
+def test_loads_that_no_search_waits_for_go_one_after_the_other(database: str, tmp_path: Path) -> None:
+    fill(*(f"d{number}" for number in range(40)))
+    with ExitStack() as connections:
+        nodes = paced_nodes(database, tmp_path, connections, LoadPace(spare_rows=1, spare_share=1.0))
+        layout = start(SHARDS, ACTOR)
+        wanted = [shard_digest(layout.pk, version_key(), shard).documents for shard in range(SHARDS)]
+        begun = set()
+
+        def is_loaded() -> bool:
+            loaded = nodes.loaded(layout)
+            halfway = {shard for shard in range(SHARDS) if 0 < loaded[shard] < wanted[shard]}
+            assert len(halfway) <= 1
+            begun.update(halfway)
+            return loaded == wanted
+
+        nodes.until(is_loaded)
+        assert begun == set(range(SHARDS))
+
+
+def test_a_load_rests_after_each_piece_until_its_layout_answers(
+    database: str, tmp_path: Path, first_layout: int
+) -> None:
+    fill(*(f"d{number}" for number in range(40)))
+    pace = LoadPace(spare_rows=2, spare_share=1e-9, turn_seconds=0)
+    with ExitStack() as connections:
+        nodes = paced_nodes(database, tmp_path, connections, pace)
+        layout = start(SHARDS, ACTOR)
+        nodes.until(lambda: min(nodes.loaded(layout)) > 0)
+        for _ in range(20):
+            nodes.round()
+        assert nodes.loaded(layout) == [2] * SHARDS
+        Layout.objects.filter(pk=first_layout).update(status=LayoutStatus.STANDBY)
+        Layout.objects.filter(pk=layout.pk).update(status=LayoutStatus.ACTIVE)
+        nodes.until(lambda: is_ready(layout))
+        nodes.hold(layout.pk, SHARDS)
+
+
+def test_builds_of_a_layout_stand_back_until_it_answers(nodes: Nodes) -> None:
+    fill("a", "b", "c")
+    layout, follower = start(SHARDS, ACTOR), nodes.followers[0][0]
+    nodes.until(lambda: is_ready(layout) and is_ready(active_layout()))
+
+    def index_of(layout: Layout) -> VersionIndex:
+        return follower.serving.versions[LogKey(layout.pk, version_key())].index
+
+    before = active_layout()
+    assert follower.needed_indexes() == [index_of(before)]
+    assert follower.spare_indexes() == [index_of(layout)]
+    switch(ACTOR)
+    nodes.round()
+    assert follower.needed_indexes() == [index_of(layout)]
+    assert follower.spare_indexes() == [index_of(before)]
+
+
+@pytest.mark.parametrize(
+    ("in_graphs", "unbuilt", "built"),
+    [
+        (0, 12_288, 1),
+        (0, 12_289, 0),
+        (20_000, 24_096, 1),
+        (20_000, 24_097, 0),
+        (99_000, 36_864, 1),
+        (99_000, 36_865, 0),
+    ],
+)
+def test_graphs_are_built_when_no_more_is_due(nodes: Nodes, in_graphs: int, unbuilt: int, built: int) -> None:
+    fill("a", "b", "c")
+    layout = start(SHARDS, ACTOR)
+    nodes.until(lambda: is_ready(layout))
+    assert [log.built for log in log_progress(layout.pk)] == [1] * SHARDS
+    statement = "UPDATE shard_replica SET documents = %s, graph_documents = %s, unbuilt_documents = %s RETURNING 1"
+    rows(statement, in_graphs + unbuilt, in_graphs, unbuilt)
+    assert [(log.ready, log.built) for log in log_progress(layout.pk)] == [(1, built)] * SHARDS
 
 
 def test_a_dropped_layout_leaves_nodes_and_logs(nodes: Nodes) -> None:

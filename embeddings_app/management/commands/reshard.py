@@ -67,7 +67,8 @@ class Command(ServiceCommand):
             raise CommandError(f"{layout} is {layout.status}: go on with it, or drop it first")
         self._say(layout)
         said = ""
-        while any(not log.ready for log in log_progress(layout.pk)):
+        # `switch` asks for fewer graphs: somebody may not want to wait for them.
+        while any(not log.built for log in log_progress(layout.pk)):
             if (line := _summary(log_progress(layout.pk))) != said:
                 self.stdout.write(line)
                 said = line

@@ -1,13 +1,15 @@
 """Builds in a process of their own: what they publish, and that their failure costs nothing."""
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from index_nodes.build_lanes import Lane, builder_threads
+from index_nodes.build_lanes import ANY_SIZE, BACKGROUND, LANES, Lane
 from index_nodes.build_queue import BuildFailed, BuildQueue
 from index_nodes.builder import extend
 from index_nodes.metrics import BUILDS, THREAD_SEEN
@@ -194,7 +196,34 @@ def test_rows_that_come_during_a_build_of_their_namespace_are_built_beside_it(in
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (4, 2), (8, 4), (64, 32)])
 def test_a_builder_takes_half_of_the_cores(cores: int, threads: int) -> None:
-    assert builder_threads(cores) == threads
+    assert {lane.threads(cores) for lane in (ANY_SIZE, *LANES)} == {threads}
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 1), (8, 2), (64, 16)])
+def test_a_builder_in_the_background_takes_a_quarter_of_the_cores(cores: int, threads: int) -> None:
+    assert BACKGROUND.threads(cores) == threads
+
+
+def test_a_builder_in_the_background_stands_back_further(tmp_path: Path) -> None:
+    index = VersionIndex(256, tmp_path / "v", SealRule(rows=4_000, quiet_rows=1, quiet_seconds=0.0))
+    vectors = clustered_vectors(4_000, 256)
+    fill(index, vectors)
+    builds = BuildQueue("s0-r0", lambda: [index], tmp_path, BACKGROUND)
+    builds.start()
+    wanted = min(os.getpriority(os.PRIO_PROCESS, 0) + BACKGROUND.niceness, 19)
+    until(lambda: wanted in builder_priorities())
+    until(lambda: index.tally()[1] == len(vectors))
+    builds.stop()
+
+
+def builder_priorities() -> set[int]:
+    """Of the child processes of this one."""
+    found = set()
+    for children in Path("/proc/self/task").glob("*/children"):
+        for pid in children.read_text(encoding="ascii").split():
+            with suppress(ProcessLookupError):
+                found.add(os.getpriority(os.PRIO_PROCESS, int(pid)))
+    return found
 
 
 def test_a_builder_gets_the_live_vectors_of_all_sources_in_order(index: VersionIndex, tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
 """The plan keeps graphs few and large, and old rows where they are."""
 
-from embedding_project.contracts.limits import MOST_BUILT_AT_ONCE
+from embedding_project.contracts.limits import MOST_BUILT_AT_ONCE, MOST_WAITING_ROWS
 from index_nodes.merge_plan import (
     MANY_GRAPHS,
     MOST_GRAPH_ROWS,
-    MOST_WAITING_ROWS,
     MergePlan,
     SegmentSize,
     plan_merge,
