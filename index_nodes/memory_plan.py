@@ -11,6 +11,7 @@ from typing import Any
 
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.vector_storage import VectorStorage
+from index_nodes.coarse_codes import code_bytes
 from index_nodes.kept_views import MOST_VIEWS
 from index_nodes.snapshot_files import Manifest
 
@@ -44,7 +45,7 @@ class IndexSize:
 
 def graph_row_bytes(dimension: int, storage: VectorStorage) -> int:
     """Of a row of a graph, with its vector."""
-    return storage.bytes_a_number * dimension + _LINK_BYTES + _ROW_BYTES
+    return storage.bytes_a_number * dimension + code_bytes(dimension) + _LINK_BYTES + _ROW_BYTES
 
 
 def load_bytes(size: IndexSize) -> int:

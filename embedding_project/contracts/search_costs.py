@@ -15,6 +15,8 @@ _WALK_NUMBERS = 384
 _ROW = 0.06
 _NUMBER = 0.00027
 """A number of a row that is read: memory is what a scan waits for."""
+_CODE = 0.04
+"""A row of 384 numbers that is compared by a bit a number, with what it takes to find the row."""
 _TEST = 0.003
 """A condition, for each document that it is tested on. To choose the rows of these documents costs two more."""
 _CHOICE = 2
@@ -30,6 +32,11 @@ def walk_microseconds(ef: int, dimension: int) -> float:
 def scan_microseconds(rows: int, dimension: int) -> float:
     """Of comparing a query with so many vectors."""
     return rows * (_ROW + _NUMBER * dimension)
+
+
+def codes_microseconds(rows: int, dimension: int) -> float:
+    """Of comparing a query with so many vectors by their codes."""
+    return _CODE * rows * max(1.0, dimension / _WALK_NUMBERS)
 
 
 def filter_microseconds(documents: int, conditions: int) -> float:

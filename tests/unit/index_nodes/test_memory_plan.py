@@ -18,7 +18,7 @@ def test_a_smaller_storage_saves_its_numbers_but_not_the_room_to_load() -> None:
 
 
 def test_a_small_index_has_all_of_its_rows_twice() -> None:
-    assert load_bytes(replace(SIZE, rows=1_000)) == 1_000 * (2 * 4 * 384 + 150 + 32 + 56 + 4)
+    assert load_bytes(replace(SIZE, rows=1_000)) == 1_000 * (2 * 4 * 384 + 150 + 32 + 56 + 4 + 56)
 
 
 def test_values_that_repeat_cost_next_to_nothing() -> None:
