@@ -168,7 +168,7 @@ def test_only_one_layout_is_built_and_not_beside_a_bulk_job(database: str) -> No
     drop(ACTOR)
     assert Layout.objects.get(pk=layout.pk).status == LayoutStatus.RETIRED
     job = made_job()
-    assert "is open" in refused(lambda: start(SHARDS, ACTOR))
+    assert f"bulk job {job.pk} is planned: wait for its end" in refused(lambda: start(SHARDS, ACTOR))
     move(job, BulkState.FAILED, error="no such file")
     start(SHARDS, ACTOR)
 
