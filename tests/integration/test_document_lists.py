@@ -179,6 +179,14 @@ def test_a_delete_that_takes_too_long_goes_on_from_its_cursor(ten: list[str]) ->
     assert listed() == ten[::2]
 
 
+@pytest.mark.parametrize("filter_", [ODD, NESTED])
+def test_what_one_read_found_is_deleted_in_several_transactions(ten: list[str], filter_: Filter) -> None:
+    done = delete_matching(NAMESPACE, filter_, None, chunk=2)
+    assert (done.changed, done.after) == (5, None)
+    assert listed() == ten[::2]
+    assert rows("SELECT count(DISTINCT xmin::text) FROM document WHERE deleted") == [(3,)]
+
+
 def test_a_document_that_no_longer_passes_when_it_is_locked_stays(ten: list[str]) -> None:
     space = namespaces.namespace(NAMESPACE)
     put(("d1", "text 1"), metadata={"odd": False})

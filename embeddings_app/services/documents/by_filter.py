@@ -5,7 +5,7 @@ request that is cut off is simply sent again.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from embedding_project.contracts.filters import Filter
@@ -17,6 +17,9 @@ from embeddings_app.services.documents.outcomes import RefusedDocument
 from embeddings_app.services.documents.updating import MetadataChange, update_many
 
 CHUNK_DOCUMENTS = 256
+"""Of one transaction. With 64, a document cost this process twice as much (66 and 140 us)."""
+FOUND_AT_ONCE = 1_000
+"""Documents that one read finds: it looks at thousands, however few of them it is asked for."""
 REQUEST_SECONDS = 5.0
 """Then the answer says how far it has come."""
 MOST_REFUSED = 100
@@ -77,14 +80,11 @@ def _each_chunk(
     until = clock() + REQUEST_SECONDS
     matched = changed = 0
     refused: list[RefusedDocument] = []
-    last = after.doc_id if after else None
-    while True:
-        window = walk.step(last, chunk)
-        if window.passed:
-            done = work([one.doc_id for one in window.passed])
+    for doc_ids, last in _chunks(walk, after.doc_id if after else None, chunk):
+        if doc_ids:
+            done = work(doc_ids)
             matched, changed = matched + done.matched, changed + done.changed
             refused += done.refused
-        last = window.last
         if last is None or clock() >= until or len(refused) >= MOST_REFUSED:
             break
     return Progress(
@@ -93,3 +93,18 @@ def _each_chunk(
         refused=tuple(refused),
         after=None if last is None else Cursor(last, descending=False),
     )
+
+
+def _chunks(walk: Walk, last: str | None, chunk: int) -> Iterator[tuple[list[str], str | None]]:
+    """Documents that pass, and the id up to which the walk has come with them; None with the last of them."""
+    while True:
+        window = walk.step(last, max(chunk, FOUND_AT_ONCE))
+        passed = [one.doc_id for one in window.passed]
+        # The last chunk of a window leads to its end; a window in which none passes is a chunk of none.
+        starts = range(0, len(passed), chunk) or range(1)
+        for start in starts:
+            doc_ids = passed[start : start + chunk]
+            yield doc_ids, window.last if start == starts[-1] else doc_ids[-1]
+        last = window.last
+        if last is None:
+            return

@@ -90,5 +90,6 @@ def _forget_vectors(space: Namespace, gone: Sequence[LockedDocument]) -> None:
     hashes = {row.content_hash for row in gone if row.content_hash}
     if hashes:
         specs = registry.live_specs(space.model_id)
-        keys = [hashed_cache_key(spec, kind, one) for one in hashes for spec in specs for kind in InputType]
-        cached_vectors().forget(keys)
+        # Without prompts, a text has one vector for queries and documents.
+        named = [(spec, kind) for spec in specs for kind in {spec.prompt(kind): kind for kind in InputType}.values()]
+        cached_vectors().forget([hashed_cache_key(spec, kind, one) for one in hashes for spec, kind in named])
