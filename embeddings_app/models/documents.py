@@ -95,6 +95,7 @@ class DocumentWords(models.Model):
     document_id = models.BigIntegerField(primary_key=True)
     namespace_id = models.BigIntegerField()
     words = SearchVectorField()
+    length = models.IntegerField(null=True, help_text="Different words; null where an older release wrote them.")
 
     class Meta:
         db_table = "document_words"

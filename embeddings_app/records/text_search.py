@@ -6,6 +6,7 @@ word with equal weights it is the sum of 1/j^2 for j up to the count, over its l
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from embedding_project.contracts.metadata import stored_metadata
@@ -13,7 +14,7 @@ from embeddings_app.records.bulk_blocks import hidden
 from embeddings_app.records.filter_sql import Narrowing
 from embeddings_app.records.reading import LASTS
 from embeddings_app.records.sql import row, rows
-from embeddings_app.records.words import mark, plain
+from embeddings_app.records.words import STRONG_TIMES, level_of, mark, plain
 
 SAMPLE_DOCUMENTS = 2_000
 COUNT_CAP = 1_000_000
@@ -78,6 +79,9 @@ class WordStatistics:
     """Different words of a document."""
     shares: Mapping[str, float]
     """Word -> share of the documents that have it, of words that some documents of the sample have."""
+    levels: tuple[float, ...] = (0.0,) * len(STRONG_TIMES)
+    """Of documents where a word has a level of strength, the share where it has the next one; from all of its documents
+    on."""
     of_most: bool = False
     """Whether most documents with words, of all namespaces, are of this one."""
 
@@ -99,7 +103,11 @@ def word_statistics(namespace_key: int) -> WordStatistics:
         return WordStatistics(documents, 1.0, {})
     least = 1 if every == 1 else _LEAST_SEEN
     shares = {word: count / number for word, count in found.items() if count >= least}
-    return WordStatistics(documents, sum(found.values()) / number or 1.0, shares, _share(namespace_key) > _MOST)
+    standing = [0] * (len(STRONG_TIMES) + 1)
+    for word, count in found.items():
+        standing[level_of(word)] += count
+    levels = tuple(there / before if before else 0.0 for before, there in pairwise(standing))
+    return WordStatistics(documents, standing[0] / number or 1.0, shares, levels, _share(namespace_key) > _MOST)
 
 
 def _share(namespace_key: int) -> float:
@@ -118,17 +126,15 @@ _LEAST_SEEN = 4
 """A word of fewer documents of a sample says too little of how many have it."""
 
 
-def count_with(namespace_key: int, queries: Sequence[str], cap: int) -> list[int]:
-    """Documents that each query finds, at most `cap`."""
+def count_with(namespace_key: int, queries: Sequence[str], cap: int, *, of_most: bool) -> list[int]:
+    """Documents that each query finds, at most `cap`. `of_most`: as in a `TextLook`."""
     if not queries:
         return []
+    own = f" AND namespace_id = {namespace_key:d}" if of_most else ""
+    found_by = f"SELECT FROM document_words WHERE words @@ %s::tsquery{own} LIMIT (SELECT %s)"
     found = row(
-        "SELECT "
-        + ", ".join(
-            "(SELECT count(*) FROM (SELECT FROM document_words WHERE words @@ %s::tsquery LIMIT %s) AS found)"
-            for _ in queries
-        ),
-        [value for query in queries for value in (_in(namespace_key, query), cap)],
+        f"SELECT {', '.join([f'(SELECT count(*) FROM ({found_by}) AS found)'] * len(queries))}",
+        [value for query in queries for value in (query if of_most else _in(namespace_key, query), cap)],
     )
     return [int(count) for count in found]
 
@@ -156,6 +162,9 @@ class TextLook:
     """Whether most documents with words are of the namespace: then its mark is no help to find others."""
     queries: tuple[str, ...]
     """Documents that any of them finds are ranked, those of the first one first."""
+    spare: tuple[str, ...]
+    """Likewise, each where those before it find fewer than `enough`."""
+    enough: int
     terms: tuple[Term, ...]
     mean_length: float
     exact: tuple[str, ...]
@@ -193,7 +202,7 @@ def best_documents(look: TextLook) -> Looked:
     their scores, until enough of them pass: most searches read few, whatever they rank.
     """
     found_by, given = _found_by(look)
-    every = " UNION ALL ".join(f"SELECT * FROM found_{place}" for place in range(len(look.queries)))
+    every = " UNION ALL ".join(f"SELECT * FROM found_{place}" for place in range(len(found_by)))
     scores = " + ".join(_SCORE.format(place=place) for place in range(len(look.terms))) or "0::float8"
     passes, parameters = _passes(look)
     found = rows(
@@ -225,22 +234,31 @@ def best_documents(look: TextLook) -> Looked:
 def _found_by(look: TextLook) -> tuple[list[str], dict[str, Any]]:
     """SQL for each query: the documents it finds beyond those before it, with what their scores are made of."""
     ranks = "".join(_RANK.format(place=place) for place in range(len(look.terms)))
-    given: dict[str, Any] = {"most": look.most_ranked, "space": look.namespace_key, "mean": look.mean_length}
+    given: dict[str, Any] = {
+        "most": look.most_ranked,
+        "enough": look.enough,
+        "space": look.namespace_key,
+        "mean": look.mean_length,
+    }
     given |= {"k": _SATURATION, "b": _LENGTH_SHARE}
     for place, term in enumerate(look.terms):
         given |= {f"t{place}": term.query, f"w{place}": term.weight * (_SATURATION + 1)}
     parts = list[str]()
-    for place, query in enumerate(look.queries):
+    for place, query in enumerate((*look.queries, *look.spare)):
         alone = bool(query) and look.of_most
         given[f"q{place}"] = query if alone else _in(look.namespace_key, query)
         others = "".join(f" AND NOT words @@ %(q{before})s::tsquery" for before in range(place))
-        left = "%(most)s" + "".join(f" - (SELECT count(*) FROM found_{before})" for before in range(place))
+        so_far = "".join(f" + (SELECT count(*) FROM found_{before})" for before in range(place))
+        left = f"(SELECT %(most)s - (0{so_far}))"
+        if place >= len(look.queries):
+            left = f"(SELECT CASE WHEN 0{so_far} < %(enough)s THEN %(most)s - (0{so_far}) ELSE 0 END)"
         parts.append(
             f"""
             found_{place} AS MATERIALIZED (
-                SELECT id, %(k)s * (1 - %(b)s + %(b)s * length(words) / %(mean)s::float8) AS room{ranks}
+                SELECT id, %(k)s * (1 - %(b)s + %(b)s * length / %(mean)s::float8) AS room{ranks}
                 FROM (
-                    SELECT document_id AS id, words || ''::tsvector AS words FROM document_words
+                    SELECT document_id AS id, {_READ_ONCE} AS words, coalesce(length, length(words)) AS length
+                    FROM document_words
                     WHERE words @@ %(q{place})s::tsquery{others}{" AND namespace_id = %(space)s" if alone else ""}
                     LIMIT {left} OFFSET 0
                 ) AS whole
@@ -272,6 +290,8 @@ def _as_it_stands(text: str) -> str:
     return f"{before}{literal}{after}"
 
 
+_READ_ONCE = "CASE WHEN pg_column_compression(words) IS NULL THEN words ELSE words || ''::tsvector END"
+"""Of a long text they are compressed; each function that reads them would unpack them."""
 _RANK = ", least(ts_rank('{{1,1,1,1}}', words, %(t{place})s::tsquery)::float8, 0.999) AS r{place}"
 _SCORE = f"%(w{{place}})s * {_COUNT} * r{{place}} / ({_COUNT} * r{{place}} + room * (1 - r{{place}}))"
 _VECTOR = "LEFT JOIN embedding_vector v ON v.document_id = d.id AND v.model_version_id = %(version)s"

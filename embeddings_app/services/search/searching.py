@@ -316,6 +316,7 @@ def _word_query(request: SearchRequest, spec: ModelSpec, text: TextAsked) -> Wor
     return WordQuery(
         asked=text,
         top_k=_candidates(request),
+        wanted=request.offset + request.top_k + len(request.wanted.liked),
         filter=request.filter,
         include=_read(request),
         version_key=spec.version_key,

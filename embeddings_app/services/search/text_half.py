@@ -21,12 +21,15 @@ from embeddings_app.models import Namespace
 from embeddings_app.records import text_search
 from embeddings_app.records.filter_sql import narrowing
 from embeddings_app.records.text_search import Analysed, FoundText, Looked, TextLook, WordStatistics
+from embeddings_app.records.words import strong
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.text_query import FILTERED_TIMES, MOST_RANKED, TextAsked, TextPlan, plan, words_of
 
 STATISTICS_SECONDS = 60.0
 _NAMESPACES_WITH_STATISTICS = 64
 _SPARE_HITS = 4
+_ENOUGH_TIMES = 2
+"""Documents to rank for each that is wanted, before any that are no better than others."""
 _INEXACT_TIMES, _INEXACT_MOST = 8, 1_000
 """Documents to read for each that is wanted, and at most, where Postgres cannot judge the filter."""
 _NO_WORD = "the text query has no word that the language of the namespace keeps"
@@ -38,6 +41,8 @@ class WordQuery:
 
     asked: TextAsked
     top_k: int
+    wanted: int
+    """So many hits are shown; further ones, up to `top_k`, help to rank if they are among the best."""
     filter: Filter | None
     include: frozenset[str]
     """Of `metadata`, `text` and `vector`."""
@@ -102,23 +107,29 @@ def _search(query: WordQuery, space: Namespace) -> TextHits:
         space.text_search, asked.words, asked.phrases, asked.prefixes, asked.exact, asked.without
     )
     statistics = _statistics.get(space.pk)
-    made = plan(asked, parts, _counts(space, parts, statistics), statistics.documents, query.most_ranked)
+    fetch = query.top_k + _SPARE_HITS
+    searched = query.filter is not None or bool(asked.exact)
+    most_ranked = max(query.most_ranked * (FILTERED_TIMES if searched else 1), _ENOUGH_TIMES * fetch)
+    counts = _counts(space, parts, statistics, most_ranked)
+    made = plan(asked, parts, counts, statistics.documents, most_ranked)
     filling = None if space.words_reached is None else "filling"
     if not made.queries:
         report = TextReport(language=space.text_search, incomplete=filling)
         return TextHits(hits=(), report=report, warnings=(_NO_WORD,))
     narrowed = narrowing(query.filter)
-    fetch = query.top_k + _SPARE_HITS
     look = TextLook(
         namespace_key=space.pk,
         version_key=query.version_key,
         of_most=statistics.of_most,
         queries=made.queries,
+        spare=made.spare,
+        # Of those that a filter is to pass, nobody knows how many are enough.
+        enough=most_ranked if searched else min(_ENOUGH_TIMES * (query.wanted + _SPARE_HITS), most_ranked),
         terms=made.terms,
         mean_length=statistics.mean_length,
         exact=asked.exact,
         narrowing=narrowed,
-        most_ranked=query.most_ranked * (FILTERED_TIMES if query.filter is not None or asked.exact else 1),
+        most_ranked=most_ranked,
         fetch=fetch if narrowed.exact else min(_INEXACT_TIMES * fetch, max(_INEXACT_MOST, fetch)),
         with_metadata="metadata" in query.include or not narrowed.exact,
         with_text="text" in query.include,
@@ -134,14 +145,25 @@ def _search(query: WordQuery, space: Namespace) -> TextHits:
     )
 
 
-def _counts(space: Namespace, parts: Analysed, statistics: WordStatistics) -> dict[str, float]:
-    """Word -> documents of the namespace that have it: by the sample, and counted where it has too few."""
+def _counts(space: Namespace, parts: Analysed, statistics: WordStatistics, most_ranked: int) -> dict[str, float]:
+    """Word -> documents of the namespace that have it: by the sample, and counted where it has too few. And where it
+    has each level of strength: there, what holds for all words stands in for what the sample does not know."""
     words = words_of(parts)
     unseen = [word for word in words if word not in statistics.shares][:_MOST_COUNTED]
-    counted = text_search.count_with(space.pk, [text_search.quoted(word) for word in unseen], MOST_RANKED)
-    known = {word: share * statistics.documents for word, share in statistics.shares.items() if word in words}
+    counted = text_search.count_with(
+        space.pk, [text_search.quoted(word) for word in unseen], most_ranked, of_most=statistics.of_most
+    )
+    known = {word: statistics.shares[word] * statistics.documents for word in words if word in statistics.shares}
     # Of a query longer than any that people write, words beyond those that are counted count as rare.
-    return dict.fromkeys(words, 0.0) | known | dict(zip(unseen, counted, strict=True))
+    counts = dict.fromkeys(words, 0.0) | known | dict(zip(unseen, counted, strict=True))
+    for word in words:
+        documents = counts[word]
+        for level, share in enumerate(statistics.levels, 1):
+            mine = strong(word, level)
+            seen = statistics.shares.get(mine)
+            documents = documents * share if seen is None else seen * statistics.documents
+            counts[mine] = documents
+    return counts
 
 
 _MOST_COUNTED = 64
@@ -153,7 +175,7 @@ def _passes(filter_: Filter | None, one: FoundText) -> bool:
 
 def _too_many(look: TextLook, looked: Looked, passing: int, wanted: int) -> str | None:
     filtered_short = len(looked.found) == look.fetch and passing < wanted
-    if looked.ranked >= look.most_ranked or filtered_short:
+    if looked.ranked >= (look.enough if look.spare else look.most_ranked) or filtered_short:
         return "too_many"
     return None
 

@@ -1,6 +1,7 @@
 """The plan of a search by words: rare words choose documents, frequent ones only rank them."""
 
 from embeddings_app.records.text_search import Analysed
+from embeddings_app.records.words import STRONG_TIMES, strong
 from embeddings_app.services.search.text_query import MOST_RANKED, MOST_WORDS, TextAsked, TextPlan, plan
 
 
@@ -10,12 +11,19 @@ def parts(*words: str, **others: tuple[str, ...]) -> Analysed:
 
 
 def planned(counts: dict[str, float], documents: int = 1_000_000, asked: TextAsked | None = None) -> TextPlan:
-    return plan(asked or TextAsked(), parts(*counts), counts, documents)
+    return plan(asked or TextAsked(), parts(*counts), with_levels(counts), documents)
+
+
+def with_levels(counts: dict[str, float]) -> dict[str, float]:
+    """Of a tenth of the documents each."""
+    levels = range(1, len(STRONG_TIMES) + 1)
+    return counts | {strong(word, level): count / 10 for word, count in counts.items() for level in levels}
 
 
 def test_words_choose_while_their_documents_are_few() -> None:
-    made = planned({"fox": 100, "den": 3_000, "night": 4_000, "the": 900_000})
-    assert (made.queries, made.words, made.frequent) == (("('fox' | 'den')",), ("fox", "den"), ("night",))
+    made = planned({"fox": 100, "den": 1_300, "night": 4_000, "the": 900_000})
+    assert (made.queries, made.spare) == (("('fox' | 'den')", "(' +night')"), ())
+    assert (made.words, made.frequent) == (("fox", "den"), ("night",))
     assert [term.query for term in made.terms] == ["'fox'", "'den'", "'night'"]
     weights = [term.weight for term in made.terms]
     assert weights == sorted(weights, reverse=True)
@@ -26,9 +34,13 @@ def test_a_word_of_many_documents_of_a_small_namespace_chooses_too() -> None:
     assert planned({"fox": 50, "night": 1_200}, documents=1_400).words == ("fox",)
 
 
-def test_when_all_words_are_frequent_documents_that_have_all_come_first() -> None:
-    made = planned({"night": 90_000, "day": 80_000})
-    assert made.queries == ("('day' & 'night')", "('day')")
+def test_what_must_not_be_there_counts_for_every_query() -> None:
+    counts = with_levels({"night": 90_000, "day": 80_000})
+    made = plan(TextAsked(without="fox"), parts("night", "day", without=("fox",)), counts, 1_000_000)
+    every = (*made.queries, *made.spare)
+    assert len(every) == 4
+    assert every[-1] == "('day') & !'fox'"
+    assert all(query.startswith("(") and query.endswith(") & !'fox'") for query in every)
 
 
 def test_a_word_that_is_in_most_documents_counts_when_there_is_no_other() -> None:
