@@ -9,6 +9,7 @@ from django.db import Error as DatabaseError
 
 from embedding_project.config import load_config
 from embedding_project.wording import plural
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.audit import command_actor
 from embeddings_app.services.backups.errors import BackupRefused
@@ -31,7 +32,7 @@ class Command(ServiceCommand):
             with running_backups().shown(progress := Progress(), directory, actor):
                 manifest = make_backup(directory, model_root, self.stdout.write, progress)
         except (BackupRefused, OSError, DatabaseError) as error:
-            problem = type(error).__name__ if isinstance(error, DatabaseError) else str(error)
+            problem = fault_name(error) if isinstance(error, DatabaseError) else str(error)
             note_end(FAILED, directory, actor, time.monotonic() - began, problem=problem)
             raise CommandError(f"no backup was made: {problem}") from error
         size = sum(entry.size for entry in manifest.files)

@@ -8,6 +8,7 @@ from django.db import Error as DatabaseError
 
 from embedding_project.config import load_config
 from embedding_project.wording import plural
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.management.service_command import ServiceCommand
 from embeddings_app.services.audit import command_actor
 from embeddings_app.services.backups.errors import BackupRefused
@@ -30,7 +31,7 @@ class Command(ServiceCommand):
             raise CommandError(f"the database is as it was: {error}") from error
         except DatabaseError as error:
             # Its message may quote rows.
-            raise CommandError(f"the restore failed: {type(error).__name__}") from error
+            raise CommandError(f"the restore failed: {fault_name(error)}") from error
         self.stdout.write(f"restored {plural(restored.documents, 'document')}, log epoch {restored.epoch}")
         if not restored.cache_emptied:
             raise CommandError("restored, but the embedding cache did not answer: restart its Redis")

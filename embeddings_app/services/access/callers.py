@@ -25,6 +25,7 @@ from embedding_project.contracts.errors import ServiceError, Unavailable
 from embedding_project.threads.background import repeat_forever
 from embedding_project.threads.expiring import ExpiringCache
 from embedding_project.threads.turns import request_turns
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.models import Scope
 from embeddings_app.records.api_keys import StoredKey, any_key, find_key, write_last_used
 from embeddings_app.services.access.api_keys import key_hash
@@ -245,7 +246,7 @@ def key_ring() -> KeyRing:
             try:
                 write_last_used(used)
             except DatabaseError as error:
-                logger.warning("the last use of %d keys was not written: %s", len(used), type(error).__name__)
+                logger.warning("the last use of %d keys was not written: %s", len(used), fault_name(error))
 
     repeat_forever("key-usage", write)
     return ring

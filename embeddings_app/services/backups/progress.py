@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 
 from embedding_project.broker.redis_clients import cache_client
 from embedding_project.config import load_config
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.models import AuditEvent
 from embeddings_app.services import audit
 
@@ -167,7 +168,7 @@ def note_end(action: str, directory: Path, actor: str, seconds: float, **detail:
     try:
         audit.record(actor, action, str(directory)[:255], {"seconds": round(seconds, 1), **detail})
     except DatabaseError as error:
-        logger.warning("%s is not in the audit log: %s", action, type(error).__name__)
+        logger.warning("%s is not in the audit log: %s", action, fault_name(error))
 
 
 def ended_backups(limit: int = SHOWN) -> list[BackupStatus]:

@@ -14,6 +14,7 @@ from django.db import Error as DatabaseError
 
 from embedding_project.contracts.errors import InvalidRequest
 from embedding_project.contracts.limits import MAX_KEPT_ANSWER_BYTES
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.records import kept_answers
 from embeddings_app.records.kept_answers import StoredAnswer, WriteKey
 from embeddings_app.records.transactions import RetryTransaction
@@ -68,7 +69,7 @@ class Once(Generic[Result]):
             if len(body) <= MAX_KEPT_ANSWER_BYTES:
                 kept_answers.keep_answer(self.key, _OK, body)
         except DatabaseError as error:
-            logger.warning("the answer of the commit stays under its key: %s", type(error).__name__)
+            logger.warning("the answer of the commit stays under its key: %s", fault_name(error))
 
 
 def once_within(

@@ -17,6 +17,7 @@ from django.db import close_old_connections
 from embedding_project.config import load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.threads.background import repeat_forever
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.records import hot_texts
 from embeddings_app.records.hot_texts import Stored
 from embeddings_app.records.transactions import in_transaction
@@ -126,6 +127,6 @@ def _wait_and_merge(counted: HotTexts) -> None:
     try:
         merge(taken)
     except (DatabaseError, ServiceError) as error:
-        logger.warning("counts of a minute are lost: %s", type(error).__name__)
+        logger.warning("counts of a minute are lost: %s", fault_name(error))
     finally:
         close_old_connections()

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from django.db import Error as DatabaseError
 
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.records import leases
 
 LEASE_SECONDS = 6.0
@@ -65,7 +66,7 @@ class BeatLease:
         try:
             taken = self._book.take(self._holder)
         except DatabaseError as error:
-            logger.warning("beat cannot ask for its lease: %s", type(error).__name__)
+            logger.warning("beat cannot ask for its lease: %s", fault_name(error))
         else:
             self._trusted_until = now + _TRUST_SECONDS if taken else -math.inf
         return self.is_held
@@ -76,4 +77,4 @@ class BeatLease:
         try:
             self._book.give_back(self._holder)
         except DatabaseError as error:
-            logger.warning("beat cannot give its lease back: %s", type(error).__name__)
+            logger.warning("beat cannot give its lease back: %s", fault_name(error))

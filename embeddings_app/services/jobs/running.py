@@ -17,6 +17,7 @@ from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.origins import Origin
 from embedding_project.observing.log_lines import place_of
 from embedding_project.observing.request_context import serving
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.models import RunOutcome
 from embeddings_app.records import jobs
 from embeddings_app.records.jobs import EndedRun
@@ -36,7 +37,7 @@ def run_job(job: Job) -> bool:
             return _run(job, holder_name(token))
         except DatabaseError as error:
             # Nothing could be written down either: the next message tries again.
-            logger.warning("job %s: postgres: %s", job.name, type(error).__name__)
+            logger.warning("job %s: postgres: %s", job.name, fault_name(error))
             JOB_RUNS.labels(job.name, RunOutcome.FAILED).inc()
             return False
 
@@ -73,5 +74,5 @@ def _work(job: Job) -> EndedRun:
     except Exception as error:  # noqa: BLE001
         # The message of the error may quote what a user sent.
         logger.error("job %s failed: %s", job.name, place_of(error))
-        return EndedRun(outcome=RunOutcome.FAILED, error=type(error).__name__)
+        return EndedRun(outcome=RunOutcome.FAILED, error=fault_name(error))
     return EndedRun(outcome=RunOutcome.OK, result=done.result, progress=done.progress)

@@ -18,6 +18,7 @@ from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import Config, load_config
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.threads.refreshed import Refreshed
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.records.topology import ready_replicas, replica_problems
 from embeddings_app.services.jobs.sweep import SWEEP
 from embeddings_app.services.topology import topology
@@ -104,7 +105,7 @@ def _checked(probe: Callable[[], Found]) -> Found:
     try:
         return probe()
     except (DatabaseError, RedisError, ServiceError) as error:
-        return Found(False, type(error).__name__)
+        return Found(False, fault_name(error))
 
 
 def _ask_postgres() -> Findings:
