@@ -15,6 +15,7 @@ from embedding_project.contracts.vectors import Vector
 from index_nodes.effort import Effort
 from index_nodes.graph_storage import Vectors
 from index_nodes.row_bits import RowNumbers
+from index_nodes.scan import Candidates
 
 LEAST_ROWS = 8_192
 """A graph of fewer rows is scanned as fast without codes."""
@@ -52,13 +53,13 @@ class CoarseCodes:
         count, dimension = vectors.shape
         return cls(vectors) if count >= LEAST_ROWS and dimension >= LEAST_DIMENSION else None
 
-    def nearest(self, queries: Vector, rows: RowNumbers, count: int, effort: Effort) -> list[RowNumbers]:
-        """For each query about the nearest `count` of these rows, in rising order; all when there are fewer. Raises
-        Overdue."""
+    def nearest(self, queries: Vector, rows: RowNumbers, count: int, effort: Effort) -> Candidates:
+        """For each query about the nearest `count` of these rows, all when there are fewer, with scores about as the
+        vectors have them, best first. Raises Overdue."""
         part = _empty(self._index.d)
         part.center, part.is_trained = self._index.center, True
         picked = np.empty((min(_PIECE, len(rows)), self._codes.shape[1]), np.uint8)
-        scores, found = [], []
+        best = Candidates(np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64))
         for start in range(0, len(rows), _PIECE):
             if start:
                 effort.go_on()
@@ -66,13 +67,11 @@ class CoarseCodes:
             codes = np.take(self._codes, piece, axis=0, out=picked[: len(piece)], mode="clip")
             part.reset()
             part.add_sa_codes(codes)
-            best, places = part.search(queries, min(count, len(piece)))
-            scores.append(best)
-            found.append(piece[places])
-        every, near = np.hstack(scores), np.hstack(found)
-        if near.shape[1] > count:
-            near = np.take_along_axis(near, np.argpartition(-every, count - 1, axis=1)[:, :count], axis=1)
-        return [np.sort(line) for line in near]
+            scores, places = part.search(queries, min(count, len(piece)))
+            best = best.beside(Candidates(scores, piece[places]))
+            if start:
+                best = best.at(np.argsort(-best.scores, axis=1)[:, :count])
+        return best
 
 
 def _empty(dimension: int) -> Any:

@@ -18,10 +18,11 @@ from embedding_project.contracts.vectors import Vector
 from index_nodes.coarse_codes import CoarseCodes
 from index_nodes.effort import ANY_EFFORT, Effort
 from index_nodes.graph_storage import RoundedVectors, read_graph, vectors_of
+from index_nodes.narrowed_scan import narrowed_scan
 from index_nodes.row_bits import RowNumbers
 from index_nodes.rows import SegmentRows
 from index_nodes.scan import TIE_MARGIN, Candidates, RowTable, SearchSpec, scan, settled
-from index_nodes.selections import PickedRows, Selection
+from index_nodes.selections import Selection
 from index_nodes.snapshot_files import sha256_of
 
 MAX_RAISED_EF = 1_500
@@ -33,11 +34,17 @@ _SCANNED_ROWS_PER_EF = 18
 _SCAN_ROOT_FACTOR = 25
 _CODES_PER_EF = 125
 """One unit of ef costs as much as comparing so many rows by their codes (500,000 x 384, 5.5 us against 0.04 us)."""
+_IN_VAIN, _IN_VAIN_LOOKED = 2, 3
+"""Codes may cost so many times a walk, since a walk is in vain where no row near the query passes; so many times before
+the search looks whether that is so."""
+MANY_CODES = 32_768
+"""Before more rows are compared, which costs more than a search without a filter, the search looks at what passes near
+the query: there a walk finds much or little, whatever share of all rows passes."""
+_LOOK = 50
+_LEAST_SHARE = 1e-6
+"""In place of none."""
 _FEW_CODES = 1_024
 """So few rows are compared by their vectors at once."""
-_NARROWED, _NARROWED_PER_HIT = 640, 12
-"""Rows that are left by their codes, at least and for each hit. Measured: the best 10 of 50,000 rows of real vectors
-are among 200 with recall 0.992 to 1; those of 4,000 made-up rows that are all about as far are among 640 with 0.97."""
 TIES_SCANNED_ROWS = 131_072
 """At most so many rows are scanned for more scores equal to the last one of a walk: about 10 ms."""
 _MANY_TIES = 256
@@ -75,15 +82,10 @@ def rows_worth_a_scan(matching: int, total: int, ef: int) -> float:
     return max(_SCANNED_ROWS_PER_EF * ef, _SCAN_ROOT_FACTOR * math.sqrt(total))
 
 
-def worth_codes(matching: int, total: int, ef: float) -> bool:
-    """Whether to compare the codes of the matching rows costs less than to compare the rows, or than a walk."""
-    return _FEW_CODES < matching <= min(_CODES_PER_EF * ef, total // 2)
-
-
 class HnswSegment:
     is_graph = True
 
-    def __init__(self, rows: SegmentRows, graph: faiss.IndexHNSW, path: Path) -> None:
+    def __init__(self, rows: SegmentRows, graph: faiss.IndexHNSW, path: Path, many_codes: int = MANY_CODES) -> None:
         self.serial = 0
         """The collection sets it when it publishes the segment."""
         self.rows = rows
@@ -95,6 +97,7 @@ class HnswSegment:
         self._held = faiss.downcast_index(graph.storage)
         # The graph never changes, and lives as long as this segment.
         self.vectors = vectors_of(graph)
+        self._many_codes = many_codes
         self._coarse = CoarseCodes.worthwhile(self.vectors)
         self._few_queries = _FEW_ROUNDED_QUERIES if isinstance(self.vectors, RoundedVectors) else _FEW_QUERIES
 
@@ -122,8 +125,13 @@ class HnswSegment:
         first_look = math.ceil(_FIRST_LOOK * spec.ef_search)
         ef = max(spec.ef_search, raised_ef(first_look, seen, selection.count, selection.total))
         worth = spec.scan_factor * rows_worth_a_scan(selection.count, selection.total, ef)
-        if self._coarse and not spec.exact and worth_codes(selection.count, selection.total, spec.scan_factor * ef):
-            return self._scan_coarsely(self._coarse, queries, table, selection, top_k, effort)
+        coarse = None if spec.exact or not self._codes_pay(selection, spec.scan_factor * ef) else self._coarse
+        if coarse and selection.count > self._many_codes:
+            needed = max(first_look, seen) / self._share_near(queries, selection)
+            if selection.count > spec.scan_factor * _CODES_PER_EF * needed:
+                coarse, worth, ef = None, 0.0, max(spec.ef_search, math.ceil(min(needed, MAX_RAISED_EF)))
+        if coarse:
+            return self._scan_coarsely(coarse, queries, table, selection, top_k, effort)
         scanned = spec.exact or selection.count <= worth
         if scanned and len(queries) > self._few_queries:
             return scan(table, selection, queries, top_k, effort)
@@ -142,19 +150,27 @@ class HnswSegment:
             best.scores[tied], best.rows[tied] = self._among_ties(table, queries[tied], selection, top_k, ef)
         return best
 
+    def _codes_pay(self, selection: Selection, ef: float) -> bool:
+        """Whether comparing codes may cost less than the vectors, and than a walk with `ef` or one that is in vain."""
+        in_vain = _IN_VAIN if selection.count <= self._many_codes else _IN_VAIN_LOOKED
+        return _FEW_CODES < selection.count <= min(in_vain * _CODES_PER_EF * ef, selection.total // 2)
+
+    def _share_near(self, queries: Vector, selection: Selection) -> float:
+        """What share of the rows near the queries passes."""
+        parameters = faiss.SearchParametersHNSW(efSearch=_LOOK, bounded_queue=True)  # type: ignore[attr-defined]
+        rows = self._graph.search(queries, _LOOK, params=parameters)[1]
+        return max(float(np.mean(selection.has(rows))), _LEAST_SHARE)
+
     def _scan_coarsely(
         self, coarse: CoarseCodes, queries: Vector, table: RowTable, selection: Selection, top_k: int, effort: Effort
     ) -> Candidates:
         """By the codes of all selected rows, and the vectors of those that seem near."""
-        near = coarse.nearest(queries, selection.rows(), max(_NARROWED, _NARROWED_PER_HIT * top_k), effort)
-        scores, found = np.empty((len(queries), top_k), np.float32), np.empty((len(queries), top_k), np.int64)
-        for line, rows in enumerate(near):
-            query, wide = queries[line : line + 1], min(top_k + _MANY_TIES // 4, len(rows))
-            best = scan(table, PickedRows(selection.total, rows), query, wide, effort)
-            if best.scores[0, -1] >= best.scores[0, top_k - 1] - TIE_MARGIN and wide < selection.count:
-                best = scan(table, selection, query, top_k, effort)
-            scores[line], found[line] = best.scores[0, :top_k], best.rows[0, :top_k]
-        return Candidates(scores, found)
+        effort.afford(codes_microseconds(selection.count, queries.shape[1]))
+        found = narrowed_scan(coarse, table, selection.rows(), queries, top_k, effort)
+        tied = np.flatnonzero(found.tied)
+        if len(tied) and selection.count <= TIES_SCANNED_ROWS:
+            found.best.scores[tied], found.best.rows[tied] = scan(table, selection, queries[tied], top_k, effort)
+        return found.best
 
     def _among_ties(self, table: RowTable, queries: Vector, selection: Selection, top_k: int, ef: int) -> Candidates:
         """The best rows of queries for which more rows are as good as the last of a walk: those of equal score by
@@ -182,7 +198,6 @@ class HnswSegment:
         wide = found.rows.shape[1]
         short = np.flatnonzero(np.isneginf(found.scores[:, -1]))
         if len(short) and self._coarse:
-            effort.afford(codes_microseconds(selection.count, queries.shape[1]))
             further = self._scan_coarsely(self._coarse, queries[short], table, selection, wide, effort)
             found.scores[short], found.rows[short] = further
             return

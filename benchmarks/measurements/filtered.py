@@ -35,7 +35,7 @@ _TIE = 1e-5
 _NAMESPACE = 1
 _LATER = 1e9
 _RECALL = Goal(0.97, at_least=True)
-_FACTOR = Goal(5.0, at_least=False)
+_FACTOR = Goal(3.0, at_least=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ from embedding_project.contracts.search_costs import codes_microseconds
 from embedding_project.contracts.vector_storage import VectorStorage
 from index_nodes.coarse_codes import LEAST_DIMENSION, LEAST_ROWS, CoarseCodes
 from index_nodes.effort import ANY_EFFORT, Effort, Overdue, TooHeavy
-from index_nodes.hnsw_segment import HnswSegment, worth_codes
+from index_nodes.hnsw_segment import HnswSegment
+from index_nodes.row_bits import RowBits
+from index_nodes.scan import RowTable
+from index_nodes.selections import MarkedRows
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.builders import NAMESPACE, build_all, fill, spec, vectors_and_clusters
 
@@ -55,7 +58,7 @@ def test_what_is_found_is_as_near_as_the_exact_and_never_fewer(
     index: VersionIndex, condition: Condition, top_k: int
 ) -> None:
     passing = (PLACES if condition.path == "place" else CLUSTERS[:ROWS]) < condition.operand
-    assert worth_codes(int(passing.sum()), ROWS, 100)
+    assert 1_024 < passing.sum() < 25_000
     wire = to_wire(condition)
     exact = index.search(NAMESPACE, ASKED, spec(top_k, exact=True, filter=wire))
     for queries in (ASKED, ASKED[:1]):
@@ -80,6 +83,21 @@ def test_a_walk_that_finds_too_few_is_followed_by_codes_where_the_lane_allows_th
         index.search(NAMESPACE, asked, walked, Effort(most_microseconds=codes_microseconds(passing, DIMENSION) - 1))
 
 
+@pytest.mark.parametrize("near", [True, False])
+def test_it_finds_as_much_when_it_looks_first_what_passes_near_the_query(index: VersionIndex, near: bool) -> None:
+    graph = of_graph(index)
+    segment = HnswSegment(graph.rows, graph._graph, graph.path, many_codes=1_000)
+    keys = graph.rows.document_keys
+    table = RowTable(segment.vectors, keys, graph.rows.text_revisions)
+    passing = CLUSTERS[keys] < 20
+    asked = ASKED[(CLUSTERS[ROWS:] < 20) == near]
+    for query in asked:
+        found = segment.search(query[np.newaxis], table, MarkedRows(RowBits.of(passing)), spec())
+        exact = segment.search(query[np.newaxis], table, MarkedRows(RowBits.of(passing)), spec(exact=True))
+        assert passing[found.rows].all()
+        assert np.mean(found.scores >= exact.scores[0, -1] - 1e-5) >= 0.8
+
+
 def test_many_equal_scores_are_cut_by_document_key(index: VersionIndex) -> None:
     wire = to_wire(Condition("place", "lt", ROWS // 2))
     asked = VECTORS[:1]
@@ -102,6 +120,6 @@ def test_small_graphs_and_short_vectors_have_none(index: VersionIndex, tmp_path:
 def test_they_are_left_between_two_pieces_when_nobody_waits() -> None:
     codes = CoarseCodes(VECTORS[:ROWS])
     rows = np.arange(ROWS).repeat(4)
-    assert all(len(line) == 20 for line in codes.nearest(ASKED, rows, 20, ANY_EFFORT))
+    assert all(len(line) == 20 for line in codes.nearest(ASKED, rows, 20, ANY_EFFORT).rows)
     with pytest.raises(Overdue):
         codes.nearest(ASKED, rows, 20, Effort(deadline=0))
