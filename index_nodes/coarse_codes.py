@@ -22,7 +22,7 @@ LEAST_ROWS = 8_192
 LEAST_DIMENSION = 256
 """Bits of fewer numbers say too little."""
 _TRAINED_ROWS = 16_384
-_ADDED_ROWS = 16_384
+_ENCODED_ROWS = 16_384
 _PIECE = 32_768
 """Rows that are compared at a time: their codes stay in the cache."""
 _QUERY_BITS = 4
@@ -43,10 +43,11 @@ class CoarseCodes:
         self._index = _empty(dimension)
         sample = np.unique(np.linspace(0, count - 1, min(count, _TRAINED_ROWS)).astype(np.int64))
         self._index.train(np.ascontiguousarray(vectors[sample], np.float32))
-        for start in range(0, count, _ADDED_ROWS):
-            self._index.add(np.ascontiguousarray(vectors[start : start + _ADDED_ROWS], np.float32))
-        size = self._index.code_size
-        self._codes: NDArray[np.uint8] = faiss.rev_swig_ptr(self._index.codes.data(), count * size).reshape(count, size)
+        # An index of Faiss that grows may keep twice the memory that it needs.
+        self._codes: NDArray[np.uint8] = np.empty((count, self._index.code_size), np.uint8)
+        for start in range(0, count, _ENCODED_ROWS):
+            piece = np.ascontiguousarray(vectors[start : start + _ENCODED_ROWS], np.float32)
+            self._codes[start : start + _ENCODED_ROWS] = self._index.sa_encode(piece)
 
     @classmethod
     def worthwhile(cls, vectors: Vectors) -> "CoarseCodes | None":
