@@ -47,8 +47,8 @@ def log_progress(layout: int) -> list[LogProgress]:
                count(r.id) FILTER (WHERE r.state = 'ready'
                                    AND r.unbuilt_documents <= greatest(%(unbuilt)s, %(share)s * r.documents)),
                count(r.id) FILTER (WHERE r.state = 'ready'
-                                   AND r.unbuilt_documents <= greatest(%(least)s, least(r.graph_documents, %(most)s))
-                                                              + %(segment)s),
+                                   AND r.unbuilt_documents <= %(segment)s * ceil(
+                                       greatest(%(least)s, least(r.graph_documents, %(most)s)) / %(segment)s::float8)),
                coalesce(max(r.documents), 0), coalesce(max(r.graph_documents), 0), coalesce(max(r.loading_total), 0),
                coalesce(max(r.problem), '')
         FROM shard_counter c

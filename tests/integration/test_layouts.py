@@ -283,12 +283,12 @@ def test_builds_of_a_layout_stand_back_until_it_answers(nodes: Nodes) -> None:
 @pytest.mark.parametrize(
     ("in_graphs", "unbuilt", "built"),
     [
-        (0, 12_288, 1),
-        (0, 12_289, 0),
-        (20_000, 24_096, 1),
-        (20_000, 24_097, 0),
-        (99_000, 36_864, 1),
-        (99_000, 36_865, 0),
+        (0, 8_192, 1),
+        (0, 8_193, 0),
+        (20_000, 20_480, 1),
+        (20_000, 20_481, 0),
+        (99_000, 32_768, 1),
+        (99_000, 32_769, 0),
     ],
 )
 def test_graphs_are_built_when_no_more_is_due(nodes: Nodes, in_graphs: int, unbuilt: int, built: int) -> None:
