@@ -193,17 +193,17 @@ class HnswSegment:
     def _look_further(
         self, found: Candidates, table: RowTable, queries: Vector, selection: Selection, ef: int | None, effort: Effort
     ) -> None:
-        """Fill up the lines of `found` that have too few rows: by codes; without them by a walk with `ef`, then by a
-        scan."""
+        """Fill up the lines of `found` that have too few rows: by a walk with `ef`, then by a scan. Codes make the walk
+        needless, unless most rows pass: it nearly always finds them, and codes of so many take longer."""
         wide = found.rows.shape[1]
         short = np.flatnonzero(np.isneginf(found.scores[:, -1]))
+        if ef and len(short) and (not self._coarse or 2 * selection.count > selection.total):
+            found.scores[short], found.rows[short] = self._walk(queries[short], selection, wide, ef)
+            short = np.flatnonzero(np.isneginf(found.scores[:, -1]))
         if len(short) and self._coarse:
             further = self._scan_coarsely(self._coarse, queries[short], table, selection, wide, effort)
             found.scores[short], found.rows[short] = further
             return
-        if ef and len(short):
-            found.scores[short], found.rows[short] = self._walk(queries[short], selection, wide, ef)
-            short = np.flatnonzero(np.isneginf(found.scores[:, -1]))
         if len(short):
             effort.afford(scan_microseconds(selection.count, queries.shape[1]))
         if 0 < len(short) <= self._few_queries:
