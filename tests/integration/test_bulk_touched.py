@@ -4,6 +4,7 @@ what is deleted stays deleted."""
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from embeddings_app.models import AuditEvent, BulkJob, BulkState
@@ -12,8 +13,10 @@ from embeddings_app.records.topology import read_topology
 from embeddings_app.services.bulk import registering
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.indexing.trimming import trim_logs
+from embeddings_app.services.search.hydration import Merged, Shown, verified_hits
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower, Pace
+from index_nodes.scan import SearchSpec
 from tests.integration.bulk_bundles import build_bundles
 from tests.integration.bulk_steps import loaded, made_job, touched
 from tests.integration.indexing_steps import NAMESPACE, index, put, rows
@@ -103,6 +106,27 @@ def test_what_clients_changed_is_named_some_at_a_time(
     job.refresh_from_db()
     assert (job.state, AuditEvent.objects.latest("id").action) == (BulkState.DONE, "bulk.done")
     assert tombstones() == DELETED[:-1]
+
+
+def test_what_a_replica_finds_although_it_is_deleted_is_not_shown(
+    job: BulkJob, start: Callable[[int], Follower], connection: log_reader.Connection
+) -> None:
+    change_some()
+    follower = start(0)
+    follow(follower, connection)
+    rows("DELETE FROM shard_change RETURNING 1")
+    registering.register(job.pk, 0)
+    until(follower, connection, lambda: known(follower) > len(CHANGED))
+    (found_in,) = follower.indexes()
+    query = np.ones(found_in.dimension, np.float32) / np.float32(found_in.dimension**0.5)
+    asked = SearchSpec(top_k=len(IDS), ef_search=100, exact=True, filter="")
+    hits = found_in.search(job.space.pk, query[np.newaxis], asked)[0]
+    names = dict(rows("SELECT id, doc_id FROM document"))
+    found = {names[key] for key in hits.document_keys.tolist()}
+    assert found & set(DELETED), "the replica has tombstones"
+    shown = Shown(namespace_key=job.space.pk, version_key=version_key(), filter=None, include=frozenset())
+    (verified,) = verified_hits([Merged([hits], len(IDS), shown, query)])
+    assert {hit.doc_id for hit in verified} == found - set(DELETED)
 
 
 def test_a_tombstone_stays_until_it_is_named(
