@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.conftest import EXTERNAL_DIMENSION, EXTERNAL_MODEL, Service
-from tests.faults.recovery import wait_until_ready
+from tests.faults.recovery import wait_until_ready, whole_answer
 from tests.faults.roles import kill, running
 
 DOCUMENTS, PAGE = 8_000, 250
@@ -164,5 +164,5 @@ def test_a_drop_whose_api_and_indexer_die_goes_on_and_leaves_the_new_namespace(
     wait_until_ready(service)
     wait_for(lambda: searchable(client, namespace) == (REMAKE, REMAKE), "replicas do not follow")
     body = {"namespace": namespace, "vector": _VECTOR, "top_k": 100, "exact": True}
-    hits = asked(client, "/v1/search", body)["hits"]
+    hits = whole_answer(client, body)["hits"]
     assert sorted(hit["id"] for hit in hits) == sorted(f"d{one}" for one in range(REMAKE))
