@@ -11,15 +11,15 @@ from supervisor.autoscaler.embedder_pool import EmbedderPool
 from supervisor.logs import Console
 from supervisor.process import ProcessSpec
 
-# Ends cleanly, but only after a moment, and says so.
+# Ends cleanly, but only after a moment, and says so. Not by print: the signal may come while the first is under way.
 _PROGRAM = """
-import signal, sys, time
+import os, signal, sys, time
 def end(*_):
     time.sleep(0.3)
-    print("finished", flush=True)
+    os.write(1, b"finished\\n")
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
-print("working", flush=True)
+os.write(1, b"working\\n")
 while True:
     time.sleep(0.05)
 """
