@@ -65,8 +65,11 @@ def test_documents_are_paged_selected_exported_and_deleted(visit: Visit) -> None
     assert [json.loads(line)["id"] for line in lines] == ["many/000", "many/001"]
     delete = page.get_by_role("button", name="Delete 2 selected documents")
     delete.click()
+    # The page asks first whether the delete can be undone.
+    expect(page.locator("dialog.dialog")).to_be_visible()
     assert barriers(visit) == []
     page.keyboard.press("Escape")
+    expect(page.locator("dialog.dialog")).to_have_count(0)
     assert len(ids_of(visit, "many")) == 60
     delete.click()
     page.get_by_role("button", name="Delete", exact=True).click()
