@@ -82,7 +82,7 @@ DATABASES = {
         "OPTIONS": {
             "connect_timeout": 2,
             "tcp_user_timeout": 4000,
-            # For the one query that asks for it, `records.reading.hydrate`; Django's own cursors never prepare.
+            # For what asks for it, `records.sql.prepared_rows`; Django's own cursors never prepare.
             "prepare_threshold": 5,
             # Postgres compiles what it expects to be slow; where it is wrong, that takes seconds on a busy machine.
             "options": "-c statement_timeout=8000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000"

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-import psycopg
-from django.db import connection
-
 from embedding_project.contracts.limits import EMBED_BATCH_ITEMS
 from embeddings_app.records.embeddings import ReadText
-from embeddings_app.records.sql import execute, row
+from embeddings_app.records.sql import execute, prepared_rows, row
 
 MAX_ATTEMPTS = 3
 """A text that failed so often on its own account is quarantined."""
@@ -108,11 +105,7 @@ def claim_pending(limit: int, lease_seconds: float, after: Turn, resting: Collec
     it share its batch.
     """
     statement, parameters = claim_statement(limit, lease_seconds, after, resting)
-    connection.ensure_connection()
-    # A prepared statement, past the layers that write parameters into the text: to plan it takes as long as to run it.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement.encode(), parameters, prepare=True)
-        return [Claim(*found) for found in cursor.fetchall()]
+    return [Claim(*found) for found in prepared_rows(statement, parameters)]
 
 
 def claim_statement(

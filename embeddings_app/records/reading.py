@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
-from django.db import connection
-
 from embedding_project.contracts.metadata import stored_metadata
 from embeddings_app.records.bulk_blocks import hidden
-from embeddings_app.records.sql import rows
+from embeddings_app.records.sql import prepared_rows, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +57,12 @@ def hydrate(
         {_VECTOR if with_vector else ""}
         WHERE d.id = ANY(%(keys)s) AND NOT d.deleted AND {LASTS}
         """
-    connection.ensure_connection()
-    # Every search comes here: a prepared statement, past the layers that write parameters into the text. Django must
-    # still hear of errors, or it would keep a broken connection.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        # As text, a vector would be twice as long, and read digit by digit.
-        parameters = {"version": version_key, "keys": list(document_keys)}
-        cursor.execute(query, parameters, prepare=True, binary=with_vector)
-        return {
-            key: HitRow(space, doc_id, stored, current, _read_metadata(metadata), text, vector)
-            for key, space, doc_id, stored, current, metadata, text, vector in cursor.fetchall()
-        }
+    # As text, a vector would be twice as long, and read digit by digit.
+    found = prepared_rows(query, {"version": version_key, "keys": list(document_keys)}, binary=with_vector)
+    return {
+        key: HitRow(space, doc_id, stored, current, _read_metadata(metadata), text, vector)
+        for key, space, doc_id, stored, current, metadata, text, vector in found
+    }
 
 
 def _read_metadata(text: str | None) -> dict[str, Any] | None:

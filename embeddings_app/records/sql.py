@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg
 from django.db import connection
 from psycopg import sql
 
@@ -23,6 +24,19 @@ def rows(query: str | sql.Composed, parameters: Parameters | None = None) -> lis
         cursor.execute(query, parameters)
         found: list[Any] = cursor.fetchall()
     return found
+
+
+def prepared_rows(query: str, parameters: Parameters, *, binary: bool = False) -> list[Any]:
+    """Like `rows`, for a query that takes no longer than its plan would: the server prepares it once a connection.
+
+    Its text must be one of few, and name the types that the server cannot tell. `binary`: bytes as they are.
+    """
+    connection.ensure_connection()
+    # Past the layers that write parameters into the text. Django must still hear of errors, or it would keep a broken
+    # connection.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(query.encode(), parameters, prepare=True, binary=binary)
+        return cursor.fetchall()
 
 
 def row(query: str | sql.Composed, parameters: Parameters | None = None) -> Any:

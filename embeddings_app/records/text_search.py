@@ -13,7 +13,7 @@ from embedding_project.contracts.metadata import stored_metadata
 from embeddings_app.records.bulk_blocks import hidden
 from embeddings_app.records.filter_sql import Narrowing
 from embeddings_app.records.reading import LASTS
-from embeddings_app.records.sql import row, rows
+from embeddings_app.records.sql import prepared_rows, row, rows
 from embeddings_app.records.words import STRONG_TIMES, level_of, mark, plain
 
 SAMPLE_DOCUMENTS = 2_000
@@ -43,15 +43,15 @@ def analysed(
 ) -> Analysed:
     """No text makes it fail."""
     config = f"pg_catalog.{language}"
-    found = row(
+    (found,) = prepared_rows(
         """
-        SELECT tsvector_to_array(to_tsvector(%(config)s::regconfig, %(words)s)),
+        SELECT tsvector_to_array(to_tsvector(%(config)s::regconfig, %(words)s::text)),
                ARRAY(SELECT phraseto_tsquery(%(config)s::regconfig, p)::text
                      FROM unnest(%(phrases)s::text[]) WITH ORDINALITY AS u(p, n) ORDER BY n),
                ARRAY(SELECT to_tsquery(%(config)s::regconfig, p)::text
                      FROM unnest(%(prefixes)s::text[]) WITH ORDINALITY AS u(p, n) ORDER BY n),
-               tsvector_to_array(to_tsvector(%(config)s::regconfig, %(bound)s)),
-               tsvector_to_array(to_tsvector(%(config)s::regconfig, %(without)s))
+               tsvector_to_array(to_tsvector(%(config)s::regconfig, %(bound)s::text)),
+               tsvector_to_array(to_tsvector(%(config)s::regconfig, %(without)s::text))
         """,
         {
             "config": config,
@@ -205,7 +205,9 @@ def best_documents(look: TextLook) -> Looked:
     every = " UNION ALL ".join(f"SELECT * FROM found_{place}" for place in range(len(found_by)))
     scores = " + ".join(_SCORE.format(place=place) for place in range(len(look.terms))) or "0::float8"
     passes, parameters = _passes(look)
-    found = rows(
+    # Every filter is a text of its own.
+    read = rows if look.exact or look.narrowing.parameters else prepared_rows
+    found = read(
         f"""
         WITH {", ".join(found_by)},
         ranked AS MATERIALIZED (SELECT id, {scores} AS score FROM ({every}) AS every_one)
