@@ -1,12 +1,11 @@
-"""Reads of text search: what the language makes of a query, how frequent its words are, and the best documents.
+"""Reads of text search: what the language makes of a query, how many documents have a word, and the best of them.
 
 The rank is BM25. Postgres keeps the places of each word in a text, but counts words only inside of `ts_rank`: of one
 word with equal weights it is the sum of 1/j^2 for j up to the count, over its limit. `_COUNT` turns that back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from embedding_project.contracts.metadata import stored_metadata
@@ -14,10 +13,8 @@ from embeddings_app.records.bulk_blocks import hidden
 from embeddings_app.records.filter_sql import Narrowing
 from embeddings_app.records.reading import LASTS
 from embeddings_app.records.sql import prepared_rows, row, rows
-from embeddings_app.records.words import STRONG_TIMES, level_of, mark, plain
+from embeddings_app.records.words import mark, plain
 
-SAMPLE_DOCUMENTS = 2_000
-COUNT_CAP = 1_000_000
 _SATURATION, _LENGTH_SHARE = 1.2, 0.75
 """k1 and b of BM25, with the values that everybody uses."""
 _COUNT = 0.645
@@ -68,62 +65,6 @@ def analysed(
 def quoted(word: str) -> str:
     """A word as it stands in a query of Postgres."""
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-@dataclass(frozen=True, slots=True)
-class WordStatistics:
-    """Of a namespace, from a sample of its documents."""
-
-    documents: int
-    mean_length: float
-    """Different words of a document."""
-    shares: Mapping[str, float]
-    """Word -> share of the documents that have it, of words that some documents of the sample have."""
-    levels: tuple[float, ...] = (0.0,) * len(STRONG_TIMES)
-    """Of documents where a word has a level of strength, the share where it has the next one; from all of its documents
-    on."""
-    of_most: bool = False
-    """Whether most documents with words, of all namespaces, are of this one."""
-
-
-def word_statistics(namespace_key: int) -> WordStatistics:
-    """Reads the keys of all documents, and the words of 2,000."""
-    (documents,) = row(
-        "SELECT count(*) FROM (SELECT FROM document_words WHERE namespace_id = %s LIMIT %s) AS found",
-        [namespace_key, COUNT_CAP],
-    )
-    every = -(-documents // SAMPLE_DOCUMENTS) or 1
-    sampled = f"""
-        SELECT words FROM document_words
-        WHERE namespace_id = {namespace_key:d} AND hashint8(document_id) % {every:d} = 0 LIMIT {2 * SAMPLE_DOCUMENTS:d}
-    """
-    found = dict(rows("SELECT word, ndoc FROM ts_stat(%s)", [sampled]))
-    number = found.pop(mark(namespace_key), 0)
-    if not number:
-        return WordStatistics(documents, 1.0, {})
-    least = 1 if every == 1 else _LEAST_SEEN
-    shares = {word: count / number for word, count in found.items() if count >= least}
-    standing = [0] * (len(STRONG_TIMES) + 1)
-    for word, count in found.items():
-        standing[level_of(word)] += count
-    levels = tuple(there / before if before else 0.0 for before, there in pairwise(standing))
-    return WordStatistics(documents, standing[0] / number or 1.0, shares, levels, _share(namespace_key) > _MOST)
-
-
-def _share(namespace_key: int) -> float:
-    """Of the documents with words, how many the namespace has: what Postgres knows of it, 0 where it knows nothing."""
-    known = row(
-        """
-        SELECT most_common_vals::text::bigint[], most_common_freqs FROM pg_stats
-        WHERE schemaname = current_schema() AND tablename = 'document_words' AND attname = 'namespace_id'
-        """
-    )
-    return dict(zip(*known, strict=True)).get(namespace_key, 0.0) if known and known[0] else 0.0
-
-
-_MOST = 0.5
-_LEAST_SEEN = 4
-"""A word of fewer documents of a sample says too little of how many have it."""
 
 
 def count_with(namespace_key: int, queries: Sequence[str], cap: int, *, of_most: bool) -> list[int]:

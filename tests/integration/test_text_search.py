@@ -13,8 +13,8 @@ from embeddings_app.api.requests.searches import search_request
 from embeddings_app.records import words
 from embeddings_app.records.highlights import pieces
 from embeddings_app.records.sql import execute
-from embeddings_app.records.text_search import word_statistics
 from embeddings_app.records.topology import read_topology
+from embeddings_app.records.word_statistics import word_statistics
 from embeddings_app.services import namespaces
 from embeddings_app.services.documents import positions
 from embeddings_app.services.documents.deleting import delete

@@ -15,18 +15,19 @@ from embedding_project.contracts.filters import Filter, matches
 from embedding_project.contracts.languages import OFF
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.vectors import from_bytes
-from embedding_project.threads.expiring import ExpiringCache
 from embeddings_app.database.patience import answered_by
 from embeddings_app.models import Namespace
 from embeddings_app.records import text_search
 from embeddings_app.records.filter_sql import narrowing
-from embeddings_app.records.text_search import Analysed, FoundText, Looked, TextLook, WordStatistics
+from embeddings_app.records.text_search import Analysed, FoundText, Looked, TextLook
+from embeddings_app.records.word_statistics import WordStatistics
 from embeddings_app.records.words import strong
+from embeddings_app.services.search.held_statistics import HeldStatistics
 from embeddings_app.services.search.hydration import SearchHit
 from embeddings_app.services.search.text_query import FILTERED_TIMES, MOST_RANKED, TextAsked, TextPlan, plan, words_of
 
-STATISTICS_SECONDS = 60.0
-_NAMESPACES_WITH_STATISTICS = 64
+_STATISTICS_SHARE = 0.5
+"""Of the time of a search, to wait for how frequent words are."""
 _SPARE_HITS = 4
 _ENOUGH_TIMES = 2
 """Documents to rank for each that is wanted, before any that are no better than others."""
@@ -77,36 +78,33 @@ class TextHits:
     warnings: tuple[str, ...] = ()
 
 
-_statistics = ExpiringCache[int, WordStatistics](
-    text_search.word_statistics, STATISTICS_SECONDS, _NAMESPACES_WITH_STATISTICS
-)
+_statistics = HeldStatistics()
 
 
 def forget_statistics() -> None:
-    """For tests and for a restore."""
+    """For tests."""
     _statistics.clear()
 
 
-def search_words(query: WordQuery, space: Namespace, deadline: float) -> TextHits:
+def search_words(query: WordQuery, space: Namespace, deadline: float, known: HeldStatistics = _statistics) -> TextHits:
     """The best documents, `top_k` or somewhat more, by `deadline` (monotonic seconds). Raises text_search_off, and
     Unavailable too_slow."""
     if space.text_search == OFF:
         raise ServiceError("text_search_off", f"namespace {space.name!r} keeps no words", field="mode")
     try:
         with answered_by(deadline):
-            return _search(query, space)
+            return _search(query, space, known.of(space.pk, _STATISTICS_SHARE * (deadline - time.monotonic())))
     except OperationalError as error:
         if isinstance(error.__cause__, errors.QueryCanceled) and time.monotonic() >= deadline:
             raise Unavailable("too_slow") from error
         raise
 
 
-def _search(query: WordQuery, space: Namespace) -> TextHits:
+def _search(query: WordQuery, space: Namespace, statistics: WordStatistics) -> TextHits:
     asked = query.asked
     parts = text_search.analysed(
         space.text_search, asked.words, asked.phrases, asked.prefixes, asked.exact, asked.without
     )
-    statistics = _statistics.get(space.pk)
     fetch = query.top_k + _SPARE_HITS
     searched = query.filter is not None or bool(asked.exact)
     most_ranked = max(query.most_ranked * (FILTERED_TIMES if searched else 1), _ENOUGH_TIMES * fetch)
