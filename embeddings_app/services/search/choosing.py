@@ -76,7 +76,7 @@ def _meeting(words: Sequence[str], counts: Mapping[str, float], documents: int, 
     """All of the words, and if that is too much, one of them strong, or two of them."""
 
     def meets(word: str, level: int) -> float:
-        others = (min(_NEAR * counts[other] / documents, 1.0) for other in words if other != word)
+        others = (min(_NEAR * counts[other] / max(documents, 1), 1.0) for other in words if other != word)
         return _at(word, level, counts) * math.prod(others)
 
     every = " & ".join(map(quoted, words))

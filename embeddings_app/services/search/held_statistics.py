@@ -101,7 +101,9 @@ class HeldStatistics:
             found = found or (before.statistics if before else NO_STATISTICS)
             if len(held) >= _MOST_HELD:
                 held.clear()
-            held[namespace_key] = _Held(found, time.monotonic() + self._fresh_seconds)
+            # Documents may come to an empty namespace at any moment, and until then there is nothing to read.
+            seconds = self._fresh_seconds if found.documents else 0.0
+            held[namespace_key] = _Held(found, time.monotonic() + seconds)
             del readings[namespace_key]
         reading.set_result(found)
 

@@ -57,8 +57,11 @@ def test_words_of_most_documents_choose_none_beside_rare_ones() -> None:
 
 
 def test_words_of_any_query_choose() -> None:
+    """Also of a namespace that was empty when its documents were counted last."""
     sizes = (0, 1, 400, 30_000, 900_000)
-    for asked in itertools.chain.from_iterable(itertools.product(sizes, repeat=number) for number in (1, 2, 3, 4)):
-        made = chosen(counts(**{f"w{place}": float(count) for place, count in enumerate(sorted(asked))}))
+    many = itertools.chain.from_iterable(itertools.product(sizes, repeat=number) for number in (1, 2, 3, 4))
+    for asked, documents in itertools.product(many, (0, 1, DOCUMENTS)):
+        known = counts(**{f"w{place}": float(count) for place, count in enumerate(sorted(asked))})
+        made = chosen(known, documents=documents)
         assert made.queries
         assert all((*made.queries, *made.spare, *made.words))

@@ -85,6 +85,12 @@ def test_what_takes_too_long_leaves_it_to_the_next_way_and_to_older_ones() -> No
     assert [statistics.of(1, LONG), statistics.of(1, LONG)] == [OLD, OLD]
 
 
+def test_of_an_empty_namespace_they_are_read_anew_since_documents_may_have_come() -> None:
+    empty = WordStatistics(0, 1.0, {})
+    statistics = held(one_after_the_other(lambda _key: empty, lambda _key: NEW))
+    assert [statistics.of(1, LONG), statistics.of(1, LONG)] == [empty, NEW]
+
+
 def test_an_error_is_not_held() -> None:
     statistics = held(one_after_the_other(unreachable, lambda _key: NEW))
     assert [statistics.of(1, LONG), statistics.of(1, LONG)] == [NO_STATISTICS, NEW]
