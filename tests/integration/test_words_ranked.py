@@ -9,10 +9,12 @@ import pytest
 from embeddings_app.records.filter_sql import narrowing
 from embeddings_app.records.sql import execute
 from embeddings_app.records.text_search import Term, TextLook, best_documents, quoted
+from embeddings_app.records.word_statistics import WordStatistics
 from embeddings_app.records.words import STRONG_TIMES, strong
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.namespace_changes import create
 from embeddings_app.services.search import text_half
+from embeddings_app.services.search.held_statistics import HeldStatistics, Way
 from embeddings_app.services.search.text_half import search_words
 from embeddings_app.services.search.text_query import TextAsked
 from tests.integration.indexing_steps import NAMESPACE, put, rows
@@ -89,6 +91,18 @@ def test_of_a_word_that_too_many_documents_have_the_best_are_found() -> None:
     hits = search_words(asked, space(), time.monotonic() + 10)
     assert len(hits.hits) == 5
     assert {hit.doc_id for hit in hits.hits} < {f"weak{place:02}" for place in range(40)}
+
+
+def test_of_a_word_that_the_sample_lacks_and_too_many_documents_have_the_best_are_found() -> None:
+    create(NAMESPACE, None, store_text=True, text_search="simple", actor="test")
+    many = " ".join(f"w{place}" for place in range(40))
+    put(*((f"weak{place:02}", f"fox {place} {many}") for place in range(40)))
+    put(("best", f"{'fox ' * 6}{many}"), ("second", f"{'fox ' * 4}{many}"))
+    unseen = WordStatistics(documents=10_000, mean_length=42.0, shares={}, levels=(0.1, 0.5, 0.5, 0.5))
+    known = HeldStatistics((Way(lambda _key: unseen, 10.0),))
+    asked = replace(query(TextAsked(words="fox"), top_k=1), most_ranked=11)
+    hits = search_words(asked, space(), time.monotonic() + 10, known)
+    assert [hit.doc_id for hit in hits.hits][:2] == ["best", "second"]
 
 
 def test_words_of_an_older_release_are_found_and_ranked() -> None:

@@ -148,8 +148,9 @@ def _counts(space: Namespace, parts: Analysed, statistics: WordStatistics, most_
     has each level of strength: there, what holds for all words stands in for what the sample does not know."""
     words = words_of(parts)
     unseen = [word for word in words if word not in statistics.shares][:_MOST_COUNTED]
+    # One more than may be ranked, so that a word of more documents is not taken for one of just so many.
     counted = text_search.count_with(
-        space.pk, [text_search.quoted(word) for word in unseen], most_ranked, of_most=statistics.of_most
+        space.pk, [text_search.quoted(word) for word in unseen], most_ranked + 1, of_most=statistics.of_most
     )
     known = {word: statistics.shares[word] * statistics.documents for word in words if word in statistics.shares}
     # Of a query longer than any that people write, words beyond those that are counted count as rare.
