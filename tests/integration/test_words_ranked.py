@@ -121,6 +121,24 @@ def test_words_of_an_older_release_are_found_and_ranked() -> None:
     assert len(search_words(asked, space(), time.monotonic() + 10).hits) >= 2
 
 
+def test_words_that_an_older_release_changes_have_their_own_length() -> None:
+    filled("simple", {"it": "fox and owl", "same": "den"})
+    # As it writes a text of five words, and one of as many as before.
+    for doc_id, text in (("it", "a text of five words"), ("same", "dens")):
+        execute(
+            """
+            INSERT INTO document_words (document_id, namespace_id, words)
+            SELECT id, namespace_id, array_to_tsvector(ARRAY[' ' || namespace_id]) || to_tsvector('simple', %s)
+            FROM document WHERE doc_id = %s
+            ON CONFLICT (document_id) DO UPDATE SET words = EXCLUDED.words
+            """,
+            [text, doc_id],
+        )
+    assert rows("SELECT length FROM document_words ORDER BY document_id") == [(5,), (1,)]
+    put(("it", "fox fox fox hen pig"), ("same", "owl owl owl"))
+    assert rows("SELECT length FROM document_words ORDER BY document_id") == [(3,), (1,)]
+
+
 def test_a_text_of_the_longest_words_can_be_written() -> None:
     filled("simple", {"it": f"{'x' * 2046} {'y' * 2046} {'z' * 300} fox"})
     assert found("fox") == found("z" * 300) == ["it"]
