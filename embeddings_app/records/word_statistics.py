@@ -38,10 +38,12 @@ NO_STATISTICS = WordStatistics(COUNT_CAP, 50.0, {})
 """Nothing is known: every word of a query is counted, and is taken for one of many documents of a usual length."""
 
 
-def word_statistics(namespace_key: int) -> WordStatistics:
-    """Reads the keys of all documents, and the words of 2,000: of a large namespace some megabytes of an index, and up
-    to 2,000 pages anywhere in the table."""
-    documents = count_documents(namespace_key, COUNT_CAP)
+def word_statistics(namespace_key: int, cap: int = COUNT_CAP) -> WordStatistics:
+    """Reads the keys of all documents, at most `cap`, and the words of 2,000: of a large namespace some megabytes of an
+    index, and up to 2,000 pages anywhere in the table."""
+    documents = count_documents(namespace_key, cap)
+    if documents >= cap:
+        return _of_sample(namespace_key, _estimated(namespace_key, cap), _spread(namespace_key, SAMPLE_DOCUMENTS))
     every = -(-documents // SAMPLE_DOCUMENTS) or 1
     # In two steps: where the words are asked for as well, Postgres reads the whole table to tell which rows are drawn.
     sample = f"""
@@ -55,13 +57,17 @@ def word_statistics(namespace_key: int) -> WordStatistics:
 
 
 def small_statistics(namespace_key: int) -> WordStatistics:
-    """Reads the words of 200 documents at 40 places, however many there are: where documents that were written one
-    after the other are alike, that says less."""
-    share, rows_known = _share(namespace_key), _rows_known()
-    documents = max(count_documents(namespace_key, _SMALL_COUNT_CAP), round(share * rows_known))
-    places = SMALL_SAMPLE_DOCUMENTS // _SIDE_BY_SIDE
+    """Reads the words of 200 documents, and few keys, however many there are."""
+    documents = _estimated(namespace_key, count_documents(namespace_key, _SMALL_COUNT_CAP))
+    return _of_sample(namespace_key, documents, _spread(namespace_key, SMALL_SAMPLE_DOCUMENTS))
+
+
+def _spread(namespace_key: int, documents: int) -> str:
+    """SQL for the words of so many documents, a few side by side at each of some places between the first and the last.
+    Where documents that were written one after the other are alike, it says less than a draw of as many."""
+    places = documents // _SIDE_BY_SIDE
     own = f"SELECT * FROM document_words WHERE namespace_id = {namespace_key:d}"
-    sample = f"""
+    return f"""
         WITH ends AS MATERIALIZED (
             SELECT (SELECT document_id FROM ({own}) AS a ORDER BY document_id LIMIT 1) AS first,
                    (SELECT document_id FROM ({own}) AS b ORDER BY document_id DESC LIMIT 1) AS last
@@ -70,7 +76,12 @@ def small_statistics(namespace_key: int) -> WordStatistics:
             LATERAL ({own} AND document_id >= first + (last - first) * place / {places:d}
                      ORDER BY document_id LIMIT {_SIDE_BY_SIDE:d}) AS drawn
     """
-    return _of_sample(namespace_key, documents, sample)
+
+
+def _estimated(namespace_key: int, least: int) -> int:
+    """Documents with words in the namespace, as far as Postgres knows without counting, and at least `least`."""
+    (known,) = row("SELECT reltuples FROM pg_class WHERE oid = 'document_words'::regclass")
+    return max(least, round(float(known) * _share(namespace_key)))
 
 
 def _of_sample(namespace_key: int, documents: int, sample: str) -> WordStatistics:
@@ -96,9 +107,3 @@ def _share(namespace_key: int) -> float:
         """
     )
     return dict(zip(*known, strict=True)).get(namespace_key, 0.0) if known and known[0] else 0.0
-
-
-def _rows_known() -> float:
-    """Of documents with words, as far as Postgres knows without counting."""
-    (known,) = row("SELECT reltuples FROM pg_class WHERE oid = 'document_words'::regclass")
-    return max(float(known), 0.0)

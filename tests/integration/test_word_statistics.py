@@ -22,12 +22,13 @@ DOCUMENTS = 20_000
 @pytest.fixture
 def large(database: str) -> Iterator[None]:
     """A namespace with most of the words, and some documents of another one between its own. Every second document has
-    `fox`, which is strong in every fourth."""
+    `fox`, which is strong in every fourth; the newer half have `late`."""
     execute(
         f"""
         INSERT INTO document_words (document_id, namespace_id, words, length)
         SELECT n, space, array_to_tsvector(ARRAY[' ' || space, repeat('x', 600)]
             || CASE WHEN n % 2 = 0 THEN ARRAY['fox'] ELSE ARRAY[]::text[] END
+            || CASE WHEN n > {DOCUMENTS} / 2 THEN ARRAY['late'] ELSE ARRAY[]::text[] END
             || CASE WHEN n % 4 = 0 THEN ARRAY[' +fox'] ELSE ARRAY[]::text[] END), 2
         FROM (SELECT n, CASE WHEN n % 7 = 0 THEN {SMALL} ELSE {LARGE} END AS space
               FROM generate_series(1, {DOCUMENTS}) AS n) AS every_one
@@ -60,6 +61,13 @@ def test_a_sample_is_drawn_without_a_read_of_the_table() -> None:
     assert (scanned, by_index < DOCUMENTS / 2) == (0, True)
     assert found.documents == DOCUMENTS - DOCUMENTS // 7
     assert found.shares["fox"] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.usefixtures("large")
+def test_of_more_documents_than_are_counted_new_ones_are_drawn_too_and_their_number_is_estimated() -> None:
+    found = word_statistics(LARGE, cap=4_000)
+    assert found.documents == pytest.approx(DOCUMENTS * 6 / 7, rel=0.1)
+    assert found.shares["late"] == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.usefixtures("large")
