@@ -68,7 +68,7 @@ _TEXT_REPORT = parts.record(
     {
         "language": parts.STRING,
         "words": parts.array(parts.STRING, "Words that chose documents, as the language has them."),
-        "frequent": parts.array(parts.STRING, "Words that so many documents have that they only added to scores."),
+        "frequent": parts.array(parts.STRING, "Words of too many documents: they chose few, and added to scores."),
         "looked_at": parts.described(parts.COUNT, "Documents."),
         "incomplete": parts.described(
             {"type": "string", "nullable": True},

@@ -62,7 +62,7 @@ class TextReport:
     words: tuple[str, ...] = ()
     """Those that chose documents, as the language has them."""
     frequent: tuple[str, ...] = ()
-    """Those that only added to scores: too many documents have them."""
+    """Those that too many documents have: beside the others they chose a few at most, and added to scores."""
     looked_at: int = 0
     """Documents."""
     incomplete: str | None = None

@@ -1,7 +1,7 @@
 """What a search by words asks for, and the plan of it: which words choose documents, and what each adds to a score.
 
-A word that many documents have chooses none as long as there are rarer ones: it only adds to the scores of those that
-these choose. So a search reads a bounded number of documents, however many have `the`.
+A word that many documents have chooses, beside rarer ones, only those where it is strong or meets another; it adds to
+the scores of all. So a search reads a bounded number of documents, however many have `the`.
 """
 
 import math
@@ -55,9 +55,9 @@ class TextPlan:
     """Likewise, each asked only where those before it find too few."""
     terms: tuple[Term, ...]
     words: tuple[str, ...]
-    """Those that choose documents."""
+    """Those that choose all of their documents, or the best of them where there are no rarer words."""
     frequent: tuple[str, ...]
-    """Those that only add to scores."""
+    """The others: beside rarer words they choose a few documents at most, and add to scores."""
 
 
 def words_of(parts: Analysed) -> list[str]:

@@ -89,7 +89,7 @@ class TextReport:
     words: tuple[str, ...]
     """Those that chose documents."""
     frequent: tuple[str, ...]
-    """Those that only added to scores."""
+    """Those of too many documents: they chose few, and added to scores."""
     looked_at: int
     incomplete: str | None
     """Why documents may be missing: filling, too_many, too_slow."""
