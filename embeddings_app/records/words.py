@@ -8,6 +8,8 @@ the best for a word which too many have.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 from embedding_project.contracts.languages import OFF
 from embeddings_app.models import Namespace
@@ -87,23 +89,35 @@ def unfinished() -> list[Namespace]:
     return list(Namespace.objects.filter(words_reached__isnull=False, dropped_at__isnull=True).order_by("pk"))
 
 
-def fill(space: Namespace, limit: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one transaction has done of a namespace."""
+
+    documents: int
+    """Whose words are as the setting says now."""
+    is_last: bool
+
+
+def fill(space: Namespace, limit: int, most_bytes: int) -> Step:
     """Words of the next documents in the order of their ids, in the caller's transaction, which holds the lock of the
-    model; how many."""
+    model: of so many texts, and of fewer when these are longer together."""
     found = rows(
         """
-        SELECT doc_id, id FROM document WHERE namespace_id = %s AND doc_id > %s AND NOT deleted
+        SELECT doc_id, id, octet_length(text) FROM document WHERE namespace_id = %s AND doc_id > %s AND NOT deleted
         ORDER BY doc_id LIMIT %s FOR SHARE
         """,
         [space.pk, space.words_reached, limit],
     )
-    write_words(space.pk, [key for _, key in found])
-    _reached(space, found[-1][0] if len(found) == limit else None)
-    return len(found)
+    before = accumulate((size for _, _, size in found), initial=0)
+    taken = [(doc_id, key) for (doc_id, key, _), earlier in zip(found, before, strict=False) if earlier < most_bytes]
+    is_last = len(taken) == len(found) < limit
+    write_words(space.pk, [key for _, key in taken])
+    _reached(space, None if is_last else taken[-1][0])
+    return Step(len(taken), is_last)
 
 
-def empty(space: Namespace, limit: int) -> int:
-    """Delete some of the words of a namespace whose text search is off, in the caller's transaction; how many."""
+def empty(space: Namespace, limit: int) -> Step:
+    """Delete some of the words of a namespace whose text search is off, in the caller's transaction."""
     deleted = execute(
         """
         DELETE FROM document_words WHERE document_id IN (
@@ -113,7 +127,7 @@ def empty(space: Namespace, limit: int) -> int:
     )
     if deleted < limit:
         _reached(space, None)
-    return deleted
+    return Step(deleted, deleted < limit)
 
 
 def _reached(space: Namespace, doc_id: str | None) -> None:

@@ -222,6 +222,20 @@ def test_what_was_there_is_filled_in_steps_that_go_on_where_they_stopped() -> No
     assert set(found("fox")) == {"fox", "new"}
 
 
+def test_of_long_texts_fewer_are_filled_at_a_time() -> None:
+    texts = {f"t{place}": "fox " * times for place, times in enumerate((1, 1, 100, 100, 1, 1))}
+    put(*texts.items())
+    set_text_search(NAMESPACE, "simple", "test")
+
+    def step() -> int:
+        ticks = iter([0.0, 2.0])
+        return follow_settings(1.0, clock=lambda: next(ticks), most_bytes=100).documents
+
+    assert [step() for _ in range(4)] == [3, 1, 2, 0]
+    assert namespace_status(NAMESPACE).text_search.complete
+    assert len(found("fox")) == len(texts)
+
+
 def test_namespaces_take_turns_at_their_words() -> None:
     names = [NAMESPACE, "small", "smaller"]
     for name in names:
