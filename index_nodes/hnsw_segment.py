@@ -85,7 +85,14 @@ def rows_worth_a_scan(matching: int, total: int, ef: int) -> float:
 class HnswSegment:
     is_graph = True
 
-    def __init__(self, rows: SegmentRows, graph: faiss.IndexHNSW, path: Path, many_codes: int = MANY_CODES) -> None:
+    def __init__(
+        self,
+        rows: SegmentRows,
+        graph: faiss.IndexHNSW,
+        path: Path,
+        many_codes: int = MANY_CODES,
+        ties_scanned_rows: int = TIES_SCANNED_ROWS,
+    ) -> None:
         self.serial = 0
         """The collection sets it when it publishes the segment."""
         self.rows = rows
@@ -98,6 +105,7 @@ class HnswSegment:
         # The graph never changes, and lives as long as this segment.
         self.vectors = vectors_of(graph)
         self._many_codes = many_codes
+        self._ties_scanned_rows = ties_scanned_rows
         self._coarse = CoarseCodes.worthwhile(self.vectors)
         self._few_queries = _FEW_ROUNDED_QUERIES if isinstance(self.vectors, RoundedVectors) else _FEW_QUERIES
 
@@ -147,7 +155,8 @@ class HnswSegment:
         if len(tied) and scanned:
             best.scores[tied], best.rows[tied] = scan(table, selection, queries[tied], top_k, effort)
         elif len(tied):
-            best.scores[tied], best.rows[tied] = self._among_ties(table, queries[tied], selection, top_k, ef)
+            known = Candidates(best.scores[tied], best.rows[tied])
+            best.scores[tied], best.rows[tied] = self._among_ties(known, table, queries[tied], selection, ef)
         return best
 
     def _codes_pay(self, selection: Selection, ef: float) -> bool:
@@ -168,26 +177,30 @@ class HnswSegment:
         effort.afford(codes_microseconds(selection.count, queries.shape[1]))
         found = narrowed_scan(coarse, table, selection.rows(), queries, top_k, effort)
         tied = np.flatnonzero(found.tied)
-        if len(tied) and selection.count <= TIES_SCANNED_ROWS:
+        if len(tied) and selection.count <= self._ties_scanned_rows:
             found.best.scores[tied], found.best.rows[tied] = scan(table, selection, queries[tied], top_k, effort)
         return found.best
 
-    def _among_ties(self, table: RowTable, queries: Vector, selection: Selection, top_k: int, ef: int) -> Candidates:
-        """The best rows of queries for which more rows are as good as the last of a walk: those of equal score by
-        document key. A walk that looks at many more rows sees all of them, if they are not very many."""
+    def _among_ties(
+        self, known: Candidates, table: RowTable, queries: Vector, selection: Selection, ef: int
+    ) -> Candidates:
+        """The best rows of queries for which more rows are as good as the last of those `known`: those of equal score
+        by document key. A walk that looks at many more rows sees all of them, if they are not very many."""
+        top_k = known.rows.shape[1]
         many = min(max(_MANY_TIES, 2 * top_k), selection.count)
         found = settled(table, queries, self._walk(queries, selection, many, max(ef, many)), many)
         last = found.scores[:, top_k - 1 : top_k]
-        best = Candidates(found.scores[:, :top_k], found.rows[:, :top_k])
+        best = _no_worse(known, Candidates(found.scores[:, :top_k], found.rows[:, :top_k]))
         equal = (found.scores >= last - TIE_MARGIN) & (found.scores <= last + TIE_MARGIN)
         # A walk gets lost among very many equal rows.
         lost = (np.count_nonzero(equal, axis=1) > _MANY_TIES // 4) | np.isneginf(found.scores[:, -1])
         tied = np.flatnonzero(lost & (many < selection.count))
-        if len(tied) and selection.count <= TIES_SCANNED_ROWS:
+        if len(tied) and selection.count <= self._ties_scanned_rows:
             best.scores[tied], best.rows[tied] = scan(table, selection, queries[tied], top_k)
         elif len(tied):
             further = self._walk(queries[tied], selection, max(many, MAX_RAISED_EF), ef)
-            best.scores[tied], best.rows[tied] = settled(table, queries[tied], further, top_k)
+            sure = Candidates(best.scores[tied], best.rows[tied])
+            best.scores[tied], best.rows[tied] = _no_worse(sure, settled(table, queries[tied], further, top_k))
         return best
 
     def _look_further(
@@ -241,6 +254,13 @@ class HnswSegment:
         else:
             parameters.sel = faiss.IDSelectorArray(picked)
         return _found(*self._held.search(queries, top_k, params=parameters))
+
+
+def _no_worse(known: Candidates, walked: Candidates) -> Candidates:
+    """What a walk found in place of what is known, but for lines where it missed rows: it does not see those that lie
+    far from the query, among others that do not pass."""
+    missed = (walked.scores < known.scores).any(axis=1, keepdims=True)
+    return Candidates(np.where(missed, known.scores, walked.scores), np.where(missed, known.rows, walked.rows))
 
 
 def _copied(vectors: RoundedVectors, picked: slice | RowNumbers, queries: Vector, top_k: int) -> Candidates:

@@ -107,6 +107,21 @@ def test_many_equal_scores_are_cut_by_document_key(index: VersionIndex) -> None:
         assert hits.document_keys.tolist() == equal[:top_k].tolist()
 
 
+def test_a_walk_among_equal_rows_that_passes_none_of_them_takes_no_hit_away(index: VersionIndex) -> None:
+    # The best rows that pass are equal, too many to be scanned, and far from the query.
+    graph = of_graph(index)
+    segment = HnswSegment(graph.rows, graph._graph, graph.path, ties_scanned_rows=100)
+    keys = graph.rows.document_keys
+    table = RowTable(segment.vectors, keys, graph.rows.text_revisions)
+    own = CLUSTERS[0]
+    passing = (keys < ALIKE) | (CLUSTERS[keys] == own)
+    asked = ASKED[CLUSTERS[ROWS:] != own]
+    for query in asked:
+        found = segment.search(query[np.newaxis], table, MarkedRows(RowBits.of(passing)), spec(scan_factor=0.0))
+        assert np.isfinite(found.scores).all()
+        assert passing[found.rows].all()
+
+
 def test_small_graphs_and_short_vectors_have_none(index: VersionIndex, tmp_path: Path) -> None:
     assert of_graph(index)._coarse
     small = VersionIndex(8, tmp_path / "v")
