@@ -43,9 +43,8 @@ class BuiltDocuments:
 
 
 class Adoption:
-    """Made under the lock of the index."""
-
     def __init__(self, built: BuiltDocuments, first_slot: int, first_stamp: int) -> None:
+        """Slots and stamps from the given ones on are its own already."""
         self.document_keys = built.document_keys
         self.columns = built.columns
         self.known_codes = {path: np.full(len(state.values), -1, np.int32) for path, state in built.columns.items()}

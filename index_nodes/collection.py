@@ -14,7 +14,7 @@ from embedding_project.contracts.filters import condition_count, from_wire
 from embedding_project.contracts.metadata import flatten
 from embedding_project.contracts.search_costs import filter_microseconds
 from embedding_project.contracts.vectors import Vector
-from index_nodes.adoption import Adoption, BuiltDocuments
+from index_nodes.adoption import Adoption
 from index_nodes.build_agenda import NOT_BY_TIME, NextStep
 from index_nodes.collection_state import CollectionState
 from index_nodes.collection_view import CollectionView, SegmentView
@@ -224,14 +224,14 @@ class Collection:
             self._add_segment(built)
         self._failed_builds = 0
 
-    def begin_adoption(self, built: BuiltDocuments) -> Adoption:
-        """Make room for documents that were built elsewhere."""
-        first_slot, first_stamp = self._slots.reserve(len(built)), self._next_stamp
-        self._next_stamp += len(built)
+    def make_room(self, documents: int) -> tuple[int, int]:
+        """For documents that were built elsewhere, whose adoption begins: the first of their slots and stamps."""
+        first_slot, first_stamp = self._slots.reserve(documents), self._next_stamp
+        self._next_stamp += documents
         if self._slots.capacity > self._columns.capacity:
             self._columns.grow(self._slots.capacity)
         self._adopting += 1
-        return Adoption(built, first_slot, first_stamp)
+        return first_slot, first_stamp
 
     def adopt_fields(self, adoption: Adoption, piece: slice) -> None:
         self._columns.adopt(adoption.first_slot, piece, adoption.columns, adoption.known_codes)

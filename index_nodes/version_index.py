@@ -219,7 +219,9 @@ class VersionIndex:
     def begin_adoption(self, namespace_key: int, built: BuiltDocuments) -> Adoption:
         """Make room for documents that were built elsewhere. Nobody sees them before `adopt`."""
         with self._lock:
-            return self._collection(namespace_key).begin_adoption(built)
+            first_slot, first_stamp = self._collection(namespace_key).make_room(len(built))
+        # Without the lock: the codes of a million vectors take seconds.
+        return Adoption(built, first_slot, first_stamp)
 
     def adopt_fields(self, namespace_key: int, adoption: Adoption) -> Iterator[None]:
         """Take over the fields of the documents, a piece each step."""

@@ -1,9 +1,11 @@
 """Documents with a graph that was built elsewhere come into an index: as if each had been applied, and never sooner."""
 
 import random
-from collections.abc import Mapping
+from collections import UserDict
+from collections.abc import ItemsView, Mapping
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from embedding_project.contracts.vector_storage import VectorStorage
 from index_nodes.adoption import Adoption
 from index_nodes.bundle_files import read_bundle
 from index_nodes.collection import OUTLIVED_SECONDS, DocumentState
+from index_nodes.collection_state import ColumnState
 from index_nodes.memory_budget import MemoryBudget
 from index_nodes.snapshot_files import verified
 from index_nodes.snapshot_load import restore
@@ -90,6 +93,32 @@ def test_an_empty_namespace_holds_what_was_built_at_once_and_not_sooner(tmp_path
     assert index.tally()[:2] == (COUNT, COUNT)
     assert index.segment_counts() == (0, 1)
     check_equal(index, applied(tmp_path / "expected"))
+
+
+class Asking(UserDict[str, ColumnState]):
+    """Columns that are read when the graph becomes a segment: another thread then uses the index."""
+
+    answered = False
+
+    def __init__(self, columns: Mapping[str, ColumnState], index: VersionIndex) -> None:
+        super().__init__(columns)
+        self._index = index
+
+    def items(self) -> ItemsView[str, ColumnState]:
+        other = Thread(target=self._index.tally, daemon=True)
+        other.start()
+        other.join(10)
+        self.answered = not other.is_alive()
+        return super().items()
+
+
+def test_the_index_is_free_while_the_graph_becomes_a_segment(tmp_path: Path) -> None:
+    index = VersionIndex(DIMENSION, tmp_path / "index")
+    bundle = write_bundle(tmp_path / "bundles", CONTENTS)
+    built = read_bundle(bundle, place_of(CONTENTS, index.directory), MemoryBudget(), lambda: False)
+    columns = Asking(built.columns, index)
+    index.begin_adoption(NAMESPACE, replace(built, columns=columns))
+    assert columns.answered
 
 
 def test_what_the_index_knows_is_newer(tmp_path: Path) -> None:
