@@ -243,10 +243,10 @@ class Follower:
     def _advance(
         self, connection: log_reader.Connection, version: VersionReplica, head: log_reader.Head, asked_at: float
     ) -> bool:
-        if version.restoring or version.problem or version.waits(asked_at):
-            return False
         before = version.applied
         try:
+            if version.restoring or version.problem or version.waits(asked_at):
+                return False
             if version.load_piece(self._url, f"{self._name}-load", self._epoch, asked_at):
                 return True
             if not version.follow(connection, head, asked_at):

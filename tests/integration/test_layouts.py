@@ -24,6 +24,7 @@ from embeddings_app.services.layouts.changing import active_layout, drop, pause,
 from embeddings_app.services.layouts.clearing import clear_retired, drop_outlived
 from embeddings_app.services.operating.installation import LayoutDiffers, install
 from index_nodes import log_reader
+from index_nodes.load_turn import LOAD_TURN_FILE
 from index_nodes.log_follower import Follower, Pace
 from index_nodes.serving import LogKey
 from index_nodes.version_index import VersionIndex
@@ -243,6 +244,16 @@ def test_loads_that_no_search_waits_for_go_one_after_the_other(database: str, tm
 
         nodes.until(is_loaded)
         assert begun == set(range(SHARDS))
+
+
+def test_a_layout_is_loaded_where_nobody_can_lock_the_file_of_turns(database: str, tmp_path: Path) -> None:
+    fill("a", "b", "c")
+    (tmp_path / LOAD_TURN_FILE).mkdir()
+    with ExitStack() as connections:
+        nodes = paced_nodes(database, tmp_path, connections, LoadPace(turn_seconds=0.5))
+        layout = start(SHARDS, ACTOR)
+        nodes.until(lambda: is_ready(layout))
+        nodes.hold(layout.pk, SHARDS)
 
 
 def test_a_load_rests_after_each_piece_until_its_layout_answers(

@@ -43,3 +43,12 @@ def test_a_turn_that_was_not_there_is_given_back_as_well(turns: Turns) -> None:
     second.give_back()
     second.give_back()
     assert first.take(1.0)
+
+
+def test_a_turn_that_nobody_can_have_is_waited_for_as_one_that_is_taken(tmp_path: Path) -> None:
+    for file in (tmp_path / "no folder" / "lock", tmp_path):
+        turn = LoadTurn(file, 300.0)
+        assert not turn.take(1.0)
+        assert not turn.take(300.0)
+        assert turn.take(301.0)
+        turn.give_back()
