@@ -61,7 +61,9 @@ def snapshot_bytes(manifest: Manifest) -> int:
     graphs = sum(size for name, size in sizes.items() if name.endswith(".faiss"))
     arrays = sum(size for name, size in sizes.items() if name.endswith(".npy"))
     values = sum(size for name, size in sizes.items() if name.endswith(".jsonl"))
-    documents = round(manifest.documents * (_ROW_BYTES + _SLOT_BYTES + _VIEW_BYTES))
+    # Codes are made when a graph is read.
+    document = _ROW_BYTES + _SLOT_BYTES + _VIEW_BYTES + code_bytes(manifest.dimension)
+    documents = round(manifest.documents * document)
     return graphs + _COPIES * arrays + _VALUE_FACTOR * values + documents
 
 

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from embedding_project.contracts.vector_storage import VectorStorage
-from index_nodes.memory_plan import IndexSize, field_bytes, load_bytes
+from index_nodes.graph_storage import GRAPH_KIND
+from index_nodes.memory_plan import IndexSize, field_bytes, load_bytes, snapshot_bytes
+from index_nodes.snapshot_files import FORMAT, FileFacts, Manifest
 
 SIZE = IndexSize(rows=1_000_000, dimension=384, storage=VectorStorage.FP32, field_bytes=0.0)
 
@@ -19,6 +21,25 @@ def test_a_smaller_storage_saves_its_numbers_but_not_the_room_to_load() -> None:
 
 def test_a_small_index_has_all_of_its_rows_twice() -> None:
     assert load_bytes(replace(SIZE, rows=1_000)) == 1_000 * (2 * 4 * 384 + 150 + 32 + 56 + 4 + 56)
+
+
+def test_a_snapshot_takes_the_codes_too_that_none_of_its_files_holds() -> None:
+    long = Manifest(
+        format=FORMAT,
+        epoch="",
+        layout=1,
+        version_key=1,
+        shard=0,
+        seq=1,
+        dimension=384,
+        storage=VectorStorage.SQ8,
+        documents=1_000_000,
+        digest=0,
+        written_ms=0,
+        files={"graph.faiss": FileFacts(534_000_000, "")},
+        **GRAPH_KIND,
+    )
+    assert snapshot_bytes(long) - snapshot_bytes(replace(long, dimension=128)) == 56 * long.documents
 
 
 def test_values_that_repeat_cost_next_to_nothing() -> None:
