@@ -48,6 +48,8 @@ class LoadPace:
     """Documents of a namespace in no graph, above which a load of rounded vectors waits for builds,"""
     build_seconds: float = 300.0
     """but not for one that takes longer: builds may fail, and the rows can be searched without a graph."""
+    spare_build_seconds: float = 3_000.0
+    """The same while no search needs the index: its builds have fewer cores and a lower priority."""
     spare_rows: int = 250
     """Of one piece, while no search needs the index: those of the same process wait for some milliseconds at most."""
     spare_share: float = 0.2
@@ -147,7 +149,8 @@ class VersionReplica:
             return False
         if self._published != self.index.published:
             self._published, self._waits_since = self.index.published, now
-        return now - self._waits_since < self._pace.build_seconds
+        most_seconds = self._pace.spare_build_seconds if self.stands_back else self._pace.build_seconds
+        return now - self._waits_since < most_seconds
 
     @property
     def fits_now(self) -> bool:

@@ -16,7 +16,7 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vector_storage import VectorStorage
 from embedding_project.contracts.vectors import Vector, from_bytes, unit_length
 from embeddings_app import registry
-from embeddings_app.models import ModelRegistry, Namespace
+from embeddings_app.models import Layout, LayoutStatus, ModelRegistry, Namespace
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.search.hydration import Merged, SearchHit, Shown, verified_hits
 from index_nodes import log_reader
@@ -236,6 +236,22 @@ def test_a_load_of_rounded_vectors_waits_for_builds_that_come(
     build_all(rounded)
     assert followed(follower, connection, versions[1]).tally()[0] == documents
     follower._drop(lambda _: True)
+
+
+def test_a_load_that_no_search_waits_for_waits_longer_for_its_slower_builds(
+    versions: Versions, database: str, tmp_path: Path, connection: log_reader.Connection
+) -> None:
+    filled(versions)
+    keys = [log_key(version.pk) for version in versions]
+    Layout.objects.update(status=LayoutStatus.BUILDING)
+    (tmp_path / "node").mkdir()
+    pace = LoadPace(spare_rows=50, spare_share=1.0, turn_seconds=0, most_unbuilt=300, build_seconds=0.0)
+    follower = Follower(database, SHARD, REPLICA, tmp_path / "node", Pace(load=pace))
+    for _ in range(60):
+        follower.round(connection)
+    exact, rounded = (follower.serving.versions[key].index.tally()[0] for key in keys)
+    follower._drop(lambda _: True)
+    assert exact > rounded == 300
 
 
 def test_the_storage_is_fixed_once_there_are_vectors(versions: Versions) -> None:
