@@ -48,12 +48,12 @@ class Computed:
     """Whether the model could not be used, which is no fault of any text."""
 
 
-def compute(step: Step, pace: Pace) -> Computed:
-    """The vectors of `step`. Raises DeviceLost."""
+def compute(step: Step, pace: Pace, on_call: Callable[[], None] = lambda: None) -> Computed:
+    """The vectors of `step`. `on_call`: before each call of the encoder. Raises DeviceLost."""
     began = time.monotonic()
     try:
         with serving(step.origins), pace.step(step.model, step.tokens, step.cores):
-            vectors = encode_each(step.encoder, [work.tokens for work in step.works])
+            vectors = encode_each(step.encoder, [work.tokens for work in step.works], on_call)
     except ModelAway:
         return Computed(step, [None] * len(step.works), away=True)
     _count(step, began, time.monotonic() - began)
@@ -71,11 +71,14 @@ def _count(step: Step, began: float, seconds: float) -> None:
     PADDED_TOKENS.labels(lane).inc(cost)
 
 
-def encode_each(encoder: Encoder, batch: Sequence[Tokens]) -> list[Vector | None]:
+def encode_each(
+    encoder: Encoder, batch: Sequence[Tokens], on_call: Callable[[], None] = lambda: None
+) -> list[Vector | None]:
     """A vector for every text of `batch`; None where the model gives none, or one without a direction. Raises
     DeviceLost, ModelAway."""
 
     def encode(part: Sequence[Tokens]) -> list[Vector | None]:
+        on_call()
         vectors = encoder.encode(part)
         if vectors.shape != (len(part), encoder.dimension):
             raise ModelError(f"vectors of shape {vectors.shape}")

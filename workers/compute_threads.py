@@ -19,12 +19,18 @@ from workers.pace import Pace
 _LOOK_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _UnderWay:
     """The current step of a thread."""
 
     began: float
+    called: float
+    """When it last called its encoder: a batch that the model does not take is halved, and costs many calls."""
     longest_seconds: float
+    """Of a call."""
+
+    def call(self) -> None:
+        self.called = time.monotonic()
 
 
 class ComputeThreads:
@@ -55,9 +61,9 @@ class ComputeThreads:
 
     @property
     def stuck(self) -> bool:
-        """Whether a step takes longer than any of its encoder: it may never end."""
+        """Whether a call takes longer than any of its encoder: it may never end."""
         now = time.monotonic()
-        return any(step is not None and now - step.began >= step.longest_seconds for step in self._under_way)
+        return any(step is not None and now - step.called >= step.longest_seconds for step in self._under_way)
 
     def all_busy_for(self, seconds: float) -> bool:
         """Whether every thread is in a step that has taken so long."""
@@ -71,9 +77,11 @@ class ComputeThreads:
                 step = self._backlog.take(time.time())
                 if step is None:
                     continue
-                self._under_way[number] = _UnderWay(time.monotonic(), step.encoder.longest_step_seconds)
+                now = time.monotonic()
+                under_way = _UnderWay(now, now, step.encoder.longest_step_seconds)
+                self._under_way[number] = under_way
                 self._use_cores(step.cores)
-                computed = compute(step, self._pace)
+                computed = compute(step, self._pace, under_way.call)
                 self._under_way[number] = None
                 self._backlog.finished(step)
                 self._done.put(computed)

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from embedding_project.contracts.vectors import Vector
 
 LONGEST_COMPUTED_SECONDS = 2.0
-"""Of a step that this machine computes. Steps are planned for far less."""
+"""Of an `encode` that this machine computes. Steps are planned for far less."""
 PLAIN_WORD = "hello"
 """Every model embeds this word: when a model does not, no text is to blame."""
 
@@ -70,7 +70,7 @@ class Encoder(Protocol):
 
     @property
     def longest_step_seconds(self) -> float:
-        """A step that takes longer may never end."""
+        """An `encode` that takes longer may never end. A step is several where the model does not take it whole."""
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """One entry per text. Text that looks like a special token is plain text."""

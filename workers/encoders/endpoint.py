@@ -24,7 +24,7 @@ from workers.metrics import ENDPOINT_REQUESTS
 STEP_SECONDS = 4.0
 """The most for one `encode`, with retries and waits for the rate: a search waits for 2 s, and a bulk text for 15."""
 _LAST_READ_SECONDS = 0.5
-"""For what comes when the time is over, before the step counts as one that never ends."""
+"""For what comes when the time is over, before the call counts as one that never ends."""
 _TRIES = 4
 _FIRST_PAUSE_SECONDS = 0.25
 _AWAY_SECONDS = 2.0

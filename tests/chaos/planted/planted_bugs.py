@@ -181,7 +181,7 @@ def _fold_words(columns: Any) -> None:
 def _mix_embeddings(compute: Any) -> None:
     """Texts that are computed together get the vectors of each other."""
     encode_each = compute.encode_each
-    put(compute, "encode_each", lambda encoder, batch: encode_each(encoder, batch)[::-1])
+    put(compute, "encode_each", lambda *asked: encode_each(*asked)[::-1])
 
 
 def _write_active_version_alone(upserting: Any) -> None:

@@ -18,7 +18,7 @@ from embedding_project.contracts.queues import embed_queue
 from embedding_project.contracts.vectors import Vector
 from tests.unit.workers.builders import DIMENSION, HASHING, HeavyEncoder, RecordingEncoder, Setup, batch
 from workers.drainer import FINISH_SECONDS, Drainer
-from workers.encoders.base import DeviceLost, Tokens
+from workers.encoders.base import DeviceLost, ModelError, Tokens
 from workers.encoders.hashing import HashingEncoder
 from workers.envelope import decode_message
 from workers.tickets import MODEL_UNAVAILABLE
@@ -107,6 +107,24 @@ class WaitingEncoder(SlowEncoder):
     """May wait for long, as one of an endpoint."""
 
     longest_step_seconds = 60.0
+
+
+class OneAtATime(HashingEncoder):
+    """Takes each text alone, and its time to refuse several, as an endpoint does."""
+
+    longest_step_seconds = 0.5
+
+    def __init__(self, is_stuck: Callable[[], bool]) -> None:
+        super().__init__(DIMENSION, HASHING.max_tokens)
+        self.stuck: list[bool] = []
+        self._is_stuck = is_stuck
+
+    def encode(self, batch: Sequence[Tokens]) -> Vector:
+        self.stuck.append(self._is_stuck())
+        time.sleep(0.2)
+        if len(batch) > 1:
+            raise ModelError("one text at a time")
+        return super().encode(batch)
 
 
 class TwoAtOnce(HashingEncoder):
@@ -210,6 +228,16 @@ def test_a_step_that_waits_within_its_time_stops_the_taking_alone(valkey_url: st
         assert redis.llen("embed.interactive") == 1
         encoder.release.set()
         eventually(lambda: redis.llen("reply.test") == 2)
+
+
+def test_a_step_that_is_halved_again_and_again_is_not_stuck(valkey_url: str, redis: Redis) -> None:
+    drainers: list[Drainer] = []
+    encoder = OneAtATime(lambda: drainers[0]._compute.stuck)
+    with running(Setup(valkey_url, encoder)) as drainer:
+        drainers.append(drainer)
+        publish(valkey_url, batch("one", "two", "three", "four", lane=Lane.BULK))
+        eventually(lambda: redis.llen("reply.test") == 1)
+    assert encoder.stuck == [False] * 7
 
 
 def test_beside_a_step_that_waits_a_free_thread_computes_what_is_taken(valkey_url: str, redis: Redis) -> None:
