@@ -205,7 +205,7 @@ class Supervisor:
         return "".join(map(_last_words, suspects))
 
     def _watch(self) -> None:
-        live = LiveShards(self._config.database_url, self._config.shards)
+        live = LiveShards(self._config.database_url, self._node_shards)
         apart_seconds = _START_CORE_SECONDS / usable_cores()
         while True:
             self._tick()
