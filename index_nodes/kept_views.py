@@ -4,6 +4,7 @@ To test a filter on a million documents takes tens of milliseconds, and a namesp
 between any two searches. A copy of which rows passed, mended where documents changed, costs little.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,8 +42,8 @@ class KeptViews:
         self._now: dict[str, CollectionView] = {}
         """Of this moment, by filter."""
         self._kept: dict[str, _Kept] = {}
-        self._changes: list[tuple[int, int]] = []
-        """Serial and number of each row that died, and each slot whose document changed."""
+        self._changes = array("q")
+        """Serial and number of each row that died, and each slot whose document changed, one after the other."""
         self._first = 0
         """Changes before those that are noted."""
         self._noted = False
@@ -72,7 +73,7 @@ class KeptViews:
     def begin(self) -> int:
         """Note changes from now on; gives the position of a view that is begun now."""
         self._noted = True
-        return self._first + len(self._changes)
+        return self._first + self._count
 
     def note_death(self, serial: int, row: int) -> None:
         self._note(serial, row)
@@ -83,10 +84,10 @@ class KeptViews:
 
     def clear(self) -> None:
         """After segments came or went."""
-        self._first += len(self._changes) + 1
+        self._first += self._count + 1
         self._now.clear()
         self._kept.clear()
-        self._changes.clear()
+        del self._changes[:]
         self._noted = False
 
     def keep(self, wire: str, view: CollectionView, position: int) -> None:
@@ -98,7 +99,7 @@ class KeptViews:
             del self._kept[next(iter(self._kept))]
 
     def _mended(self, kept: _Kept, segments: Sequence[Segment], columns: Columns, slots: SlotTable) -> CollectionView:
-        changes = np.array(self._changes[kept.position - self._first :], np.int64).reshape(-1, 2)
+        changes = np.array(self._changes[2 * (kept.position - self._first) :], np.int64).reshape(-1, 2)
         died = changes[changes[:, 0] != _SLOT]
         changed = np.unique(changes[changes[:, 0] == _SLOT, 1])
         changed = changed[slots.stamps[changed] >= 0].astype(np.int32)
@@ -116,17 +117,22 @@ class KeptViews:
     def _note(self, serial: int, number: int) -> None:
         if not self._noted:
             return
-        self._changes.append((serial, number))
-        if len(self._changes) <= self._most_changes:
+        self._changes.extend((serial, number))
+        if self._count <= self._most_changes:
             return
         gone = self._most_changes // 2
-        del self._changes[:gone]
+        del self._changes[: 2 * gone]
         self._first += gone
         self._kept = {wire: kept for wire, kept in self._kept.items() if kept.position >= self._first}
         if not self._kept:
-            self._first += len(self._changes)
-            self._changes.clear()
+            self._first += self._count
+            del self._changes[:]
             self._noted = False
+
+    @property
+    def _count(self) -> int:
+        """Of the changes that are noted."""
+        return len(self._changes) // 2
 
 
 def _rows(view: CollectionView) -> dict[int, RowBits]:

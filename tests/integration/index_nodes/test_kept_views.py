@@ -1,5 +1,6 @@
 """A view under a filter that is kept beside writes passes what a new test of all documents would, and costs little."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from embedding_project.contracts.filters import And, Condition, Filter, Or, to_w
 from embedding_project.contracts.search_costs import filter_microseconds
 from index_nodes.collection import DocumentState
 from index_nodes.effort import Effort, TooHeavy
-from index_nodes.kept_views import MOST_CHANGES
+from index_nodes.kept_views import MOST_CHANGES, KeptViews
 from index_nodes.oracle import ExactIndex, OracleDocument
 from index_nodes.version_index import VersionIndex
 from tests.unit.index_nodes.builders import NAMESPACE, build_all, clustered_vectors, spec, state
@@ -101,6 +102,18 @@ def test_after_a_write_it_costs_no_new_test_and_after_very_many_it_does(written:
     written.change_some(MOST_CHANGES + 1)
     with pytest.raises(TooHeavy):
         search(EVERY, CHEAP)
+
+
+def test_what_is_noted_beside_views_takes_16_bytes_a_change() -> None:
+    # A node may hold thousands of namespaces, each with its own views.
+    views = KeptViews()
+    views.begin()
+    tracemalloc.start()
+    for number in range(MOST_CHANGES):
+        views.note_change(1_000_000 + number)
+    noted, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert noted < 20 * MOST_CHANGES
 
 
 def test_a_build_makes_it_anew(written: Written) -> None:
