@@ -23,61 +23,18 @@ from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.layouts.changing import active_layout, drop, pause, start, switch
 from embeddings_app.services.layouts.clearing import clear_retired, drop_outlived
 from embeddings_app.services.operating.installation import LayoutDiffers, install
-from index_nodes import log_reader
 from index_nodes.load_turn import LOAD_TURN_FILE
-from index_nodes.log_follower import Follower, Pace
 from index_nodes.serving import LogKey
 from index_nodes.version_index import VersionIndex
-from index_nodes.version_replica import USUAL_PACE, LoadPace
+from index_nodes.version_replica import LoadPace
 from tests.integration.bulk_loads import external_model
 from tests.integration.bulk_steps import made_job
 from tests.integration.indexing_steps import NAMESPACE, in_thread, index, put, rows
-from tests.integration.shard_digests import ShardDigest, shard_digest
+from tests.integration.layout_nodes import Nodes
+from tests.integration.shard_digests import shard_digest
 from tests.integration.test_index_node import version_key
 
 SHARDS, ACTOR = 3, "test"
-
-
-class Nodes:
-    """Followers of so many shards, in this thread."""
-
-    def __init__(
-        self, url: str, folder: Path, shards: int, connections: ExitStack, pace: LoadPace = USUAL_PACE
-    ) -> None:
-        self.followers = []
-        for shard in range(shards):
-            directory = folder / f"s{shard}"
-            directory.mkdir(parents=True)
-            connection = connections.enter_context(log_reader.connect(url, f"test-{shard}"))
-            follower = Follower(url, shard, 0, directory, Pace(load=pace))
-            connections.callback(follower._drop, lambda _: True)
-            self.followers.append((follower, connection))
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline
-            self.round()
-
-    def round(self) -> None:
-        for follower, connection in self.followers:
-            follower.round(connection)
-
-    def loaded(self, layout: Layout) -> list[int]:
-        """Documents of the layout that each of them has."""
-        keys = LogKey(layout.pk, version_key())
-        found = [follower.serving.versions.get(keys) for follower, _ in self.followers]
-        return [version.index.tally()[0] if version else 0 for version in found]
-
-    def hold(self, layout: int, shards: int) -> None:
-        """What SQL says of each shard of the layout, they hold."""
-        for shard in range(shards):
-            key = (layout, version_key())
-            index = next(
-                version.index for at, version in self.followers[shard][0].serving.versions.items() if at == key
-            )
-            documents, _, digest = index.tally()
-            assert shard_digest(layout, version_key(), shard) == ShardDigest(digest, documents)
 
 
 @pytest.fixture
