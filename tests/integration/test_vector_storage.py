@@ -3,6 +3,7 @@ other version does."""
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def versions(database: str) -> Iterator[Versions]:
     second.refresh_from_db()
     yield first, second
     forget_model(first)
+
+
+@contextmanager
+def layout_in_building() -> Iterator[None]:
+    """The layout does not answer; afterwards, for other tests, it does."""
+    Layout.objects.update(status=LayoutStatus.BUILDING)
+    try:
+        yield
+    finally:
+        Layout.objects.update(status=LayoutStatus.ACTIVE)
 
 
 @pytest.fixture
@@ -243,12 +254,12 @@ def test_a_load_that_no_search_waits_for_waits_longer_for_its_slower_builds(
 ) -> None:
     filled(versions)
     keys = [log_key(version.pk) for version in versions]
-    Layout.objects.update(status=LayoutStatus.BUILDING)
     (tmp_path / "node").mkdir()
     pace = LoadPace(spare_rows=50, spare_share=1.0, turn_seconds=0, most_unbuilt=300, build_seconds=0.0)
     follower = Follower(database, SHARD, REPLICA, tmp_path / "node", Pace(load=pace))
-    for _ in range(60):
-        follower.round(connection)
+    with layout_in_building():
+        for _ in range(60):
+            follower.round(connection)
     exact, rounded = (follower.serving.versions[key].index.tally()[0] for key in keys)
     follower._drop(lambda _: True)
     assert exact > rounded == 300
