@@ -66,15 +66,20 @@ def ended_versions() -> list[ModelRegistry]:
     A retired one has no partition and never will; its records are looked for all the same. A probed one without a
     partition may become live at any moment, and is left alone.
     """
-    held = versions_with_partition()
+    held = versions_with_partition() | {version_key for (version_key,) in rows(_RETIRED_WITH_RECORDS)}
     ended = ModelRegistry.objects.exclude(status__in=LIVE_STATUSES).order_by("pk")
-    return [version for version in ended if version.pk in held or _is_retired_with_rest(version)]
+    return [version for version in ended if version.pk in held or version.status == ModelStatus.RETIRING]
 
 
-def _is_retired_with_rest(version: ModelRegistry) -> bool:
-    if version.status == ModelStatus.RETIRED:
-        return has_records(version.pk)
-    return version.status == ModelStatus.RETIRING
+# By LATERAL, so that an index leads to one record of each version, however many wait for others.
+_RETIRED_WITH_RECORDS = " UNION ".join(
+    f"""
+    SELECT m.id FROM model_registry m, LATERAL (
+        SELECT FROM embedding_record r WHERE r.model_version_id = m.id AND r.state = '{state}' LIMIT 1) AS one
+    WHERE m.status = '{ModelStatus.RETIRED}'
+    """
+    for state in ("pending", "quarantined")
+)
 
 
 def has_records(version_key: int) -> bool:

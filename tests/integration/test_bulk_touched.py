@@ -65,6 +65,15 @@ def change_some() -> None:
         delete(NAMESPACE, doc_id)
 
 
+def change_before(start: Callable[[int], Follower], connection: log_reader.Connection) -> Follower:
+    """A replica that knows no tombstones: it came after the deletes, and the log begins behind them."""
+    change_some()
+    follower = start(0)
+    follow(follower, connection)
+    rows("DELETE FROM shard_change RETURNING 1")
+    return follower
+
+
 def longest_transaction() -> int:
     """How many documents one transaction has named."""
     found = rows(
@@ -84,11 +93,7 @@ def is_counted_by_nodes(job: BulkJob) -> bool:
 def test_what_clients_changed_is_named_some_at_a_time(
     job: BulkJob, start: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
-    change_some()
-    # It knows no tombstones: it came after the deletes.
-    follower = start(0)
-    follow(follower, connection)
-    rows("DELETE FROM shard_change RETURNING 1")
+    follower = change_before(start, connection)
     registering.register(job.pk, AT_ONCE)
     job.refresh_from_db()
     assert (job.state, len(touched(job))) == (BulkState.REGISTERING, 24 - AT_ONCE)
@@ -111,10 +116,7 @@ def test_what_clients_changed_is_named_some_at_a_time(
 def test_what_a_replica_finds_although_it_is_deleted_is_not_shown(
     job: BulkJob, start: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
-    change_some()
-    follower = start(0)
-    follow(follower, connection)
-    rows("DELETE FROM shard_change RETURNING 1")
+    follower = change_before(start, connection)
     registering.register(job.pk, 0)
     until(follower, connection, lambda: known(follower) > len(CHANGED))
     (found_in,) = follower.indexes()
@@ -149,10 +151,7 @@ def test_a_tombstone_stays_until_it_is_named(
 def test_parts_name_what_clients_changed_behind_them(
     job: BulkJob, start: Callable[[int], Follower], connection: log_reader.Connection
 ) -> None:
-    change_some()
-    follower = start(0)
-    follow(follower, connection)
-    rows("DELETE FROM shard_change RETURNING 1")
+    follower = change_before(start, connection)
     BulkJob.objects.filter(pk=job.pk).update(state=BulkState.REGISTERING)
     while not registering.open_part(job.pk, AT_ONCE).ended:
         pass
