@@ -22,6 +22,7 @@ from supervisor.errors import NotAnswering, StartError
 from supervisor.logs import Console, tail
 from supervisor.process import Child, ProcessSpec
 from supervisor.secrets import write_private
+from supervisor.usable_memory import usable_memory
 
 DATABASE = "embeddings"
 _LETTERS = "C.UTF-8"
@@ -34,8 +35,6 @@ _SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "password_encryption": "scram-sha-256",
-    "shared_buffers": "256MB",
-    "effective_cache_size": "1GB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "wal_compression": "on",
@@ -49,6 +48,10 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
+_MIB = 2**20
+_BUFFERS_PART, _LEAST_BUFFERS, _MOST_BUFFERS = 8, 256 * _MIB, 8_192 * _MIB
+"""Of the memory of the machine, which index nodes and embedders share."""
+_CACHE_PART, _LEAST_CACHE = 4, 1_024 * _MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +195,8 @@ def _locale() -> tuple[str, ...]:
 
 def process(cluster: Cluster, env: Mapping[str, str]) -> ProcessSpec:
     """The server process."""
-    settings = {**_SETTINGS, "port": str(cluster.port), "max_connections": str(cluster.connections)}
+    settings = _SETTINGS | memory_settings(usable_memory())
+    settings |= {"port": str(cluster.port), "max_connections": str(cluster.connections)}
     flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return ProcessSpec(
         name="postgres",
@@ -204,6 +208,19 @@ def process(cluster: Cluster, env: Mapping[str, str]) -> ProcessSpec:
         stop_ladder=((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.0)),
         orphan_signal=signal.SIGINT,
     )
+
+
+def memory_settings(usable: int) -> dict[str, str]:
+    """`usable`: bytes of the machine, 0 where nobody knows. Postgres takes memory as it reads, and keeps it.
+
+    What it does not buffer it copies from the cache of the system, page by page: a search by words reads a thousand
+    pages anywhere in a large table.
+    """
+    buffers = min(max(usable // _BUFFERS_PART, _LEAST_BUFFERS), _MOST_BUFFERS)
+    return {
+        "shared_buffers": f"{buffers // _MIB}MB",
+        "effective_cache_size": f"{max(usable // _CACHE_PART, _LEAST_CACHE) // _MIB}MB",
+    }
 
 
 def ensure_database(cluster: Cluster) -> None:
