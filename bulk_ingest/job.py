@@ -1,6 +1,7 @@
 """Leads one job through its stages: spread, load, build, prepare, register. Each may be repeated after a death."""
 
 import json
+import logging
 import shutil
 import threading
 import time
@@ -10,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
+import psycopg
 from django.db import connection
 from django.db.utils import Error
 
@@ -28,6 +30,7 @@ from bulk_ingest.spreading import TooManyRejects
 from bulk_ingest.tasks import BucketTask, SpreadTask
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.model_spec import ModelSpec
+from embedding_project.observing.log_lines import place_of
 from embeddings_app import registry
 from embeddings_app.models import BulkFile, BulkJob, BulkState, BulkWish
 from embeddings_app.records import bulk_blocks, bulk_jobs, bulk_loading
@@ -41,6 +44,7 @@ LEASE_SECONDS = 8.0
 HEARTBEAT_SECONDS = 2.0
 _LEASE_POLL_SECONDS = 0.2
 _REJECTS_SHOWN = 20
+logger = logging.getLogger(__name__)
 
 FAILURES = (
     SourceError,
@@ -53,7 +57,8 @@ FAILURES = (
     ServiceError,
     OSError,
 )
-"""After these the job has failed. What Postgres or a signal interrupts goes on when somebody leads the job again."""
+"""After these the job has failed, and after what nobody foresaw. What Postgres or a signal interrupts goes on when
+somebody leads the job again."""
 
 
 class LeaseLost(Exception):
@@ -87,6 +92,13 @@ class Leader:
                     self._run(job_key, engine, heartbeat.holds)
                 except FAILURES as error:
                     move(BulkJob.objects.get(pk=job_key), BulkState.FAILED, error=str(error))
+                except (Error, psycopg.Error):
+                    raise
+                except Exception as error:  # noqa: BLE001
+                    # Its message may quote what stands in the files.
+                    logger.error("bulk job %d: %s", job_key, place_of(error))
+                    told = f"internal_error: {type(error).__name__}, see the log of the process"
+                    move(BulkJob.objects.get(pk=job_key), BulkState.FAILED, error=told)
         finally:
             bulk_jobs.give_back(job_key, self.name)
         if not heartbeat.holds():
