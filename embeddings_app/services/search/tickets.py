@@ -1,7 +1,7 @@
 """Searches on their way to the shards and back, alone and in the messages they share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.messages import BEHIND, HEAVY, SearchBatch, SearchReply, ShardQuery
@@ -83,6 +83,13 @@ class SearchTicket:
         """Whether its answer can be made of the outcomes that are there."""
         count = len(self.answered)
         return not self.unsettled and count > 0 and (self.allow_partial or count == self.topology.shards)
+
+    def again(self, now: Topology) -> "SearchTicket":
+        """The search for the shards that are unsettled; for all where the documents are spread anew by now: what was
+        found is of shards that have other documents, under the same numbers."""
+        same = (now.epoch, now.layout) == (self.topology.epoch, self.topology.layout)
+        settled = {shard: outcome for shard, outcome in self.outcomes.items() if shard not in self.unsettled}
+        return replace(self, topology=now, outcomes=settled if same else {})
 
     def land(self, shard: int, outcome: ShardHits | str, search_ms: float = 0.0) -> None:
         """Take the first outcome of a shard that was asked. For the thread that carries the ticket."""

@@ -138,8 +138,7 @@ def _ticket(query: VectorQuery, fetch: int, deadline: float) -> SearchTicket:
 
 def _again(ticket: SearchTicket, query: VectorQuery) -> SearchTicket:
     """For the shards that gave no answer yet."""
-    known = {shard: outcome for shard, outcome in ticket.outcomes.items() if shard not in ticket.unsettled}
-    again = replace(ticket, topology=topology(), outcomes=known)
+    again = ticket.again(topology())
     if not ticket.too_heavy:
         return again
     documents = documents_in_a_shard(again.topology.layout, query.version_key, query.namespace_key)
