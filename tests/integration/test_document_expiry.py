@@ -18,6 +18,7 @@ from embeddings_app.services.documents.updating import MetadataChange, update_ma
 from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.jobs.expired_documents import EXPIRED_DOCUMENTS
 from embeddings_app.services.jobs.job import Run
+from tests.integration.held_documents import held_documents
 from tests.integration.indexing_steps import NAMESPACE, document, index, put, request, rows
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -48,6 +49,15 @@ def test_no_answer_shows_a_document_whose_time_is_over() -> None:
     version_key = rows("SELECT DISTINCT model_version_id FROM embedding_record")[0][0]
     shown = hydrate(version_key, list(keys.values()), with_metadata=False, with_text=False, with_vector=False)
     assert {row.doc_id for row in shown.values()} == {"later", "stays"}
+
+
+def test_a_namespace_whose_documents_cannot_be_deleted_keeps_no_other_waiting() -> None:
+    for doc_id, namespace in (("held", NAMESPACE), ("free", "other")):
+        upsert(request(replace(document(doc_id, "text"), expires_at=PAST), namespace=namespace))
+    with held_documents(namespaces.namespace(NAMESPACE).pk):
+        done = EXPIRED_DOCUMENTS.work(Run(deadline=time.monotonic() + 60))
+    assert (done.result, done.problem) == ({"documents_deleted": 1}, "busy")
+    assert run_job() == 1
 
 
 def test_the_job_deletes_what_is_over_and_nothing_else() -> None:

@@ -15,6 +15,7 @@ from embeddings_app.services.documents.namespace_changes import create, drop, em
 from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.indexing.trimming import trim_logs
 from tests.integration.bulk_steps import loaded, made_job
+from tests.integration.held_documents import held_documents
 from tests.integration.indexing_steps import NAMESPACE, document, in_thread, index, put, request, rows
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -117,6 +118,20 @@ def test_a_drop_that_was_cut_off_goes_on() -> None:
     assert (second.documents, second.forgotten, second.reached) == (3, 0, {key: None})
     third = empty_dropped(60.0, second.reached)
     assert (third.documents, third.reached) == (0, {key: None})
+
+
+def test_a_dropped_namespace_that_cannot_be_emptied_keeps_no_other_waiting() -> None:
+    for name in ("first", "second"):
+        write(name, "1")
+    keys = [namespaces.namespace(name).pk for name in ("first", "second")]
+    for name in ("first", "second"):
+        drop(name, "test", now)
+    with held_documents(keys[0]):
+        done = empty_dropped(60.0, {str(keys[0]): "0"})
+    assert (done.documents, done.problem) == (1, "busy")
+    assert done.reached == {str(keys[0]): "0", str(keys[1]): None}
+    done = empty_dropped(60.0, done.reached)
+    assert (done.documents, done.problem) == (1, "")
 
 
 def test_no_write_is_lost_in_a_namespace_that_is_dropped_meanwhile() -> None:

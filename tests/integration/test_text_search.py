@@ -27,6 +27,7 @@ from embeddings_app.services.search.halves import WORDS_SECONDS, vector_due
 from embeddings_app.services.search.stopwatch import Stopwatch
 from embeddings_app.services.search.text_half import search_words
 from embeddings_app.services.search.text_query import TextAsked
+from tests.integration.held_documents import held_documents
 from tests.integration.indexing_steps import NAMESPACE, document, index, put, request, rows
 from tests.integration.word_steps import TEXTS, filled, found, query, search, space
 
@@ -253,6 +254,23 @@ def test_namespaces_take_turns_at_their_words() -> None:
     assert [filled_of(name) for name in names] == [4, 2, 2]
     follow_settings(time.monotonic() + 10)
     assert [filled_of(name) for name in names] == [len(TEXTS)] * 3
+
+
+def test_a_namespace_whose_words_cannot_be_written_keeps_no_other_waiting() -> None:
+    names = [NAMESPACE, "small"]
+    for name in names:
+        upsert(request(*(document(doc_id, text) for doc_id, text in TEXTS.items()), namespace=name))
+        set_text_search(name, "english", "test")
+
+    def filled_of(name: str) -> int:
+        return namespace_status(name).text_search.documents
+
+    with held_documents(space().pk):
+        followed = follow_settings(time.monotonic() + 60)
+    assert (followed.documents, followed.problem) == (len(TEXTS), "busy")
+    assert [filled_of(name) for name in names] == [0, len(TEXTS)]
+    assert follow_settings(time.monotonic() + 60, followed.last_key).problem == ""
+    assert [filled_of(name) for name in names] == [len(TEXTS)] * 2
 
 
 def test_words_go_when_text_search_is_switched_off_or_the_namespace_is_dropped() -> None:

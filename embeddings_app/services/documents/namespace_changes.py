@@ -5,15 +5,19 @@ Its documents go in the background, as any deletes: so index nodes free what the
 trimmed. The row of the namespace is the last to go.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import DatabaseError
+
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.languages import OFF
 from embedding_project.threads.waiter import rest
 from embeddings_app import registry
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.models import Namespace
 from embeddings_app.records import bulk_jobs, model_locks, namespaces, operations
 from embeddings_app.records.document_walk import Walk
@@ -25,6 +29,7 @@ from embeddings_app.services.documents.text_search_setting import check_texts_ke
 from embeddings_app.services.namespaces import FRESH_SECONDS
 
 CHUNK_DOCUMENTS = 1_000
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +113,8 @@ class Emptied:
     """Namespaces of which nothing is left."""
     reached: dict[str, str | None]
     """Key of each other one -> the id up to which its documents are deleted, None when all of them are."""
+    problem: str
+    """What failed in a namespace; empty where nothing did."""
 
 
 def empty_dropped(
@@ -119,22 +126,27 @@ def empty_dropped(
     """Delete documents of dropped namespaces for some seconds, and forget those that have not even tombstones any more.
 
     `reached`: where the time before has come. Nobody writes to a dropped namespace, so no walk goes back over the
-    tombstones that it left.
+    tombstones that it left. None waits for one where the database fails.
     """
-    until, documents, forgotten = clock() + seconds, 0, 0
+    until, documents, forgotten, problem = clock() + seconds, 0, 0, ""
     now_reached: dict[str, str | None] = {}
     for space in namespaces.dropped_namespaces():
         walk, key = Walk(space.pk, None), str(space.pk)
-        last = reached.get(key, "")
-        while last is not None and clock() < until:
-            window = walk.step(last, chunk)
-            documents += delete_many(space, [one.doc_id for one in window.passed])
-            last = window.last
-        if last is None and namespaces.forget_namespace(space):
+        last, gone = reached.get(key, ""), False
+        try:
+            while last is not None and clock() < until:
+                window = walk.step(last, chunk)
+                documents += delete_many(space, [one.doc_id for one in window.passed])
+                last = window.last
+            gone = last is None and namespaces.forget_namespace(space)
+        except (DatabaseError, ServiceError) as error:
+            problem = fault_name(error)
+            logger.warning("dropped namespace %d: %s", space.pk, problem)
+        if gone:
             forgotten += 1
         else:
             now_reached[key] = last
-    return Emptied(documents=documents, forgotten=forgotten, reached=now_reached)
+    return Emptied(documents=documents, forgotten=forgotten, reached=now_reached, problem=problem)
 
 
 def change_text_search(name: str, language: str, actor: str) -> NamespaceEntry:

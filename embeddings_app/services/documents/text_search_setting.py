@@ -4,13 +4,17 @@ Who changes the setting waits for all writers of the model. So documents that we
 finds, and later writes bring their words themselves.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db import DatabaseError
+
 from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.languages import OFF
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.models import Namespace
 from embeddings_app.records import model_locks, words
 from embeddings_app.records.transactions import in_transaction
@@ -20,6 +24,7 @@ from embeddings_app.services import namespaces as known_namespaces
 CHUNK_DOCUMENTS, CHUNK_BYTES = 500, 1_000_000
 """Texts of one transaction. Their words are one statement: of 500 of the longest texts it took eight seconds on a busy
 machine, when Postgres ends it."""
+logger = logging.getLogger(__name__)
 
 
 def set_text_search(name: str, language: str, actor: str) -> Namespace:
@@ -57,6 +62,8 @@ class Followed:
     """Whose words are as the settings say now."""
     last_key: int
     """Of the namespace that had the last turn."""
+    problem: str
+    """What failed in a namespace; empty where nothing did."""
 
 
 def follow_settings(
@@ -67,17 +74,23 @@ def follow_settings(
     most_bytes: int = CHUNK_BYTES,
 ) -> Followed:
     """Bring words to what the settings say until the time is over: a chunk of each namespace in turn, beginning behind
-    the one with the key `after`. A small one waits for no large one."""
+    the one with the key `after`. A small one waits for no large one, and none for one where the database fails."""
     unfinished = words.unfinished()
     waiting = deque(sorted(unfinished, key=lambda space: (space.pk <= after, space.pk)))
-    documents = 0
+    documents, problem = 0, ""
     while waiting and clock() < until:
         space = waiting.popleft()
-        done, after = _step(space, chunk, most_bytes), space.pk
+        after = space.pk
+        try:
+            done = _step(space, chunk, most_bytes)
+        except (DatabaseError, ServiceError) as error:
+            problem = fault_name(error)
+            logger.warning("words of namespace %d: %s", space.pk, problem)
+            continue
         documents += done.documents
         if not done.is_last:
             waiting.append(space)
-    return Followed(documents, after)
+    return Followed(documents, after, problem)
 
 
 def _step(space: Namespace, chunk: int, most_bytes: int) -> words.Step:

@@ -7,7 +7,7 @@ from embeddings_app.services.jobs.job import Done, Job, Run
 def _empty(run: Run) -> Done:
     done = empty_dropped(run.seconds_left(), run.progress)
     result = {"documents_deleted": done.documents, "namespaces_forgotten": done.forgotten}
-    return Done(result=result, progress=done.reached)
+    return Done(result=result, progress=done.reached, problem=done.problem)
 
 
 DROPPED_NAMESPACES = Job(

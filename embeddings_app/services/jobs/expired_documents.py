@@ -1,17 +1,30 @@
 """Expired documents: no answer shows them any more, and here they are deleted, as a client would delete them."""
 
+import logging
+
+from django.db import DatabaseError
+
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.records.documents import expired_documents
 from embeddings_app.services.documents.deleting import delete_expired
 from embeddings_app.services.jobs.job import Done, Job, Run
 
 _CHUNK_DOCUMENTS = 1_000
+logger = logging.getLogger(__name__)
 
 
 def _delete_expired(run: Run) -> Done:
-    deleted = 0
-    while run.seconds_left() > 0 and (found := expired_documents(_CHUNK_DOCUMENTS)):
-        deleted += sum(delete_expired(namespace_key, doc_ids) for namespace_key, doc_ids in found.items())
-    return Done(result={"documents_deleted": deleted})
+    deleted, problem = 0, ""
+    while run.seconds_left() > 0 and not problem and (found := expired_documents(_CHUNK_DOCUMENTS)):
+        for namespace_key, doc_ids in found.items():
+            try:
+                deleted += delete_expired(namespace_key, doc_ids)
+            except (DatabaseError, ServiceError) as error:
+                # It keeps no other namespace waiting. The next look would find the same documents first.
+                problem = fault_name(error)
+                logger.warning("expired documents of namespace %d: %s", namespace_key, problem)
+    return Done(result={"documents_deleted": deleted}, problem=problem)
 
 
 EXPIRED_DOCUMENTS = Job(

@@ -29,6 +29,8 @@ class Done:
     """A few numbers and names for the operator; never a text of a user."""
     progress: Mapping[str, Any] | None = None
     """Where the next run continues; None leaves it where it was."""
+    problem: str = ""
+    """What failed, by its code or class, where the run went on with the rest: it counts as failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,4 +75,5 @@ def _work(job: Job) -> EndedRun:
         # The message of the error may quote what a user sent.
         logger.error("job %s failed: %s", job.name, place_of(error))
         return EndedRun(outcome=RunOutcome.FAILED, error=fault_name(error))
-    return EndedRun(outcome=RunOutcome.OK, result=done.result, progress=done.progress)
+    outcome = RunOutcome.FAILED if done.problem else RunOutcome.OK
+    return EndedRun(outcome=outcome, error=done.problem, result=done.result, progress=done.progress)

@@ -6,7 +6,9 @@ from embeddings_app.services.jobs.job import Done, Job, Run
 
 def _follow(run: Run) -> Done:
     followed = follow_settings(run.deadline, int(run.progress.get("after", 0)))
-    return Done(result={"documents": followed.documents}, progress={"after": followed.last_key})
+    return Done(
+        result={"documents": followed.documents}, progress={"after": followed.last_key}, problem=followed.problem
+    )
 
 
 TEXT_WORDS = Job(

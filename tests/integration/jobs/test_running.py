@@ -85,6 +85,12 @@ def test_a_run_that_fails_keeps_its_place_and_says_why() -> None:
     assert last.last_ok_at < last.ended_at
 
 
+def test_a_run_that_went_on_beside_what_failed_has_failed_and_keeps_its_new_place() -> None:
+    assert run_job(job(lambda run: Done(result={"done": 2}, progress={"after": 7}, problem="busy")))
+    assert history() == [("failed", "busy", '{"done": 2}')]
+    assert progress_of("tested") == {"after": 7}
+
+
 def test_a_second_run_does_not_begin_while_one_is_under_way() -> None:
     inner: list[bool] = []
     assert run_job(job(lambda run: (inner.append(run_job(job())), Done())[1]))
