@@ -338,6 +338,7 @@ class Follower:
             documents=documents,
             graph_documents=graph_documents,
             unbuilt_documents=version.index.backlog(),
+            overdue_namespaces=version.index.overdue(),
             built_per_second=version.index.built_per_second,
             namespace_sizes=version.index.namespace_sizes(),
             loading_total=version.loading_total,

@@ -59,12 +59,12 @@ _REPORT = """
 INSERT INTO shard_replica (layout_id, model_version_id, shard, replica, epoch, applied_seq, state, problem, digest,
                            documents, graph_documents, unbuilt_documents, built_per_second, namespace_sizes,
                            loading_total, segments, snapshot_seq, snapshot_at, prepared, memory_bytes,
-                           free_memory_bytes, heartbeat)
+                           free_memory_bytes, overdue_namespaces, heartbeat)
 VALUES (%(layout)s, %(version_key)s, %(shard)s, %(replica)s, %(epoch)s, %(applied)s, %(state)s, %(problem)s, %(digest)s,
         %(documents)s, %(graph_documents)s, %(unbuilt_documents)s, %(built_per_second)s, %(namespace_sizes)s::jsonb,
         %(loading_total)s, jsonb_build_object('flat', %(flat_segments)s::int, 'graph', %(graph_segments)s::int),
         %(snapshot_seq)s, to_timestamp(%(snapshot_at)s::float8), %(prepared)s::jsonb, %(memory_bytes)s,
-        %(free_memory_bytes)s, now())
+        %(free_memory_bytes)s, %(overdue_namespaces)s, now())
 ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     epoch = excluded.epoch, applied_seq = excluded.applied_seq, state = excluded.state, problem = excluded.problem,
     digest = excluded.digest, documents = excluded.documents, graph_documents = excluded.graph_documents,
@@ -73,7 +73,7 @@ ON CONFLICT (layout_id, model_version_id, shard, replica) DO UPDATE SET
     segments = excluded.segments, snapshot_seq = excluded.snapshot_seq, snapshot_at = excluded.snapshot_at,
     prepared = excluded.prepared, memory_bytes = excluded.memory_bytes, free_memory_bytes = excluded.free_memory_bytes,
     awaited_seq = CASE WHEN shard_replica.epoch = excluded.epoch THEN shard_replica.awaited_seq ELSE 0 END,
-    heartbeat = excluded.heartbeat
+    overdue_namespaces = excluded.overdue_namespaces, heartbeat = excluded.heartbeat
 RETURNING layout_id, model_version_id, shard, rebuild_wanted
 """
 _REBUILD_BEGUN = """
@@ -188,6 +188,7 @@ class Report:
     graph_documents: int
     unbuilt_documents: int
     """Of the namespace with the most: what one search compares one by one."""
+    overdue_namespaces: int
     built_per_second: float
     """Documents brought into graphs, lately; 0 when unknown."""
     namespace_sizes: str

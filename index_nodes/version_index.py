@@ -130,6 +130,12 @@ class VersionIndex:
         with self._lock:
             return max(self._unbuilt.values(), default=0)
 
+    def overdue(self) -> int:
+        """Namespaces of which more documents are in no graph than builds wait for: a build is due, or under way."""
+        with self._lock:
+            many = [entry for entry in self._unbuilt.items() if entry[1] > self._seal_rule.waiting_rows]
+            return sum(self._seal_rule.is_overdue(unbuilt, self._graph_rows(key)) for key, unbuilt in many)
+
     def tally(self) -> tuple[int, int, int]:
         """Live documents, how many of them are in graphs, and the digest, all of one moment."""
         with self._lock:
@@ -340,6 +346,9 @@ class VersionIndex:
             self._unbuilt[namespace_key] = unbuilt
         else:
             self._unbuilt.pop(namespace_key, None)
+
+    def _graph_rows(self, namespace_key: int) -> int:
+        return sum(segment.rows.count for segment in self._collections[namespace_key].segments if segment.is_graph)
 
     def _forget(self, namespace_key: int) -> None:
         self._agenda.forget(namespace_key)

@@ -125,6 +125,11 @@ class ShardReplica(models.Model):
     unbuilt_documents = models.BigIntegerField(
         db_default=0, help_text="Live documents in no graph yet, of the namespace that has the most of them."
     )
+    overdue_namespaces = models.IntegerField(
+        null=True,
+        blank=True,
+        help_text="Namespaces that have more documents in no graph than builds wait for; an older node does not say.",
+    )
     built_per_second = models.FloatField(
         db_default=0.0, help_text="Documents that it brought into graphs a second, lately; 0 when unknown."
     )

@@ -46,9 +46,11 @@ def log_progress(layout: int) -> list[LogProgress]:
                coalesce(min(r.applied_seq) FILTER (WHERE r.state = 'ready'), 0), count(r.id),
                count(r.id) FILTER (WHERE r.state = 'ready'
                                    AND r.unbuilt_documents <= greatest(%(unbuilt)s, %(share)s * r.documents)),
-               count(r.id) FILTER (WHERE r.state = 'ready'
-                                   AND r.unbuilt_documents <= %(segment)s * ceil(
-                                       greatest(%(least)s, least(r.graph_documents, %(most)s)) / %(segment)s::float8)),
+               -- An older node does not say it: as if it had one namespace.
+               count(r.id) FILTER (WHERE r.state = 'ready' AND coalesce(
+                   r.overdue_namespaces = 0,
+                   r.unbuilt_documents <= %(segment)s * ceil(
+                       greatest(%(least)s, least(r.graph_documents, %(most)s)) / %(segment)s::float8))),
                coalesce(max(r.documents), 0), coalesce(max(r.graph_documents), 0), coalesce(max(r.loading_total), 0),
                coalesce(max(r.problem), '')
         FROM shard_counter c

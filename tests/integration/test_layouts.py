@@ -259,14 +259,38 @@ def test_builds_of_a_layout_stand_back_until_it_answers(nodes: Nodes) -> None:
         (99_000, 32_769, 0),
     ],
 )
-def test_graphs_are_built_when_no_more_is_due(nodes: Nodes, in_graphs: int, unbuilt: int, built: int) -> None:
+def test_graphs_of_an_older_node_are_built_when_few_documents_are_in_none(
+    nodes: Nodes, in_graphs: int, unbuilt: int, built: int
+) -> None:
     fill("a", "b", "c")
     layout = start(SHARDS, ACTOR)
     nodes.until(lambda: is_ready(layout))
     assert [log.built for log in log_progress(layout.pk)] == [1] * SHARDS
-    statement = "UPDATE shard_replica SET documents = %s, graph_documents = %s, unbuilt_documents = %s RETURNING 1"
-    rows(statement, in_graphs + unbuilt, in_graphs, unbuilt)
+    rows(
+        """
+        UPDATE shard_replica SET documents = %s, graph_documents = %s, unbuilt_documents = %s, overdue_namespaces = NULL
+        RETURNING 1
+        """,
+        *(in_graphs + unbuilt, in_graphs, unbuilt),
+    )
     assert [(log.ready, log.built) for log in log_progress(layout.pk)] == [(1, built)] * SHARDS
+
+
+def test_graphs_are_built_when_no_build_is_due_in_any_namespace(nodes: Nodes) -> None:
+    """A large namespace in graphs says nothing of a small one that is not."""
+    fill("a", "b", "c")
+    layout = start(SHARDS, ACTOR)
+    nodes.until(lambda: is_ready(layout))
+    rows(
+        """
+        UPDATE shard_replica SET documents = 99000, graph_documents = 90000, unbuilt_documents = 9000,
+                                 overdue_namespaces = 1
+        RETURNING 1
+        """
+    )
+    assert [(log.ready, log.built) for log in log_progress(layout.pk)] == [(1, 0)] * SHARDS
+    rows("UPDATE shard_replica SET overdue_namespaces = 0 RETURNING 1")
+    assert [(log.ready, log.built) for log in log_progress(layout.pk)] == [(1, 1)] * SHARDS
 
 
 def test_a_dropped_layout_leaves_nodes_and_logs(nodes: Nodes) -> None:

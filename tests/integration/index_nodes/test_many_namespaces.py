@@ -133,3 +133,28 @@ def test_the_backlog_is_that_of_the_namespace_with_most_documents_in_no_graph(tm
     assert again.backlog() == 2 * FEW_UNBUILT - 1
     build_all(index, now=20.0)
     assert index.backlog() == 0
+
+
+def test_a_namespace_waits_for_a_build_whatever_others_have_in_graphs(tmp_path: Path) -> None:
+    rule = SealRule(rows=300, quiet_rows=100, quiet_seconds=10.0, waiting_rows=500)
+    index = VersionIndex(DIMENSION, tmp_path / "overdue", rule)
+    vectors = clustered_vectors(1_800, DIMENSION)
+
+    def write_more(namespace_key: int, first: int, beyond: int, now: float) -> None:
+        rows = range(first, beyond)
+        index.apply(
+            [state(2_000 * namespace_key + row, vectors[row], namespace_key=namespace_key) for row in rows], now
+        )
+
+    write_more(1, 0, 1_200, now=0.0)
+    assert index.overdue() == 1
+    build_all(index, now=20.0)
+    assert (index.tally()[1], index.overdue()) == (1_200, 0)
+    write_more(2, 0, 600, now=30.0)
+    assert (index.backlog(), index.overdue()) == (600, 0), "the build waits for 500 rows, in segments of 300"
+    write_more(2, 600, 601, now=30.0)
+    assert index.overdue() == 1, "one of two namespaces"
+    write_more(1, 1_200, 1_800, now=30.0)
+    assert index.overdue() == 1, "with 1,200 rows in graphs it waits for as many"
+    build_all(index, now=60.0)
+    assert index.overdue() == 0
