@@ -13,6 +13,7 @@ import numpy as np
 
 from embedding_project.contracts.vectors import Vector
 from workers.encoders.base import TextRefused
+from workers.encoders.bounded_http import FAULTS, BoundedTransport, ended_by
 from workers.metrics import ENDPOINT_TOKENS
 
 CONNECT_SECONDS = 2.0
@@ -46,7 +47,7 @@ class EndpointClient:
         self._model = model
         self._dimension = dimension
         limits = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=60.0)
-        self._http = httpx.Client(trust_env=False, follow_redirects=False, limits=limits)
+        self._http = httpx.Client(trust_env=False, follow_redirects=False, transport=BoundedTransport(limits))
         # The connections close when the pool of models drops the encoder.
         weakref.finalize(self, self._http.close)
 
@@ -59,10 +60,13 @@ class EndpointClient:
             raise Failed("no time is left", passes=True)
         timeout = httpx.Timeout(left, connect=min(CONNECT_SECONDS, left))
         try:
-            with self._http.stream("POST", self._url, json=body, headers=headers, timeout=timeout) as response:
+            with (
+                ended_by(until),
+                self._http.stream("POST", self._url, json=body, headers=headers, timeout=timeout) as response,
+            ):
                 _check_status(response)
                 answer = self._read(response, len(texts), until)
-        except httpx.HTTPError as error:
+        except FAULTS as error:
             # Messages of the library may quote the request.
             raise Failed(type(error).__name__, passes=True) from None
         return _vectors(answer, len(texts), self._dimension)
