@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 
@@ -176,6 +177,22 @@ def test_a_callback_that_runs_twice_begins_one_wave(versions: Versions) -> None:
         advance(run.pk, 0, lambda key, wave, _: sent.append((key, wave)))
     assert sent == [(run.pk, 1)]
     assert ReembedChunk.objects.filter(run=run).count() == 1
+
+
+def test_one_process_at_a_time_looks_whether_a_run_has_finished(versions: Versions, database: str) -> None:
+    """It reads all documents, which may take longer than the time between two calls."""
+    first, second = versions
+    write(first, "a")
+    index()
+    run = start(second)
+    (chunk,) = next_chunks(run)
+    assert work_on_chunk(chunk, embed)
+    with psycopg.connect(database) as other:
+        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"finishing:{run.pk}"])
+        tend_runs(lambda *_: None)
+        assert status(second) == "backfilling"
+    tend_runs(lambda *_: None)
+    assert status(second) == "shadow"
 
 
 def test_a_wave_whose_messages_are_lost_is_sent_again(versions: Versions) -> None:

@@ -83,11 +83,23 @@ def _lock_between_waves(run: ReembedRun, wave: int) -> bool:
 
 def _finish(run: ReembedRun, wave: int) -> None:
     """Move the version to shadow when nothing is missing; else the next call tries again."""
+    # The look at all documents may take minutes, and calls come every few seconds: without the lock each would begin
+    # one more, until no thread of the indexers is left.
+    with model_locks.session_lock(f"finishing:{run.pk}") as held:
+        if held:
+            _finish_alone(run, wave)
+
+
+def _finish_alone(run: ReembedRun, wave: int) -> None:
     version = run.model_version
+    # First what is known at once: while texts wait, nobody needs to look at all documents.
+    if reembedding.any_waiting(version.pk, run.last_key):
+        return
     # What a chunk skipped because somebody wrote it at that moment, and whose writer then failed, is found here.
     if in_transaction(lambda: reembedding.any_lacking(run.model_id, version.pk, run.last_key)):
         ReembedRun.objects.filter(pk=run.pk, wave=wave).update(reached_key=0)
         return
+    # What was lacking when the look began may have become work since then.
     if not reembedding.any_waiting(version.pk, run.last_key):
         in_transaction(lambda: _end(run, wave))
 
