@@ -1,11 +1,13 @@
 """Words are written with their documents, or follow in the background, and a text query finds by them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection
 
 from embedding_project.contracts.errors import ServiceError, Unavailable
 from embeddings_app import registry
@@ -50,6 +52,23 @@ def test_a_write_brings_its_words_a_change_replaces_them_and_a_delete_removes_th
     delete(NAMESPACE, "fox")
     assert found("burrow") == []
     assert rows("SELECT count(*) FROM document_words") == rows("SELECT count(*) FROM document WHERE NOT deleted")
+
+
+def test_the_words_of_long_texts_are_written_in_several_statements() -> None:
+    """However many texts one request brings, none of its statements takes long."""
+    filled()
+    written: list[int] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "INSERT INTO document_words" in sql:
+            written.append(len(params[0]))
+        return execute(sql, params, many, context)
+
+    long = "heron " * (words.MOST_BYTES // 6 // 3 + 1)
+    with connection.execute_wrapper(note):
+        put(*((f"long{number}", f"{long} {number}") for number in range(7)))
+    assert written == [3, 3, 1]
+    assert len(found("heron")) == 7
 
 
 def test_rare_and_repeated_words_and_short_texts_rank_first() -> None:

@@ -21,9 +21,8 @@ from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services import audit
 from embeddings_app.services import namespaces as known_namespaces
 
-CHUNK_DOCUMENTS, CHUNK_BYTES = 500, 1_000_000
-"""Texts of one transaction. Their words are one statement: of 500 of the longest texts it took eight seconds on a busy
-machine, when Postgres ends it."""
+CHUNK_DOCUMENTS = 500
+"""Of one transaction, whose words are one statement."""
 logger = logging.getLogger(__name__)
 
 
@@ -71,7 +70,7 @@ def follow_settings(
     after: int = 0,
     clock: Callable[[], float] = time.monotonic,
     chunk: int = CHUNK_DOCUMENTS,
-    most_bytes: int = CHUNK_BYTES,
+    most_bytes: int = words.MOST_BYTES,
 ) -> Followed:
     """Bring words to what the settings say until the time is over: a chunk of each namespace in turn, beginning behind
     the one with the key `after`. A small one waits for no large one, and none for one where the database fails."""

@@ -5,7 +5,7 @@ happens to queues or nodes later can lose the write: the pending record is the w
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -198,8 +198,9 @@ def store(space: Namespace, version_keys: Sequence[int], contents: Sequence[Docu
     of the model. Those without a vector become work. Raises RetryTransaction."""
     stored = documents.write_documents(space.pk, contents)
     renewed = [item for item in stored if item.new_text]
-    if renewed and space.text_search != OFF:
-        words.write_words(space.pk, [item.key for item in renewed])
+    if space.text_search != OFF:
+        for part in _parts(renewed, words.MOST_BYTES):
+            words.write_words(space.pk, [item.key for item in part])
     if without_vector := [item.key for item in renewed if item.content.vector is None]:
         embeddings.mark_pending(without_vector, version_keys)
     _write_client_vectors(version_keys, renewed)
@@ -209,6 +210,19 @@ def store(space: Namespace, version_keys: Sequence[int], contents: Sequence[Docu
     ]
     changes.append_changes(writable_layouts(), version_keys, entries)
     return stored
+
+
+def _parts(renewed: Sequence[StoredDocument], most_bytes: int) -> Iterator[list[StoredDocument]]:
+    """Documents that have up to so much text together, and at least one."""
+    part, size = list[StoredDocument](), 0
+    for item in renewed:
+        if part and size >= most_bytes:
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += len(item.content.text.encode())
+    if part:
+        yield part
 
 
 def _with_claimed_fields(
