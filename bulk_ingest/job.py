@@ -29,6 +29,7 @@ from bulk_ingest.sources.raw import Columns, InputFile, SourceError
 from bulk_ingest.spreading import TooManyRejects
 from bulk_ingest.tasks import BucketTask, SpreadTask
 from embedding_project.contracts.errors import ServiceError
+from embedding_project.contracts.languages import OFF
 from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.observing.log_lines import place_of
 from embeddings_app import registry
@@ -209,7 +210,8 @@ class Leader:
         if len(bulk_jobs.loaded_buckets(job.pk)) == len(job.splitters) + 1:
             under_way.end(self.folder(job.pk))
             registering.check_counts(job)
-            bulk_loading.refresh_statistics(job.model_version_id, go_on)
+            with_words = job.space.text_search != OFF
+            bulk_loading.refresh_statistics(job.model_version_id, go_on, with_words=with_words)
             if go_on():
                 move(job, finishing.after_loading(job))
 

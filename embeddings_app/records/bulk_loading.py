@@ -97,10 +97,14 @@ def _bucket_lock(job_key: int) -> str:
     return f"bulk:{job_key}"
 
 
-def refresh_statistics(version_key: int, go_on: Callable[[], bool], table_seconds: int = _SAMPLE_SECONDS) -> None:
-    """Let the planner know the tables as they are after a load, as long as the job goes on. Postgres does so by itself
-    some minutes later: a table that somebody holds for longer, or whose sample takes longer, is left to it."""
-    for table in ("document", "embedding_record", vector_partition(version_key)):
+def refresh_statistics(
+    version_key: int, go_on: Callable[[], bool], table_seconds: int = _SAMPLE_SECONDS, *, with_words: bool = False
+) -> None:
+    """Let the planner know the tables as they are after a load, as long as the job goes on: that of words too, by which
+    searches estimate how frequent a word is. Postgres does so by itself some minutes later: a table that somebody holds
+    for longer, or whose sample takes longer, is left to it."""
+    tables = ["document", "embedding_record", vector_partition(version_key)]
+    for table in (*tables, "document_words") if with_words else tables:
         if not go_on():
             return
         try:

@@ -273,6 +273,9 @@ def test_the_words_of_rows_are_kept_where_the_namespace_has_text_search(version:
     spread_job(_lines(tmp_path, source_row("a", "red foxes"), source_row("online", "a heron waits")), tmp_path).load()
     found = "SELECT doc_id FROM document d JOIN document_words w ON w.document_id = d.id WHERE w.words @@ %s::tsquery"
     assert [rows(found, word) for word in ("fox", "heron", "owl")] == [[("a",)], [("online",)], []]
+    # By them, a search tells how frequent a word is.
+    bulk_loading.refresh_statistics(version.pk, lambda: True, with_words=True)
+    assert rows("SELECT reltuples FROM pg_class WHERE oid = 'document_words'::regclass") == [(2.0,)]
 
 
 def test_words_follow_a_setting_that_changes_while_a_bucket_waits(version: ModelRegistry, tmp_path: Path) -> None:
