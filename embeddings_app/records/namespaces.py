@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 
+from embedding_project.contracts.errors import ServiceError
 from embedding_project.contracts.filters import typed
 from embedding_project.contracts.languages import OFF
 from embedding_project.contracts.metadata import flatten, stored_metadata, values_of
 from embeddings_app.models import Document, Namespace
 from embeddings_app.records.sql import execute, rows
+from embeddings_app.records.transactions import RetryTransaction
 
 _KINDS_ROWS = 100
 _LOOK_ROWS = 1_000
@@ -16,7 +18,8 @@ _LOOK_SECONDS = 1.0
 
 
 def claim_namespace(name: str, model_id: str, *, store_text: bool = True, text_search: str = OFF) -> Namespace:
-    """The namespace of that name, made with these settings when there is none."""
+    """The namespace of that name, made with these settings when there is none. In the caller's transaction. Raises
+    RetryTransaction."""
     found = Namespace.objects.filter(name=name).first()
     if found is not None:
         return found
@@ -27,7 +30,11 @@ def claim_namespace(name: str, model_id: str, *, store_text: bool = True, text_s
         """,
         [name, model_id, store_text, text_search],
     )
-    return Namespace.objects.get(name=name)
+    made = Namespace.objects.filter(name=name).first()
+    if made is None:
+        # One of another model had the name, and was dropped just now.
+        raise RetryTransaction("the namespace has just gone")
+    return made
 
 
 def free_name(space: Namespace) -> None:
@@ -65,11 +72,13 @@ def claim_fields(
 ) -> list[bool]:
     """Record the metadata fields of documents; of each, whether its fields fit in `limit` for the namespace.
 
-    When they do not, the fields that are `unused` make room.
+    When they do not, the fields that are `unused` make room. Raises unknown_namespace when it has gone.
     """
     if set().union(*wanted) <= set(space.fields):
         return [True] * len(wanted)
-    row = Namespace.objects.select_for_update(no_key=True).get(pk=space.pk)
+    row = Namespace.objects.select_for_update(no_key=True).filter(pk=space.pk).first()
+    if row is None:
+        raise ServiceError("unknown_namespace", field="namespace")
     known = set(row.fields)
     if len(known.union(*wanted)) > limit:
         known -= unused()

@@ -12,6 +12,7 @@ from embeddings_app.services.documents import namespace_changes
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.listing import count_documents
 from embeddings_app.services.documents.namespace_changes import create, drop, empty_dropped, list_namespaces
+from embeddings_app.services.documents.updating import MetadataChange, update_many
 from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.indexing.trimming import trim_logs
 from tests.integration.bulk_steps import loaded, made_job
@@ -104,6 +105,17 @@ def test_what_else_belongs_to_a_dropped_namespace_goes_with_its_row() -> None:
     assert emptied() == (0, 1)
     for table in ("namespace", "bulk_job", "bulk_file", "bulk_bucket", "bulk_block", "bulk_touched", "judged_query"):
         assert rows(f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+def test_who_still_knows_a_namespace_that_has_gone_is_told_so() -> None:
+    """A process knows a namespace for a second, and an empty one goes at once."""
+    create("short", None, store_text=True, actor="test")
+    known = namespaces.namespace("short")
+    drop("short", "test", now)
+    assert emptied() == (0, 1)
+    with pytest.raises(ServiceError) as caught:
+        update_many(known, ["1"], MetadataChange({"new": 1}, ()))
+    assert caught.value.code == "unknown_namespace"
 
 
 def test_a_drop_that_was_cut_off_goes_on() -> None:
