@@ -33,9 +33,9 @@ class Searches:
         error = {"error": {"code": code, "message": "said", "field": "query"}}
         return error if code else {**HITS, "hits": [{"id": query, "score": 1.0}]}
 
-    def many(self, *queries: str) -> list[str]:
+    def many(self, *queries: str, answer: Callable[[Call], Reply] | None = None) -> list[str]:
         found = self._steps.search_many([{"query": query} for query in queries], read_your_writes=False)
-        return [hits[0].id for hits in run(found, self.answer)]
+        return [hits[0].id for hits in run(found, answer or self.answer)]
 
 
 def test_searches_that_fail_for_a_moment_are_asked_again_alone() -> None:
@@ -50,6 +50,20 @@ def test_a_search_that_goes_on_failing_ends_all_after_the_last_try() -> None:
         searches.many(*"abc")
     assert caught.value.code == "too_slow"
     assert searches.asked == [list("abc")] + [["b"]] * PATIENCE.retries
+
+
+def test_requests_that_fail_and_searches_that_fail_are_tried_as_often_together() -> None:
+    searches, requests = Searches(lambda query, _: "too_slow" if query == "b" else ""), list[Call]()
+
+    def busy_now_and_then(call: Call) -> Reply:
+        requests.append(call)
+        if len(requests) % 2:
+            return reply({"error": {"code": "overloaded", "message": "said", "field": None}}, status=503)
+        return searches.answer(call)
+
+    with pytest.raises(Unavailable):
+        searches.many(*"abc", answer=busy_now_and_then)
+    assert len(requests) == PATIENCE.retries + 1
 
 
 def test_a_search_that_cannot_succeed_ends_all_at_once() -> None:

@@ -128,18 +128,36 @@ def answered(call: Call, patience: Patience, also_good: Collection[int] = ()) ->
 
 
 def answered_whole(ask: Callable[[Patience], Steps[Iterable[ApiError]]], patience: Patience) -> Steps[None]:
-    """Asks for many items until none of them fails; `ask` gives the errors of those that do. What may succeed later is
-    tried again as a request of its own would be. Raises the first error that stays."""
+    """Asks for many items until none of them fails; `ask` makes a request, and gives the errors of those that do. What
+    may succeed later is tried again as a request of its own would be, and as often. Raises the first error that stays.
+    """
     give_up = patience.clock() + patience.deadline_seconds
-    for tries in count(1):
-        left = replace(patience, deadline_seconds=max(give_up - patience.clock(), 0.001))
-        failed = list((yield from ask(left)))
+    tries = 0
+    while True:
+        seconds = max(give_up - patience.clock(), 0.001)
+        left = replace(patience, retries=patience.retries - tries, deadline_seconds=seconds)
+        failed, again = yield from _counted(ask(left))
+        # A request that failed as a whole was tried again too.
+        tries += 1 + again
         if not failed:
             return
         error = next((one for one in failed if not one.retryable), failed[0])
         if not error.retryable:
             raise error
         yield from _rest(error, tries, patience, give_up)
+
+
+def _counted(steps: Steps[Iterable[ApiError]]) -> Steps[tuple[list[ApiError], int]]:
+    """What the steps give, and how often they paused."""
+    pauses = 0
+    given: Reply | Lost | None = None
+    while True:
+        try:
+            step = steps.send(given)
+        except StopIteration as end:
+            return list(end.value), pauses
+        pauses += isinstance(step, Pause)
+        given = yield step
 
 
 def _rest(error: EmbsearchError, tries: int, patience: Patience, give_up: float) -> Steps[None]:
