@@ -8,7 +8,6 @@ import fcntl
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from supervisor.launch import running_instance
+from supervisor.ports import pick_free_port
 from tests.scratch import make_folder, remove_abandoned
 from tests.servers import REDIS_DATABASES, Servers
 from tests.shared import Shared
@@ -52,6 +52,8 @@ SMALL_INSTANCE = {
 """Files that ask a second, smaller instance, with settings of its own: one process starts it and runs all of them."""
 LAST = ("tests/acceptance/test_keys.py", "tests/acceptance/test_howto_pages.py")
 """They run last, in this order: the first key ends keyless use of its instance for good, and pages restore a backup."""
+PATIENT = {"EMBED_MAX_WAIT_SECONDS": "10"}
+"""Of instances: on a machine that is busy with tests texts wait; what is refused for that has tests of its own."""
 _scratch: list[Path] = []
 
 
@@ -156,10 +158,8 @@ def outside_environment(var: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """For an instance: one that the kernel gives to no client's connection before the instance listens on it."""
+    return pick_free_port()
 
 
 def once(name: str, action: Callable[[], object]) -> None:
@@ -179,8 +179,7 @@ def instance() -> Iterator[str]:
     environ = outside_environment(var) | {"SHARDS": str(SHARDS), "REPLICAS": str(REPLICAS), "LOG_LEVEL": "INFO"}
     # Often enough that every role is killed between snapshots, and while one is written.
     environ["SNAPSHOT_SECONDS"] = "3"
-    # On a machine that is busy with tests texts wait; what is refused for that has tests of its own.
-    environ["EMBED_MAX_WAIT_SECONDS"] = "10"
+    environ |= PATIENT
     # An exact search of 2,000 vectors of 4,096 numbers is heavy then, and nothing in smaller tests.
     environ["HEAVY_SEARCH_MS"] = "2"
     # Bulk jobs of the API, of files that tests write.
