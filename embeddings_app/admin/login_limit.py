@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from embedding_project.broker.redis_clients import cache_client
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.buckets import Buckets, Rate
 from embedding_project.config import load_config
 from embedding_project.threads.turns import request_turns
@@ -69,4 +69,5 @@ def _charges(request: HttpRequest, username: str) -> tuple[tuple[str, Rate], ...
 
 @cache
 def _buckets() -> Buckets:
-    return Buckets(cache_client(load_config().cache_url))
+    # With the patience of a broker: a moment's silence must not give everybody who guesses a full bucket.
+    return Buckets(broker_client(load_config().cache_url))

@@ -9,7 +9,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ValidationError
 from django.test import Client, RequestFactory
 
-from embedding_project.broker.redis_clients import cache_client
+from embedding_project.broker.redis_clients import broker_client
 from embedding_project.config import load_config
 from embeddings_app.admin.login_limit import LoginLimit
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.filterwarnings("ignore:No directory at:UserWarning"), 
 
 @pytest.fixture(autouse=True)
 def full_buckets() -> None:
-    cache_client(load_config().cache_url).flushdb()
+    broker_client(load_config().cache_url, 30.0, 30.0).flushdb()
 
 
 def looked_at(address: str, name: str) -> bool:
