@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,17 @@ def started_commands() -> Iterator[Start]:
         for process in started:
             process.kill()
             process.communicate()
+
+
+def spawned(process: "subprocess.Popen[str]") -> list[int]:
+    """The processes that the command has spawned to work for it."""
+    found = []
+    for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split():
+        # One that ends just now is none of them.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
+    return found
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:

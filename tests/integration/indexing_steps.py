@@ -1,7 +1,9 @@
 """Short names for what the consistency tests do."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -12,6 +14,7 @@ from embedding_project.contracts.model_spec import ModelSpec
 from embedding_project.contracts.vectors import EmbeddedText
 from embeddings_app.services.documents.outcomes import DocumentResult, Wait
 from embeddings_app.services.documents.upserting import DocumentWrite, UpsertRequest, upsert
+from embeddings_app.services.embedding.cache import cached_vectors
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from embeddings_app.services.indexing.claiming import Claiming
 from embeddings_app.services.indexing.indexing import Embed, index_pending
@@ -69,7 +72,7 @@ def failing(code: str, count: int) -> list[EmbedOutcome]:
 
 def index(using: Embed = embed, *, embedder_restarted: bool = False) -> None:
     """Work on everything that is due."""
-    index_pending(5.0, using, lambda since: embedder_restarted, Claiming())
+    index_pending(60.0, using, lambda since: embedder_restarted, Claiming())
 
 
 def make_due() -> None:
@@ -94,3 +97,22 @@ def record(doc_id: str) -> tuple[str, int, int, int]:
         doc_id,
     )
     return found[0]
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Statements of the block may take as long as they take on a busy machine."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET statement_timeout; RESET lock_timeout")
+
+
+def until_cached(spec: ModelSpec, key: bytes, frame: bytes) -> None:
+    """A cache that is silent for a moment, as on a busy machine, is not asked for a second."""
+    give_up = time.monotonic() + 60
+    while not cached_vectors().find(spec, [key]):
+        assert time.monotonic() < give_up
+        cached_vectors().shared.put_many({key: frame})

@@ -18,6 +18,8 @@ from embeddings_app.records.operations import (
     find_by_prefix,
     version_work,
 )
+from tests.integration.conftest import empty_tables
+from tests.integration.indexing_steps import unhurried
 
 DOCUMENTS, NAMESPACES, PENDING, QUARANTINED = 200_000, 20, 20_000, 300
 IN_NAMESPACE = DOCUMENTS // NAMESPACES
@@ -31,8 +33,8 @@ MAX_ROWS_TOUCHED = 2 * COUNT_CAP + 1_000
 @pytest.fixture(scope="module")
 def many_rows(migrated: None) -> Iterator[None]:
     version = ModelRegistry.objects.get(model_id="all-MiniLM-L6-v2").pk
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE document, namespace, embedding_record, embedding_vector, shard_change CASCADE")
+    empty_tables()
+    with unhurried(), connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO namespace (id, name, model_id, store_text, fields, created_at)
@@ -62,8 +64,7 @@ def many_rows(migrated: None) -> Iterator[None]:
         )
         cursor.execute("ANALYZE document; ANALYZE embedding_record; ANALYZE namespace")
     yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE document, namespace, embedding_record CASCADE")
+    empty_tables()
     connection.close()
 
 

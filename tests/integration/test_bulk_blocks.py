@@ -197,7 +197,7 @@ def test_opening_waits_for_a_writer_that_found_it_closed(job: BulkJob) -> None:
             waiting = pool.submit(in_thread, opened)
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
-        assert waiting.result(10) == [keys["a"]]
+        assert waiting.result(60) == [keys["a"]]
 
 
 @pytest.fixture

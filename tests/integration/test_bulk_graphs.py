@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from embedding_project.config import PROJECT_ROOT
 from embeddings_app.models import BulkBundle, BulkJob, BulkState, BulkWish, ModelRegistry
 from embeddings_app.records.topology import read_topology
 from embeddings_app.services.bulk.jobs import want
-from tests.integration.bulk_commands import WORK
+from tests.integration.bulk_commands import WORK, spawned
 from tests.integration.bulk_loads import MODEL, SPACE, external_model, source_row, upsert_rows, write_lines
 from tests.integration.indexing_steps import in_thread, rows
 from tests.integration.shard_digests import ShardDigest, shard_digest
@@ -93,11 +94,6 @@ def kill(process: "subprocess.Popen[str]") -> None:
     process.communicate()
 
 
-def children(process: "subprocess.Popen[str]") -> list[int]:
-    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
-    return [int(pid) for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
 def nodes_agree(version: ModelRegistry) -> bool:
     """Whether both shards have a replica that has applied its log and holds what the tables hold."""
     layout = read_topology().layout
@@ -156,8 +152,9 @@ def test_a_leader_that_is_killed_leaves_a_job_that_goes_on(
 def test_a_builder_that_is_killed_is_replaced(version: ModelRegistry, source: Path, start: Start) -> None:
     process = run_job(start, source)
     until(lambda: in_state(BulkState.BUILDING))
-    for pid in until(lambda: children(process)):
-        os.kill(pid, signal.SIGKILL)
+    for pid in until(lambda: spawned(process)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     check_end(process)
     check_done(version)
 

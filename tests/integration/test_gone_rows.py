@@ -70,7 +70,7 @@ def test_a_turn_of_indexing_goes_on_behind_a_version_that_went(versions: Version
     write(gone, "lost", namespace="gone-lost")
     write(stays, "kept", namespace="gone-kept")
     claiming = RestoredBehindTheFirstClaim(gone)
-    assert not index_pending(5.0, embed, lambda since: False, claiming)
+    assert not index_pending(60.0, embed, lambda since: False, claiming)
     assert claiming.taken == [gone.pk, stays.pk]
     assert vectors(stays) == {"kept": 1}
     forget_model(stays)

@@ -233,7 +233,7 @@ def peer(*, state: str = "ready", unbuilt: int = 0, silent: float = 0.0) -> None
 def test_a_replica_without_graphs_leaves_searches_to_one_with_graphs_as_long_as_that_answers(
     database: str, tmp_path: Path, connection: log_reader.Connection
 ) -> None:
-    rule = LightRule(most_unbuilt=280, most_unbuilt_share=0.0)
+    rule = LightRule(most_unbuilt=280, most_unbuilt_share=0.0, peer_seconds=60.0)
     (tmp_path / "node").mkdir()
     follower = Follower(database, SHARD, REPLICA, tmp_path / "node", Pace(light=rule))
     for start in range(0, 700, 100):
@@ -248,7 +248,7 @@ def test_a_replica_without_graphs_leaves_searches_to_one_with_graphs_as_long_as_
     peer()
     assert not takes_searches()
     served(follower)  # a search that it has already is answered
-    tellings = [("behind", 0, 0.0), ("ready", 0, 2.0), ("ready", 281, 0.0)]
+    tellings = [("behind", 0, 0.0), ("ready", 0, 90.0), ("ready", 281, 0.0)]
     for state, unbuilt, silent in tellings:
         peer(state=state, unbuilt=unbuilt, silent=silent)
         assert takes_searches()

@@ -38,7 +38,7 @@ class Outage:
 
     def turn(self) -> bool:
         """One turn of indexing, however long the back-offs of records are; whether there may be more."""
-        more = index_pending(5.0, self.embed, lambda since: False, self.claiming)
+        more = index_pending(60.0, self.embed, lambda since: False, self.claiming)
         make_due()
         return more
 

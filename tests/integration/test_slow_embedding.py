@@ -42,7 +42,7 @@ def test_batches_that_expired_are_tried_in_smaller_ones_until_some_are_embedded(
     slow = SlowEmbedder(in_time)
     claiming = Claiming(lambda: slow.now)
     for _ in range(DOCUMENTS):
-        index_pending(5.0, slow.embed, lambda since: False, claiming)
+        index_pending(60.0, slow.embed, lambda since: False, claiming)
         make_due()
     assert left() == 0
     assert min(slow.sizes) <= in_time
@@ -56,7 +56,7 @@ def test_batches_are_full_again_once_they_are_embedded_in_time() -> None:
         index_pending(0.001, slow.embed, lambda since: False, claiming)
         make_due()
     slow.in_time, slow.sizes = DOCUMENTS, []
-    index_pending(5.0, slow.embed, lambda since: False, claiming)
+    index_pending(60.0, slow.embed, lambda since: False, claiming)
     assert slow.sizes == [1, 2, 4, 8, 16, 32, 1]
     assert left() == 0
 

@@ -15,7 +15,17 @@ from embeddings_app.models import ModelRegistry
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.upserting import DocumentWrite, upsert
 from embeddings_app.services.embedding.cache import cached_vectors
-from tests.integration.indexing_steps import NAMESPACE, failing, index, make_due, put, record, request, rows
+from tests.integration.indexing_steps import (
+    NAMESPACE,
+    failing,
+    index,
+    make_due,
+    put,
+    record,
+    request,
+    rows,
+    until_cached,
+)
 from tests.integration.reembedding_steps import forget_model
 
 pytestmark = pytest.mark.usefixtures("keeps_no_text")
@@ -89,7 +99,7 @@ def test_a_delete_forgets_the_cached_vector_of_a_text_that_is_gone() -> None:
     spec = registry.active_spec(None)
     key = cache_key(spec, InputType.DOCUMENT, text)
     vector = EmbeddedText(np.ones(spec.dimension, np.float32), 1, truncated=False)
-    cached_vectors().shared.put_many({key: vector.to_frame()})
+    until_cached(spec, key, vector.to_frame())
     put(("second", text))
     index()
     assert list(cached_vectors().find(spec, [key])) == [key]

@@ -12,6 +12,7 @@ from embeddings_app.records.words import strong
 from embeddings_app.services.search.held_statistics import HeldStatistics, Way
 from embeddings_app.services.search.text_half import search_words
 from embeddings_app.services.search.text_query import TextAsked
+from tests.integration.indexing_steps import unhurried
 from tests.integration.word_steps import filled, query, space
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -32,6 +33,14 @@ def vacuum() -> None:
 def large(database: str) -> Iterator[None]:
     """A namespace with most of the words, and some documents of another one between its own. Every second document has
     `fox`, which is strong in every fourth; the newer half have `late`."""
+    with unhurried():
+        _fill()
+        vacuum()
+    yield
+    execute("TRUNCATE document_words")
+
+
+def _fill() -> None:
     execute(
         f"""
         INSERT INTO document_words (document_id, namespace_id, words, length)
@@ -43,9 +52,6 @@ def large(database: str) -> Iterator[None]:
               FROM generate_series(1, {DOCUMENTS}) AS n) AS every_one
         """
     )
-    vacuum()
-    yield
-    execute("TRUNCATE document_words")
 
 
 def sleeps(_key: int) -> WordStatistics:

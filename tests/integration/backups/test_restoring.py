@@ -4,6 +4,7 @@ import hashlib
 import json
 import resource
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from embeddings_app.services.backups.errors import BackupRefused
 from embeddings_app.services.embedding.cache import cached_vectors
 from embeddings_app.services.embedding.embed import EmbedOutcome
 from tests.integration.backups.steps import backup, restore, state, write_more, write_some
-from tests.integration.indexing_steps import embed, frame, index, make_due, put, record, rows
+from tests.integration.indexing_steps import embed, frame, index, make_due, put, record, rows, until_cached
 from tests.specs import SPEC
 
 NEW_AFTER_A_RESTORE = {"log_epoch", "audit_event", "django_celery_beat_periodictasks"}
@@ -168,9 +169,10 @@ def test_a_revoked_key_stays_revoked(directory: Path) -> None:
 def test_the_cache_is_emptied(directory: Path) -> None:
     vectors, key = cached_vectors(), uuid.uuid4().bytes
     backup(directory)
-    vectors.shared.put_many({key: frame("text", SPEC.dimension)})
-    assert list(vectors.find(SPEC, [key])) == [key]
-    assert restore(directory).cache_emptied
+    until_cached(SPEC, key, frame("text", SPEC.dimension))
+    give_up = time.monotonic() + 60
+    while not restore(directory).cache_emptied:
+        assert time.monotonic() < give_up
     assert vectors.find(SPEC, [key]) == {}
 
 

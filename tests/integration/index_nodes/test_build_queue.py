@@ -220,8 +220,9 @@ def builder_priorities() -> set[int]:
     """Of the child processes of this one."""
     found = set()
     for children in Path("/proc/self/task").glob("*/children"):
-        for pid in children.read_text(encoding="ascii").split():
-            with suppress(ProcessLookupError):
+        # A thread or a process may end meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for pid in children.read_text(encoding="ascii").split():
                 found.add(os.getpriority(os.PRIO_PROCESS, int(pid)))
     return found
 

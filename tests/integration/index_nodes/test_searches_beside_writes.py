@@ -20,7 +20,7 @@ from index_nodes.seal_rule import SealRule
 from index_nodes.version_index import FILTER_PIECE, VersionIndex
 from tests.unit.index_nodes.builders import NAMESPACE, build_all, clustered_vectors, spec, state
 
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = 300.0
 SEARCHES_EACH, BUILDS = 300, 8
 DIMENSION = 16
 VECTORS = clustered_vectors(997, DIMENSION)

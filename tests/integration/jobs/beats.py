@@ -53,12 +53,12 @@ def way_to_postgres() -> Iterator[WayToPostgres]:
     proxy, loop = FaultProxy(address.port, application_name, seed=1), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    port = asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(5)
+    port = asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(60)
     way = address._replace(netloc=f"{address.username}:{address.password}@127.0.0.1:{port}")
     yield WayToPostgres(proxy, loop, way.geturl())
-    asyncio.run_coroutine_threadsafe(proxy.stop(), loop).result(5)
+    asyncio.run_coroutine_threadsafe(proxy.stop(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
+    thread.join(60)
     loop.close()
 
 

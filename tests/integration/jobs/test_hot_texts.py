@@ -36,7 +36,7 @@ from embeddings_app.services.jobs.warm_versions import WARM_VERSIONS
 from supervisor.process import last_steps
 from supervisor.roles import role_table
 from tests.conftest import ROOT
-from tests.integration.indexing_steps import rows
+from tests.integration.indexing_steps import rows, until_cached
 from tests.integration.reembedding_steps import forget_model, new_model
 
 MODEL = "all-MiniLM-L6-v2"
@@ -72,7 +72,7 @@ def test_the_counts_of_all_processes_add_up() -> None:
 def test_what_clients_ask_to_embed_counts_when_it_is_a_query(kind: InputType, counted: bool) -> None:
     spec, text = registry.active_spec(MODEL), f"embedded as {kind}"
     vector = EmbeddedText(np.ones(spec.dimension, np.float32), tokens=3, truncated=False)
-    cached_vectors().shared.put_many({cache_key(spec, kind, text): vector.to_frame()})
+    until_cached(spec, cache_key(spec, kind, text), vector.to_frame())
     hot_texts.counted_here().take()
     embed(EmbedRequest(model_id=None, texts=(text,), input_type=kind, normalize=None))
     assert [summary.top(5) for summary in hot_texts.counted_here().take().values()] == ([[text]] if counted else [])

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("database", "redis")
 
 def scan(chunk_documents: int = 100, **progress: int) -> dict[str, int]:
     """One run; its result and its progress."""
-    done = scan_for_stale_records(Run(deadline=time.monotonic() + 5.0, progress=progress), chunk_documents)
+    done = scan_for_stale_records(Run(deadline=time.monotonic() + 60.0, progress=progress), chunk_documents)
     return {**done.result, **(done.progress or {})}
 
 

@@ -94,8 +94,9 @@ def test_a_port_for_counters_that_is_taken_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "age", "found"),
     [
-        ("ready", 0, ""),
-        ("loading", 0, "role node: error: node-s1-r0 loads its shard\n"),
+        # From a clock ahead, so that it stays fresh while the check starts.
+        ("ready", -100, ""),
+        ("loading", -100, "role node: error: node-s1-r0 loads its shard\n"),
         ("ready", 60, "role node: error: node-s1-r0 does not report\n"),
     ],
 )

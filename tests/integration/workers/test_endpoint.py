@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -161,14 +162,17 @@ def test_an_endpoint_that_never_stops_failing_is_left_alone_for_a_while(
 
 
 def test_a_slow_endpoint_is_given_up(endpoint: FakeEndpoint, spec: ModelSpec, config: Config) -> None:
+    given_up = threading.Event()
+
     def slow(request: Request) -> Answer:
-        time.sleep(1)
+        given_up.wait(60)
         return embeddings(request, DIMENSION)
 
     endpoint.behave = slow
-    impatient = load_endpoint(spec, config, seconds=0.2)
+    impatient = load_endpoint(spec, config, seconds=2.0)
     with pytest.raises(ModelAway, match="ReadTimeout"):
         impatient.encode(impatient.tokenize(["x"]))
+    given_up.set()
 
 
 def test_an_endpoint_that_is_down_is_away(endpoint: FakeEndpoint, encoder: EndpointEncoder) -> None:
@@ -234,7 +238,7 @@ def test_the_rate_holds_for_all_embedders_together(
     endpoint: FakeEndpoint, spec: ModelSpec, config: Config, redis: Redis
 ) -> None:
     limited = replace(spec, requests_per_minute=2)
-    encoders = [load_endpoint(limited, config, seconds=0.5) for _ in range(2)]
+    encoders = [load_endpoint(limited, config, seconds=8.0) for _ in range(2)]
     encoders[0].encode(encoders[0].tokenize(["x"]))
     with pytest.raises(ModelAway, match="per minute"):
         encoders[1].encode(encoders[1].tokenize(["x"]))

@@ -181,9 +181,9 @@ class SlowLoad:
         return RecordingEncoder()
 
 
-def setup_with(url: str, load: Callable[[ModelSpec], Encoder]) -> Setup:
+def setup_with(url: str, load: Callable[[ModelSpec], Encoder], clock: Callable[[], float] = time.time) -> Setup:
     setup = Setup(url, RecordingEncoder())
-    setup.embedder = Embedder(ModelPool(load), setup.cache, setup.outbox, Pace(CPU_LIMITS))
+    setup.embedder = Embedder(ModelPool(load), setup.cache, setup.outbox, Pace(CPU_LIMITS), clock)
     return setup
 
 
@@ -218,11 +218,11 @@ def test_batches_that_wait_for_a_model_hear_that_it_cannot_be_loaded(
 
 
 def test_a_batch_hears_before_its_deadline_that_its_model_is_still_not_there(valkey_url: str, redis: Redis) -> None:
-    load = SlowLoad()
-    setup = setup_with(valkey_url, load)
-    sent = batch("a", model=OTHER, deadline=time.time() + 0.3)
+    load, now = SlowLoad(), time.time()
+    setup = setup_with(valkey_url, load, clock=lambda: now)
+    sent = batch("a", model=OTHER, deadline=now + 60)
     setup.embedder.admit(sent)
-    time.sleep(0.1)
+    now = sent.deadline - 0.2
     setup.embedder.drop_expired()
     assert setup.run()[sent.batch_id].outcomes == (MODEL_UNAVAILABLE,)
     assert setup.embedder.idle
@@ -254,6 +254,7 @@ def test_only_so_many_models_are_loaded_at_once() -> None:
     for spec in [*specs, *specs]:
         with pytest.raises(ModelLoading):
             pool.get(spec, 0.0)
+    eventually(lambda: len(loading) >= MAX_LOADS)
     assert sorted(loading) == list(range(MAX_LOADS))
     release.set()
     pool.get(specs[0])
