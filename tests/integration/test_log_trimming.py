@@ -9,16 +9,19 @@ from django.db import connection as django_connection
 
 import embeddings_app.tasks  # noqa: F401
 from embedding_project.celery import job_app
+from embedding_project.contracts.errors import Unavailable
 from embedding_project.contracts.queues import job_task
 from embeddings_app.models import Layout, LayoutStatus
 from embeddings_app.records.log_trimming import log_floors, trim_chunk
 from embeddings_app.records.topology import create_counters, read_topology
+from embeddings_app.services import namespaces
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.namespace_status import namespace_status
 from embeddings_app.services.indexing.trimming import trim_logs
 from index_nodes import log_reader
 from index_nodes.log_follower import Follower
 from index_nodes.serving import NEVER
+from tests.integration.held_documents import held_documents
 from tests.integration.indexing_steps import NAMESPACE, index, put, rows
 from tests.integration.registry_steps import retired
 from tests.integration.shard_digests import ShardDigest, shard_digest
@@ -279,6 +282,23 @@ def test_documents_of_a_shard_that_nobody_serves_count_as_not_searchable(connect
     trim_logs(HOURS)
     assert log_lengths() == []
     assert namespace_status(NAMESPACE).searchable == 0
+
+
+def test_a_log_that_cannot_be_trimmed_keeps_no_other_waiting(connection: log_reader.Connection) -> None:
+    """The first one, when somebody holds a tombstone in it."""
+    ids = [f"d{number}" for number in range(20)]
+    put(*((doc_id, "text") for doc_id in ids))
+    for doc_id in ids:
+        delete(NAMESPACE, doc_id)
+    let_time_pass(connection)
+    shards = read_topology().shards
+    assert shards > 1
+    of_first = rows("SELECT doc_id FROM document WHERE shard_hash %% %s = 0 ORDER BY doc_id", shards)
+    with held_documents(namespaces.namespace(NAMESPACE).pk, of_first[0][0]), pytest.raises(Unavailable):
+        trim_logs(HOURS)
+    assert tombstones() == [doc_id for (doc_id,) in of_first]
+    trim_logs(HOURS)
+    assert tombstones() == []
 
 
 def test_writers_and_trimming_do_not_stop_each_other(database: str) -> None:

@@ -132,6 +132,20 @@ def test_a_text_that_only_a_retired_version_still_needed_goes_with_it(versions: 
     assert rows("SELECT text FROM document WHERE NOT deleted") == [("",)]
 
 
+def test_a_version_that_a_claim_holds_keeps_no_other_waiting(versions: Versions, database: str) -> None:
+    first, _ = versions
+    later, _ = new_model()
+    for version in (first, later):
+        upsert(request(document("a", "text"), namespace=version.model_id, model_id=version.model_id))
+        ModelRegistry.objects.filter(pk=version.pk).update(status=ModelStatus.STANDBY)
+        retire(version, ACTOR)
+    with psycopg.connect(database) as claiming:
+        claiming.execute("SELECT 1 FROM embedding_record WHERE model_version_id = %s FOR UPDATE", [first.pk])
+        assert clear_ended_versions(60.0)
+    statuses = dict(ModelRegistry.objects.values_list("pk", "status"))
+    assert (statuses[first.pk], statuses[later.pk]) == (ModelStatus.RETIRING, ModelStatus.RETIRED)
+
+
 def test_records_left_of_a_retired_version_are_removed(versions: Versions) -> None:
     first, second = versions
     upsert(request(document("a", "text"), namespace="steps", model_id=first.model_id))

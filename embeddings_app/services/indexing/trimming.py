@@ -3,8 +3,10 @@
 import time
 from dataclasses import dataclass
 
+from django.db import DatabaseError
 from prometheus_client import Counter, Gauge
 
+from embedding_project.contracts.errors import ServiceError
 from embeddings_app.records.log_trimming import LogFloor, log_entries, log_floors, trim_chunk
 from embeddings_app.records.topology import forget_silent_replicas
 from embeddings_app.records.transactions import in_transaction
@@ -26,20 +28,30 @@ class Trimmed:
 
 
 def trim_logs(retention_hours: int, seconds: float = TRIM_SECONDS, chunk_entries: int = CHUNK_ENTRIES) -> Trimmed:
-    """Delete what is older than the retention and needed by no replica, oldest first, for so long at most."""
+    """Delete what is older than the retention and needed by no replica, oldest first, for so long at most. Raises what
+    went wrong with a log, after all others had their turns."""
     until = time.monotonic() + seconds
     entries = tombstones = 0
+    failure: DatabaseError | ServiceError | None = None
     waiting = log_floors(retention_hours)
     while waiting and time.monotonic() < until:
         # A chunk of each in turn: no log waits for a longer one.
-        chunks = [(log, _trim(log, retention_hours, chunk_entries)) for log in waiting]
+        chunks: list[tuple[LogFloor, Trimmed]] = []
+        for log in waiting:
+            try:
+                chunks.append((log, _trim(log, retention_hours, chunk_entries)))
+            except (DatabaseError, ServiceError) as error:
+                failure = failure or error
         entries += sum(chunk.entries for _, chunk in chunks)
         tombstones += sum(chunk.tombstones for _, chunk in chunks)
         waiting = [log for log, chunk in chunks if chunk.entries == chunk_entries]
     # These replicas hold nothing back any more; the admin would show them as silent without end.
     forget_silent_replicas(retention_hours)
     LOG_ENTRIES.set(log_entries())
-    return Trimmed(entries, tombstones, remove_needless(retention_hours))
+    bundles = remove_needless(retention_hours)
+    if failure:
+        raise failure
+    return Trimmed(entries, tombstones, bundles)
 
 
 def _trim(log: LogFloor, retention_hours: int, chunk_entries: int) -> Trimmed:

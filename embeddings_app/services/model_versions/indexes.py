@@ -3,6 +3,9 @@
 import time
 from functools import partial
 
+from django.db import DatabaseError
+
+from embedding_project.contracts.errors import ServiceError
 from embeddings_app.models import LIVE_STATUSES, ModelRegistry, ModelStatus
 from embeddings_app.records import log_trimming, vector_partitions, version_records
 from embeddings_app.records.log_trimming import LogFloor
@@ -28,12 +31,20 @@ def clear_ended_versions(seconds: float) -> bool:
 
     Nodes drop the index of such a version by themselves, as soon as its state tells them.
     """
-    until = time.monotonic() + seconds
+    until, left = time.monotonic() + seconds, False
+    failure: DatabaseError | ServiceError | None = None
     for version in version_records.ended_versions():
-        with session_lock(f"clearing:{version.pk}") as held:
-            if not held or not _clear(version.pk, until):
-                return True
-    return False
+        if left and time.monotonic() > until:
+            break
+        try:
+            with session_lock(f"clearing:{version.pk}") as held:
+                left |= not held or not _clear(version.pk, until)
+        except (DatabaseError, ServiceError) as error:
+            # It keeps no other version waiting.
+            left, failure = True, failure or error
+    if failure:
+        raise failure
+    return left
 
 
 def is_cleared(version: ModelRegistry) -> bool:
