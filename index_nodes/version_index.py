@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from embedding_project.contracts.census import Census, DocumentKeys
 from embedding_project.contracts.hits import ShardHits
 from embedding_project.contracts.vector_storage import VectorStorage
@@ -225,9 +227,16 @@ class VersionIndex:
     def begin_adoption(self, namespace_key: int, built: BuiltDocuments) -> Adoption:
         """Make room for documents that were built elsewhere. Nobody sees them before `adopt`."""
         with self._lock:
-            first_slot, first_stamp = self._collection(namespace_key).make_room(len(built))
-        # Without the lock: the codes of a million vectors take seconds.
-        return Adoption(built, first_slot, first_stamp)
+            collection = self._collection(namespace_key)
+            first_slot, first_stamp = collection.make_room(len(built))
+        try:
+            # Without the lock: the codes of a million vectors take seconds.
+            return Adoption(built, first_slot, first_stamp)
+        except BaseException:
+            # The memory may not suffice for the codes.
+            self._end_adoption(namespace_key, np.arange(first_slot, first_slot + len(built), dtype=np.int32))
+            built.path.unlink(missing_ok=True)
+            raise
 
     def adopt_fields(self, namespace_key: int, adoption: Adoption) -> Iterator[None]:
         """Take over the fields of the documents, a piece each step."""
@@ -249,12 +258,15 @@ class VersionIndex:
 
     def abandon(self, namespace_key: int, adoption: Adoption) -> None:
         """Give up an adoption that has begun."""
+        self._end_adoption(namespace_key, adoption.segment.rows.slots)
+        adoption.segment.path.unlink(missing_ok=True)
+
+    def _end_adoption(self, namespace_key: int, slots: Slots) -> None:
         collection = self._collection(namespace_key)
-        self._give_back(collection, adoption.segment.rows.slots)
+        self._give_back(collection, slots)
         with self._lock:
             collection.abandon_adoption()
             self._note_change(namespace_key)
-        adoption.segment.path.unlink(missing_ok=True)
 
     def _give_back(self, collection: Collection, slots: Slots) -> None:
         for start in range(0, len(slots), FIELDS_PIECE):

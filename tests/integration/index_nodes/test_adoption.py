@@ -6,7 +6,7 @@ from collections.abc import ItemsView, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -201,6 +201,22 @@ def test_what_was_given_up_leaves_no_trace(tmp_path: Path) -> None:
     for _ in range(2):
         index.adopt(NAMESPACE, begun(index, tmp_path), 0.0)
     check_equal(index, applied(tmp_path / "expected", state(5, VECTORS[5], metadata={"own": "n17"})))
+
+
+def test_an_adoption_that_fails_as_it_begins_leaves_no_trace(tmp_path: Path) -> None:
+    index = VersionIndex(DIMENSION, tmp_path / "v")
+    bundle = write_bundle(tmp_path / "bundles", CONTENTS)
+    built = read_bundle(bundle, place_of(CONTENTS, index.directory), MemoryBudget(), lambda: False)
+    with pytest.raises(AttributeError):
+        index.begin_adoption(NAMESPACE, replace(built, graph=cast(Any, None)))
+    assert not list(index.directory.rglob("*.faiss"))
+    index.apply([state(1, VECTORS[0])], 0.0)
+    captured = index.capture(NAMESPACE)
+    assert captured is not None
+    assert len(captured.slots.stamps) == COUNT, "the document has one of the slots that were given back"
+    index.apply([state(1, None, revision=2)], 0.0)
+    index.rows_due(2 * OUTLIVED_SECONDS)
+    assert index.namespaces() == [], "nothing waits for documents that do not come"
 
 
 def test_a_namespace_that_is_empty_waits_for_its_documents(tmp_path: Path) -> None:
