@@ -22,19 +22,19 @@ class Fused:
     """Ranking -> its place there, from 1."""
 
 
-def fused(rankings: Mapping[str, Sequence[str]], weights: Mapping[str, float]) -> list[Fused]:
-    """Best first; of equal scores the one that an earlier ranking has further in front. Each ranking is of ids."""
-    ranks: dict[str, dict[str, int]] = {}
+def fused(rankings: Mapping[str, Sequence[str]], weights: Mapping[str, float], most: int | None = None) -> list[Fused]:
+    """The `most` best ones, best first; of equal scores the one that an earlier ranking has further in front. Each
+    ranking is of ids."""
+    highest = sum(weights.values()) / (RANK_CONSTANT + 1)
+    scores: dict[str, float] = {}
     for name, ranking in rankings.items():
         for place, doc_id in enumerate(ranking, 1):
-            ranks.setdefault(doc_id, {})[name] = place
-    most = sum(weights.values()) / (RANK_CONSTANT + 1)
-    found = [
+            scores[doc_id] = scores.get(doc_id, 0.0) + weights[name] / (RANK_CONSTANT + place)
+    rounded = [(round(score / highest, 6), doc_id) for doc_id, score in scores.items()]
+    places = {name: {doc_id: place for place, doc_id in enumerate(ranking, 1)} for name, ranking in rankings.items()}
+    return [
         Fused(
-            doc_id=doc_id,
-            score=round(sum(weights[name] / (RANK_CONSTANT + place) for name, place in places.items()) / most, 6),
-            ranks=places,
+            doc_id=doc_id, score=score, ranks={name: there[doc_id] for name, there in places.items() if doc_id in there}
         )
-        for doc_id, places in ranks.items()
+        for score, doc_id in sorted(rounded, key=lambda one: -one[0])[:most]
     ]
-    return sorted(found, key=lambda one: -one.score)

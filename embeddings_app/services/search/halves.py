@@ -51,6 +51,8 @@ class Halves:
     min_score: float | None
     """Of hits by meaning."""
     allow_partial: bool
+    fused: int | None
+    """How many of the best of both are made hits; None for all."""
 
     @property
     def both(self) -> bool:
@@ -114,7 +116,7 @@ def find(halves: Halves, deadline: float, watch: Stopwatch, carried: SearchTicke
         return Found(hits=near, exhausted=all_near and not words_fault, shards=shards, failed=failed, text=text)
     hits: Sequence[SearchHit] = words.hits
     if halves.both:
-        hits = _fused(near, words.hits, halves.weights)
+        hits = _fused(near, words.hits, halves)
     return Found(
         hits=hits,
         exhausted=all_near and _all_with_words(halves, words),
@@ -174,11 +176,11 @@ def _too_slow(halves: Halves) -> TextReport:
     return TextReport(language=halves.space.text_search, incomplete="too_slow")
 
 
-def _fused(near: Sequence[SearchHit], by_words: Sequence[SearchHit], weights: Weights) -> list[SearchHit]:
+def _fused(near: Sequence[SearchHit], by_words: Sequence[SearchHit], halves: Halves) -> list[SearchHit]:
     # What both found is shown as the search by meaning shows it, which also knows whether its vector is stale.
     hits = {hit.doc_id: hit for hit in (*by_words, *near)}
     rankings = {"vector": [hit.doc_id for hit in near], "text": [hit.doc_id for hit in by_words]}
+    weights = {"vector": halves.weights.vector, "text": halves.weights.text}
     return [
-        replace(hits[one.doc_id], score=one.score, ranks=one.ranks)
-        for one in fused(rankings, {"vector": weights.vector, "text": weights.text})
+        replace(hits[one.doc_id], score=one.score, ranks=one.ranks) for one in fused(rankings, weights, halves.fused)
     ]
