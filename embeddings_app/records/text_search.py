@@ -62,6 +62,18 @@ def analysed(
     return Analysed(*(tuple(part) for part in found))
 
 
+def analysed_words(language: str, words: Sequence[str]) -> list[tuple[str, ...]]:
+    """What a language makes of each word; of some it makes several, and of others none."""
+    found = prepared_rows(
+        """
+        SELECT tsvector_to_array(to_tsvector(%(config)s::regconfig, w))
+        FROM unnest(%(words)s::text[]) WITH ORDINALITY AS u(w, n) ORDER BY n
+        """,
+        {"config": f"pg_catalog.{language}", "words": list(words)},
+    )
+    return [tuple(made) for (made,) in found]
+
+
 def quoted(word: str) -> str:
     """A word as it stands in a query of Postgres."""
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
@@ -146,10 +158,7 @@ def best_documents(look: TextLook) -> Looked:
     every = " UNION ALL ".join(f"SELECT * FROM found_{place}" for place in range(len(found_by)))
     scores = " + ".join(_SCORE.format(place=place) for place in range(len(look.terms))) or "0::float8"
     passes, parameters = _passes(look)
-    # Every filter is a text of its own.
-    read = rows if look.exact or look.narrowing.parameters else prepared_rows
-    found = read(
-        f"""
+    statement = f"""
         WITH {", ".join(found_by)},
         ranked AS MATERIALIZED (SELECT id, {scores} AS score FROM ({every}) AS every_one)
         SELECT 0::bigint, NULL, (SELECT count(*) FROM ranked)::float8, NULL, NULL, NULL::bytea
@@ -161,9 +170,13 @@ def best_documents(look: TextLook) -> Looked:
                  {_VECTOR if look.with_vector else ""}
             ORDER BY best.score DESC, best.id LIMIT %(fetch)s
         )
-        """,
-        given | parameters,
-    )
+    """
+    if look.exact or look.narrowing.parameters:
+        # Every filter is a text of its own.
+        found = rows(statement, given | parameters)
+    else:
+        # psycopg takes apart each time what is longer than 4,096 characters.
+        found = prepared_rows(" ".join(statement.split()), given | parameters)
     (_, _, ranked, _, _, _), *documents = found
     return Looked(
         [

@@ -24,6 +24,7 @@ from embeddings_app.records.word_statistics import WordStatistics
 from embeddings_app.records.words import strong
 from embeddings_app.services.search.held_statistics import HeldStatistics
 from embeddings_app.services.search.hydration import SearchHit
+from embeddings_app.services.search.remembered_words import RememberedWords
 from embeddings_app.services.search.text_query import FILTERED_TIMES, MOST_RANKED, TextAsked, TextPlan, plan, words_of
 
 _STATISTICS_SHARE = 0.5
@@ -79,6 +80,7 @@ class TextHits:
 
 
 _statistics = HeldStatistics()
+_remembered = RememberedWords()
 
 
 def forget_statistics() -> None:
@@ -102,9 +104,7 @@ def search_words(query: WordQuery, space: Namespace, deadline: float, known: Hel
 
 def _search(query: WordQuery, space: Namespace, statistics: WordStatistics) -> TextHits:
     asked = query.asked
-    parts = text_search.analysed(
-        space.text_search, asked.words, asked.phrases, asked.prefixes, asked.exact, asked.without
-    )
+    parts = _analysed(space.text_search, asked)
     fetch = query.top_k + _SPARE_HITS
     searched = query.filter is not None or bool(asked.exact)
     most_ranked = max(query.most_ranked * (FILTERED_TIMES if searched else 1), _ENOUGH_TIMES * fetch)
@@ -141,6 +141,12 @@ def _search(query: WordQuery, space: Namespace, statistics: WordStatistics) -> T
         report=_report(space, made, looked, incomplete),
         marked=" | ".join(term.query for term in made.terms),
     )
+
+
+def _analysed(language: str, asked: TextAsked) -> Analysed:
+    if asked.phrases or asked.prefixes or asked.exact or asked.without:
+        return text_search.analysed(language, asked.words, asked.phrases, asked.prefixes, asked.exact, asked.without)
+    return Analysed(words=_remembered.of(language, asked.words), phrases=(), prefixes=(), bound=(), without=())
 
 
 def _counts(space: Namespace, parts: Analysed, statistics: WordStatistics, most_ranked: int) -> dict[str, float]:

@@ -42,8 +42,14 @@ def test_words_meet_where_that_is_few_documents_and_else_where_they_are_strong_b
 
 
 def test_three_words_meet_before_the_two_rarest_of_them_do() -> None:
-    made = chosen(counts(fox=9_000, night=9_500, day=9_900, moon=10_000))
-    assert made.queries[:-1] == ("'fox' & 'night' & 'day'", "'fox' & 'night'")
+    made = chosen(counts(fox=19_000, night=50_000, day=60_000, moon=70_000))
+    assert made.queries[0] == "'fox' & 'night' & 'day'"
+    assert made.queries[1].endswith(" & 'fox' & 'night' | ' +fox' & ' +night'")
+
+
+def test_three_words_need_not_meet_where_two_of_them_hardly_do() -> None:
+    made = chosen(counts(fox=9_000, night=9_500, day=9_900))
+    assert made.queries[:-1] == ("'fox' & 'night'",)
 
 
 def test_the_more_may_be_ranked_the_weaker_a_word_may_be() -> None:
