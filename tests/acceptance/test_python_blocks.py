@@ -9,6 +9,7 @@ from tests.conftest import ROOT, Service
 
 HOW_TO = ROOT / "docs" / "how-to"
 PAGES = (
+    ROOT / "README.md",
     ROOT / "clients" / "python" / "README.md",
     HOW_TO / "use-the-python-client.md",
     HOW_TO / "use-langchain.md",
@@ -18,7 +19,7 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_python_code_of_a_page_works(
     page: Path, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

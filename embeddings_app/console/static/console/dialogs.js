@@ -16,7 +16,12 @@ function open(dialog, isKept = false) {
 // A dialog with `content`, which may call the `close` that it is given. `isKept`: only that closes it.
 export function showDialog(title, makeContent, { isKept = false } = {}) {
   const dialog = el("dialog", { class: "dialog", "aria-labelledby": "dialog-title", closedby: isKept ? "none" : null });
-  dialog.append(el("h2", { id: "dialog-title" }, title), ...[makeContent(() => dialog.close())].flat());
+  // Browsers tell of a closed dialog a moment later; what was shown once has gone when the button was pressed.
+  const close = () => {
+    dialog.close();
+    dialog.remove();
+  };
+  dialog.append(el("h2", { id: "dialog-title" }, title), ...[makeContent(close)].flat());
   return open(dialog, isKept);
 }
 
