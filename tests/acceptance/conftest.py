@@ -1,6 +1,7 @@
 """A client of the running service, a second, smaller instance, and small helpers for what every test here does."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 
 from supervisor.launch import running_instance
 from tests.acceptance.collector import Collector, collector
-from tests.conftest import Service, free_port, outside_environment, scratch_directory
+from tests.conftest import PATIENT, Service, free_port, outside_environment, scratch_directory
 from tests.tiny_model import repository_files
 from tests.unit.model_sources.fake_hub import FakeHub, fake_hub
 from tests.unit.workers.fake_endpoint import FakeEndpoint, fake_endpoint
@@ -28,6 +29,21 @@ def ok(response: httpx.Response) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     body: dict[str, Any] = response.json()
     return body
+
+
+def until_cached(client: httpx.Client, texts: Sequence[str], **options: object) -> list[list[float]]:
+    """The vectors of texts once they are in the cache, so that whoever asks then gets the same numbers.
+
+    A write that takes longer than a quarter of a second is given up; the text is then computed again, perhaps beside
+    others.
+    """
+    deadline = time.monotonic() + 60
+    while True:
+        answer = ok(client.post("/v1/embed", json={"inputs": list(texts), **options}))
+        if all(item["cached"] for item in answer["items"]):
+            vectors: list[list[float]] = answer["embeddings"]
+            return vectors
+        assert time.monotonic() < deadline, "the texts do not get into the cache"
 
 
 @pytest.fixture(scope="session")
@@ -70,5 +86,5 @@ def small(endpoint: FakeEndpoint, hub: FakeHub, spans: Collector) -> Iterator[Se
         "HUB_URL": hub.url,
         "COMPRESS_FROM_BYTES": "20000",
     }
-    with running_instance(var=var, port=free_port(), environ=outside_environment(var) | settings) as url:
+    with running_instance(var=var, port=free_port(), environ=outside_environment(var) | PATIENT | settings) as url:
         yield Service(url, var)

@@ -1,11 +1,12 @@
 """The console in a browser, for the tests of its pages."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.browser import Visit
 from tests.conftest import Service
@@ -15,7 +16,7 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice
 _FOUND = """async (tags) => (await axe.run(document, {runOnly: tags})).violations.map(
     (one) => one.id + ': ' + one.nodes.map((node) => node.html.slice(0, 160) + ' ' + node.failureSummary).join('; '))"""
 WIDE, NARROW = 1280, 390
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @contextmanager
@@ -32,6 +33,17 @@ def console(
         assert visit.page.evaluate("window.taken") is None
         assert visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         visit.leave()
+
+
+def copied(page: Page, press: Callable[[], None]) -> str:
+    """What `press` has copied. A page may still write it when the click has returned."""
+    nothing, until = "nothing was copied", time.monotonic() + 60
+    page.evaluate("text => navigator.clipboard.writeText(text)", nothing)
+    press()
+    while (text := str(page.evaluate("navigator.clipboard.readText()"))) == nothing:
+        assert time.monotonic() < until, nothing
+        page.wait_for_timeout(20)
+    return text
 
 
 def barriers(visit: Visit) -> list[str]:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import zstandard
 
+from tests.acceptance.conftest import until_cached
 from tests.conftest import Service
 
 TEXTS = [f"what page {number} says" for number in range(8)]
@@ -27,6 +28,8 @@ def vectors(content: bytes) -> Any:
 
 @pytest.fixture(scope="module")
 def plain(small: Service) -> Any:
+    with httpx.Client(base_url=small.url, timeout=30) as client:
+        until_cached(client, TEXTS)
     headers, content = asked(small, "identity", TEXTS)
     assert "Content-Encoding" not in headers
     assert headers["Vary"] == "Accept-Encoding"

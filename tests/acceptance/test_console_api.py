@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.browser import Visit, browser
 from tests.acceptance.conftest import ok
-from tests.acceptance.console import NARROW, WIDE, barriers, console
+from tests.acceptance.console import NARROW, WIDE, barriers, console, copied
 from tests.conftest import Service
 
 NAMESPACE = "console-api"
@@ -37,14 +37,12 @@ def visit(browser: Browser, service: Service, written: None) -> Iterator[Visit]:
         yield visit
 
 
-def copied(page: Page, name: str) -> str:
-    page.get_by_role("button", name=f"Copy as {name}").click()
-    text: str = page.evaluate("navigator.clipboard.readText()")
-    return text
+def copied_as(page: Page, name: str) -> str:
+    return copied(page, page.get_by_role("button", name=f"Copy as {name}").click)
 
 
 def operations(service: Service) -> list[tuple[str, str, dict[str, Any]]]:
-    paths = ok(httpx.get(f"{service.url}/v1/openapi.json"))["paths"]
+    paths = ok(httpx.get(f"{service.url}/v1/openapi.json", timeout=30.0))["paths"]
     return [(method.upper(), path, told) for path, methods in paths.items() for method, told in methods.items()]
 
 
@@ -58,7 +56,7 @@ def test_every_route_is_there_and_can_be_copied(visit: Visit, service: Service) 
         for given in page.locator(".try-parameters input").all():
             if given.get_attribute("required") is not None:
                 given.fill("7")
-        curl, python = copied(page, "curl"), copied(page, "Python")
+        curl, python = copied_as(page, "curl"), copied_as(page, "Python")
         compile(python, path, "exec")
         for text in (curl, python):
             assert service.url + path.split("{")[0] in text
@@ -69,11 +67,11 @@ def test_every_route_is_there_and_can_be_copied(visit: Visit, service: Service) 
 def test_what_is_copied_works(visit: Visit) -> None:
     page = visit.open(f"{ADDRESS}&op=search")
     expect(page.get_by_label("Body, as JSON")).to_have_value(re.compile(f'"namespace": "{NAMESPACE}"'))
-    done = subprocess.run(["sh", "-c", copied(page, "curl")], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(["sh", "-c", copied_as(page, "curl")], capture_output=True, text=True, timeout=60, check=True)
     assert [hit["id"] for hit in json.loads(done.stdout)["hits"]] == ["owl"]
     for operation, said in (("search", "'owl'"), ("metrics", "# HELP")):
         page = visit.open(f"{ADDRESS}&op={operation}")
-        program = [sys.executable, "-c", copied(page, "Python")]
+        program = [sys.executable, "-c", copied_as(page, "Python")]
         assert said in subprocess.run(program, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
@@ -122,11 +120,12 @@ def test_what_takes_away_asks_first(visit: Visit) -> None:
     expect(page.get_by_text(f"Send DELETE /v1/namespaces/{made}?")).to_be_visible()
     assert barriers(visit) == []
     page.keyboard.press("Escape")
-    assert httpx.get(f"{visit.url}/v1/namespaces/{made}").status_code == 200
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert httpx.get(f"{visit.url}/v1/namespaces/{made}", timeout=30.0).status_code == 200
     page.get_by_role("button", name="Send").click()
     page.get_by_role("dialog").get_by_role("button", name="Send").click()
     expect(page.locator("[data-answer] .flag")).to_have_text("200")
-    assert httpx.get(f"{visit.url}/v1/namespaces/{made}").status_code == 404
+    assert httpx.get(f"{visit.url}/v1/namespaces/{made}", timeout=30.0).status_code == 404
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

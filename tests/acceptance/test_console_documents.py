@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.acceptance.browser import Visit, browser
 from tests.acceptance.conftest import ok
-from tests.acceptance.console import NARROW, WIDE, barriers, console
+from tests.acceptance.console import NARROW, WIDE, barriers, console, copied
 from tests.acceptance.hostile_documents import DOCUMENTS, IMAGE, SCRIPT
 from tests.acceptance.other_versions import register_hashing
 from tests.conftest import EXTERNAL_DIMENSION, Service
@@ -40,7 +40,8 @@ def visit(browser: Browser, service: Service, written: None) -> Iterator[Visit]:
 
 def ids_of(visit: Visit, kind: str) -> list[str]:
     body = {"namespace": NAMESPACE, "filters": {"kind": kind}, "limit": 1000}
-    return [one["id"] for one in ok(httpx.post(f"{visit.url}/v1/documents/query", json=body))["documents"]]
+    answer = ok(httpx.post(f"{visit.url}/v1/documents/query", json=body, timeout=30.0))
+    return [one["id"] for one in answer["documents"]]
 
 
 def test_documents_are_paged_selected_exported_and_deleted(visit: Visit) -> None:
@@ -84,7 +85,7 @@ def test_documents_are_paged_selected_exported_and_deleted(visit: Visit) -> None
 
 def stored(visit: Visit, namespace: str) -> dict[str, Any]:
     body = {"namespace": namespace, "limit": 1000}
-    found = ok(httpx.post(f"{visit.url}/v1/documents/query", json=body))["documents"]
+    found = ok(httpx.post(f"{visit.url}/v1/documents/query", json=body, timeout=30.0))["documents"]
     return {one["id"]: (one["text"], one["metadata"], one["expires_at"]) for one in found}
 
 
@@ -128,9 +129,9 @@ def test_a_delete_that_cannot_be_taken_back_says_so_before(visit: Visit, service
     register_hashing(service, model, 16)
     # A version that does not answer yet takes vectors; the one that answers does not.
     draft = {"type": "external", "dimension": 4}
-    httpx.post(f"{visit.url}/v1/models/{model}/versions", json=draft).raise_for_status()
+    httpx.post(f"{visit.url}/v1/models/{model}/versions", json=draft, timeout=30.0).raise_for_status()
     settings = {"store_text": False, "model_id": model}
-    httpx.put(f"{visit.url}/v1/namespaces/{texts_gone}", json=settings).raise_for_status()
+    httpx.put(f"{visit.url}/v1/namespaces/{texts_gone}", json=settings, timeout=30.0).raise_for_status()
     # The text is there until it is embedded, and could be written again until then.
     text = {"namespace": texts_gone, "id": "gone", "text": "Not kept.", "wait": "indexed"}
     ok(httpx.post(f"{visit.url}/v1/upsert", json=text, timeout=60.0))
@@ -200,7 +201,7 @@ def test_the_metadata_of_a_document_is_changed(visit: Visit) -> None:
         expect(page.get_by_text(said or "Metadata saved").first).to_be_visible()
     expect(page.locator(".facts")).to_contain_text("Revision2")
     body = {"namespace": NAMESPACE, "ids": ["deep/1"]}
-    [found] = ok(httpx.post(f"{visit.url}/v1/documents/get", json=body))["documents"]
+    [found] = ok(httpx.post(f"{visit.url}/v1/documents/get", json=body, timeout=30.0))["documents"]
     assert found["metadata"] == {"kind": "plain"}
     page.get_by_role("button", name="Delete", exact=True).click()
     page.locator("dialog.dialog").get_by_role("button", name="Delete", exact=True).click()
@@ -249,8 +250,7 @@ def test_texts_are_compared_and_what_the_model_does_not_read_is_struck_through(v
     expect(page.locator(".beyond")).to_contain_text("winter")
     expect(page.get_by_text("cut off")).to_be_visible()
     embed_until_cached(visit, 3)
-    page.get_by_role("button", name="Copy vector").first.click()
-    assert len(json.loads(page.evaluate("navigator.clipboard.readText()"))) == 384
+    assert len(json.loads(copied(page, page.get_by_role("button", name="Copy vector").first.click))) == 384
     assert "t=" not in visit.open("/console/embed/").url
 
 
@@ -272,7 +272,7 @@ def test_documents_are_added_from_a_text_and_from_files(visit: Visit, tmp_path: 
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_text("1 row refused. row/2: A text has no visible character")).to_be_visible()
     body = {"namespace": "console-added"}
-    found = ok(httpx.post(f"{visit.url}/v1/documents/query", json=body))["documents"]
+    found = ok(httpx.post(f"{visit.url}/v1/documents/query", json=body, timeout=30.0))["documents"]
     assert [(one["id"], one["text"]) for one in found] == [
         ("row/1", 'A "quoted", long\ntext'),
         ("typed/1", "A text that somebody typed."),

@@ -46,17 +46,17 @@ def test_a_full_namespace_is_opened_although_an_empty_one_was_looked_at_last(vis
         page = visit.open(page_path)
         chosen = page.locator("#namespace")
         expect(chosen).to_be_visible()
-        assert ok(httpx.get(f"{visit.url}/v1/namespaces/{chosen.input_value()}"))["count"] > 0
+        assert ok(httpx.get(f"{visit.url}/v1/namespaces/{chosen.input_value()}", timeout=30.0))["count"] > 0
     page = visit.open(f"/console/?ns={EMPTY}")
     expect(page.get_by_text("This namespace is empty")).to_be_visible()
 
 
 def test_all_pages_give_the_same_number(visit: Visit) -> None:
-    listed = ok(httpx.get(f"{visit.url}/v1/namespaces?limit=100"))["namespaces"]
+    listed = ok(httpx.get(f"{visit.url}/v1/namespaces?limit=100", timeout=30.0))["namespaces"]
     assert [one["count_is_exact"] for one in listed if one["name"] == FULL] == [False]
 
     def stop_early(route: Route) -> None:
-        status = ok(httpx.get(route.request.url))
+        status = ok(httpx.get(route.request.url, timeout=30.0))
         route.fulfill(json={**status, "count": 1_000, "searchable": 1_000, "count_is_exact": False})
 
     # As the status of a namespace of more than 100,000 documents stops.

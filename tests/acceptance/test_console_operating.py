@@ -86,7 +86,7 @@ def test_backups_are_shown_while_they_are_made_and_afterwards(visit: Visit, serv
     }
 
     def add_one(route: Route) -> None:
-        answer = ok(httpx.get(route.request.url))
+        answer = ok(httpx.get(route.request.url, timeout=30.0))
         route.fulfill(json={**answer, "backups": [running, *answer["backups"]]})
 
     visit.page.route("**/v1/activity", add_one)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.browser import Visit, browser
 from tests.acceptance.conftest import ok
-from tests.acceptance.console import NARROW, WIDE, barriers, console
+from tests.acceptance.console import NARROW, WIDE, barriers, console, copied
 from tests.acceptance.hostile_documents import DOCUMENTS, IMAGE, RIGHT_TO_LEFT, SCRIPT
 from tests.conftest import Service
 
@@ -58,10 +58,9 @@ def test_a_search_is_typed_read_and_shared_by_its_address(visit: Visit) -> None:
     expect(page.get_by_text("Where the time went")).to_be_visible()
     visit.open(page.url.removeprefix(visit.url))
     expect(page.locator("[data-hit]").first).to_have_attribute("data-hit", "plain/1")
-    page.get_by_role("button", name="Copy as curl").click()
-    assert "curl -s 'http" in page.evaluate("navigator.clipboard.readText()")
-    page.get_by_role("button", name="Copy as Python").click()
-    assert '"query": "where do foxes sleep?"' in page.evaluate("navigator.clipboard.readText()")
+    assert "curl -s 'http" in copied(page, page.get_by_role("button", name="Copy as curl").click)
+    python = copied(page, page.get_by_role("button", name="Copy as Python").click)
+    assert '"query": "where do foxes sleep?"' in python
 
 
 def test_the_keys_go_through_the_hits_and_open_one(visit: Visit) -> None:

@@ -69,43 +69,42 @@ def search(api: httpx.Client, query: str, **more: Any) -> dict[str, Any]:
     return ok(api.post("/v1/search", json={"query": query, "namespace": SPACE, **more}))
 
 
-def samples(database: psycopg.Connection[Any]) -> list[Any]:
-    return database.execute("SELECT * FROM search_sample WHERE model_id = %s ORDER BY id", [MODEL]).fetchall()
+def samples(database: psycopg.Connection[Any], text: str) -> list[Any]:
+    """Of a query; those of vectors have no text."""
+    kept = (
+        "SELECT text, vector, top_k, ef_search, filter FROM search_sample WHERE model_id = %s AND text = %s ORDER BY id"
+    )
+    return database.execute(kept, [MODEL, text]).fetchall()
 
 
-def search_until_kept(api: httpx.Client, database: psycopg.Connection[Any], query: str, **more: Any) -> None:
+def search_until_kept(
+    api: httpx.Client, database: psycopg.Connection[Any], text: str, asked: dict[str, Any]
+) -> tuple[Any, ...]:
     """One search a second of the process can be kept, and other tests search too."""
-    known, deadline = len(samples(database)), time.monotonic() + 60
-    while len(samples(database)) == known:
+    deadline = time.monotonic() + 60
+    while not (found := samples(database, text)):
         assert time.monotonic() < deadline
-        search(api, query, **more)
+        ok(api.post("/v1/search", json={"namespace": SPACE, **asked}))
         time.sleep(0.05)
+    return tuple(found[0])
 
 
 def test_searches_of_clients_become_samples(api: httpx.Client, database: psycopg.Connection[Any]) -> None:
-    search_until_kept(api, database, "where does the fox sleep?", top_k=20, ef_search="auto")
-    kept = "SELECT text, vector, top_k, ef_search, filter FROM search_sample WHERE model_id = %s"
-    assert database.execute(kept, [MODEL]).fetchone() == ("where does the fox sleep?", None, 20, None, "")
-    vector = {"vector": [1.0] * 256, "namespace": SPACE, "filters": {"a": {"exists": False}}}
-    deadline = time.monotonic() + 60
-    while len(samples(database)) == 1:
-        assert time.monotonic() < deadline
-        ok(api.post("/v1/search", json=vector))
-        time.sleep(0.05)
-    found = database.execute(f"{kept} AND text = ''", [MODEL]).fetchone()
-    assert found is not None
+    text = "where does the fox sleep?"
+    found = search_until_kept(api, database, text, {"query": text, "top_k": 20, "ef_search": "auto"})
+    assert found == (text, None, 20, None, "")
+    found = search_until_kept(api, database, "", {"vector": [1.0] * 256, "filters": {"a": {"exists": False}}})
     assert (len(found[1]), found[3], found[4]) == (4 * 256, 100, '["c","a","exists",false]')
 
 
 def test_searches_of_another_version_and_without_hits_are_not_kept(
     api: httpx.Client, database: psycopg.Connection[Any]
 ) -> None:
-    before = len(samples(database))
     for _ in range(20):
         search(api, "pinned", model_version=OLD)
         search(api, "filtered", filters={"no": "such"})
         time.sleep(0.1)
-    assert len(samples(database)) == before
+    assert samples(database, "pinned") == samples(database, "filtered") == []
 
 
 def test_searches_of_a_namespace_that_keeps_no_texts_are_not_kept(
@@ -113,12 +112,11 @@ def test_searches_of_a_namespace_that_keeps_no_texts_are_not_kept(
 ) -> None:
     put(api, "secret", "A secret text.", namespace="judged-silent", model_id=MODEL)
     database.execute("UPDATE namespace SET store_text = false WHERE name = 'judged-silent'")
-    before = len(samples(database))
     time.sleep(1.1)  # the api knows the namespace for a second
     for _ in range(20):
         assert search(api, "a secret query", namespace="judged-silent")["hits"]
         time.sleep(0.1)
-    assert len(samples(database)) == before
+    assert samples(database, "a secret query") == []
 
 
 def test_no_query_is_in_a_log(service: Service) -> None:

@@ -31,7 +31,8 @@ class Watched:
     def lines(self, role: str) -> list[dict[str, str]]:
         """The log of a role; every line must be an object with all fields."""
         text = (self.var / "logs" / f"{role}.log").read_text(encoding="utf-8")
-        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        # What stands behind the last line break is being written.
+        lines = [json.loads(line) for line in text.rpartition("\n")[0].splitlines() if line.startswith("{")]
         assert all(set(line) >= LINE_FIELDS and line["role"] == role for line in lines)
         return lines
 
@@ -41,7 +42,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(small: Service, spans: Collector) -> Iterator[Watched]:
-    with httpx.Client(base_url=small.url) as client:
+    with httpx.Client(base_url=small.url, timeout=30.0) as client:
         body = {"id": "first", "text": f"{SECRET} document", "wait": "searchable"}
         assert client.post("/v1/upsert", json=body, timeout=30).status_code == 200
         yield Watched(client, spans, small.var)

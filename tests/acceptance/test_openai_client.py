@@ -11,7 +11,7 @@ import openai
 import pytest
 from pydantic import SecretStr
 
-from tests.acceptance.conftest import ok
+from tests.acceptance.conftest import ok, until_cached
 from tests.conftest import FLEXIBLE_MIN_DIMENSION, Service
 
 MODEL = "all-MiniLM-L6-v2"
@@ -29,25 +29,29 @@ def vectors(answer: openai.types.CreateEmbeddingResponse) -> np.ndarray:
 
 
 def own(api: httpx.Client, texts: list[str], **options: object) -> np.ndarray:
-    return np.array(ok(api.post("/v1/embed", json={"inputs": texts, **options}))["embeddings"], dtype=np.float32)
+    return np.array(until_cached(api, texts, **options), dtype=np.float32)
 
 
 def test_the_default_encoding_gives_the_vectors_of_embed(client: openai.OpenAI, api: httpx.Client) -> None:
+    expected = own(api, TEXTS)
     answer = client.embeddings.create(model=MODEL, input=TEXTS, user="somebody")
     assert [item.index for item in answer.data] == [0, 1, 2]
     assert (answer.object, answer.data[0].object, answer.model) == ("list", "embedding", MODEL)
-    assert (vectors(answer) == own(api, TEXTS)).all()
+    assert (vectors(answer) == expected).all()
     assert answer.usage.prompt_tokens == answer.usage.total_tokens > len(TEXTS)
 
 
-def test_floats_are_the_same_numbers(client: openai.OpenAI) -> None:
+def test_floats_are_the_same_numbers(client: openai.OpenAI, api: httpx.Client) -> None:
+    until_cached(api, ["one text"])
     coded = client.embeddings.create(model=f"{MODEL}@1", input="one text", encoding_format="base64")
     plain = client.embeddings.create(model=f"{MODEL}@1", input="one text", encoding_format="float")
     text = cast(str, coded.data[0].embedding)  # the client has a type for the floats alone
     assert (vectors(plain)[0] == np.frombuffer(base64.b64decode(text), "<f4")).all()
 
 
-def test_the_asynchronous_client_is_answered_alike(service: Service, client: openai.OpenAI) -> None:
+def test_the_asynchronous_client_is_answered_alike(service: Service, client: openai.OpenAI, api: httpx.Client) -> None:
+    until_cached(api, TEXTS)
+
     async def ask() -> openai.types.CreateEmbeddingResponse:
         async with openai.AsyncOpenAI(base_url=f"{service.url}/v1", api_key="x", max_retries=0) as made:
             return await made.embeddings.create(model=MODEL, input=TEXTS)
@@ -57,8 +61,8 @@ def test_the_asynchronous_client_is_answered_alike(service: Service, client: ope
 
 def test_2048_inputs_come_back_in_order(client: openai.OpenAI, api: httpx.Client) -> None:
     words = ["alpha", "beta", "gamma"]
-    answer = client.embeddings.create(model=MODEL, input=[words[number % 3] for number in range(2048)])
     alone = own(api, words)
+    answer = client.embeddings.create(model=MODEL, input=[words[number % 3] for number in range(2048)])
     assert [item.index for item in answer.data] == list(range(2048))
     assert (vectors(answer) == alone[np.arange(2048) % 3]).all()
 
@@ -115,7 +119,7 @@ def test_errors_are_of_the_classes_a_client_expects(client: openai.OpenAI) -> No
 def test_langchain_embeds_documents_and_queries(service: Service, api: httpx.Client) -> None:
     from langchain_openai import OpenAIEmbeddings  # here: every process collects, and this one takes seconds to load
 
-    with httpx.Client() as http:
+    with httpx.Client(timeout=30.0) as http:
         chain = OpenAIEmbeddings(
             model=MODEL,
             base_url=f"{service.url}/v1",

@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.acceptance.conftest import ok
+from tests.acceptance.conftest import ok, until_cached
 
 SPACE = "search-choices"
 TEXTS = {
@@ -125,6 +125,7 @@ def test_a_batch_answers_each_search_as_it_would_be_answered_alone(api: httpx.Cl
         {"namespace": SPACE, "query": "dens", "include": ["text", "vector"], "mmr": 0.6, "top_k": 2},
     ]
     searches *= 6
+    until_cached(api, [*TEXTS.values(), "dens"], input_type="query")
     answer = ok(api.post("/v1/search/batch", json={"searches": searches}))
     assert len(answer["results"]) == len(searches) == 54
     for search, result in zip(searches, answer["results"], strict=True):

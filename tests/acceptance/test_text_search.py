@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.conftest import ok
+from tests.acceptance.conftest import ok, until_cached
 
 SPACE = "words-and-meaning"
 TEXTS = {
@@ -99,6 +99,7 @@ def test_a_batch_mixes_modes_and_answers_each_as_alone(api: httpx.Client) -> Non
         for mode in ("vector", "text", "hybrid")
     ]
     searches.append({"namespace": SPACE, "mode": "text", "text_query": {"prefixes": ["heat"]}, "highlight": True})
+    until_cached(api, ["foxes at night"], input_type="query")
     results = ok(api.post("/v1/search/batch", json={"searches": searches}))["results"]
     for asked, result in zip(searches, results, strict=True):
         alone = ok(api.post("/v1/search", json=asked))
