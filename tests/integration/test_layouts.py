@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import connection as django_connection
 from django.db import transaction
@@ -330,6 +331,21 @@ def test_entries_that_name_tombstones_are_looked_at_once_and_left_to_trimming(da
     clear_retired(30, first.reached)
     assert clear_retired(30, first.reached).reached == {}
     assert rows("SELECT 1 FROM shard_counter WHERE layout_id = %s", layout.pk) == []
+
+
+def test_a_log_that_cannot_be_emptied_keeps_no_other_waiting(database: str) -> None:
+    layout = start(SHARDS, ACTOR)
+    fill(*(f"d{number}" for number in range(20)))
+    drop(ACTOR)
+    with psycopg.connect(database) as other:
+        other.execute("SELECT 1 FROM shard_change WHERE layout_id = %s AND shard = 0 FOR UPDATE", [layout.pk])
+        with django_connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = 50")
+        done = clear_retired(30, {})
+        django_connection.close()
+    assert (done.problem, done.layouts) == ("busy", 0)
+    assert rows("SELECT DISTINCT shard FROM shard_change WHERE layout_id = %s", layout.pk) == [(0,)]
+    assert clear_retired(30, done.reached).layouts == 1
 
 
 def test_the_layout_before_goes_by_itself_when_its_time_is_over(nodes: Nodes, first_layout: int) -> None:

@@ -9,7 +9,8 @@ _ACTOR = "service"
 def _clear(run: Run) -> Done:
     dropped = drop_outlived(_ACTOR)
     done = clear_retired(run.seconds_left(), run.progress)
-    return Done(result={"dropped": dropped, "cleared": done.layouts}, progress=done.reached)
+    result = {"dropped": dropped, "cleared": done.layouts}
+    return Done(result=result, progress=done.reached, problem=done.problem)
 
 
 OLD_LAYOUTS = Job(

@@ -1,13 +1,17 @@
 """What is left of layouts that do not answer any more goes in the background."""
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from embedding_project.contracts.errors import ServiceError
+from embeddings_app.database.fault_names import fault_name
 from embeddings_app.models import Layout, LayoutStatus, ShardCounter
 from embeddings_app.records import layout_progress, log_trimming
 from embeddings_app.records.log_trimming import LogFloor
@@ -16,6 +20,7 @@ from embeddings_app.records.transactions import in_transaction
 from embeddings_app.services.layouts.changing import drop
 
 _CHUNK_ENTRIES = 1_000
+logger = logging.getLogger(__name__)
 
 
 def drop_outlived(actor: str) -> int:
@@ -33,11 +38,14 @@ class Cleared:
     """That have nothing left but what trimming takes: entries that name a tombstone, and with the last the counters."""
     reached: dict[str, int]
     """Log -> the entry up to which it was looked at. Nobody writes to it any more, so no entry is looked at twice."""
+    problem: str = ""
+    """What failed with a log; empty where nothing did."""
 
 
 def clear_retired(seconds: float, reached: Mapping[str, int]) -> Cleared:
-    """Empty the logs of retired layouts for about `seconds`, from where the time before has come."""
-    until, cleared = time.monotonic() + seconds, 0
+    """Empty the logs of retired layouts for about `seconds`, from where the time before has come. None waits for
+    one with which the database fails."""
+    until, cleared, problem = time.monotonic() + seconds, 0, ""
     now_reached: dict[str, int] = {}
     for layout in Layout.objects.filter(status=LayoutStatus.RETIRED, shardcounter__isnull=False).distinct():
         logs = {f"{log.layout_id}/{log.model_version_id}/{log.shard}": log for log in _logs(layout)}
@@ -47,9 +55,13 @@ def clear_retired(seconds: float, reached: Mapping[str, int]) -> Cleared:
                 continue
             layout_progress.forget_replicas(layout.pk)
             for name, counter in logs.items():
-                now_reached[name] = _empty(counter, now_reached.get(name, 0), until)
-        cleared += all(now_reached[name] >= counter.head for name, counter in logs.items())
-    return Cleared(cleared, now_reached)
+                try:
+                    now_reached[name] = _empty(counter, now_reached.get(name, 0), until)
+                except (DatabaseError, ServiceError) as error:
+                    problem = fault_name(error)
+                    logger.warning("log %s of a retired layout: %s", name, problem)
+        cleared += all(now_reached.get(name, 0) >= counter.head for name, counter in logs.items())
+    return Cleared(cleared, now_reached, problem)
 
 
 def _logs(layout: Layout) -> QuerySet[ShardCounter]:
