@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from supervisor.launch import running_instance
 from tests.acceptance.browser import Visit, browser
 from tests.acceptance.conftest import ok
-from tests.conftest import free_port, outside_environment, scratch_directory
+from tests.conftest import PATIENT, free_port, outside_environment, scratch_directory
 
 PAGES = "/admin/embeddings_app/"
-REFRESHED_MS = 20_000
+REFRESHED_MS = 60_000
 MODEL = "all-MiniLM-L6-v2"
 __all__ = ["browser"]
 
@@ -25,7 +25,7 @@ __all__ = ["browser"]
 def instance(browser: Browser) -> Iterator[tuple[str, Path]]:
     """1 x 1, with a few documents, and an administrator."""
     var = scratch_directory()
-    environ = outside_environment(var) | {"SHARDS": "1", "REPLICAS": "1"}
+    environ = outside_environment(var) | PATIENT | {"SHARDS": "1", "REPLICAS": "1"}
     with running_instance(var=var, port=free_port(), environ=environ) as url:
         documents = [{"id": f"fox/{number}", "text": f"A fox near river {number}."} for number in range(3)]
         ok(httpx.post(f"{url}/v1/upsert", json={"documents": documents, "wait": "searchable"}, timeout=60.0))
@@ -62,10 +62,10 @@ def test_the_dashboard_shows_searches_as_they_happen(visit: Visit) -> None:
     tile = page.locator("[data-tile=searches]")
     expect(tile).to_have_text(re.compile(r"\d"), timeout=REFRESHED_MS)
     until = time.monotonic() + REFRESHED_MS / 1000
-    while tile.inner_text() in ("0.0", "…") and time.monotonic() < until:
+    while (shown := tile.inner_text()) in ("0.0", "…") and time.monotonic() < until:
         search(visit.url, "where do foxes live?")
         page.wait_for_timeout(200)
-    assert float(tile.inner_text()) > 0
+    assert float(shown) > 0
     row = page.locator("[data-routes] tr", has_text="/v1/search")
     expect(row.locator("td").nth(3)).to_have_text(re.compile(r"^[\d.,]+ ms$"), timeout=REFRESHED_MS)
     assert page.evaluate("Object.keys(Chart.instances).length") == 2
@@ -97,7 +97,8 @@ def test_a_model_version_is_registered_probed_and_activated(visit: Visit) -> Non
         page.get_by_role("link", name=link).click()
         page.get_by_role("button", name=button, exact=True).click()
         expect(page.get_by_text(said).first).to_be_visible()
-    models = {model["model_id"]: model["status"] for model in ok(httpx.get(f"{visit.url}/v1/models"))["models"]}
+    listed = ok(httpx.get(f"{visit.url}/v1/models", timeout=30.0))["models"]
+    models = {model["model_id"]: model["status"] for model in listed}
     assert models["browser-made"] == "active"
 
 
@@ -194,7 +195,8 @@ def test_a_new_version_is_filled_before_the_eyes_of_its_operator(visit: Visit) -
     press(page, "Probe", "Probe", "dimension 64")
     page.get_by_role("link", name="Start re-embedding").click()
     expect(page.get_by_text("27", exact=True)).to_be_visible()
-    page.fill("[name=documents_per_second]", "6")
+    # Slow enough that a page on a busy machine shows it in the middle.
+    page.fill("[name=documents_per_second]", "2")
     page.get_by_role("button", name="Start", exact=True).click()
     bar = page.get_by_role("progressbar")
     expect(bar).to_have_attribute("aria-valuenow", re.compile(r"^[1-9]\d?(\.\d)?$"), timeout=REFRESHED_MS)
@@ -210,20 +212,22 @@ def test_a_new_version_is_filled_before_the_eyes_of_its_operator(visit: Visit) -
         page.fill("[name=reason]", "hashes are not meant to be good")
     page.get_by_role("button", name="Switch", exact=True).click()
     expect(page.get_by_text(f"{MODEL} v2 answers now; {MODEL} v1 is kept").first).to_be_visible()
-    assert answering(visit.url) == 2
+    until_answering(visit.url, 2)
     page.goto(f"{visit.url}{PAGES}modelregistry/?status__exact=standby")
     page.get_by_role("link", name=MODEL).last.click()
     press(page, "Roll back to it", "Roll back", f"{MODEL} v1 answers now; {MODEL} v2 is kept")
-    assert answering(visit.url) == 1
+    until_answering(visit.url, 1)
 
 
-def answering(url: str) -> int:
-    """The version that answers a search, once every process knows of the last switch."""
-    time.sleep(1.5)
-    answer = ok(httpx.post(f"{url}/v1/search", json={"query": "owls"}, timeout=30.0))
-    assert len(answer["hits"]) > 0
-    version: int = answer["model_version"]
-    return version
+def until_answering(url: str, version: int) -> None:
+    """Until the version answers a search, and with hits."""
+    until = time.monotonic() + 60
+    while True:
+        answer = ok(httpx.post(f"{url}/v1/search", json={"query": "owls"}, timeout=30.0))
+        if answer["model_version"] == version and answer["hits"]:
+            return
+        assert time.monotonic() < until, answer
+        time.sleep(0.1)
 
 
 def test_a_key_is_shown_once_and_revoked(visit: Visit) -> None:
@@ -263,7 +267,10 @@ def test_with_keys_the_console_needs_a_login_and_a_viewer_only_reads(
     browser: Browser, visit: Visit, instance: tuple[str, Path]
 ) -> None:
     """Runs after a key was made: the service is not keyless any more."""
-    assert httpx.get(f"{visit.url}/v1/models").status_code == 401
+    until = time.monotonic() + 60
+    while (status := httpx.get(f"{visit.url}/v1/models", timeout=30.0).status_code) != 401:
+        assert time.monotonic() < until, status
+        time.sleep(0.1)
     page = visit.open("/console/?q=foxes")
     expect(page.locator("[data-hit]").first).to_be_visible()
     page.locator(".hit-id").first.click()

@@ -39,9 +39,9 @@ def keyed(small: Service, manage: Run) -> Service:
 
 def _until_keyed(url: str) -> None:
     until = time.monotonic() + 60
-    while httpx.get(f"{url}/v1/models").status_code == 200 and time.monotonic() < until:
+    while httpx.get(f"{url}/v1/models", timeout=30.0).status_code == 200 and time.monotonic() < until:
         time.sleep(0.1)
-    assert httpx.get(f"{url}/v1/models").status_code == 401
+    assert httpx.get(f"{url}/v1/models", timeout=30.0).status_code == 401
 
 
 @pytest.fixture(scope="module")
@@ -203,24 +203,28 @@ def test_a_key_of_one_namespace_hears_of_no_search_in_another(keyed: Service, ma
     ["", "Bearer", "Bearer x", "Basic eDp5", "Bearer emb_0123456789_" + "a" * 40, "Bearer " + "k" * 30_000],
 )
 def test_what_is_no_key_is_401(keyed: Service, authorization: str) -> None:
-    answer = httpx.post(f"{keyed.url}/v1/embed", json={"inputs": ["x"]}, headers={"authorization": authorization})
+    answer = httpx.post(
+        f"{keyed.url}/v1/embed", json={"inputs": ["x"]}, headers={"authorization": authorization}, timeout=30.0
+    )
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthenticated")
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_to_post_to_the_root_needs_a_key_though_it_may_be_read_without(keyed: Service, make_key: MakeKey) -> None:
-    assert httpx.get(keyed.url).status_code == 302
-    assert httpx.post(keyed.url, json={"inputs": "x"}).status_code == 401
+    assert httpx.get(keyed.url, timeout=30.0).status_code == 302
+    assert httpx.post(keyed.url, json={"inputs": "x"}, timeout=30.0).status_code == 401
     assert ask(keyed, make_key("search"), "POST", "/", {"inputs": "x"}).status_code == 403
     assert ask(keyed, make_key("embed"), "POST", "/", {"inputs": "x"}).status_code == 200
 
 
 def test_a_key_in_the_url_is_no_key(keyed: Service, make_key: MakeKey) -> None:
     key = make_key("search")
-    assert httpx.get(f"{keyed.url}/v1/models?api_key={key}&authorization=Bearer%20{key}").status_code == 401
+    assert (
+        httpx.get(f"{keyed.url}/v1/models?api_key={key}&authorization=Bearer%20{key}", timeout=30.0).status_code == 401
+    )
     for header in ("X-API-Key", "api-key"):
-        assert httpx.get(f"{keyed.url}/v1/models", headers={header: key}).status_code == 200
-        assert httpx.get(f"{keyed.url}/v1/models", headers={header: key + "x"}).status_code == 401
+        assert httpx.get(f"{keyed.url}/v1/models", headers={header: key}, timeout=30.0).status_code == 200
+        assert httpx.get(f"{keyed.url}/v1/models", headers={header: key + "x"}, timeout=30.0).status_code == 401
 
 
 def test_a_revoked_key_is_refused_within_five_seconds(keyed: Service, manage: Run, make_key: MakeKey) -> None:
@@ -245,7 +249,7 @@ def test_an_expired_key_is_refused(keyed: Service, make_key: MakeKey) -> None:
 
 
 def test_requests_beyond_the_limit_are_429_with_an_honest_wait(keyed: Service, make_key: MakeKey) -> None:
-    key = make_key("search", requests_per_second=0.25)
+    key = make_key("search", requests_per_second=0.1)
     answers = [ask(keyed, key, "GET", "/v1/models") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 429, 429, 429, 429]
     error = answers[-1].json()["error"]
@@ -285,19 +289,21 @@ def test_a_tei_client_hears_of_keys_in_its_own_form(keyed: Service, make_key: Ma
     answer = ask(keyed, make_key("search"), "POST", "/embed", {"inputs": "x"})
     assert (answer.status_code, answer.json()["error_type"]) == (403, "Validation")
     assert len(ask(keyed, make_key("embed"), "POST", "/embed", {"inputs": "x"}).json()[0]) == 384
-    assert httpx.get(f"{keyed.url}/info").status_code == 401
-    assert httpx.get(f"{keyed.url}/health").status_code == 200
+    assert httpx.get(f"{keyed.url}/info", timeout=30.0).status_code == 401
+    assert httpx.get(f"{keyed.url}/health", timeout=30.0).status_code == 200
 
 
 def test_the_scope_is_checked_before_the_body_is_read(keyed: Service, make_key: MakeKey) -> None:
     answer = httpx.post(
-        f"{keyed.url}/v1/upsert", content=b"not json", headers={"authorization": f"Bearer {make_key('search')}"}
-    )
+        f"{keyed.url}/v1/upsert", content=b"not json", headers={"authorization": f"Bearer {make_key('search')}"},
+        timeout=30.0,
+    )  # fmt: skip
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_scope")
 
 
 def test_without_the_cache_limits_hold_in_each_process(keyed: Service, make_key: MakeKey) -> None:
-    key = make_key("search", requests_per_second=0.2)
+    # A busy machine may take many seconds for the four, which ask a frozen server.
+    key = make_key("search", requests_per_second=0.01)
     processes = json.loads((keyed.var / INSTANCE_FILE).read_text())["processes"]
     os.kill(processes["cache"], 19)
     try:

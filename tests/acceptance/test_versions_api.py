@@ -18,7 +18,7 @@ from embeddings_app.models import Document
 Document.objects.filter(namespace__name={space!r}).update(text="")
 """
 _names = count()
-_DEADLINE_SECONDS = 60.0
+_DEADLINE_SECONDS = 180.0
 """For what the indexers and nodes do in the background."""
 
 

@@ -67,7 +67,9 @@ def make_key(service: Service, *options: str) -> str:
 
 def test_postgres_has_a_connection_for_each_thread_of_each_process(service: Service) -> None:
     headers = {"Authorization": f"Bearer {ROOT_KEY}"}
-    httpx.post(f"{service.url}/v1/upsert", json={"id": "some", "text": "some"}, headers=headers).raise_for_status()
+    httpx.post(
+        f"{service.url}/v1/upsert", json={"id": "some", "text": "some"}, headers=headers, timeout=30.0
+    ).raise_for_status()
     told = codes(ask(service, "/v1/vectors/other", ROOT_KEY, 3_000, at_once=200))
     # A busy machine lets some of them come later, but none for want of a connection.
     assert set(told) <= {"404 unknown_document", "429 overloaded", "503 database_unavailable"}

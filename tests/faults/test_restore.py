@@ -36,7 +36,10 @@ def small_instance(var: Path) -> Iterator[tuple[Service, "Client"]]:
     """Two shards with one replica each, and a client of it."""
     var.chmod(0o755)
     environ = outside_environment(var) | {"SHARDS": "2", "REPLICAS": "1", "LOG_LEVEL": "INFO"}
-    with running_instance(var=var, port=free_port(), environ=environ) as url, httpx.Client(base_url=url) as http:
+    with (
+        running_instance(var=var, port=free_port(), environ=environ) as url,
+        httpx.Client(base_url=url, timeout=30.0) as http,
+    ):
         yield Service(url, var), Client(http)
 
 

@@ -59,7 +59,7 @@ def _below(pid: int) -> dict[int, str]:
         for task in Path(f"/proc/{parent}/task").glob("*"):
             try:
                 children = list(map(int, (task / "children").read_text(encoding="ascii").split()))
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue
             for child in children:
                 found[child] = _command(child)
@@ -70,7 +70,7 @@ def _below(pid: int) -> dict[int, str]:
 def _command(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
@@ -83,7 +83,7 @@ def _workers(pid: int) -> list[int]:
 def _lives(pid: int) -> bool:
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

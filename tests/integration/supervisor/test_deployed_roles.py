@@ -126,7 +126,10 @@ def test_all_roles_together_embed_write_and_search(
         )
         question = {"query": "where do foxes sleep?", "allow_partial": False}
         until(lambda: _found(_answer(client, "/v1/search", question)) == ["notes/1"], roles)
-        assert httpx.post(f"{url}/v1/search", json={}, headers={"X-Forwarded-Proto": "https"}).status_code == 401
+        assert (
+            httpx.post(f"{url}/v1/search", json={}, headers={"X-Forwarded-Proto": "https"}, timeout=30.0).status_code
+            == 401
+        )
 
 
 def _found(answer: dict[str, Any] | None) -> list[str] | None:

@@ -16,7 +16,7 @@ def test_the_layout_that_answers_gets_its_nodes_when_shards_is_still_the_old_num
     with running_instance(var=tmp_path, port=free_port(), environ=environ) as url:
         assert "2 x 1: active" in Service(url, tmp_path).manage("reshard", "run", "--shards", "2")
     with running_instance(var=tmp_path, port=free_port(), environ=environ) as url:
-        detail = httpx.get(f"{url}/readyz").json()["checks"]["shards"]["detail"]
+        detail = httpx.get(f"{url}/readyz", timeout=30.0).json()["checks"]["shards"]["detail"]
     assert detail.count("shard ") == 2
 
 
