@@ -133,7 +133,7 @@ def test_a_second_attempt_waits_for_the_first(version: ModelRegistry, tmp_path: 
             second = pool.submit(in_thread, load_bucket, task)
             with pytest.raises(TimeoutError):
                 second.result(0.5)
-        assert second.result(10)
+        assert second.result(60)
     assert rows("SELECT count(*) FROM document") == [(len(_many()),)]
 
 
@@ -236,7 +236,7 @@ def test_an_insert_by_a_client_that_is_under_way_wins(version: ModelRegistry, tm
             loading = pool.submit(in_thread, loaded.load)
             with pytest.raises(TimeoutError):
                 loading.result(0.5)
-        assert loading.result(20) == {"inserted": len(_many()) - 1, "superseded": 1}
+        assert loading.result(60) == {"inserted": len(_many()) - 1, "superseded": 1}
     assert _revision("doc/007") == (1, "online", False)
 
 
@@ -361,7 +361,7 @@ def test_a_pause_waits_for_the_statistics_of_one_table_at_most(version: ModelReg
     before, wanted = _known_rows(version), iter([True, True, False])
     with psycopg.connect(load_config().database_url) as other:
         other.execute("LOCK TABLE embedding_record IN SHARE UPDATE EXCLUSIVE MODE")
-        bulk_loading.refresh_statistics(version.pk, lambda: next(wanted), table_seconds=1)
+        bulk_loading.refresh_statistics(version.pk, lambda: next(wanted), table_seconds=3)
     ((documents,),) = rows("SELECT count(*) FROM document")
     assert _known_rows(version) == {**before, "document": documents}
 

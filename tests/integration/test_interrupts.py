@@ -99,7 +99,9 @@ def test_up_ends_cleanly_at_every_stage_and_starts_again(var: Path) -> None:
         expect_clean_end(var, said)
         assert " | " not in said, "what roles write belongs into their logs"
         if was_ready:
-            assert len(said.splitlines()) <= 14
+            # One more every few seconds, where it takes long.
+            lines = [line for line in said.splitlines() if "waiting for" not in line]
+            assert len(lines) <= 13, said
             assert all(f"/{page}/\n" in said or f"/{page}/ " in said for page in ("console", "admin"))
             assert "\n  curl -s http://127.0.0.1:" in said
     assert was_ready
@@ -123,6 +125,6 @@ def test_a_command_that_is_interrupted_before_it_has_loaded_shows_no_traceback(v
         process = begin("up", var)
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert "Traceback" not in said
         assert processes_of(var) == []
