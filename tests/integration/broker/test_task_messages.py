@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 import uuid
 from datetime import datetime
@@ -149,4 +150,5 @@ def _groups(received: list[tuple[bytes, str]]) -> list[list[bytes]]:
 
 def test_the_example_of_celery_is_made_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     task_template.__wrapped__(query_app, SEARCH_TASK)
-    assert caplog.records == []
+    # Other threads of the process may log too.
+    assert [record for record in caplog.records if record.thread == threading.get_ident()] == []

@@ -262,7 +262,7 @@ def test_a_stuck_step_that_nobody_waits_for_any_more_has_the_processor_to_itself
 
     setup = Setup(valkey_url, encoder, clock=clock)
     with running(setup, finish_seconds=0):
-        publish(valkey_url, batch("stuck", deadline=time.time() + 1.5))
+        publish(valkey_url, batch("stuck", deadline=time.time() + 5.0))
         assert encoder.entered.wait(60)
         time.sleep(2.5)
         eventually(lambda: setup.embedder.idle)
