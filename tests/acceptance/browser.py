@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,16 @@ class Visit:
     def open(self, path: str) -> Page:
         self.page.goto(self.url + path)
         return self.page
+
+    def forgive(self, *words: str) -> None:
+        """Forget one complaint with each of the words, as of a refusal that the test wanted. The browser may complain
+        of it when the page has long shown it."""
+        until = time.monotonic() + 60
+        for word in words:
+            while not (said := [complaint for complaint in self.complaints if word in complaint]):
+                assert time.monotonic() < until, (word, self.complaints)
+                self.page.wait_for_timeout(20)
+            self.complaints.remove(said[0])
 
     def leave(self) -> None:
         self.page.close()

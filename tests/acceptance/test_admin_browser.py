@@ -120,7 +120,7 @@ def test_a_page_that_is_not_there_leads_back(visit: Visit) -> None:
     page = visit.open("/admin/nothing/")
     expect(page.locator("#content").get_by_role("heading", name="There is no such page")).to_be_visible()
     expect(page.locator("#nav-sidebar-apps")).to_be_visible()
-    visit.complaints.clear()  # the browser notes the 404
+    visit.forgive("404")
     page.get_by_role("link", name="To the dashboard").click()
     expect(page.locator("#dashboard")).to_be_visible()
 
@@ -303,7 +303,7 @@ def test_with_keys_the_console_needs_a_login_and_a_viewer_only_reads(
         )
         assert refused == 403
         assert page.evaluate("async () => (await fetch('/v1/models')).status") == 401
-        reading.complaints.clear()  # the browser notes both refusals
+        reading.forgive("403", "401")
         page.keyboard.press("Escape")
         expect(page.get_by_role("link", name="Activity")).to_have_count(0)
         with visit.database() as database:

@@ -71,8 +71,7 @@ def test_an_index_that_is_not_there_says_so_beside_the_answer(visit: Visit) -> N
     page = visit.open(address("owls", (ONE, ""), ("no-such", "")))
     expect(page.get_by_label("Answer A").locator("li").first).to_be_visible()
     expect(page.get_by_text("nothing was ever written to namespace 'no-such'")).to_be_visible()
-    assert all("404" in said for said in visit.complaints)
-    visit.complaints.clear()
+    visit.forgive("404")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

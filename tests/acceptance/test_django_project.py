@@ -31,7 +31,7 @@ def take(label, keys):
 _AWAY = """
 EMBSEARCH["URL"] = os.environ.get("ANOTHER_URL", EMBSEARCH["URL"])
 """
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 
 
 class Project:
@@ -104,7 +104,7 @@ def worker(project: Project, **environ: str) -> Iterator[Path]:
         yield log
     finally:
         running.terminate()
-        running.wait(30)
+        running.wait(PATIENCE_SECONDS)
 
 
 def until(holds: Callable[[], bool], log: Path) -> None:

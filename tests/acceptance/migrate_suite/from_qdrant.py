@@ -38,7 +38,7 @@ def place(tmp_path: Path) -> str:
     client.upsert("several", [models.PointStruct(id=n, vector=named, payload={"n": n}) for n in range(3)])
     client.create_collection("many", vectors_config=DENSE)
     client.upsert(
-        "many", [models.PointStruct(id=n, vector=[1.0] * 8, payload={"text": f"page {n}"}) for n in range(60)]
+        "many", [models.PointStruct(id=n, vector=[1.0] * 8, payload={"text": f"page {n}"}) for n in range(200)]
     )
     client.close()
     return str(tmp_path / "qdrant")
@@ -73,8 +73,8 @@ def test_a_command_that_was_killed_goes_on(place: str, tmp_path: Path) -> None:
     moved = migrate(*words, "--checkpoint", str(checkpoint))
     assert moved.code == 0
     assert moved.report["resumed"] > 0
-    assert moved.report["resumed"] + moved.report["written"] == 60
-    assert len(documents("from-qdrant-many")) == 60
+    assert moved.report["resumed"] + moved.report["written"] == 200
+    assert len(documents("from-qdrant-many")) == 200
     assert not checkpoint.exists()
 
 

@@ -35,7 +35,7 @@ def killed(words: Sequence[str], checkpoint: Path) -> None:
     """The command, in a process that dies when a part of its requests is answered."""
     command = [sys.executable, "-m", "embsearch", "migrate", *words, "--url", URL, "--checkpoint", str(checkpoint)]
     with subprocess.Popen([*command, "--parallel", "1", "--batch", "4"], stderr=subprocess.PIPE) as running:
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + 180
         while not checkpoint.exists() or checkpoint.read_bytes().count(b"\n") < 3:
             assert running.poll() is None, running.stderr.read() if running.stderr else b""
             assert time.monotonic() < give_up
