@@ -56,8 +56,13 @@ def write_queries(terminal: Terminal) -> None:
 
 def ask_under_the_shown_id(terminal: Terminal) -> None:
     headers = {"Authorization": f"Bearer {terminal.key}", "X-Request-Id": "4f1c2a9e77d0b3a1"}
+    # There already, where the pages before have written to it.
+    namespace = f"{terminal.service.url}/v1/namespaces/default"
+    httpx.put(namespace, json={}, headers=headers, timeout=30).raise_for_status()
     body = {"query": "where do foxes sleep?", "namespace": "default"}
     httpx.post(f"{terminal.service.url}/v1/search", json=body, headers=headers, timeout=30).raise_for_status()
+    logs = terminal.service.var / "logs"
+    until(lambda: any(headers["X-Request-Id"] in path.read_text(errors="replace") for path in logs.glob("*.log")))
 
 
 def fill_two_versions(terminal: Terminal) -> None:

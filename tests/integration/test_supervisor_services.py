@@ -65,7 +65,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def connect(url: str) -> "redis.Redis":
-    return redis.Redis.from_url(url, socket_timeout=2, retry=Retry(NoBackoff(), 0))
+    return redis.Redis.from_url(url, socket_timeout=30, retry=Retry(NoBackoff(), 0))
 
 
 def until(services: Services, works: Callable[[], object]) -> None:
@@ -82,7 +82,7 @@ def until(services: Services, works: Callable[[], object]) -> None:
 
 
 def query(url: str, statement: str) -> object:
-    with psycopg.connect(url, connect_timeout=2, autocommit=True) as connection:
+    with psycopg.connect(url, connect_timeout=30, autocommit=True) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchone() if cursor.description else None
 
