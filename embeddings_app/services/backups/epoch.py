@@ -1,5 +1,7 @@
 """Histories: what a restore, by whatever tool, makes void in everything that is not Postgres."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -8,6 +10,8 @@ from redis.exceptions import RedisError
 from embeddings_app.records.topology import renew_epoch
 from embeddings_app.services import audit
 from embeddings_app.services.embedding.cache import cached_vectors
+
+_REST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,20 @@ def begin_history(actor: str) -> NewHistory:
     return NewHistory(epoch, empty_cache())
 
 
-def empty_cache() -> bool:
-    """Forget every cached vector; False when the cache did not answer."""
-    try:
-        cached_vectors().clear()
-    except RedisError:
-        return False
-    return True
+def _clear() -> None:
+    cached_vectors().clear()
+
+
+def empty_cache(clear: Callable[[], None] = _clear, patience_seconds: float = 5.0) -> bool:
+    """Forget every cached vector; False when the cache does not answer for so long. Searches hardly wait for it, but
+    here a moment's silence must not leave vectors of other weights."""
+    give_up = time.monotonic() + patience_seconds
+    while True:
+        try:
+            clear()
+        except RedisError:
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(_REST_SECONDS)
+        else:
+            return True
