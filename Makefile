@@ -10,8 +10,9 @@ CHECK_ENVIRONMENT := DATABASE_URL=postgresql://x REDIS_URL=redis://x CACHE_URL=r
 	SECRET_KEY=0123456789abcdef0123456789abcdef
 # The Python client is a package of its own, read from here by everything that checks it.
 CLIENT := clients/python/src
-# What fails is run once more by itself.
-PYTEST := $(BIN)/python -m tests.again --durations=15
+DURATIONS := --durations=15
+# What fails beside other tests is run once more by itself.
+PYTEST := $(BIN)/python -m tests.again $(DURATIONS)
 # A process for each processor; Redis has 16 databases to share out.
 PARALLEL := --numprocesses auto --maxprocesses 8 --no-loadscope-reorder
 INSTANCE := $(if $(VAR),--var $(VAR))
@@ -69,7 +70,7 @@ test-service: $(STAMP) $(SPARK_STAMP) ## the tests that use real servers and a w
 	$(PYTEST) $(PARALLEL) tests/integration tests/acceptance
 
 test-faults: $(STAMP) ## the tests that kill, freeze and cut off, one after the other
-	$(PYTEST) tests/faults
+	$(BIN)/python -m pytest $(DURATIONS) tests/faults
 
 fuzz: $(STAMP) ## 500 random requests for each operation of the OpenAPI document (FUZZ_CASES=500)
 	FUZZ_CASES=$(or $(FUZZ_CASES),500) $(BIN)/python -m pytest tests/acceptance/test_schema_fuzzing.py

@@ -1,7 +1,7 @@
 """Documents: locked, compared, written and turned into tombstones. All of it inside the caller's transaction."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -227,15 +227,16 @@ def replace_metadata(changed: Mapping[int, Mapping[str, Any]]) -> None:
     bulk_blocks.touch(list(changed))
 
 
-def expired_documents(limit: int) -> dict[int, list[str]]:
-    """Namespace key -> ids of documents whose time is over, the longest ago first, `limit` in all."""
+def expired_documents(limit: int, without: Collection[int] = ()) -> dict[int, list[str]]:
+    """Namespace key -> ids of documents whose time is over, the longest ago first, `limit` in all; none of the
+    namespaces `without`."""
     found: dict[int, list[str]] = {}
     for namespace_key, doc_id in rows(
         """
         SELECT namespace_id, doc_id FROM document
-        WHERE NOT deleted AND expires_at <= now() ORDER BY expires_at LIMIT %s
+        WHERE NOT deleted AND expires_at <= now() AND namespace_id <> ALL(%s) ORDER BY expires_at LIMIT %s
         """,
-        [limit],
+        [list(without), limit],
     ):
         found.setdefault(namespace_key, []).append(doc_id)
     return found

@@ -13,6 +13,8 @@ from tests.conftest import Service
 
 CASES = int(os.environ.get("FUZZ_CASES", "25"))
 """Random cases of each operation, on top of the systematic ones. `make fuzz` takes twenty times as many."""
+SEED = ("--seed", os.environ["FUZZ_SEED"]) if "FUZZ_SEED" in os.environ else ()
+"""The same for each time that one run asks, so that a fault that was found is found again."""
 LIMIT_SECONDS = 3_600
 _TOLD = re.compile(r"Tested: (\d+)|(\d+) generated")
 
@@ -65,7 +67,7 @@ _LEFT_OUT = 1
 def test_no_answer_is_a_500_or_undocumented(service: Service, external_model: str, tmp_path: Path) -> None:
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", f"{service.url}/v1/openapi.json",
-        "--phases", "coverage,fuzzing", "--max-examples", str(CASES), "--workers", "1", "--no-color",
+        "--phases", "coverage,fuzzing", "--max-examples", str(CASES), *SEED, "--workers", "1", "--no-color",
         # What JSON Schema cannot say (bytes of a text, a namespace of another model) is 400 for schema-valid requests.
         "--exclude-checks", "positive_data_acceptance",
     ]  # fmt: skip

@@ -54,7 +54,10 @@ def test_no_answer_shows_a_document_whose_time_is_over() -> None:
 def test_a_namespace_whose_documents_cannot_be_deleted_keeps_no_other_waiting() -> None:
     for doc_id, namespace in (("held", NAMESPACE), ("free", "other")):
         upsert(request(replace(document(doc_id, "text"), expires_at=PAST), namespace=namespace))
-    with held_documents(namespaces.namespace(NAMESPACE).pk):
+    held = namespaces.namespace(NAMESPACE).pk
+    assert list(expired_documents(1)) == [held]
+    assert list(expired_documents(1, {held}).values()) == [["free"]]
+    with held_documents(held):
         done = EXPIRED_DOCUMENTS.work(Run(deadline=time.monotonic() + 60))
     assert (done.result, done.problem) == ({"documents_deleted": 1}, "busy")
     assert run_job() == 1

@@ -1,6 +1,8 @@
 """Namespaces are made, listed and dropped; a dropped one is gone for everybody, and so is, in time, all it held."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -11,7 +13,7 @@ from embeddings_app.services import namespaces
 from embeddings_app.services.documents import namespace_changes
 from embeddings_app.services.documents.deleting import delete
 from embeddings_app.services.documents.listing import count_documents
-from embeddings_app.services.documents.namespace_changes import create, drop, empty_dropped, list_namespaces
+from embeddings_app.services.documents.namespace_changes import Emptied, create, drop, empty_dropped, list_namespaces
 from embeddings_app.services.documents.updating import MetadataChange, update_many
 from embeddings_app.services.documents.upserting import upsert
 from embeddings_app.services.indexing.trimming import trim_logs
@@ -144,6 +146,22 @@ def test_a_dropped_namespace_that_cannot_be_emptied_keeps_no_other_waiting() -> 
     assert done.reached == {str(keys[0]): "0", str(keys[1]): None}
     done = empty_dropped(60.0, done.reached)
     assert (done.documents, done.problem) == (1, "")
+
+
+def test_one_that_takes_all_of_the_time_of_a_run_does_not_do_so_each_time() -> None:
+    for name in ("first", "second"):
+        write(name, "1")
+    held, free = (namespaces.namespace(name).pk for name in ("first", "second"))
+    for name in ("first", "second"):
+        drop(name, "test", now)
+
+    def with_time_for_one() -> Emptied:
+        ticks = itertools.chain([0.0, 0.0], itertools.repeat(5.0))
+        return empty_dropped(1.0, {}, partial(next, ticks), chunk=1)
+
+    with held_documents(held):
+        runs = (with_time_for_one() for _ in range(100))
+        assert next(run.reached[str(free)] for run in runs if run.documents) == "1"
 
 
 def test_no_write_is_lost_in_a_namespace_that_is_dropped_meanwhile() -> None:

@@ -6,6 +6,7 @@ trimmed. The row of the namespace is the last to go.
 """
 
 import logging
+import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -126,11 +127,12 @@ def empty_dropped(
     """Delete documents of dropped namespaces for some seconds, and forget those that have not even tombstones any more.
 
     `reached`: where the time before has come. Nobody writes to a dropped namespace, so no walk goes back over the
-    tombstones that it left. None waits for one where the database fails.
+    tombstones that it left. None waits long for one where the database fails and which takes all of the time: each
+    run goes through them in another order.
     """
     until, documents, forgotten, problem = clock() + seconds, 0, 0, ""
     now_reached: dict[str, str | None] = {}
-    for space in namespaces.dropped_namespaces():
+    for space in random.sample(dropped := namespaces.dropped_namespaces(), len(dropped)):
         walk, key = Walk(space.pk, None), str(space.pk)
         last, gone = reached.get(key, ""), False
         try:

@@ -1,6 +1,8 @@
 """Trimming: keeps the logs and the tombstones small. A periodic job runs it."""
 
+import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import DatabaseError
@@ -33,11 +35,15 @@ def trim_logs(retention_hours: int, seconds: float = TRIM_SECONDS, chunk_entries
     until = time.monotonic() + seconds
     entries = tombstones = 0
     failure: DatabaseError | ServiceError | None = None
-    waiting = log_floors(retention_hours)
+    floors = log_floors(retention_hours)
+    # In another order each time: one that cannot be trimmed may take all of the time.
+    waiting: Sequence[LogFloor] = random.sample(floors, len(floors))
     while waiting and time.monotonic() < until:
         # A chunk of each in turn: no log waits for a longer one.
         chunks: list[tuple[LogFloor, Trimmed]] = []
         for log in waiting:
+            if (chunks or failure) and time.monotonic() > until:
+                break
             try:
                 chunks.append((log, _trim(log, retention_hours, chunk_entries)))
             except (DatabaseError, ServiceError) as error:

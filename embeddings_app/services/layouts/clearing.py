@@ -1,6 +1,7 @@
 """What is left of layouts that do not answer any more goes in the background."""
 
 import logging
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ def clear_retired(seconds: float, reached: Mapping[str, int]) -> Cleared:
             if not held:
                 continue
             layout_progress.forget_replicas(layout.pk)
-            for name, counter in logs.items():
+            # In another order each time: one with which the database fails may take all of the time.
+            for name, counter in random.sample(list(logs.items()), len(logs)):
                 try:
                     now_reached[name] = _empty(counter, now_reached.get(name, 0), until)
                 except (DatabaseError, ServiceError) as error:

@@ -1,5 +1,6 @@
 """What a version needs before its first write, and what is taken away after its last one."""
 
+import random
 import time
 from functools import partial
 
@@ -29,11 +30,12 @@ def prepare_indexes(version: ModelRegistry) -> None:
 def clear_ended_versions(seconds: float) -> bool:
     """Free what versions hold that no write reaches any more, for about `seconds`; whether more is left.
 
-    Nodes drop the index of such a version by themselves, as soon as its state tells them.
+    Nodes drop the index of such a version by themselves, as soon as its state tells them. The order is another each
+    time: a version that takes all of it without an end holds up no other for good.
     """
     until, left = time.monotonic() + seconds, False
     failure: DatabaseError | ServiceError | None = None
-    for version in version_records.ended_versions():
+    for version in random.sample(ended := list(version_records.ended_versions()), len(ended)):
         if left and time.monotonic() > until:
             break
         try:

@@ -44,9 +44,8 @@ def choice(rarest: Sequence[str], counts: Mapping[str, float], documents: int, m
     few, frequent = _few(rarest, counts, documents, most)
     left = most - sum(counts[word] for word in few)
     queries = [_any(few)] if few else []
-    # All documents of two words are those of three as well.
-    numbers = (2,) if _are_few(frequent[:2], counts, documents, left) else (_MET, 2)
-    queries += [_meeting(frequent[:number], counts, documents, left) for number in numbers if len(frequent) >= number]
+    # Those with three come first also where two seem to meet in few documents: words of one phrase meet far more often.
+    queries += [_meeting(frequent[:number], counts, documents, left) for number in (_MET, 2) if len(frequent) >= number]
     if frequent:
         queries.append(_any(_strongest(word, counts, left / len(frequent)) for word in frequent))
     spare = () if few else (_any(strong(word, 1) for word in rarest[:_MET]), quoted(rarest[0]))

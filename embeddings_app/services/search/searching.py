@@ -44,8 +44,8 @@ from embeddings_app.services.topology import topology
 
 _DIVERSE_FROM, _LEAST_DIVERSE_FROM = 4, 50
 """Candidates for each hit that differs from the others, and at least."""
-_LEAST_FUSED = 60
-"""Candidates of each half of a search by words and meaning, at least. Of Cranfield, 100 give no better hits."""
+_FUSED = 60
+"""Candidates of each half of a search by words and meaning, or a multiple: pages within it are of one ranking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,7 +375,7 @@ def _candidates(request: SearchRequest) -> int:
     if request.rerank is not None:
         asked = max(asked, request.rerank.top)
     if request.mode is Mode.HYBRID:
-        asked = max(asked, _LEAST_FUSED)
+        asked = max(asked, min(_FUSED * -(-asked // _FUSED), MAX_TOP_K))
     return asked + len(request.wanted.liked)
 
 

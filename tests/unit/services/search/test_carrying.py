@@ -254,8 +254,10 @@ def test_searches_of_one_thread_give_up_at_their_deadline(fanouts: FanOuts) -> N
     fanouts.search_all(ticket(1, seconds=0.05), ticket(2, seconds=0.05))
     fanouts._until(lambda: fanouts.carrying.waiting == 0)
     fanouts.bring_back(0)
-    fanouts.search(ticket(4))
-    assert len(fanouts.left) == 3
+    later = ticket(4)
+    fanouts.search(later)
+    fanouts.wait_for(3)
+    assert fanouts.left[2] == [later]
 
 
 def test_a_fault_among_searches_of_one_thread_keeps_no_way() -> None:
