@@ -233,8 +233,8 @@ def test_every_page_is_fit_for_all(
 
 def embed_until_cached(visit: Visit, texts: int) -> None:
     """An embedder writes the cache before it answers, but a write that takes longer than a quarter of a second is given
-    up: then the text is computed again, and written again."""
-    deadline = time.monotonic() + 60
+    up: then the text is computed again, and written again. A text of a deleted document stays out for a minute."""
+    deadline = time.monotonic() + 180
     cached = visit.page.locator(".flag", has_text="cached")
     while cached.count() < texts:
         assert time.monotonic() < deadline

@@ -29,7 +29,7 @@ def test_a_model_says_what_it_is_and_who_uses_it(
     with console(browser, service, width=width, scheme=scheme) as visit:
         page = visit.open("/console/models/")
         model = page.get_by_label("all-MiniLM-L6-v2", exact=True)
-        expect(model.get_by_role("heading", name="Version 1")).to_be_visible()
+        expect(model.get_by_role("heading", name="Version 1", exact=True)).to_be_visible()
         expect(model.get_by_text("active", exact=True).first).to_be_visible()
         expect(model.get_by_text("256 tokens").first).to_be_visible()
         expect(model.get_by_text("used by")).to_be_visible()

@@ -174,8 +174,8 @@ def test_what_is_missing_or_old_in_an_answer_is_marked(visit: Visit) -> None:
 def test_what_is_not_there_is_said_in_words(visit: Visit) -> None:
     page = visit.open("/console/?ns=console-nowhere&q=foxes")
     expect(page.get_by_text("nothing was ever written to namespace 'console-nowhere'").first).to_be_visible()
-    visit.forgive("404")
+    visit.forgive("/v1/search", "/v1/namespaces/console-nowhere", "/v1/documents/query")
     page = visit.open("/console/nothing/")
     expect(page.get_by_text("There is no such page")).to_be_visible()
-    visit.forgive("404")
+    visit.forgive("/console/nothing/")
     assert barriers(visit) == []
