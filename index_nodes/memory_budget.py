@@ -8,7 +8,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from embedding_project.control_groups import group_folders
 
 SPARED_BYTES = 128 * 2**20
 """Left free: for searches, snapshots, and for what estimates do not know."""
@@ -16,6 +18,8 @@ _KNOWN_SECONDS = 0.5
 """How long an answer counts: to ask the system takes a tenth of a millisecond."""
 _MIB = 2**20
 _NO_LIMIT = 2**62
+_FILES = ("memory.max", "memory.current", "inactive_file")
+_OLDER_FILES = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
 
 class NoRoom(Exception):
@@ -81,21 +85,8 @@ class MemoryBudget:
 
     def _group_rooms(self) -> Iterator[int]:
         """What each control group of this process, and each one around it, has free. None on a machine without."""
-        with suppress(OSError, ValueError):
-            for line in (self._root / "proc/self/cgroup").read_text().splitlines():
-                _, controllers, path = line.split(":", 2)
-                if not controllers:
-                    yield from self._rooms("sys/fs/cgroup", path, ("memory.max", "memory.current", "inactive_file"))
-                elif "memory" in controllers.split(","):
-                    names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-                    yield from self._rooms("sys/fs/cgroup/memory", path, names)
-
-    def _rooms(self, mount: str, path: str, names: tuple[str, str, str]) -> Iterator[int]:
-        limit, used, reclaimable = names
-        own = PurePosixPath(path.lstrip("/"))
-        for group in (own, *own.parents):
-            folder = self._root / mount / group
-            # A file is missing at the root of all groups, and where a container does not show the groups around it.
+        for folder, is_older_form in group_folders("memory", self._root):
+            limit, used, reclaimable = _OLDER_FILES if is_older_form else _FILES
             with suppress(OSError, ValueError):
                 most = (folder / limit).read_text().strip()
                 if most != "max":

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from embedding_project.control_groups import group_folders
 
 
 def usable_memory(root: Path = Path("/")) -> int:
@@ -20,15 +22,7 @@ def _of_machine(root: Path) -> Iterator[int]:
 
 def _limits(root: Path) -> Iterator[int]:
     """Of each control group of this process, and each one around it, where it has a limit."""
-    with suppress(OSError, ValueError):
-        for line in (root / "proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            own = PurePosixPath(path.lstrip("/"))
-            for group in (own, *own.parents):
-                # A file is missing at the root of all groups, and where a container does not show the groups around it.
-                # "max" is no number.
-                with suppress(OSError, ValueError):
-                    if not controllers:
-                        yield int((root / "sys/fs/cgroup" / group / "memory.max").read_text())
-                    elif "memory" in controllers.split(","):
-                        yield int((root / "sys/fs/cgroup/memory" / group / "memory.limit_in_bytes").read_text())
+    for folder, is_older_form in group_folders("memory", root):
+        # "max" is no number.
+        with suppress(OSError, ValueError):
+            yield int((folder / ("memory.limit_in_bytes" if is_older_form else "memory.max")).read_text())

@@ -4,7 +4,9 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from embedding_project.control_groups import group_folders
 
 
 def usable_cores(root: Path = Path("/")) -> int:
@@ -14,21 +16,13 @@ def usable_cores(root: Path = Path("/")) -> int:
 
 def _shares(root: Path) -> Iterator[float]:
     """The cores whose time each control group of this process has, where it has a limit."""
-    with suppress(OSError, ValueError):
-        for line in (root / "proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            own = PurePosixPath(path.lstrip("/"))
-            for group in (own, *own.parents):
-                # A file is missing at the root of all groups, and where a container does not show the groups around it.
-                with suppress(OSError, ValueError):
-                    if not controllers:
-                        quota, period = (root / "sys/fs/cgroup" / group / "cpu.max").read_text().split()
-                    elif "cpu" in controllers.split(","):
-                        folder = root / "sys/fs/cgroup/cpu" / group
-                        quota = (folder / "cpu.cfs_quota_us").read_text()
-                        period = (folder / "cpu.cfs_period_us").read_text()
-                    else:
-                        continue
-                    # "max" is no number, and -1 says the same in the older form.
-                    if int(quota) > 0:
-                        yield int(quota) / int(period)
+    for folder, is_older_form in group_folders("cpu", root):
+        with suppress(OSError, ValueError):
+            if is_older_form:
+                quota = (folder / "cpu.cfs_quota_us").read_text()
+                period = (folder / "cpu.cfs_period_us").read_text()
+            else:
+                quota, period = (folder / "cpu.max").read_text().split()
+            # "max" is no number, and -1 says the same in the older form.
+            if int(quota) > 0:
+                yield int(quota) / int(period)

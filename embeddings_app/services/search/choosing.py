@@ -75,32 +75,24 @@ def _strongest(word: str, counts: Mapping[str, float], most: float) -> str:
 
 def _meeting(words: Sequence[str], counts: Mapping[str, float], documents: int, most: float) -> str:
     """All of the words, and if that is too much, one of them strong, or two of them."""
+
+    def meets(word: str, level: int) -> float:
+        others = (min(_NEAR * counts[other] / max(documents, 1), 1.0) for other in words if other != word)
+        return _at(word, level, counts) * math.prod(others)
+
     every = " & ".join(map(quoted, words))
-    if _are_few(words, counts, documents, most):
+    if counts[words[0]] <= _MOST_LISTED and meets(words[0], 0) <= most:
         return every
     levels = range(1, len(STRONG_TIMES) + 1)
     fitting = (
         level
         for level in levels
         if sum(_at(word, level, counts) for word in words) <= _MOST_LISTED
-        and sum(_met(word, level, words, counts, documents) for word in words) <= most
+        and sum(meets(word, level) for word in words) <= most
     )
     level = next(fitting, levels[-1])
     both = (f"{quoted(strong(one, 1))} & {quoted(strong(other, 1))}" for one, other in combinations(words, 2))
     return " | ".join((f"({_any(strong(word, level) for word in words)}) & {every}", *both))
-
-
-def _are_few(words: Sequence[str], counts: Mapping[str, float], documents: int, most: float) -> bool:
-    """Whether the documents with all of the words, the rarest first, are at most so many, and found soon."""
-    if not words or counts[words[0]] > _MOST_LISTED:
-        return False
-    return _met(words[0], 0, words, counts, documents) <= most
-
-
-def _met(word: str, level: int, words: Sequence[str], counts: Mapping[str, float], documents: int) -> float:
-    """Documents where the word has that level of strength and the others are."""
-    others = (min(_NEAR * counts[other] / max(documents, 1), 1.0) for other in words if other != word)
-    return _at(word, level, counts) * math.prod(others)
 
 
 def _at(word: str, level: int, counts: Mapping[str, float]) -> float:
