@@ -1,6 +1,7 @@
 """HTTP whose calls end in time, however slowly the other side sends and takes. The limits of httpx are those of each
 read: a server that sends a byte of its headers now and then would hold a call for hours."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,8 @@ import httpx
 
 FAULTS = (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 """What a call may raise."""
-_WRITTEN_AT_ONCE = 64 * 1024
+_WRITTEN_AT_ONCE = 16 * 1024
+"""A record of TLS: each has what is left of the time."""
 _limit = threading.local()
 
 
@@ -81,8 +83,15 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        timeout = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._plain.connect_tcp(host, port, timeout, local_address, socket_options))
+        # Of several addresses of a host, each would have all of the time.
+        failure: Exception = httpcore.ConnectError("the host has no address")
+        for address in _addresses(host, port):
+            left = _left(timeout, httpcore.ConnectTimeout)
+            try:
+                return _Stream(self._plain.connect_tcp(address, port, left, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
 
     def sleep(self, seconds: float) -> None:
         self._plain.sleep(seconds)
@@ -110,6 +119,15 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._plain.get_extra_info(info)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """In the order in which they are tried. How long the resolver of the system takes is its own setting."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(type(error).__name__) from None
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _left(timeout: float | None, over: type[httpcore.TimeoutException]) -> float | None:

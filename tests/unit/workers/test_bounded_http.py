@@ -88,3 +88,14 @@ def test_a_connection_serves_call_after_call(client: httpx.Client) -> None:
         assert client.get(url).text == "ok", "without a limit"
         client.close()
     assert len(connections) == 1
+
+
+def test_each_address_of_a_host_is_tried(client: httpx.Client) -> None:
+    """The name stands for ::1 as well, where nobody listens."""
+    with listening(drip(ANSWER)) as url, ended_by(time.monotonic() + 60):
+        assert client.get(url.replace("127.0.0.1", "localhost")).text == "ok"
+
+
+def test_a_host_without_an_address_is_a_fault_of_the_call(client: httpx.Client) -> None:
+    with pytest.raises(httpcore.ConnectError), ended_by(time.monotonic() + 60):
+        client.get("http://nothing.invalid/")
