@@ -4,7 +4,7 @@ read: a server that sends a byte of its headers now and then would hold a call f
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ssl import SSLContext
 from typing import Any
@@ -16,6 +16,8 @@ FAULTS = (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError, htt
 """What a call may raise."""
 _WRITTEN_AT_ONCE = 16 * 1024
 """A record of TLS: each has what is left of the time."""
+Addresses = Callable[[str, int], Sequence[str]]
+"""Of a host, in the order in which they are tried."""
 _limit = threading.local()
 
 
@@ -29,16 +31,25 @@ def ended_by(until: float) -> Iterator[None]:
         del _limit.until
 
 
+def addresses_of(host: str, port: int) -> list[str]:
+    """As the resolver of the system has them. How long that takes is its own setting."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(type(error).__name__) from None
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
 class BoundedTransport(httpx.BaseTransport):
     """Connections to one place, of this process alone: no proxies, no HTTP/2."""
 
-    def __init__(self, limits: httpx.Limits) -> None:
+    def __init__(self, limits: httpx.Limits, addresses: Addresses = addresses_of) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(trust_env=False),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_Network(),
+            network_backend=_Network(addresses),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -72,7 +83,8 @@ class _Received(httpx.SyncByteStream):
 
 
 class _Network(httpcore.NetworkBackend):
-    def __init__(self) -> None:
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -85,7 +97,7 @@ class _Network(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         # Of several addresses of a host, each would have all of the time.
         failure: Exception = httpcore.ConnectError("the host has no address")
-        for address in _addresses(host, port):
+        for address in self._addresses(host, port):
             left = _left(timeout, httpcore.ConnectTimeout)
             try:
                 return _Stream(self._plain.connect_tcp(address, port, left, local_address, socket_options))
@@ -119,15 +131,6 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._plain.get_extra_info(info)
-
-
-def _addresses(host: str, port: int) -> list[str]:
-    """In the order in which they are tried. How long the resolver of the system takes is its own setting."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(type(error).__name__) from None
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _left(timeout: float | None, over: type[httpcore.TimeoutException]) -> float | None:

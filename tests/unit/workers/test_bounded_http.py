@@ -90,10 +90,23 @@ def test_a_connection_serves_call_after_call(client: httpx.Client) -> None:
     assert len(connections) == 1
 
 
-def test_each_address_of_a_host_is_tried(client: httpx.Client) -> None:
-    """The name stands for ::1 as well, where nobody listens."""
-    with listening(drip(ANSWER)) as url, ended_by(time.monotonic() + 60):
-        assert client.get(url.replace("127.0.0.1", "localhost")).text == "ok"
+def test_each_address_of_a_host_is_tried() -> None:
+    """Nobody listens at the first one."""
+    transport = BoundedTransport(LIMITS, lambda *_: ["127.0.0.2", "127.0.0.1"])
+    with listening(drip(ANSWER)) as url, httpx.Client(transport=transport) as client:
+        assert client.get(url).text == "ok"
+
+
+def test_no_address_is_tried_when_the_time_is_over() -> None:
+    until = time.monotonic() + SECONDS
+
+    def late(*_: object) -> list[str]:
+        time.sleep(max(until - time.monotonic(), 0) + 0.05)
+        return ["127.0.0.1"]
+
+    late_client = httpx.Client(transport=BoundedTransport(LIMITS, late))
+    with listening(drip(ANSWER)) as url, late_client as client, pytest.raises(httpcore.ConnectTimeout), ended_by(until):
+        client.get(url)
 
 
 def test_a_host_without_an_address_is_a_fault_of_the_call(client: httpx.Client) -> None:
